@@ -1,0 +1,1 @@
+"""What everything else stands on: time, errors, diagnostics, ids, registries. Standard library only."""

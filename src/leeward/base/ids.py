@@ -1,0 +1,58 @@
+"""Identity and randomness, injected so that the same seed gives the same bytes.
+
+Source: suffix alphabet of ``k8s.io/apimachinery/pkg/util/rand`` (no vowels, no look-alikes).
+"""
+
+from __future__ import annotations
+
+import uuid
+from random import Random, SystemRandom
+from typing import Protocol
+
+SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+
+
+class IdSource(Protocol):
+    """Where UIDs and generated name suffixes come from."""
+
+    def uid(self) -> str:
+        """Return a new UUID in canonical form."""
+        ...
+
+    def suffix(self, length: int = 5) -> str:
+        """Return `length` characters for ``generateName``."""
+        ...
+
+
+class SystemIds:
+    """Unpredictable ids of the real world."""
+
+    def __init__(self) -> None:
+        self._random = SystemRandom()
+
+    def uid(self) -> str:
+        """Return a random UUID."""
+        return str(uuid.uuid4())
+
+    def suffix(self, length: int = 5) -> str:
+        """Return random characters."""
+        return "".join(self._random.choices(SUFFIX_ALPHABET, k=length))
+
+
+class SeededIds:
+    """Reproducible ids for rehearsals and tests.
+
+    Args:
+        seed: same seed, same ids, in the order asked for.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._random = Random(seed)
+
+    def uid(self) -> str:
+        """Return the next UUID of the sequence."""
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def suffix(self, length: int = 5) -> str:
+        """Return the next characters of the sequence."""
+        return "".join(self._random.choices(SUFFIX_ALPHABET, k=length))

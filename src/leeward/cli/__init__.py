@@ -1,0 +1,1 @@
+"""What a person types, one module per verb; the only place that prints, exits or reads the environment."""

@@ -1,0 +1,1 @@
+"""The embedded Kubernetes cluster: one process, several zones, built in build.py."""

@@ -1,0 +1,52 @@
+"""What one embedded cluster is made of: frozen, validated by whoever builds it, every unit named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+STATE_VERSION = 1  # layout of the state directory; another number is refused, never guessed at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How fast the cluster notices and acts; upstream's flags, with shorter defaults.
+
+    Upstream waits 50 s before it calls a node lost and 300 s before it evicts, because a real
+    network is flaky. One machine's loopback is not, so the embedded cluster rehearses in seconds.
+    """
+
+    lease_renew_seconds: float = 1.0
+    lease_duration_seconds: int = 4
+    node_status_report_seconds: float = 300.0
+    node_monitor_period_seconds: float = 0.5
+    node_monitor_grace_seconds: float = 4.0
+    default_toleration_seconds: int = 3  # for the not-ready and unreachable taints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterConfig:
+    """One embedded cluster."""
+
+    name: str
+    state_dir: Path
+    api_port: int  # on 127.0.0.1
+    ingress_port: int  # on 127.0.0.1
+    zones: Sequence[str] = ("a", "b", "c")
+    region: str = "local"
+    nodes_per_zone: int = 2
+    runtime: str = "auto"  # "auto", "process" or "simulated"
+    node_cpu_millis: int = 4000
+    node_memory_bytes: int = 8 * 2**30
+    node_pods: int = 110
+    timing: Timing = Timing()
+
+    @property
+    def node_names(self) -> Sequence[tuple[str, str]]:
+        """(node name, zone) of every node, such as ("node-a1", "local-a"), ordered."""
+        return [
+            (f"node-{zone}{number}", f"{self.region}-{zone}")
+            for zone in self.zones
+            for number in range(1, self.nodes_per_zone + 1)
+        ]

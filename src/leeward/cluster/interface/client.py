@@ -1,0 +1,116 @@
+"""How components of the cluster read and write objects: in process, through the front door.
+
+A :class:`Client` is given to each controller, the scheduler, each kubelet and the network by
+``cluster.build``, under that component's own identity. Reads come straight from the store's memory;
+writes go through the same defaulting, validation and admission as a request over HTTPS. All methods
+are synchronous, and a read that follows a write sees it: there are no stale caches, so controllers
+need no expectations.
+
+Errors are :class:`leeward.kube.status.StatusError` subclasses, as over the wire.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Collection
+from typing import Any, Literal, Protocol
+
+from leeward.cluster.interface.store import Event, Handler, Unsubscribe
+from leeward.kube.objects import Obj
+
+PatchType = Literal["json", "merge", "strategic"]
+Propagation = Literal["Background", "Foreground", "Orphan"]
+
+__all__ = ["Client", "Event", "Handler", "PatchType", "Propagation", "Reader", "Unsubscribe"]
+
+
+class Reader(Protocol):
+    """The read side. Returned objects are shared: never change them."""
+
+    def get(self, resource: str, namespace: str, name: str) -> Obj:
+        """Return one object.
+
+        Raises:
+            NotFoundError: it is not there.
+        """
+        ...
+
+    def find(self, resource: str, namespace: str, name: str) -> Obj | None:
+        """Return one object, or None."""
+        ...
+
+    def list(self, resource: str, namespace: str = "") -> builtins.list[Obj]:
+        """Return all objects of `resource`, ordered by (namespace, name); all namespaces for ""."""
+        ...
+
+    def controlled_by(self, resource: str, uid: str) -> builtins.list[Obj]:
+        """Return the objects of `resource` whose controller reference has `uid` (indexed)."""
+        ...
+
+    def pods_on(self, node: str) -> builtins.list[Obj]:
+        """Return the Pods with ``spec.nodeName`` == `node` (indexed)."""
+        ...
+
+    def watch(self, resources: Collection[str] | None, handler: Handler) -> Unsubscribe:
+        """Call `handler` with every event from now on, synchronously; it only takes note."""
+        ...
+
+
+class Client(Reader, Protocol):
+    """Reads and writes under one identity."""
+
+    def create(self, resource: str, obj: Obj) -> Obj:
+        """Create an object (``metadata.generateName`` works); returns what was stored."""
+        ...
+
+    def update(self, resource: str, obj: Obj) -> Obj:
+        """Replace all but status; ``metadata.resourceVersion``, when set, must be the stored one."""
+        ...
+
+    def update_status(self, resource: str, obj: Obj) -> Obj:
+        """Replace only ``status``, through the status subresource."""
+        ...
+
+    def patch(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        patch: Any,
+        *,
+        patch_type: PatchType = "strategic",
+        subresource: str = "",
+    ) -> Obj:
+        """Patch an object or its ``status`` or ``scale`` subresource."""
+        ...
+
+    def delete(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        *,
+        uid: str | None = None,
+        grace_period_seconds: int | None = None,
+        propagation: Propagation | None = None,
+    ) -> None:
+        """Delete, honouring finalizers and, for Pods, the grace period (0: remove at once)."""
+        ...
+
+    def bind(self, namespace: str, pod: str, node: str) -> None:
+        """Assign a Pod to a node through the ``binding`` subresource."""
+        ...
+
+    def evict(self, namespace: str, pod: str) -> None:
+        """Evict through the ``eviction`` subresource.
+
+        Raises:
+            TooManyRequestsError: a PodDisruptionBudget forbids it now.
+        """
+        ...
+
+    def record(
+        self, involved: Obj, *, event_type: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Record an Event about `involved`; repeats are counted on one Event; never raises."""
+        ...

@@ -1,0 +1,1 @@
+"""Container runtimes behind two small protocols, as in CRI: process and simulated."""

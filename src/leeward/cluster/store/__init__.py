@@ -1,0 +1,1 @@
+"""Objects with revisions and a watch history, in memory and in SQLite."""

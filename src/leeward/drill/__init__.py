@@ -1,0 +1,1 @@
+"""Rehearsed losses: scenarios, faults, load, observation, verdicts."""

@@ -1,0 +1,1 @@
+"""The Kubernetes vocabulary both halves share; it has no behaviour at a distance."""

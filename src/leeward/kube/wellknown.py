@@ -1,0 +1,41 @@
+"""Labels, annotations, taints and other names with a meaning to Kubernetes or to leeward.
+
+Source: kubernetes.io/docs/reference/labels-annotations-taints (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+ZONE: Final = "topology.kubernetes.io/zone"
+REGION: Final = "topology.kubernetes.io/region"
+HOSTNAME: Final = "kubernetes.io/hostname"
+ARCH: Final = "kubernetes.io/arch"
+OS: Final = "kubernetes.io/os"
+INSTANCE_TYPE: Final = "node.kubernetes.io/instance-type"
+
+TAINT_NOT_READY: Final = "node.kubernetes.io/not-ready"
+TAINT_UNREACHABLE: Final = "node.kubernetes.io/unreachable"
+TAINT_UNSCHEDULABLE: Final = "node.kubernetes.io/unschedulable"
+
+POD_TEMPLATE_HASH: Final = "pod-template-hash"
+CONTROLLER_REVISION_HASH: Final = "controller-revision-hash"
+SERVICE_NAME: Final = "kubernetes.io/service-name"
+
+FINALIZER_ORPHAN: Final = "orphan"
+FINALIZER_FOREGROUND: Final = "foregroundDeletion"
+
+NODE_LEASE_NAMESPACE: Final = "kube-node-lease"
+SYSTEM_NAMESPACES: Final = ("default", "kube-system", "kube-public", NODE_LEASE_NAMESPACE)
+
+APP_NAME: Final = "app.kubernetes.io/name"  # the Compose service
+APP_PART_OF: Final = "app.kubernetes.io/part-of"  # the Compose project
+APP_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+
+# On a Node of the embedded cluster: "off" pulls its plug, at once and without warning.
+NODE_POWER: Final = "leeward.dev/power"
+# On a Service: JSON list of the host ports that Compose publishes for it, each
+# {"hostIP": "127.0.0.1", "published": 8080, "target": 80, "protocol": "TCP"}.
+PUBLISHED_PORTS: Final = "leeward.dev/published-ports"
+# On rendered objects: the Compose file and line they came from, "compose.yaml:12".
+ORIGIN: Final = "leeward.dev/origin"
