@@ -1,0 +1,99 @@
+"""The network of one cluster: starts and stops table, DNS, Service proxy, ingress and published ports."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from leeward.base.clock import Clock
+from leeward.base.errors import OperationError
+from leeward.cluster.interface.client import Client
+from leeward.cluster.interface.network import AddressPlan
+from leeward.cluster.network.balancer import Balancer
+from leeward.cluster.network.dns import DnsServer, Names
+from leeward.cluster.network.ingress import Ingress
+from leeward.cluster.network.ingressstatus import publish_status
+from leeward.cluster.network.proxy import Connections, ServiceProxy
+from leeward.cluster.network.published import PublishedPorts
+from leeward.cluster.network.routes import find_route
+from leeward.cluster.network.table import ServiceTable
+
+logger = logging.getLogger(__name__)
+
+
+class Network:
+    """Everything between a name and an endpoint.
+
+    Args:
+        client: its identity towards the API.
+        clock: batches changes, measures suspicion.
+        plan: the cluster's addresses; None for simulated Pods, which nothing can connect to.
+        ingress_port: where the ingress listens on 127.0.0.1.
+        nameservers: the machine's own, for names outside the cluster.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        clock: Clock,
+        plan: AddressPlan | None,
+        ingress_port: int,
+        nameservers: Sequence[str] = (),
+    ) -> None:
+        self._client = client
+        self._plan = plan
+        self._ingress_port = ingress_port
+        self._table = ServiceTable(client, clock)
+        self._balancer = Balancer(self._table, clock)
+        self._connections = Connections()
+        self._proxy = ServiceProxy(self._table, self._balancer, self._connections)
+        self._ingress = Ingress(
+            lambda host, path: find_route(client, self._table, host, path), self._balancer, self._connections
+        )
+        self._published = PublishedPorts(client, self._table, self._ingress, self._proxy, self._balancer)
+        self._dns = DnsServer(Names(self._table), nameservers)
+        self._server: asyncio.Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to serve.
+
+        Raises:
+            OperationError: the ingress port is taken.
+        """
+        self._table.on_node_lost = self._connections.reset
+        self._published.on_conflict = lambda service, message: self._client.record(
+            service, event_type="Warning", reason="PortConflict", message=message
+        )
+        try:
+            self._server = await asyncio.start_server(
+                lambda reader, writer: self._ingress.serve((reader, writer)),
+                "127.0.0.1",
+                self._ingress_port,
+                backlog=1024,
+            )
+        except OSError as error:
+            raise OperationError(
+                f"the ingress cannot listen on 127.0.0.1:{self._ingress_port}: {error.strerror or error}",
+                remedy="Choose another port with --ingress-port, or stop the program that has it.",
+            ) from error
+        self._table.listen(self._published.changed)
+        self._table.listen(lambda keys: publish_status(self._client, self._ingress_port))
+        self._tasks.append(asyncio.ensure_future(self._published.run()))
+        if self._plan is not None and self._plan.isolated:
+            await self._dns.start(str(self._plan.dns))
+            self._table.listen(self._proxy.changed)
+            self._tasks.append(asyncio.ensure_future(self._proxy.run()))
+        self._table.start()
+
+    async def stop(self) -> None:
+        """Close every listener."""
+        self._table.stop()
+        if self._server:
+            self._server.close()
+        self._dns.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,145 @@
+"""The Service proxy: a listener on every Service address and port, in this process.
+
+Connections go to a ready endpoint; an attempt that fails is repeated on another endpoint before a
+byte is lost. When a node is lost its connections are reset, because a machine that vanished will
+never say so itself. UDP datagrams are relayed per client address.
+
+Invariant: listeners follow the Services; a port that cannot be bound is logged and tried again with
+the next change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+from leeward.cluster.network.balancer import Balancer, NoEndpointError, Stream
+from leeward.cluster.network.endpoints import Endpoint, ServicePort
+from leeward.cluster.network.relay import abort, close, relay
+from leeward.cluster.network.table import ServiceTable
+from leeward.cluster.network.udp import UdpRelay
+from leeward.kube.objects import ObjectKey
+
+logger = logging.getLogger(__name__)
+
+
+class Address(NamedTuple):
+    """Where the proxy listens."""
+
+    ip: str
+    port: int
+    protocol: str
+
+
+class Connections:
+    """Open connections by node, so that those of a lost node can be reset."""
+
+    def __init__(self) -> None:
+        self._by_node: dict[str, set[asyncio.StreamWriter]] = {}
+
+    def add(self, endpoint: Endpoint, *streams: Stream) -> None:
+        """Remember `streams` as depending on the endpoint's node."""
+        self._by_node.setdefault(endpoint.node, set()).update(stream[1] for stream in streams)
+
+    def remove(self, endpoint: Endpoint, *streams: Stream) -> None:
+        """Forget `streams`."""
+        self._by_node.get(endpoint.node, set()).difference_update(stream[1] for stream in streams)
+
+    def reset(self, node: str) -> None:
+        """Reset every connection that depends on `node`."""
+        for writer in self._by_node.pop(node, set()):
+            writer.transport.abort()
+
+
+class ServiceProxy:
+    """Keeps one listener per (clusterIP, port).
+
+    Args:
+        table: the Services.
+        balancer: orders the endpoints.
+        connections: shared with the ingress.
+    """
+
+    def __init__(self, table: ServiceTable, balancer: Balancer, connections: Connections) -> None:
+        self._table = table
+        self._balancer = balancer
+        self._connections = connections
+        self._servers: dict[Address, asyncio.Server | UdpRelay] = {}
+        self._wanted: dict[Address, tuple[ObjectKey, int]] = {}
+        self._by_service: dict[ObjectKey, set[Address]] = {}
+        self._wake = asyncio.Event()
+
+    def changed(self, keys: set[ObjectKey]) -> None:
+        """Take note of changed Services; called by the table."""
+        for key in keys:
+            for address in self._by_service.pop(key, set()):
+                self._wanted.pop(address, None)
+            view = self._table.find(*key)
+            if view is None or not view.cluster_ip:
+                continue
+            addresses = {Address(view.cluster_ip, port.port, port.protocol) for port in view.ports}
+            self._by_service[key] = addresses
+            self._wanted.update({address: (key, address.port) for address in addresses})
+        if set(self._wanted) != set(self._servers):
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Open and close listeners until cancelled."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                for address in [*self._servers.keys() - self._wanted.keys()]:
+                    self._servers.pop(address).close()
+                for address in sorted(self._wanted.keys() - self._servers.keys()):
+                    await self._open(address)
+        finally:
+            for server in self._servers.values():
+                server.close()
+            self._servers.clear()
+
+    async def _open(self, address: Address) -> None:
+        try:
+            if address.protocol == "UDP":
+                self._servers[address] = await UdpRelay.listen(
+                    address.ip, address.port, lambda: self._endpoints(address)
+                )
+            elif address.protocol == "TCP":
+                self._servers[address] = await asyncio.start_server(
+                    self._handler(address), address.ip, address.port, backlog=512
+                )
+        except OSError as error:
+            logger.warning("cannot listen on Service address %s:%s: %s", *address[:2], error)
+
+    def _endpoints(self, address: Address) -> list[Endpoint]:
+        wanted = self._wanted.get(address)
+        port = self._find_port(*wanted) if wanted else None
+        return self._balancer.order(port.endpoints) if port else []
+
+    def _find_port(self, key: ObjectKey, number: int) -> ServicePort | None:
+        view = self._table.find(*key)
+        return view.port_numbered(number) if view else None
+
+    def _handler(
+        self, address: Address
+    ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], asyncio.Future[None]]:
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> asyncio.Future[None]:
+            return asyncio.ensure_future(self.serve((reader, writer), self._endpoints(address)))
+
+        return accept
+
+    async def serve(self, client: Stream, endpoints: list[Endpoint], first: bytes = b"") -> None:
+        """Relay `client` to the first of `endpoints` that answers; reset it when none does."""
+        try:
+            endpoint, upstream = await self._balancer.connect(endpoints)
+        except NoEndpointError:
+            abort(client)
+            return
+        self._connections.add(endpoint, client, upstream)
+        try:
+            await relay(client, upstream, first=first)
+        finally:
+            self._connections.remove(endpoint, client, upstream)
+            close(client)
