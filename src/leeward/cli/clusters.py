@@ -1,0 +1,304 @@
+"""Embedded clusters by name: where their state is, starting and stopping their process.
+
+A cluster is a daemon process (``leeward.cluster.daemon``) that tells its starter over a pipe, one JSON
+line each, what it is doing, until it is ready or has failed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leeward.base.errors import OperationError, UserInputError
+from leeward.cluster.config import ClusterConfig
+from leeward.cluster.statedir import StateDir, config_to_record
+
+DEFAULT_NAME = "local"
+START_SECONDS = 60.0  # a healthy start takes about one
+STOP_SECONDS = 30.0
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
+_RUNTIMES = ("auto", "process", "simulated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartOptions:
+    """What ``leeward cluster start`` was asked for; None: as recorded, else the default."""
+
+    name: str = DEFAULT_NAME
+    state: Path | None = None
+    port: int | None = None
+    ingress_port: int | None = None
+    zones: int | None = None
+    nodes_per_zone: int | None = None
+    runtime: str | None = None
+
+
+def home() -> Path:
+    """Return the directory that holds the clusters of this user."""
+    if explicit := os.environ.get("LEEWARD_HOME"):
+        return Path(explicit)
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "leeward"
+
+
+def state_of(name: str, explicit: Path | None = None) -> StateDir:
+    """Return the state directory of cluster `name`.
+
+    Raises:
+        UserInputError: `name` is no possible name.
+    """
+    if not _NAME.fullmatch(name):
+        raise UserInputError(
+            f"{name!r} is no cluster name",
+            remedy="Use at most 32 lower-case letters, digits and dashes, such as `--name dev`.",
+        )
+    if explicit is not None:
+        return StateDir(explicit.absolute())
+    pointer = home() / f"{name}.path"
+    with suppress(FileNotFoundError):
+        return StateDir(Path(pointer.read_text().strip()))
+    return StateDir(home() / name)
+
+
+def known_names() -> list[str]:
+    """Return the names of all clusters of this user."""
+    if not home().is_dir():
+        return []
+    names = {path.stem for path in home().glob("*.path")}
+    names |= {path.parent.name for path in home().glob("*/cluster.json")}
+    return sorted(names)
+
+
+def require_running(name: str) -> StateDir:
+    """Return the state directory of a running cluster.
+
+    Raises:
+        OperationError: it does not run.
+    """
+    state = state_of(name)
+    if state.running_pid() is None:
+        started = "is not running" if state.exists() else "does not exist"
+        raise OperationError(
+            f"cluster {name!r} {started}",
+            remedy=f"Start it with `leeward cluster start{_name_flag(name)}`, or run `leeward up`.",
+        )
+    return state
+
+
+def _name_flag(name: str) -> str:
+    return "" if name == DEFAULT_NAME else f" --name {name}"
+
+
+def prepare(options: StartOptions) -> StateDir:
+    """Decide the configuration of a cluster and record it; nothing runs yet.
+
+    Raises:
+        OperationError: it runs already, a port is taken, or the state is of another version.
+        UserInputError: an option makes no sense.
+    """
+    _check(options)
+    state = state_of(options.name, options.state)
+    if state.running_pid() is not None:
+        raise OperationError(
+            f"cluster {options.name!r} is already running",
+            remedy=f"Stop it (`leeward cluster stop{_name_flag(options.name)}`) or choose another --name.",
+        )
+    old: dict[str, Any] = state.load() if state.exists() else {}
+    if old and old["name"] != options.name:
+        raise OperationError(
+            f"{state.root} holds the cluster {old['name']!r}, not {options.name!r}",
+            remedy="Choose another directory with --state, or use its name.",
+        )
+    _check_unchanged(options, old)
+    config = ClusterConfig(
+        name=options.name,
+        state_dir=state.root,
+        api_port=_port(options.port, old.get("apiPort"), 6443, "--port"),
+        ingress_port=_port(options.ingress_port, old.get("ingressPort"), 8080, "--ingress-port"),
+        zones=tuple(old.get("zones") or [chr(ord("a") + n) for n in range(options.zones or 3)]),
+        nodes_per_zone=options.nodes_per_zone or old.get("nodesPerZone") or 2,
+        runtime=options.runtime or old.get("runtime") or "auto",
+    )
+    state.save(config_to_record(config, _plan(options.name, config, old)))
+    if options.state is not None:
+        home().mkdir(parents=True, exist_ok=True)
+        (home() / f"{options.name}.path").write_text(f"{state.root}\n")
+    return state
+
+
+def _check(options: StartOptions) -> None:
+    if options.runtime is not None and options.runtime not in _RUNTIMES:
+        raise UserInputError(
+            f"there is no runtime {options.runtime!r}", remedy=f"Use one of {', '.join(_RUNTIMES)}."
+        )
+    if options.zones is not None and not 1 <= options.zones <= 26:
+        raise UserInputError(f"--zones {options.zones} is not between 1 and 26")
+    if options.nodes_per_zone is not None and not 1 <= options.nodes_per_zone <= 1000:
+        raise UserInputError(f"--nodes-per-zone {options.nodes_per_zone} is not between 1 and 1000")
+    for port in (options.port, options.ingress_port):
+        if port is not None and not 1 <= port <= 65535:
+            raise UserInputError(f"{port} is no port", remedy="Use a number from 1 to 65535.")
+
+
+def _check_unchanged(options: StartOptions, old: dict[str, Any]) -> None:
+    """A cluster keeps the zones it was made with: its volumes are in them."""
+    if old and options.zones is not None and options.zones != len(old["zones"]):
+        raise UserInputError(
+            f"cluster {options.name!r} has {len(old['zones'])} zones, which --zones cannot change",
+            remedy="Leave --zones out, or make a new cluster with another --name.",
+        )
+
+
+def _plan(name: str, config: ClusterConfig, old: dict[str, Any]) -> Any:
+    """Choose the address ranges once; keep them afterwards unless isolation changed."""
+    from leeward.cluster.network.addressing import choose_address_plan
+    from leeward.cluster.statedir import config_from_record
+
+    isolated = sys.platform == "linux" and os.geteuid() == 0 and config.runtime != "simulated"
+    if old and old.get("isolated") == isolated:
+        return config_from_record(config.state_dir, old)[1]
+    return choose_address_plan(name, isolated=isolated)
+
+
+def _port(wanted: int | None, recorded: int | None, default: int, flag: str) -> int:
+    """Return a free port: the one asked for or recorded, or the first free one from the default.
+
+    Raises:
+        OperationError: the port asked for is taken.
+    """
+    if wanted is not None:
+        if not port_is_free(wanted):
+            raise OperationError(
+                f"port {wanted} on 127.0.0.1 is already taken",
+                remedy=f"Choose another one with {flag}, or stop the program that has it.",
+            )
+        return wanted
+    candidates = [recorded] if recorded else []
+    candidates += range(default, default + 100)
+    for port in candidates:
+        if port_is_free(port):
+            return port
+    raise OperationError(f"no free port from {default} on", remedy=f"Choose one with {flag}.")
+
+
+def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Tell whether this machine could listen on `port` now."""
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def start(options: StartOptions, progress: Callable[[str], None]) -> StateDir:
+    """Start a cluster and wait until its API is ready and all nodes are.
+
+    Args:
+        options: what to start.
+        progress: told each step in a few words.
+
+    Raises:
+        OperationError: it did not come up; its process is gone.
+    """
+    state = prepare(options)
+    reading, writing = os.pipe()
+    with state.daemon_log.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "leeward.cluster.daemon", str(state.root), str(writing)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[writing],
+            start_new_session=True,
+        )
+    os.close(writing)
+    try:
+        with os.fdopen(reading, "rb", buffering=0) as pipe:
+            _await_ready(pipe, process, state, progress)
+    except BaseException:
+        _end(process.pid, process)
+        raise
+    return state
+
+
+def _await_ready(
+    pipe: Any, process: subprocess.Popen[bytes], state: StateDir, progress: Callable[[str], None]
+) -> None:
+    """Follow the daemon's messages until it is ready."""
+    deadline = time.monotonic() + START_SECONDS
+    pending = b""
+    while (left := deadline - time.monotonic()) > 0:
+        if not select.select([pipe], [], [], left)[0]:
+            break
+        data = pipe.read(65536)
+        if not data:
+            raise OperationError(
+                f"the cluster's process ended while starting (exit code {process.wait()})",
+                remedy=f"Its last words are in {state.daemon_log}.",
+            )
+        *lines, pending = (pending + data).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "error" in message:
+                raise OperationError(message["error"], remedy=message.get("remedy", ""))
+            if message.get("ready"):
+                return
+            progress(message.get("step", ""))
+    raise OperationError(
+        f"the cluster was not ready within {START_SECONDS:.0f} s",
+        remedy=f"See {state.daemon_log} for the reason.",
+    )
+
+
+def stop(state: StateDir) -> bool:
+    """Stop the cluster's process and wait for it; False when it was not running.
+
+    What a killed process left behind (interfaces, mounts) is removed too.
+    """
+    pid = state.running_pid()
+    if pid is not None:
+        _end(pid, None)
+        deadline = time.monotonic() + STOP_SECONDS
+        while state.running_pid() is not None and time.monotonic() < deadline:
+            time.sleep(0.02)
+    if state.exists():
+        from leeward.cluster.build import remove_traces
+
+        remove_traces(state)
+    return pid is not None
+
+
+def delete(name: str, state: StateDir) -> None:
+    """Stop the cluster and remove its state directory."""
+    stop(state)
+    (home() / f"{name}.path").unlink(missing_ok=True)
+    if state.exists():
+        shutil.rmtree(state.root)
+
+
+def _end(pid: int, process: subprocess.Popen[bytes] | None) -> None:
+    """Ask a process to end; kill it when it does not within STOP_SECONDS."""
+    deadline = time.monotonic() + STOP_SECONDS
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        while time.monotonic() < deadline:
+            if process is not None and process.poll() is not None:
+                return
+            os.kill(pid, 0)
+            time.sleep(0.02)
+        os.kill(pid, signal.SIGKILL)

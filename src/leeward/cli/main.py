@@ -1,0 +1,86 @@
+"""The edge between a person and leeward: arguments in, exit code and messages out.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or wrong input, 130 interrupted. A deliberate error is
+printed as a message and a remedy; anything else is a bug and says so, with the traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from leeward import __version__
+from leeward.base.errors import DiagnosticsError, LeewardError
+from leeward.cli import output
+from leeward.cli.catalog import add_commands
+
+EPILOG = "Start with `leeward up` in a directory with a Compose file."
+
+
+def build_app() -> typer.Typer:
+    """Return the command line with every verb of the catalog."""
+    app = typer.Typer(
+        name="leeward",
+        help="Run Compose projects on a multi-zone Kubernetes cluster: embedded here, or any real one.",
+        epilog=EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback(invoke_without_command=True)
+    def root(
+        version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+    ) -> None:
+        """Run Compose projects on a multi-zone Kubernetes cluster: embedded here, or any real one."""
+        if version:
+            print(f"leeward {__version__}")
+            raise typer.Exit
+
+    add_commands(app)
+    return app
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; returns its exit code."""
+    try:
+        result = build_app()(arguments, standalone_mode=False)
+    except DiagnosticsError as error:
+        output.show_diagnostics(error.diagnostics)
+        return error.exit_code
+    except LeewardError as error:
+        output.error(str(error), getattr(error, "remedy", ""))
+        return error.exit_code
+    except KeyboardInterrupt:
+        output.error("interrupted")
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:  # noqa: BLE001 - the outermost edge: a bug is reported as one
+        return _unexpected(error)
+    return int(result) if isinstance(result, int) else 0
+
+
+def _unexpected(error: Exception) -> int:
+    """Tell usage errors from bugs; both are exceptions to click."""
+    import click
+
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.exceptions.Abort):
+        output.error("interrupted")
+        return 130
+    if isinstance(error, click.exceptions.ClickException):
+        error.show()
+        return error.exit_code
+    output.bug(error)
+    return 1
