@@ -124,10 +124,12 @@ class Ingress:
                 for task in done:
                     endpoint = running.pop(task)
                     error = task.exception()
-                    if error is None and (task.result().status not in RETRIED_STATUSES or not queue):
-                        return task.result()
                     if error is None:
+                        if refused is not None:
+                            refused.exchange.close()
                         refused = task.result()
+                        if refused.status not in RETRIED_STATUSES or not queue:
+                            return refused
                     elif isinstance(error, UpstreamError):
                         failure = error
                         self._balancer.suspect(endpoint)
@@ -139,6 +141,7 @@ class Ingress:
         finally:
             for task in running:
                 task.cancel()
+                task.add_done_callback(_close_unused)
 
     async def _attempt(self, request: Request, endpoint: Endpoint) -> Answer:
         """Ask one endpoint and read a small answer whole, so that it can still be replaced."""
@@ -159,6 +162,12 @@ class Ingress:
             await relay(side.stream, exchange.stream, first=request.head_bytes() + side.trailing())
         finally:
             exchange.close()
+
+
+def _close_unused(task: asyncio.Task[Answer]) -> None:
+    """End the exchange of an answer that came too late to be wanted."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().exchange.close()
 
 
 class _ClientSide:
