@@ -82,7 +82,7 @@ class Ingress:
         try:
             replayable = request.method in IDEMPOTENT and await side.buffer_body(request, REPLAY_BYTES)
             if replayable:
-                answer = await self._first_answer(request, route, endpoints)
+                answer = await self._first_answer(request, endpoints)
             else:
                 answer = await self._single_answer(side, request, endpoints)
         except UpstreamError as error:
@@ -104,12 +104,11 @@ class Ingress:
             exchange.close()
             raise
 
-    async def _first_answer(self, request: Request, route: Route, endpoints: list[Endpoint]) -> Answer:
+    async def _first_answer(self, request: Request, endpoints: list[Endpoint]) -> Answer:
         """Ask endpoint after endpoint, overlapping when one is silent; the first good answer wins."""
         queue = [*endpoints, *endpoints][:MAX_ATTEMPTS]
         running: dict[asyncio.Task[Answer], Endpoint] = {}
-        failure = UpstreamError("no endpoint answered")
-        refused: Answer | None = None
+        outcome = _Outcome()
         try:
             while queue or running:
                 if queue:
@@ -118,26 +117,15 @@ class Ingress:
                 done, _ = await asyncio.wait(
                     running, timeout=HEDGE_SECONDS if queue else None, return_when=asyncio.FIRST_COMPLETED
                 )
-                if not done:  # silent: ask another one too, and leave these for last next time
-                    for endpoint in running.values():
-                        self._balancer.suspect(endpoint)
+                for endpoint in running.values() if not done else ():
+                    self._balancer.suspect(endpoint)  # silent: ask another one too, and these last next time
                 for task in done:
                     endpoint = running.pop(task)
-                    error = task.exception()
-                    if error is None:
-                        if refused is not None:
-                            refused.exchange.close()
-                        refused = task.result()
-                        if refused.status not in RETRIED_STATUSES or not queue:
-                            return refused
-                    elif isinstance(error, UpstreamError):
-                        failure = error
+                    if outcome.take(task):
+                        return outcome.answer()
+                    if outcome.failed:
                         self._balancer.suspect(endpoint)
-                    else:
-                        raise error
-            if refused is not None:
-                return refused
-            raise failure
+            return outcome.answer()
         finally:
             for task in running:
                 task.cancel()
@@ -162,6 +150,39 @@ class Ingress:
             await relay(side.stream, exchange.stream, first=request.head_bytes() + side.trailing())
         finally:
             exchange.close()
+
+
+class _Outcome:
+    """What became of the attempts so far: the best answer, or the last failure."""
+
+    def __init__(self) -> None:
+        self._best: Answer | None = None
+        self._failure = UpstreamError("no endpoint answered")
+        self.failed = False  # the last attempt brought no answer
+
+    def take(self, attempt: asyncio.Task[Answer]) -> bool:
+        """Take note of a finished attempt; True when its answer is good enough to pass on."""
+        error = attempt.exception()
+        self.failed = error is not None
+        if error is None:
+            if self._best is not None:
+                self._best.exchange.close()
+            self._best = attempt.result()
+            return self._best.status not in RETRIED_STATUSES
+        if not isinstance(error, UpstreamError):
+            raise error
+        self._failure = error
+        return False
+
+    def answer(self) -> Answer:
+        """Return the best answer there was.
+
+        Raises:
+            UpstreamError: there was none.
+        """
+        if self._best is None:
+            raise self._failure
+        return self._best
 
 
 def _close_unused(task: asyncio.Task[Answer]) -> None:

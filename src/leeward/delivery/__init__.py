@@ -1,0 +1,1 @@
+"""Brings rendered objects to a cluster, any cluster, and knows when they are healthy."""

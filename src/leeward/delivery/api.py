@@ -1,0 +1,38 @@
+"""What delivery needs of a Kubernetes API; ``leeward.kube.client`` fulfils it over HTTPS."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any, Protocol
+
+from leeward.kube.objects import Obj
+
+
+class Api(Protocol):
+    """Reads and writes objects; errors are ``leeward.kube.status.StatusError`` subclasses."""
+
+    async def find(self, resource: str, namespace: str, name: str) -> Obj | None:
+        """Return one object, or None."""
+        ...
+
+    async def list(
+        self, resource: str, namespace: str = "", *, label_selector: str = ""
+    ) -> builtins.list[Obj]:
+        """Return the objects of `resource` that match; all namespaces for ""."""
+        ...
+
+    async def create(self, resource: str, obj: Obj) -> Obj:
+        """Create an object."""
+        ...
+
+    async def patch(
+        self, resource: str, namespace: str, name: str, patch: Any, *, patch_type: str = "strategic"
+    ) -> Obj:
+        """Patch an object ("json", "merge" or "strategic")."""
+        ...
+
+    async def delete(
+        self, resource: str, namespace: str, name: str, *, propagation: str | None = None
+    ) -> None:
+        """Delete an object; absent ones raise NotFoundError."""
+        ...

@@ -1,0 +1,120 @@
+"""How a desired object becomes a live one: create, patch, recreate or leave alone. Pure.
+
+The last desired state is kept in an annotation; what the user removed is removed from the live
+object, what somebody else added to it stays.
+
+Source: the three-way rule of ``kubectl apply`` (client side), with JSON merge patches (RFC 7386).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from leeward.kube.objects import Obj, annotations_of
+from leeward.kube.wellknown import APP_MANAGED_BY, APP_PART_OF
+
+LAST_APPLIED = "leeward.dev/last-applied"
+Verb = Literal["create", "patch", "recreate", "unchanged"]
+_ONE_SHOT = frozenset(("Job",))  # their template cannot be changed: a new one takes their place
+_ORDER = (
+    "Namespace",
+    "ServiceAccount",
+    "NetworkPolicy",
+    "ConfigMap",
+    "Secret",
+    "PersistentVolumeClaim",
+    "Service",
+    "Ingress",
+    "PodDisruptionBudget",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to do with one object."""
+
+    verb: Verb
+    desired: Obj  # with its annotation
+    patch: dict[str, Any] | None = None  # JSON merge patch, for "patch"
+
+
+def plan_change(desired: Obj, live: Obj | None) -> Change:
+    """Compare what is wanted with what is there.
+
+    Args:
+        desired: as rendered.
+        live: as the API returned it, or None.
+    """
+    text = json.dumps(desired, sort_keys=True, separators=(",", ":"))
+    stamped = _annotate(desired, text)
+    if live is None:
+        return Change("create", stamped)
+    before = annotations_of(live).get(LAST_APPLIED)
+    if desired["kind"] in _ONE_SHOT:
+        return Change("unchanged" if before == text else "recreate", stamped)
+    patch = merge_diff(json.loads(before) if before else {}, desired)
+    patch = _overlay(patch, _drift(desired, live))
+    if not patch:
+        return Change("unchanged", stamped)
+    patch = _overlay(patch, {"metadata": {"annotations": {LAST_APPLIED: text}}})
+    return Change("patch", stamped, patch)
+
+
+def merge_diff(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON merge patch that turns `before` into `after`; lists are replaced whole."""
+    patch: dict[str, Any] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            if inner := merge_diff(old, value):
+                patch[key] = inner
+        elif key not in before or old != value:
+            patch[key] = value
+    return patch
+
+
+def _drift(desired: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
+    """Return numbers, booleans and texts of `desired` that `live` has otherwise.
+
+    Lists are left alone, and so are quantities, because the API writes them in another form.
+    """
+    patch: dict[str, Any] = {}
+    for key, value in desired.items():
+        have = live.get(key)
+        if key in ("resources", "status", "stringData", "data"):
+            continue
+        if isinstance(value, dict) and isinstance(have, dict):
+            if inner := _drift(value, have):
+                patch[key] = inner
+        elif isinstance(value, (str, int, float)) and have != value:
+            patch[key] = value
+    return patch
+
+
+def _overlay(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with `extra` laid over it."""
+    merged = dict(base)
+    for key, value in extra.items():
+        old = merged.get(key)
+        merged[key] = _overlay(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
+    return merged
+
+
+def _annotate(desired: Obj, text: str) -> Obj:
+    meta = desired["metadata"]
+    annotations = {**(meta.get("annotations") or {}), LAST_APPLIED: text}
+    return {**desired, "metadata": {**meta, "annotations": annotations}}
+
+
+def in_order(objects: list[Obj]) -> tuple[list[Obj], list[Obj]]:
+    """Split into what has to be there first, in order, and the workloads."""
+    first = [obj for obj in objects if obj["kind"] in _ORDER]
+    workloads = [obj for obj in objects if obj["kind"] not in _ORDER]
+    return sorted(first, key=lambda obj: _ORDER.index(obj["kind"])), workloads
+
+
+def project_selector(project: str) -> str:
+    """Return the label selector of everything that belongs to a project."""
+    return f"{APP_PART_OF}={project},{APP_MANAGED_BY}=leeward"

@@ -1,0 +1,127 @@
+"""Is it up? What a workload's status and its Pods say, in words. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from leeward.kube.objects import Obj, annotations_of, is_condition_true, is_terminating, labels_of
+from leeward.kube.wellknown import APP_NAME
+
+DEPENDS_ON = "leeward.dev/depends-on"
+WORKLOADS = {
+    "Deployment": "deployments.apps",
+    "StatefulSet": "statefulsets.apps",
+    "DaemonSet": "daemonsets.apps",
+    "Job": "jobs.batch",
+}
+_HOPELESS = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError"))
+_CRASHES = 3  # restarts after which waiting longer is pointless
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One service's state."""
+
+    service: str
+    kind: str
+    ready: int
+    wanted: int
+    done: bool  # as it should be: rolled out, or a Job that completed
+    problem: str = ""  # what keeps it from getting there
+    hopeless: bool = False  # it will not get there by waiting
+
+
+def judge(workload: Obj, pods: Iterable[Obj]) -> Health:
+    """Judge one workload.
+
+    Args:
+        workload: a Deployment, StatefulSet, DaemonSet or Job.
+        pods: the Pods of its service.
+    """
+    pods = list(pods)
+    kind = workload["kind"]
+    service = labels_of(workload).get(APP_NAME) or workload["metadata"]["name"]
+    status = workload.get("status") or {}
+    wanted, ready, rolled = _COUNTS[kind](workload.get("spec") or {}, status)
+    current = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
+    problem, hopeless = _problem(pods)
+    if kind == "Job" and is_condition_true(workload, "Failed"):
+        return Health(service, kind, ready, wanted, False, problem or "the job failed", True)
+    done = ready >= wanted and rolled and (current or kind == "Job")
+    return Health(service, kind, ready, wanted, done, "" if done else problem, hopeless and not done)
+
+
+def _deployment(spec: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[int, int, bool]:
+    wanted = spec.get("replicas", 1)
+    rolled = status.get("updatedReplicas", 0) >= wanted and status.get("replicas", 0) <= wanted
+    return wanted, status.get("availableReplicas", 0), rolled
+
+
+def _stateful_set(spec: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[int, int, bool]:
+    same = status.get("currentRevision") == status.get("updateRevision")
+    return spec.get("replicas", 1), status.get("readyReplicas", 0), same
+
+
+def _daemon_set(spec: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[int, int, bool]:
+    wanted = status.get("desiredNumberScheduled", 0)
+    seen = "observedGeneration" in status
+    return wanted, status.get("numberReady", 0), seen and status.get("updatedNumberScheduled", 0) >= wanted
+
+
+def _job(spec: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[int, int, bool]:
+    complete = any(c["type"] == "Complete" and c["status"] == "True" for c in status.get("conditions") or ())
+    return spec.get("completions", 1), status.get("succeeded", 0), complete
+
+
+_COUNTS = {"Deployment": _deployment, "StatefulSet": _stateful_set, "DaemonSet": _daemon_set, "Job": _job}
+
+
+def _problem(pods: Iterable[Obj]) -> tuple[str, bool]:
+    """Return the first thing that keeps a Pod from being ready, and whether it is hopeless."""
+    for pod in pods:
+        if is_terminating(pod):
+            continue
+        status = pod.get("status") or {}
+        for container in [
+            *(status.get("initContainerStatuses") or ()),
+            *(status.get("containerStatuses") or ()),
+        ]:
+            waiting = (container.get("state") or {}).get("waiting") or {}
+            reason = waiting.get("reason", "")
+            if reason in _HOPELESS:
+                return f"{reason}: {waiting.get('message', '')}".rstrip(": "), True
+            if container.get("restartCount", 0) >= _CRASHES and reason == "CrashLoopBackOff":
+                last = (container.get("lastState") or {}).get("terminated") or {}
+                return f"it ends again and again (exit code {last.get('exitCode', '?')})", True
+            if reason and reason not in ("ContainerCreating", "PodInitializing"):
+                return f"{reason}: {waiting.get('message', '')}".rstrip(": "), False
+        for condition in status.get("conditions") or ():
+            if condition["type"] == "PodScheduled" and condition["status"] == "False":
+                return condition.get("message", "cannot be scheduled"), False
+    return "", False
+
+
+def dependencies(workload: Obj) -> dict[str, str]:
+    """Return the services a workload waits for, with the Compose condition of each."""
+    text = annotations_of(workload).get(DEPENDS_ON)
+    found = json.loads(text) if text else {}
+    return {
+        name: entry.get("condition", "service_started") if isinstance(entry, dict) else entry
+        for name, entry in found.items()
+    }
+
+
+def is_met(condition: str, health: Health | None, exists: bool) -> bool:
+    """Tell whether a dependency's condition holds.
+
+    Args:
+        condition: service_started, service_healthy or service_completed_successfully.
+        health: the dependency's state; None when it is not there.
+        exists: whether its workload has been applied.
+    """
+    if condition == "service_started":
+        return exists
+    return health is not None and health.done
