@@ -1,0 +1,175 @@
+"""``leeward cluster``: the embedded cluster as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from leeward.cli import clusters, options, output
+from leeward.cli.clusters import DEFAULT_NAME, StartOptions
+from leeward.cli.progress import Steps
+
+Name = Annotated[str, typer.Option("--name", help="Name of the cluster.")]
+
+
+def build_app() -> typer.Typer:
+    """Return the ``cluster`` verbs."""
+    app = typer.Typer(help="Start, stop and show embedded clusters.", no_args_is_help=True)
+    app.command("start")(start)
+    app.command("stop")(stop)
+    app.command("status")(status)
+    app.command("delete")(delete)
+    return app
+
+
+def start(
+    name: Name = DEFAULT_NAME,
+    state: Annotated[Path | None, typer.Option("--state", help="Where the cluster keeps everything.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port of the Kubernetes API.")] = None,
+    ingress_port: Annotated[int | None, typer.Option("--ingress-port", help="Port of the ingress.")] = None,
+    zones: Annotated[int | None, typer.Option("--zones", help="Availability zones.  [default: 3]")] = None,
+    nodes_per_zone: Annotated[
+        int | None, typer.Option("--nodes-per-zone", help="Nodes in each zone.  [default: 2]")
+    ] = None,
+    runtime: Annotated[
+        str | None, typer.Option("--runtime", help="auto, process or simulated.  [default: auto]")
+    ] = None,
+    foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and stop with Ctrl-C.")] = False,
+    merge_kubeconfig: Annotated[
+        bool, typer.Option("--merge-kubeconfig", help="Also add a context to your own kubeconfig.")
+    ] = False,
+) -> None:
+    """Start a cluster; returns when its API is ready and all nodes are.
+
+    Examples:
+
+      leeward cluster start
+
+      leeward cluster start --name big --runtime simulated --nodes-per-zone 20
+    """
+    wanted = StartOptions(
+        name=name,
+        state=state,
+        port=port,
+        ingress_port=ingress_port,
+        zones=zones,
+        nodes_per_zone=nodes_per_zone,
+        runtime=runtime,
+    )
+    if foreground:
+        _run_in_foreground(wanted)
+        return
+    with Steps() as steps:
+        where = clusters.start(wanted, steps.show)
+    _tell(name, where)
+    if merge_kubeconfig:
+        _merge(name, where)
+
+
+def _run_in_foreground(wanted: StartOptions) -> None:
+    from leeward.cluster import daemon
+
+    where = clusters.prepare(wanted)
+    code = daemon.run(where, None)
+    if code:
+        raise typer.Exit(code)
+
+
+def _tell(name: str, where: Any) -> None:
+    record = where.load()
+    output.say(
+        f"cluster {name} is ready: {len(record['zones']) * record['nodesPerZone']} nodes in "
+        f"{len(record['zones'])} zones"
+    )
+    output.say(f"  Kubernetes API  https://127.0.0.1:{record['apiPort']}")
+    output.say(f"  ingress         http://<service>.localhost:{record['ingressPort']}")
+    output.say(f"  kubectl         export KUBECONFIG={where.kubeconfig}")
+
+
+def _merge(name: str, where: Any) -> None:
+    from leeward.kube.kubeconfig import merge_into
+
+    first = (os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")).split(os.pathsep)[0]
+    merge_into(Path(first), where.kubeconfig)
+    output.say(f"  context         leeward-{name} in {first}")
+
+
+def stop(name: Name = DEFAULT_NAME) -> None:
+    """Stop a cluster; its objects and volumes stay for the next start."""
+    state = clusters.state_of(name)
+    if not clusters.stop(state):
+        output.note(f"cluster {name} was not running")
+        return
+    output.say(f"cluster {name} is stopped")
+
+
+def delete(
+    name: Name = DEFAULT_NAME,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Stop a cluster and remove its objects, images and volumes for good."""
+    from leeward.base.errors import OperationError
+
+    state = clusters.state_of(name)
+    if not state.exists():
+        raise OperationError(f"there is no cluster {name!r}", remedy="`leeward cluster status` lists them.")
+    if not yes and not typer.confirm(f"Remove cluster {name} and everything in {state.root}?"):
+        raise typer.Exit(1)
+    clusters.delete(name, state)
+    output.say(f"cluster {name} is removed")
+
+
+def status(
+    name: Annotated[str | None, typer.Option("--name", help="Only this cluster.")] = None,
+    form: options.Output = output.Format.TABLE,
+) -> None:
+    """List the clusters of this user, and whether they run."""
+    from leeward.base.errors import OperationError
+
+    names = clusters.known_names() if name is None else [name]
+    if name is not None and not clusters.state_of(name).exists():
+        raise OperationError(f"there is no cluster {name!r}", remedy="`leeward cluster status` lists them.")
+    rows = [_status_row(each) for each in names]
+    columns = ("name", "status", "nodes", "zones", "runtime", "api", "ingress", "state")
+    output.show_rows(columns, rows, form, empty="no clusters; start one with `leeward cluster start`")
+
+
+def _status_row(name: str) -> dict[str, Any]:
+    state = clusters.state_of(name)
+    record = state.load()
+    running = state.running_pid() is not None
+    total = len(record["zones"]) * record["nodesPerZone"]
+    row: dict[str, Any] = {
+        "name": name,
+        "status": "running" if running else "stopped",
+        "nodes": f"0/{total}",
+        "zones": len(record["zones"]),
+        "runtime": record["runtime"],
+        "api": f"https://127.0.0.1:{record['apiPort']}",
+        "ingress": f"http://127.0.0.1:{record['ingressPort']}",
+        "state": str(state.root),
+    }
+    if running:
+        row.update(asyncio.run(_live(state, total)))
+    return row
+
+
+async def _live(state: Any, total: int) -> dict[str, Any]:
+    """Ask the API how many nodes are ready and what runs their containers."""
+    from leeward.base.errors import LeewardError
+    from leeward.cli.connection import connect
+    from leeward.kube.objects import is_condition_true
+
+    try:
+        async with connect(state) as api:
+            nodes = await api.list("nodes")
+    except (LeewardError, OSError):
+        return {"status": "not answering"}
+    ready = sum(1 for node in nodes if is_condition_true(node, "Ready"))
+    infos = [(node.get("status") or {}).get("nodeInfo") or {} for node in nodes]
+    runtimes = {info.get("containerRuntimeVersion", "").split(":")[0] for info in infos}
+    return {"nodes": f"{ready}/{total}", "runtime": ", ".join(sorted(filter(None, runtimes)))}

@@ -1,0 +1,26 @@
+"""Options that several verbs share, with the same names and help as Docker Compose's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leeward.cli.output import Format
+
+Files = Annotated[
+    list[Path] | None,
+    typer.Option("--file", "-f", help="Compose file; may be repeated, later ones override earlier ones."),
+]
+Profiles = Annotated[list[str] | None, typer.Option("--profile", help="Enable a profile; may be repeated.")]
+EnvFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--env-file", help="File with variables, instead of .env; may be repeated."),
+]
+ProjectName = Annotated[
+    str | None, typer.Option("--project-name", "-p", help="Project name, and namespace on the cluster.")
+]
+ClusterName = Annotated[str, typer.Option("--cluster", help="Name of the embedded cluster.")]
+Output = Annotated[Format, typer.Option("--output", "-o", help="Form of the listing.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")]

@@ -1,0 +1,115 @@
+"""From the options of a verb to a loaded and rendered project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from leeward.base.diagnostics import Diagnostic, Severity
+from leeward.base.errors import DiagnosticsError
+from leeward.cli import output
+from leeward.compose.load import LoadOptions, load_project
+from leeward.compose.project import Project
+from leeward.kube.objects import Obj
+from leeward.render.render import RenderOptions, render
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a project comes from, as given on the command line."""
+
+    files: Sequence[Path] = ()
+    profiles: Sequence[str] = ()
+    env_files: Sequence[Path] = ()
+    project_name: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        files: Sequence[Path] | None,
+        profiles: Sequence[str] | None,
+        env_files: Sequence[Path] | None,
+        project_name: str | None,
+    ) -> Source:
+        """Return the source that the options of a verb mean."""
+        return cls(tuple(files or ()), tuple(profiles or ()), tuple(env_files or ()), project_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A project and its Kubernetes objects."""
+
+    project: Project
+    objects: list[Obj]
+    namespace: str
+
+
+def load(source: Source, *, strict: bool = False) -> Project:
+    """Load a project and print what was found.
+
+    Raises:
+        DiagnosticsError: it cannot be used; or `strict` and there are warnings.
+    """
+    result = load_project(
+        LoadOptions(
+            files=source.files,
+            project_name=source.project_name,
+            env_files=source.env_files,
+            profiles=source.profiles,
+            environment=dict(os.environ),
+            working_dir=Path.cwd(),
+        )
+    )
+    report(result.diagnostics, strict=strict)
+    return result.project
+
+
+def render_project(
+    source: Source,
+    *,
+    strict: bool = False,
+    environment: str = "local",
+    build: Callable[[Project], Mapping[str, str]] | None = None,
+    quiet: bool = False,
+) -> Rendered:
+    """Load and render a project and print what was found.
+
+    Args:
+        source: where it comes from.
+        strict: warnings are errors.
+        environment: production defaults differ from local ones.
+        build: makes images of the services to build; service → reference.
+        quiet: print only what stops.
+
+    Raises:
+        DiagnosticsError: it cannot be used.
+    """
+    project = load(source, strict=strict)
+    images = build(project) if build else {}
+    result = render(project, RenderOptions(environment=environment, images=images))
+    report(result.diagnostics, strict=strict, quiet=quiet)
+    return Rendered(project, list(result.objects), namespace_of(result.objects))
+
+
+def namespace_of(objects: Iterable[Obj]) -> str:
+    """Return the namespace that rendered objects are in."""
+    return next(obj["metadata"]["name"] for obj in objects if obj["kind"] == "Namespace")
+
+
+def report(found: Sequence[Diagnostic], *, strict: bool, quiet: bool = False) -> None:
+    """Print findings; stop when one is an error.
+
+    Raises:
+        DiagnosticsError: there is an error, or `strict` and there is a warning.
+    """
+    stopping = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
+    stops = [item for item in found if item.severity in stopping]
+    if stops:
+        raise DiagnosticsError(stops)
+    if not quiet:
+        output.show_diagnostics(item for item in found if item.severity is Severity.WARNING)
+        notes = sum(1 for item in found if item.severity is Severity.NOTE)
+        if notes:
+            output.note(f"{notes} notes; `leeward render --notes` shows them")
