@@ -1,0 +1,1 @@
+"""What a controller is, and how the manager runs one."""

@@ -1,0 +1,83 @@
+"""What a controller is: resources it watches, keys it works on, one synchronous pass over a key.
+
+A controller is a pure plan and a thin ``sync`` that carries it out. It is synchronous because the
+in-process :class:`Client` is: a read that follows a write sees it, so there are no expectations to keep.
+
+Source: the shape of pkg/controller (Kubernetes 1.36); cmd/kube-controller-manager ControllerDescriptor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from leeward.base.clock import Clock
+from leeward.base.ids import IdSource
+from leeward.cluster.config import Timing
+from leeward.cluster.interface.client import Client, Event
+from leeward.kube.objects import ObjectKey, controller_of, key_of
+
+
+class Controller(Protocol):
+    """Brings one kind's observed state towards its spec."""
+
+    @property
+    def resources(self) -> Collection[str]:
+        """The resources whose events matter."""
+        ...
+
+    def keys_for(self, event: Event) -> Iterable[ObjectKey]:
+        """Return the keys to sync because of `event`; cheap, and never writes."""
+        ...
+
+    def sync(self, key: ObjectKey) -> float | None:
+        """Reconcile one key; idempotent.
+
+        Returns:
+            Seconds after which to sync again without an event; None to wait for one.
+
+        Raises:
+            StatusError: any API failure; the manager tries again with back-off.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerContext:
+    """Everything a controller may touch."""
+
+    client: Client  # its own identity
+    clock: Clock
+    ids: IdSource
+    timing: Timing = Timing()
+    root_ca: str = ""  # PEM, for the kube-root-ca.crt ConfigMaps
+    volumes_dir: Path = Path("volumes")  # where local persistent volumes are made
+    make_volume: Callable[[Path], None] = lambda path: None
+    remove_volume: Callable[[Path], None] = lambda path: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerDescriptor:
+    """One row of the catalog."""
+
+    name: str  # upstream's name, such as "replicaset-controller"
+    build: Callable[[ControllerContext], Controller]
+
+
+def owner_key(event: Event, kind: str) -> Iterable[ObjectKey]:
+    """Return the keys of the `kind` that controls the event's object, now or before."""
+    found: list[ObjectKey] = []
+    for obj in (event.object, event.previous):
+        reference = controller_of(obj) if obj else None
+        if obj and reference and reference["kind"] == kind:
+            key = ObjectKey(obj["metadata"].get("namespace") or "", reference["name"])
+            if key not in found:
+                found.append(key)
+    return found
+
+
+def own_or_owner_key(event: Event, resource: str, kind: str) -> Iterable[ObjectKey]:
+    """Return the key of a primary object, or of the `kind` that controls a dependent."""
+    return [key_of(event.object)] if event.resource == resource else owner_key(event, kind)
