@@ -1,0 +1,34 @@
+"""The scheduler's plugins, in the order in which they filter (upstream's default profile)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from leeward.cluster.scheduler.framework import Descriptor
+from leeward.cluster.scheduler.plugins import (
+    balancedallocation,
+    interpodaffinity,
+    nodeaffinity,
+    nodename,
+    nodeports,
+    noderesourcesfit,
+    nodeunschedulable,
+    podtopologyspread,
+    schedulinggates,
+    tainttoleration,
+    volumebinding,
+)
+
+PLUGINS: Sequence[Descriptor] = (
+    schedulinggates.DESCRIPTOR,
+    nodeunschedulable.DESCRIPTOR,
+    nodename.DESCRIPTOR,
+    tainttoleration.DESCRIPTOR,
+    nodeaffinity.DESCRIPTOR,
+    nodeports.DESCRIPTOR,
+    noderesourcesfit.DESCRIPTOR,
+    volumebinding.DESCRIPTOR,
+    podtopologyspread.DESCRIPTOR,
+    interpodaffinity.DESCRIPTOR,
+    balancedallocation.DESCRIPTOR,
+)

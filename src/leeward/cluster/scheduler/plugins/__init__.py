@@ -1,0 +1,1 @@
+"""The scheduler's plugins, one a module; the catalog lists them."""

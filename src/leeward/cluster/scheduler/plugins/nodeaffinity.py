@@ -1,0 +1,91 @@
+"""NodeAffinity: nodeSelector and node affinity, required and preferred."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from leeward.cluster.scheduler.framework import (
+    PASS,
+    SKIP,
+    Cycle,
+    Descriptor,
+    Events,
+    Plugin,
+    PreFilterResult,
+    Rejection,
+    never,
+    normalize,
+)
+from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.kube.objects import Obj
+from leeward.kube.selectors import matches_labels, matches_node_selector, matches_node_term
+
+
+def required_node_affinity(spec: Obj) -> Obj | None:
+    """Return the required NodeSelector of a Pod's spec, or None."""
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    found: Obj | None = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
+    return found
+
+
+def admits_node(spec: Obj, node: NodeInfo) -> bool:
+    """Tell whether nodeSelector and required node affinity allow `node`."""
+    return matches_labels(spec.get("nodeSelector"), node.labels) and matches_node_selector(
+        required_node_affinity(spec), node.labels, node.name
+    )
+
+
+def named_nodes(selector: Obj | None) -> frozenset[str] | None:
+    """Return the nodes that every alternative names through metadata.name; None: some names none."""
+    if selector is None:
+        return None
+    names: set[str] = set()
+    for term in selector.get("nodeSelectorTerms") or ():
+        fields = [f for f in term.get("matchFields") or () if f["operator"] == "In"]
+        if not fields:
+            return None
+        names |= set.intersection(*(set(field.get("values") or ()) for field in fields))
+    return frozenset(names)
+
+
+class NodeAffinity(Plugin):
+    """Filters by what is required, scores by what is preferred."""
+
+    name = "NodeAffinity"
+    weight = 2
+    events: ClassVar[Events] = {"nodes": ("ADDED", "MODIFIED")}
+
+    def pre_filter(self, cycle: Cycle) -> PreFilterResult:
+        spec = cycle.pod.spec
+        selector = required_node_affinity(spec)
+        if selector is None and not spec.get("nodeSelector"):
+            return SKIP
+        names = named_nodes(selector)
+        if names is not None and not names:
+            return PreFilterResult(never("pod affinity terms conflict"))
+        return PreFilterResult(node_names=names) if names is not None else PASS
+
+    def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
+        if admits_node(cycle.pod.spec, node):
+            return None
+        return never("node(s) didn't match Pod's node affinity/selector")
+
+    def scores(self, cycle: Cycle, feasible: Sequence[NodeInfo]) -> Mapping[str, int] | None:
+        affinity = (cycle.pod.spec.get("affinity") or {}).get("nodeAffinity") or {}
+        terms: Sequence[Any] = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+        if not terms:
+            return None
+        return normalize(
+            {
+                node.name: sum(
+                    term["weight"]
+                    for term in terms
+                    if matches_node_term(term["preference"], node.labels, node.name)
+                )
+                for node in feasible
+            }
+        )
+
+
+DESCRIPTOR = Descriptor(NodeAffinity.name, NodeAffinity)

@@ -1,0 +1,26 @@
+"""NodeName: a Pod that names its node goes there or nowhere."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from leeward.cluster.scheduler.framework import Cycle, Descriptor, Events, Plugin, Rejection, never
+from leeward.cluster.scheduler.nodeinfo import NodeInfo
+
+
+class NodeName(Plugin):
+    """Filters by ``spec.nodeName``."""
+
+    name = "NodeName"
+    events: ClassVar[Events] = {"nodes": ("ADDED",)}
+
+    def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
+        wanted = cycle.pod.spec.get("nodeName")
+        return (
+            None
+            if not wanted or wanted == node.name
+            else never("node(s) didn't match the requested node name")
+        )
+
+
+DESCRIPTOR = Descriptor(NodeName.name, NodeName)

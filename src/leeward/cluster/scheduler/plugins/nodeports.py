@@ -1,0 +1,48 @@
+"""NodePorts: two Pods of one node cannot have the same host port."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from leeward.cluster.scheduler.framework import (
+    PASS,
+    SKIP,
+    Cycle,
+    Descriptor,
+    Events,
+    Plugin,
+    PreFilterResult,
+    Rejection,
+    reject,
+)
+from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.podinfo import HostPort
+
+_ANY = "0.0.0.0"
+
+
+def _clash(one: HostPort, other: HostPort) -> bool:
+    return one[1:] == other[1:] and (one[0] == other[0] or _ANY in (one[0], other[0]))
+
+
+class NodePorts(Plugin):
+    """Filters by host ports in use."""
+
+    name = "NodePorts"
+    events: ClassVar[Events] = {"nodes": ("ADDED",), "pods": ("DELETED", "MODIFIED")}
+
+    def pre_filter(self, cycle: Cycle) -> PreFilterResult:
+        return PASS if cycle.pod.host_ports else SKIP
+
+    def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
+        wanted = cycle.pod.host_ports
+        taken = any(
+            _clash(mine, theirs)
+            for other in node.pods.values()
+            for theirs in other.host_ports
+            for mine in wanted
+        )
+        return reject("node(s) didn't have free ports for the requested pod ports") if taken else None
+
+
+DESCRIPTOR = Descriptor(NodePorts.name, NodePorts)

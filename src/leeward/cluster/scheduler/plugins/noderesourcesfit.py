@@ -1,0 +1,65 @@
+"""NodeResourcesFit: requests fit into what the node has left; the emptiest node scores best.
+
+Source: ``pkg/scheduler/framework/plugins/noderesources`` (fit.go, least_allocated.go).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from leeward.cluster.scheduler.framework import (
+    MAX_SCORE,
+    Code,
+    Cycle,
+    Descriptor,
+    Events,
+    Plugin,
+    Rejection,
+)
+from leeward.cluster.scheduler.nodeinfo import NodeInfo
+
+_SCORED = ("cpu", "memory")
+_BUILT_IN = ("cpu", "memory", "ephemeral-storage")
+
+
+def _least_allocated(cycle: Cycle, node: NodeInfo) -> int:
+    total = weights = 0
+    for resource in _SCORED:
+        capacity = node.allocatable.get(resource, 0)
+        if capacity == 0:
+            continue
+        used = node.scored.get(resource, 0) + cycle.pod.scored.get(resource, 0)
+        total += max(capacity - used, 0) * MAX_SCORE // capacity
+        weights += 1
+    return total // weights if weights else 0
+
+
+class NodeResourcesFit(Plugin):
+    """Filters by free resources, scores by LeastAllocated over CPU and memory."""
+
+    name = "NodeResourcesFit"
+    weight = 1
+    events: ClassVar[Events] = {"nodes": ("ADDED", "MODIFIED"), "pods": ("DELETED", "MODIFIED")}
+
+    def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
+        reasons: list[str] = []
+        code = Code.UNSCHEDULABLE
+        if len(node.pods) + 1 > node.allocatable.get("pods", 0):
+            reasons.append("Too many pods")
+        requests = cycle.pod.requests
+        ordered = [*_BUILT_IN, *sorted(name for name in requests if name not in _BUILT_IN)]
+        for resource in ordered:
+            wanted = requests.get(resource, 0)
+            has = node.allocatable.get(resource, 0)
+            if wanted > 0 and wanted > has - node.requested.get(resource, 0):
+                reasons.append(f"Insufficient {resource}")
+                if wanted > has:
+                    code = Code.UNRESOLVABLE
+        return Rejection(tuple(reasons), code) if reasons else None
+
+    def scores(self, cycle: Cycle, feasible: Sequence[NodeInfo]) -> Mapping[str, int] | None:
+        return {node.name: _least_allocated(cycle, node) for node in feasible}
+
+
+DESCRIPTOR = Descriptor(NodeResourcesFit.name, NodeResourcesFit)

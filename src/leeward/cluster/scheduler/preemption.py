@@ -1,0 +1,167 @@
+"""DefaultPreemption: which Pods of lower priority should make way, and on which node.
+
+Pure: answers with a :class:`Plan`; the scheduler carries it out. On every node that rejected the Pod
+for a reason that removing Pods can cure, all Pods of lower priority are taken away in thought; when
+the Pod fits then, they are put back one by one, the most important first, as long as it still fits.
+
+Source: ``pkg/scheduler/framework/preemption`` and ``plugins/defaultpreemption`` (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from leeward.cluster.scheduler.diagnosis import summarize
+from leeward.cluster.scheduler.framework import Code, Cycle
+from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.podinfo import PodInfo
+from leeward.cluster.scheduler.profile import Feasibility, Nominated, Profile
+from leeward.kube.objects import Obj, find_condition, labels_of
+from leeward.kube.selectors import matches_selector
+
+_NOT_HELPFUL = "Preemption is not helpful for scheduling"
+_NO_VICTIMS = "No preemption victims found for incoming pod"
+_OFFSET = 2**31  # makes every priority count as more than nothing in a sum
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A node and the Pods that would have to go."""
+
+    node: str
+    victims: tuple[PodInfo, ...]  # most important first
+    violations: int  # of disruption budgets
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do: a candidate, or the reason why there is none."""
+
+    candidate: Candidate | None
+    message: str = ""
+
+
+def _start(pod: PodInfo) -> str:
+    return (pod.pod.get("status") or {}).get("startTime") or "9"
+
+
+def _by_importance(pods: Sequence[PodInfo]) -> list[PodInfo]:
+    return sorted(pods, key=lambda pod: (-pod.priority, _start(pod)))
+
+
+def eligibility(pod: PodInfo, cycle: Cycle, found: Feasibility) -> str:
+    """Return why the Pod may not preempt now, or ""."""
+    if pod.spec.get("preemptionPolicy") == "Never":
+        return "not eligible due to preemptionPolicy=Never."
+    nominated = (pod.pod.get("status") or {}).get("nominatedNodeName")
+    node = cycle.nodes.get(nominated) if nominated else None
+    if node is None or found.rejections[node.name].code is Code.UNRESOLVABLE:
+        return ""
+    for other in node.pods.values():
+        condition = find_condition(other.pod, "DisruptionTarget") or {}
+        if (
+            other.terminating
+            and other.priority < pod.priority
+            and condition.get("reason") == "PreemptionByScheduler"
+        ):
+            return "not eligible due to a terminating pod on the nominated node."
+    return ""
+
+
+def plan(
+    profile: Profile, cycle: Cycle, found: Feasibility, budgets: Sequence[Obj], nominated: Nominated
+) -> Plan:
+    """Decide who makes way for ``cycle.pod``."""
+    if reason := eligibility(cycle.pod, cycle, found):
+        return Plan(None, f"preemption: {reason}")
+    candidates: list[Candidate] = []
+    reasons: list[str] = []
+    for name, rejection in found.rejections.items():
+        if rejection.code is Code.UNRESOLVABLE:
+            reasons.append(_NOT_HELPFUL)
+            continue
+        dry_run = _DryRun(profile, cycle, nominated(name, cycle.pod))
+        candidate = dry_run.victims_on(cycle.nodes[name], budgets)
+        if candidate is None:
+            reasons.append(_NO_VICTIMS)
+        else:
+            candidates.append(candidate)
+    if candidates:
+        return Plan(min(candidates, key=_cost))
+    return Plan(None, f"preemption: 0/{len(cycle.nodes)} nodes are available: {summarize(reasons)}.")
+
+
+def _cost(candidate: Candidate) -> tuple[int, int, int, int, str]:
+    victims = candidate.victims
+    highest = max(victim.priority for victim in victims)
+    earliest = min(_start(victim) for victim in victims if victim.priority == highest)
+    return (
+        candidate.violations,
+        highest,
+        sum(victim.priority + _OFFSET for victim in victims),
+        len(victims),
+        _descending(earliest),
+    )
+
+
+def _descending(text: str) -> str:
+    """Return a text that sorts the other way round."""
+    return "".join(chr(0x10FFFF - ord(char)) for char in text)
+
+
+class _DryRun:
+    def __init__(self, profile: Profile, cycle: Cycle, nominated: Sequence[PodInfo]) -> None:
+        self._profile = profile
+        self._cycle = cycle
+        self._nominated = nominated
+
+    def _fits(self, node: NodeInfo) -> bool:
+        if self._nominated:
+            crowded = node.clone()
+            for other in self._nominated:
+                crowded.add(other)
+            if self._profile.check_anew(self._cycle.what_if(crowded), crowded):
+                return False
+        return self._profile.check_anew(self._cycle.what_if(node), node) is None
+
+    def victims_on(self, node: NodeInfo, budgets: Sequence[Obj]) -> Candidate | None:
+        potential = [pod for pod in node.pods.values() if pod.priority < self._cycle.pod.priority]
+        if not potential:
+            return None
+        empty = node.clone()
+        for pod in potential:
+            empty.remove(pod.uid)
+        if not self._fits(empty):
+            return None
+        violating, harmless = _split(_by_importance(potential), budgets)
+        victims: list[PodInfo] = []
+        violations = 0
+        for pod in (*violating, *harmless):
+            empty.add(pod)
+            if not self._fits(empty):
+                empty.remove(pod.uid)
+                victims.append(pod)
+                violations += pod in violating
+        return Candidate(node.name, tuple(_by_importance(victims)), violations) if victims else None
+
+
+def _split(pods: Sequence[PodInfo], budgets: Sequence[Obj]) -> tuple[list[PodInfo], list[PodInfo]]:
+    """Return the Pods whose loss would violate a disruption budget, and the others."""
+    room = [(budget.get("status") or {}).get("disruptionsAllowed") or 0 for budget in budgets]
+    violating: list[PodInfo] = []
+    harmless: list[PodInfo] = []
+    for pod in pods:
+        violates = False
+        for position, budget in enumerate(budgets):
+            if budget["metadata"]["namespace"] != pod.namespace or not labels_of(pod.pod):
+                continue
+            if not matches_selector((budget.get("spec") or {}).get("selector"), pod.labels):
+                continue
+            disrupted = (budget.get("status") or {}).get("disruptedPods") or {}
+            if pod.key.name in disrupted:
+                continue
+            room[position] -= 1
+            violates = violates or room[position] < 0
+        (violating if violates else harmless).append(pod)
+    return violating, harmless

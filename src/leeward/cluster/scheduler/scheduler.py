@@ -1,0 +1,302 @@
+"""The scheduler: events in, bindings out, one Pod at a time.
+
+Everything is synchronous: watch events update the cache and the queue, a timer of zero seconds runs
+a bounded batch of cycles, and a binding is visible to the next cycle when it has been written.
+
+Source: ``pkg/scheduler/schedule_one.go`` (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from random import Random
+
+from leeward.base.clock import Clock, Timer
+from leeward.cluster.interface.client import Client, Unsubscribe
+from leeward.cluster.interface.store import Event
+from leeward.cluster.scheduler import preemption, status
+from leeward.cluster.scheduler.cache import FINISHED, Cache
+from leeward.cluster.scheduler.catalog import PLUGINS
+from leeward.cluster.scheduler.diagnosis import fit_error
+from leeward.cluster.scheduler.framework import Cycle, Descriptor
+from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.podinfo import PodInfo, describe
+from leeward.cluster.scheduler.profile import Feasibility, Profile
+from leeward.cluster.scheduler.queue import Queue, QueuedPod
+from leeward.kube.objects import Obj, is_terminating
+from leeward.kube.status import NotFoundError, StatusError
+
+BATCH = 20  # Pods per tick: a few milliseconds
+_VOLUME_RESOURCES = ("persistentvolumes", "persistentvolumeclaims", "storageclasses.storage.k8s.io")
+_WATCHED = ("pods", "nodes", *_VOLUME_RESOURCES)
+
+_log = logging.getLogger(__name__)
+
+
+class Scheduler:
+    """Places Pods.
+
+    Args:
+        client: reads and writes objects.
+        clock: times back-off and ticks.
+        rng: breaks ties.
+        name: the ``schedulerName`` it serves.
+        plugins: what decides; the catalog by default.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        rng: Random,
+        *,
+        name: str = "default-scheduler",
+        plugins: Sequence[Descriptor] = PLUGINS,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._rng = rng
+        self._name = name
+        self.profile = Profile([descriptor.make() for descriptor in plugins])
+        self.cache = Cache()
+        events = {plugin.name: plugin.events for plugin in self.profile.plugins}
+        self.queue = Queue(clock, events, self._wake)
+        self._binding: dict[str, tuple[QueuedPod, NodeInfo]] = {}  # waits for volumes, by Pod uid
+        self._tick: Timer | None = None
+        self._unsubscribe: Unsubscribe | None = None
+
+    def start(self) -> None:
+        """Take stock of what is there and follow what happens."""
+        self._unsubscribe = self._client.watch(_WATCHED, self._on_event)
+        for node in self._client.list("nodes"):
+            self.cache.set_node(node)
+        for pod in self._client.list("pods"):
+            self._on_pod(pod, None)
+
+    def stop(self) -> None:
+        """Stop following and deciding; harmless when stopped."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        if self._tick is not None:
+            self._tick.cancel()
+            self._tick = None
+        self.queue.close()
+
+    # -- events: only take note
+
+    def _wake(self) -> None:
+        if self._tick is None:
+            self._tick = self._clock.call_later(0, self._run_batch)
+
+    def _on_event(self, event: Event) -> None:
+        if event.resource == "pods":
+            if event.type == "DELETED":
+                self._on_pod_gone(event.object)
+            else:
+                self._on_pod(event.object, event.previous)
+        elif event.resource == "nodes":
+            self._on_node(event)
+        else:
+            self.queue.moved(event.resource, event.type)
+            if self._binding:
+                self._wake()
+
+    def _on_node(self, event: Event) -> None:
+        if event.type == "DELETED":
+            self.cache.remove_node(event.object["metadata"]["name"])
+        elif event.previous is None or _differs(event.object, event.previous):
+            self.cache.set_node(event.object)
+        else:
+            return
+        self.queue.moved("nodes", event.type)
+
+    def _on_pod_gone(self, pod: Obj) -> None:
+        info = describe(pod)
+        self._binding.pop(info.uid, None)
+        self.queue.remove(info.uid)
+        nominated = info.uid in self.cache.nominations()
+        self.cache.nominate(info, None)
+        if self.cache.forget(info.uid) or nominated:
+            self.queue.moved("pods", "DELETED")
+
+    def _on_pod(self, pod: Obj, previous: Obj | None) -> None:
+        node = pod["spec"].get("nodeName")
+        phase = (pod.get("status") or {}).get("phase")
+        if phase in FINISHED or (is_terminating(pod) and not node):
+            self._on_pod_gone(pod)
+        elif node:
+            self._on_placed(pod, previous, node)
+        elif pod["spec"].get("schedulerName", self._name) == self._name:
+            self._on_pending(pod, previous)
+
+    def _on_placed(self, pod: Obj, previous: Obj | None, node: str) -> None:
+        if previous is not None and previous["spec"].get("nodeName") and not _matters(pod, previous):
+            return
+        info = describe(pod)
+        self._binding.pop(info.uid, None)
+        self.queue.remove(info.uid)
+        self.cache.place(info, node)
+        fresh = previous is None or not previous["spec"].get("nodeName")
+        self.queue.moved("pods", "ADDED" if fresh else "MODIFIED")
+
+    def _on_pending(self, pod: Obj, previous: Obj | None) -> None:
+        info = describe(pod)
+        nominated = (pod.get("status") or {}).get("nominatedNodeName")
+        if nominated or info.uid in self.cache.nominations():
+            self.cache.nominate(info, nominated)
+        queued = self.queue.get(info.uid)
+        if self.profile.pre_enqueue(info):
+            if queued is None or queued.state != "held":
+                self.queue.hold(info)
+                self._wake_for_status(info)
+            return
+        if queued is None or queued.state == "held":
+            self.queue.remove(info.uid)
+            self.queue.add(info)
+            return
+        queued.info = info
+        if previous is not None and _matters(pod, previous) and queued.state == "parked":
+            self.queue.retry(queued)
+
+    def _wake_for_status(self, info: PodInfo) -> None:
+        self._clock.call_later(0, lambda: self._report_held(info))
+
+    def _report_held(self, info: PodInfo) -> None:
+        rejection = self.profile.pre_enqueue(info)
+        if rejection is not None and self._unsubscribe is not None:
+            status.set_unscheduled(
+                self._client, self._clock, info.key, "SchedulingGated", rejection.reasons[0]
+            )
+
+    # -- cycles
+
+    def _run_batch(self) -> None:
+        self._tick = None
+        for uid in list(self._binding):
+            self._guard(*self._binding[uid], finish=True)
+        for _ in range(BATCH):
+            queued = self.queue.pop()
+            if queued is None:
+                break
+            self._guard(queued, None, finish=False)
+        if self.queue.has_ready():
+            self._wake()
+
+    def _guard(self, queued: QueuedPod, node: NodeInfo | None, *, finish: bool) -> None:
+        try:
+            if finish and node is not None:
+                self._finish(queued, node)
+            else:
+                self._attempt(queued)
+        except NotFoundError:
+            self._give_up(queued)
+            if self._client.find("pods", *queued.info.key) is None:
+                self.queue.remove(queued.info.uid)
+        except StatusError as error:
+            _log.warning("scheduling %s: %s", queued.info.key, error)
+            self._give_up(queued)
+        except Exception:  # noqa: BLE001 - worker-loop edge: one bad Pod must not stop the others
+            _log.exception("scheduling %s", queued.info.key)
+            self._give_up(queued)
+
+    def _give_up(self, queued: QueuedPod) -> None:
+        """Undo what was assumed and try again later."""
+        if self._binding.pop(queued.info.uid, None) is not None or queued.state == "flight":
+            self.cache.forget(queued.info.uid)
+            self.queue.retry(queued)
+
+    def _attempt(self, queued: QueuedPod) -> None:
+        cycle = Cycle(queued.info, self.cache.nodes, self._client)
+        found = self._try_nominated(cycle) or self.profile.find_feasible(cycle, self.cache.nominated_on)
+        if not found.feasible:
+            self._fail(queued, cycle, found)
+            return
+        node = self.profile.choose(cycle, found.feasible, self._rng)
+        self.cache.place(queued.info, node.name)
+        prepared = [plugin.pre_bind(cycle, node, self._client) for plugin in self.profile.pre_binders]
+        if all(prepared):
+            self._bind(queued, node)
+        else:
+            self._binding[queued.info.uid] = (queued, node)
+            self._wake()
+
+    def _try_nominated(self, cycle: Cycle) -> Feasibility | None:
+        """A Pod others made way for is tried there first."""
+        nomination = self.cache.nominations().get(cycle.pod.uid)
+        node = cycle.nodes.get(nomination[0]) if nomination else None
+        if node is None:
+            return None
+        found = self.profile.find_feasible(cycle, self.cache.nominated_on)
+        found.feasible = [node] if node in found.feasible else []
+        return found if found.feasible else None
+
+    def _finish(self, queued: QueuedPod, node: NodeInfo) -> None:
+        """Write a binding whose volumes are ready."""
+        pod = queued.info
+        states = [plugin.is_prepared(pod, node, self._client) for plugin in self.profile.pre_binders]
+        if None in states or node.name not in self.cache.nodes:
+            self._give_up(queued)
+        elif all(states):
+            self._bind(queued, node)
+
+    def _bind(self, queued: QueuedPod, node: NodeInfo) -> None:
+        key = queued.info.key
+        self._client.bind(key.namespace, key.name, node.name)
+        self._binding.pop(queued.info.uid, None)
+        self.queue.remove(queued.info.uid)
+        message = f"Successfully assigned {key} to {node.name}"
+        self._client.record(queued.info.pod, event_type="Normal", reason="Scheduled", message=message)
+
+    def _fail(self, queued: QueuedPod, cycle: Cycle, found: Feasibility) -> None:
+        plan = preemption.Plan(None)
+        if cycle.nodes and not found.rejection:
+            budgets = self._client.list("poddisruptionbudgets.policy")
+            plan = preemption.plan(self.profile, cycle, found, budgets, self.cache.nominated_on)
+        message = fit_error(len(cycle.nodes), found, plan.message)
+        info = queued.info
+        self.queue.park(queued, found.plugins())
+        self._client.record(info.pod, event_type="Warning", reason="FailedScheduling", message=message)
+        node = plan.candidate.node if plan.candidate else None
+        status.set_unscheduled(
+            self._client, self._clock, info.key, "Unschedulable", message, nominated_node=node
+        )
+        if plan.candidate is not None:
+            self._preempt(info, plan.candidate)
+
+    def _preempt(self, info: PodInfo, candidate: preemption.Candidate) -> None:
+        for _uid, (node, other) in list(self.cache.nominations().items()):
+            if node == candidate.node and other.priority < info.priority:
+                status.clear_nomination(self._client, other.key)
+        for victim in candidate.victims:
+            if victim.terminating:
+                continue
+            status.mark_preempted(self._client, self._clock, victim.key, self._name)
+            self._client.record(
+                victim.pod,
+                event_type="Normal",
+                reason="Preempted",
+                message=f"Preempted by pod {info.uid} on node {candidate.node}",
+            )
+            self._client.delete("pods", victim.namespace, victim.key.name)
+
+
+def _differs(node: Obj, previous: Obj) -> bool:
+    """Tell whether a node changed in a way that matters to placing Pods (heartbeats do not)."""
+    if node.get("spec") != previous.get("spec"):
+        return True
+    if node["metadata"].get("labels") != previous["metadata"].get("labels"):
+        return True
+    status_now, status_then = node.get("status") or {}, previous.get("status") or {}
+    return any(status_now.get(part) != status_then.get(part) for part in ("allocatable", "capacity"))
+
+
+def _matters(pod: Obj, previous: Obj) -> bool:
+    """Tell whether a Pod changed in a way that matters to placing Pods (its status does not)."""
+    meta, before = pod["metadata"], previous["metadata"]
+    return bool(
+        pod["spec"] != previous["spec"]
+        or meta.get("labels") != before.get("labels")
+        or meta.get("deletionTimestamp") != before.get("deletionTimestamp")
+    )

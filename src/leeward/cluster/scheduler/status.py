@@ -1,0 +1,68 @@
+"""What the scheduler writes into Pods' status.
+
+Source: ``pkg/scheduler/schedule_one.go`` (updatePod), ``pkg/scheduler/framework/preemption/executor.go``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leeward.base.clock import PassiveClock
+from leeward.cluster.interface.client import Client
+from leeward.kube.objects import Obj, ObjectKey, find_condition, format_time
+
+
+def _with_condition(pod: Obj, condition: dict[str, Any], now: str) -> Obj:
+    old = find_condition(pod, condition["type"])
+    since = old.get("lastTransitionTime") if old and old.get("status") == condition["status"] else now
+    new = {**condition, "lastProbeTime": None, "lastTransitionTime": since}
+    status = pod.get("status") or {}
+    others = [found for found in status.get("conditions") or () if found["type"] != condition["type"]]
+    return {**pod, "status": {**status, "conditions": [*others, new]}}
+
+
+def set_unscheduled(
+    client: Client,
+    clock: PassiveClock,
+    key: ObjectKey,
+    reason: str,
+    message: str,
+    *,
+    nominated_node: str | None = None,
+) -> None:
+    """Write the PodScheduled condition "False"; writes nothing when it says so already."""
+    pod = client.find("pods", *key)
+    if pod is None or pod["spec"].get("nodeName"):
+        return
+    condition = {"type": "PodScheduled", "status": "False", "reason": reason, "message": message}
+    old = find_condition(pod, "PodScheduled") or {}
+    unchanged = all(old.get(name) == value for name, value in condition.items())
+    if unchanged and nominated_node is None:
+        return
+    new = _with_condition(pod, condition, format_time(clock.now()))
+    if nominated_node is not None:
+        new["status"]["nominatedNodeName"] = nominated_node
+    client.update_status("pods", new)
+
+
+def clear_nomination(client: Client, key: ObjectKey) -> None:
+    """Take ``status.nominatedNodeName`` back."""
+    pod = client.find("pods", *key)
+    if pod is None or not (pod.get("status") or {}).get("nominatedNodeName"):
+        return
+    status = {name: value for name, value in pod["status"].items() if name != "nominatedNodeName"}
+    client.update_status("pods", {**pod, "status": status})
+
+
+def mark_preempted(client: Client, clock: PassiveClock, key: ObjectKey, scheduler: str) -> None:
+    """Write the DisruptionTarget condition of a victim."""
+    pod = client.find("pods", *key)
+    if pod is None:
+        return
+    condition = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "PreemptionByScheduler",
+        "message": f"{scheduler}: preempting to accommodate a higher priority pod",
+    }
+    client.update_status("pods", _with_condition(pod, condition, format_time(clock.now())))
