@@ -1,0 +1,140 @@
+"""Compose files → :class:`Project`: the entry point of this package.
+
+Everything wrong is collected and raised together; what is only worth knowing is returned. The
+environment is an argument; nothing here reads the process's own.
+
+Source: Compose Specification; Docker Compose documentation, "Environment variables precedence".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from leeward.base.diagnostics import Diagnostic
+from leeward.base.errors import DiagnosticsError
+from leeward.compose.build import build_project
+from leeward.compose.conform import check_required
+from leeward.compose.dotenv import parse_dotenv
+from leeward.compose.findings import Findings
+from leeward.compose.layers import LayerLoader, Stack
+from leeward.compose.node import Node
+from leeward.compose.project import Project
+from leeward.compose.schema import COMPOSE
+from leeward.compose.source import ProjectFiles, Sources, find_files
+from leeward.compose.validate import check_project, check_tree
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """What the user asked for."""
+
+    working_dir: Path  # absolute; where relative names start
+    files: Sequence[str] = ()  # -f; () means COMPOSE_FILE, else the default names
+    project_directory: str | None = None  # --project-directory
+    project_name: str | None = None  # -p
+    env_files: Sequence[str] = ()  # --env-file; () means .env in the project directory
+    profiles: Sequence[str] = ()  # --profile; () means COMPOSE_PROFILES; "*" means all
+    environment: Mapping[str, str] = field(default_factory=dict)  # the user's environment variables
+    stdin: str | None = None  # what the file "-" contains
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadResult:
+    """A project and what is worth knowing about it."""
+
+    project: Project
+    diagnostics: tuple[Diagnostic, ...]  # warnings and notes
+    environment: Mapping[str, str]  # what variables were substituted with
+
+
+def load_project(options: LoadOptions) -> LoadResult:
+    """Load a Compose project.
+
+    Raises:
+        DiagnosticsError: the files cannot be used; it has every error found.
+    """
+    findings = Findings()
+    sources = Sources(options.working_dir, findings, options.stdin)
+    early = _environment(options, sources, sources.absolute(options.project_directory or "."), Findings())
+    files = find_files(options.files, options.project_directory, early, sources, findings)
+    findings.raise_errors()
+    environment = _environment(options, sources, files.directory, findings)
+    loader = LayerLoader(sources, findings, environment)
+    tree = loader.load(Stack(files.files, files.directory, environment))
+    name = _project_name(options, environment, tree, files, findings)
+    if not findings.damaged:
+        check_required(tree, COMPOSE, (), findings)
+        check_tree(tree, findings)
+    if findings.damaged:
+        raise DiagnosticsError([d for d in findings.diagnostics if d.severity == "error"])
+    project = build_project(
+        tree,
+        name=name,
+        directory=files.directory,
+        files=tuple(sources.shown(path) for path in files.files),
+        profiles=_profiles(options, environment),
+        environment=environment,
+        sources=sources,
+        findings=findings,
+    )
+    check_project(project, tree, findings)
+    findings.raise_errors()
+    return LoadResult(project=project, diagnostics=findings.diagnostics, environment=environment)
+
+
+def _environment(
+    options: LoadOptions, sources: Sources, directory: str, findings: Findings
+) -> dict[str, str]:
+    """Return the variables for substitution: the user's environment over the environment files."""
+    named = list(options.env_files)
+    if not named and options.environment.get("COMPOSE_ENV_FILES"):
+        named = [name for name in options.environment["COMPOSE_ENV_FILES"].split(",") if name]
+    files = [sources.absolute(name) for name in named]
+    default = os.path.join(directory, ".env")
+    if not named and os.path.isfile(default):
+        files = [default]
+    values: dict[str, str] = {}
+    reader = Sources(options.working_dir, findings)
+    for path in files:
+        text = reader.read(path, "environment file", remedy="Correct --env-file, or create the file.")
+        if text is not None:
+            known = {**values, **options.environment}
+            values.update(parse_dotenv(text, known, sources.shown(path), findings))
+    return {**values, **options.environment}
+
+
+def _profiles(options: LoadOptions, environment: Mapping[str, str]) -> frozenset[str]:
+    if options.profiles:
+        return frozenset(options.profiles)
+    return frozenset(
+        part.strip() for part in environment.get("COMPOSE_PROFILES", "").split(",") if part.strip()
+    )
+
+
+def _project_name(
+    options: LoadOptions, environment: Mapping[str, str], tree: Node, files: ProjectFiles, findings: Findings
+) -> str:
+    written = tree.get("name")
+    chosen = options.project_name or environment.get("COMPOSE_PROJECT_NAME") or tree.text("name")
+    if not chosen:
+        return _normal_name(os.path.basename(files.directory)) or "default"
+    if not _NAME.match(chosen):
+        explicit = options.project_name or environment.get("COMPOSE_PROJECT_NAME")
+        findings.error(
+            "invalid-name",
+            f'The project name "{chosen}" is not valid.',
+            path=() if explicit or written is None else ("name",),
+            at=None if explicit or written is None else written.location,
+            remedy=f'Use lower-case letters, digits, "-" and "_", such as "{_normal_name(chosen) or "app"}".',
+        )
+    return chosen
+
+
+def _normal_name(name: str) -> str:
+    return re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-")

@@ -1,0 +1,187 @@
+"""YAML text → nodes with their lines: anchors, aliases, merge keys, ``!reset`` and ``!override``.
+
+An entry of a mapping is located at the line of its key, an element of a list at its own line; what comes
+through an alias is located where it is used, its inside where the anchor is. A key set twice, a value
+that contains itself and a file that expands to more than :data:`MAX_NODES` nodes are errors.
+
+Source: YAML 1.2; merge keys https://yaml.org/type/merge.html; Compose Specification, "Merge and override".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from yaml._yaml import CParser
+
+from leeward.base.diagnostics import Location
+from leeward.compose.findings import Findings
+from leeward.compose.node import Node, Tag
+from leeward.compose.scalars import resolve_plain
+
+MAX_NODES = 100_000  # as Docker Compose; an alias bomb needs far more
+_STANDARD = "tag:yaml.org,2002:"
+_PLAIN = "plain"
+_TAGS = {"!reset": Tag.RESET, "!override": Tag.OVERRIDE}
+_KNOWN_TAGS = {_STANDARD + name for name in ("str", "int", "float", "bool", "null", "map", "seq")}
+
+
+class _Composer(CParser):
+    """libyaml's parser with our own idea of implicit tags (see ``scalars``)."""
+
+    def resolve(self, kind: Any, _value: Any, implicit: Any) -> str:
+        if kind is yaml.ScalarNode:
+            return _PLAIN if implicit[0] else _STANDARD + "str"
+        return _STANDARD + ("map" if kind is yaml.MappingNode else "seq")
+
+    def descend_resolver(self, _node: Any, _index: Any) -> None:
+        """Nothing depends on the path."""
+
+    def ascend_resolver(self) -> None:
+        """Nothing depends on the path."""
+
+
+class _StopError(Exception):
+    """The document cannot be read any further; already reported."""
+
+
+class _Converter:
+    """Turns composed YAML nodes of one file into :class:`Node`."""
+
+    def __init__(self, file: str, findings: Findings) -> None:
+        self._file = file
+        self._findings = findings
+        self._open: set[int] = set()  # ids of the collections being converted
+        self._count = 0
+
+    def convert(self, source: yaml.Node, line: int | None = None) -> Node:
+        """Return `source` as a Node located at `line` (else at its own)."""
+        self._count += 1
+        if self._count > MAX_NODES:
+            self._fail(source, "too-large", f"The file expands to more than {MAX_NODES} values.")
+        location = Location(self._file, line or source.start_mark.line + 1)
+        tag = self._tag(source)
+        if tag is Tag.RESET:
+            return Node(None, location, tag)
+        if isinstance(source, yaml.ScalarNode):
+            return Node(self._scalar(source), location, tag)
+        if id(source) in self._open:
+            self._fail(source, "yaml-cycle", "The anchor contains itself.")
+        self._open.add(id(source))
+        try:
+            if isinstance(source, yaml.MappingNode):
+                return Node(self._mapping(source), location, tag)
+            return Node([self.convert(element) for element in source.value], location, tag)
+        finally:
+            self._open.discard(id(source))
+
+    def _tag(self, source: yaml.Node) -> Tag:
+        name = source.tag
+        if name in _TAGS:
+            return _TAGS[name]
+        if name != _PLAIN and name not in _KNOWN_TAGS:
+            self._findings.error(
+                "unknown-tag",
+                f'The tag "{name.replace(_STANDARD, "!!")}" means nothing in a Compose file.',
+                at=Location(self._file, source.start_mark.line + 1),
+                remedy="Remove it; only !reset and !override are known.",
+            )
+        return Tag.NONE
+
+    def _scalar(self, source: yaml.ScalarNode) -> str | int | float | bool | None:
+        text: str = source.value
+        plain_style = not source.style
+        if source.tag in (_STANDARD + "str", "!"):
+            return text
+        return resolve_plain(text) if source.tag == _PLAIN or plain_style else text
+
+    def _mapping(self, source: yaml.MappingNode) -> dict[str, Node]:
+        own: dict[str, Node] = {}
+        lines: dict[str, int] = {}
+        merged: list[dict[str, Node]] = []
+        for key_node, value_node in source.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._fail(key_node, "wrong-type", "A key must be a word, not a list or a mapping.")
+            key: str = key_node.value
+            if key == "<<" and key_node.tag == _PLAIN:
+                merged.extend(self._merge_sources(value_node))
+                continue
+            if key in own:
+                self._findings.error(
+                    "duplicate-key",
+                    f'"{key}" is set twice; first at line {lines[key]}.',
+                    at=Location(self._file, line),
+                    remedy="Remove one of the two.",
+                )
+            own[key] = self.convert(value_node, line)
+            lines[key] = line
+        for entries in merged:
+            for key, node in entries.items():
+                own.setdefault(key, node)
+        return own
+
+    def _merge_sources(self, source: yaml.Node) -> Iterator[dict[str, Node]]:
+        sources = source.value if isinstance(source, yaml.SequenceNode) else [source]
+        for each in sources:
+            node = self.convert(each)
+            if not isinstance(node.value, dict):
+                self._fail(each, "wrong-type", 'The merge key "<<" needs a mapping or a list of mappings.')
+            yield dict(node.items())
+
+    def _fail(self, source: yaml.Node, code: str, message: str) -> None:
+        self._findings.error(code, message, at=Location(self._file, source.start_mark.line + 1), damages=True)
+        raise _StopError
+
+
+def parse_documents(text: str | bytes, file: str, findings: Findings) -> list[Node]:
+    """Return the documents of a YAML file; an empty document is left out.
+
+    Args:
+        text: the content.
+        file: the name to show in locations.
+        findings: takes syntax errors; what precedes the error is then returned.
+    """
+    documents: list[Node] = []
+    converter = _Converter(file, findings)
+    parser: _Composer | None = None
+    try:
+        parser = _Composer(text)
+        while parser.check_node():
+            node = parser.get_node()
+            if node is not None:
+                documents.append(converter.convert(node))
+    except yaml.MarkedYAMLError as error:
+        _report_syntax(error, file, findings)
+    except yaml.YAMLError as error:
+        findings.error(
+            "yaml-syntax",
+            f"This is not readable text: {str(error).splitlines()[0]}.",
+            at=Location(file, 0),
+            remedy="Save the file as UTF-8.",
+            damages=True,
+        )
+    except (_StopError, RecursionError) as stop:
+        if isinstance(stop, RecursionError):
+            findings.error("too-deep", "Values are nested too deeply.", at=Location(file, 0), damages=True)
+    finally:
+        if parser is not None:
+            parser.dispose()
+    return [node for node in documents if node.value is not None]
+
+
+def _report_syntax(error: yaml.MarkedYAMLError, file: str, findings: Findings) -> None:
+    mark = error.problem_mark or error.context_mark
+    context = f" {error.context}" if error.context else ""
+    problem = (error.problem or "syntax error").rstrip(".")
+    remedy = "Check the indentation and quotes around this line."
+    if "\\t" in problem or "tab" in problem:
+        remedy = "Indent with spaces, not tabs."
+    findings.error(
+        "yaml-syntax",
+        f"This is not valid YAML:{context}: {problem}." if context else f"This is not valid YAML: {problem}.",
+        at=Location(file, mark.line + 1 if mark else 0),
+        remedy=remedy,
+        damages=True,
+    )

@@ -1,0 +1,290 @@
+"""What the schema cannot say: references, cycles, and keys that contradict one another.
+
+Source: Compose Specification; consistency checks of compose-go ``loader``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from leeward.compose.findings import Findings, ValuePath, did_you_mean
+from leeward.compose.node import Node
+from leeward.compose.project import FileUse, Project, Service
+
+_TESTS = ("CMD", "CMD-SHELL", "NONE")
+_RESTARTS = ("no", "always", "unless-stopped", "on-failure")
+_PULLS = ("always", "never", "build", "if_not_present", "missing", "refresh", "daily", "weekly")
+_OBSOLETE = "It has no effect since Compose V2."
+
+
+def check_tree(tree: Node, findings: Findings) -> None:
+    """Check what does not depend on profiles: top-level keys and services that say nothing."""
+    version = tree.get("version")
+    if version is not None:
+        findings.note("obsolete-key", _OBSOLETE, path=("version",), at=version.location, remedy="Remove it.")
+    services = tree.get("services")
+    if services is None or not services.items():
+        findings.error(
+            "no-services",
+            "The files define no service.",
+            path=("services",) if services is not None else (),
+            at=(services or tree).location,
+            remedy='Add at least one service under "services".',
+            damages=True,
+        )
+        return
+    for name, service in services.items().items():
+        if not isinstance(service.value, dict):
+            findings.error(
+                "empty-service",
+                "The service is empty.",
+                path=("services", name),
+                at=service.location,
+                remedy="Give it an image or a build.",
+                damages=True,
+            )
+
+
+def check_project(project: Project, tree: Node, findings: Findings) -> None:
+    """Check every enabled service, the resources and the order of starting."""
+    checker = _Checker(project, findings)
+    for service in project.services.values():
+        checker.check(service)
+    for kind in ("configs", "secrets"):
+        table = tree.get(kind)
+        for name, source in table.items().items() if table is not None else ():
+            checker.file_source(kind, name, source)
+    checker.cycles()
+    if not project.services:
+        findings.warning(
+            "nothing-enabled",
+            "Every service belongs to a profile that is not active.",
+            remedy="Activate a profile with --profile or COMPOSE_PROFILES.",
+        )
+
+
+class _Checker:
+    """The checks of one project."""
+
+    def __init__(self, project: Project, findings: Findings) -> None:
+        self._project = project
+        self._findings = findings
+
+    def check(self, service: Service) -> None:
+        path = ("services", service.name)
+        if service.image is None and service.build is None and service.provider is None:
+            self._error("no-image", path, "It has neither image nor build.", "Add one of the two.")
+        self._contradictions(service, path)
+        self._amounts(service, path)
+        self._choices(service, path)
+        self._references(service, path)
+        self._mounts(service, path)
+
+    def _error(self, code: str, path: ValuePath, message: str, remedy: str) -> None:
+        self._findings.error(code, message, path=path, at=self._project.locations.find(*path), remedy=remedy)
+
+    def _contradictions(self, service: Service, path: ValuePath) -> None:
+        build = service.build
+        if build is not None and build.dockerfile is not None and build.dockerfile_inline is not None:
+            self._error(
+                "contradiction",
+                (*path, "build"),
+                "dockerfile and dockerfile_inline exclude one another.",
+                "Remove one.",
+            )
+        if service.network_mode is not None and service.networks:
+            self._error(
+                "contradiction",
+                (*path, "network_mode"),
+                "network_mode and networks exclude one another.",
+                "Remove one.",
+            )
+        deploy = service.deploy
+        if service.container_name is not None and service.replicas > 1:
+            self._error(
+                "contradiction",
+                (*path, "container_name"),
+                f"{service.replicas} containers cannot have one name.",
+                "Remove container_name.",
+            )
+        if deploy is None:
+            return
+        limits, reservations = deploy.limits, deploy.reservations
+        for key, own, other, where in (
+            ("scale", service.scale, deploy.replicas, "replicas"),
+            ("cpus", service.cpus, limits and limits.cpus, "resources.limits.cpus"),
+            ("mem_limit", service.mem_limit, limits and limits.memory, "resources.limits.memory"),
+            ("pids_limit", service.pids_limit, limits and limits.pids, "resources.limits.pids"),
+            (
+                "mem_reservation",
+                service.mem_reservation,
+                reservations and reservations.memory,
+                "resources.reservations.memory",
+            ),
+        ):
+            if own is not None and other is not None and own != other:
+                self._error(
+                    "contradiction",
+                    (*path, key),
+                    f"It says {own}, but deploy.{where} says {other}.",
+                    "Remove one of the two.",
+                )
+
+    def _amounts(self, service: Service, path: ValuePath) -> None:
+        if service.replicas < 0:
+            key = "scale" if service.scale is not None else "deploy"
+            self._error(
+                "invalid-value", (*path, key), "The number of containers is negative.", "Use 0 or more."
+            )
+        for index, port in enumerate(service.ports):
+            if not 0 < port.target < 65536:
+                self._error(
+                    "invalid-value",
+                    (*path, "ports", index),
+                    f"{port.target} is not a port.",
+                    "Use 1 to 65535.",
+                )
+
+    def _choices(self, service: Service, path: ValuePath) -> None:
+        check = service.healthcheck
+        if check is not None and check.test and check.test[0] not in _TESTS:
+            self._error(
+                "invalid-value",
+                (*path, "healthcheck", "test"),
+                f'The list starts with "{check.test[0]}".',
+                'Start it with "CMD", "CMD-SHELL" or "NONE", or write one string.',
+            )
+        restart = service.restart
+        if restart is not None and not _is_restart(restart):
+            self._error(
+                "invalid-value",
+                (*path, "restart"),
+                f'There is no restart policy "{restart}".',
+                did_you_mean(restart, _RESTARTS)
+                or 'Use "no", always, on-failure, on-failure:N or unless-stopped.',
+            )
+        policy = service.pull_policy
+        if policy is not None and policy not in _PULLS and not policy.startswith("every_"):
+            self._error(
+                "invalid-value",
+                (*path, "pull_policy"),
+                f'There is no pull policy "{policy}".',
+                did_you_mean(policy, _PULLS) or f"Use one of: {', '.join(_PULLS)}.",
+            )
+
+    def _references(self, service: Service, path: ValuePath) -> None:
+        project = self._project
+        for name in service.networks:
+            if name != "default":
+                self._declared("network", name, project.networks, (*path, "networks", name))
+        for index, mount in enumerate(service.volumes):
+            if mount.type == "volume" and mount.source is not None:
+                self._declared("volume", mount.source, project.volumes, (*path, "volumes", index))
+        self._uses("config", service.configs, project.configs, (*path, "configs"))
+        self._uses("secret", service.secrets, project.secrets, (*path, "secrets"))
+        if service.build is not None:
+            self._uses("secret", service.build.secrets, project.secrets, (*path, "build", "secrets"))
+        for name in service.models:
+            self._declared("model", name, project.models, (*path, "models", name))
+        for name, dependency in service.depends_on.items():
+            if dependency.required or name not in project.disabled:
+                self._service(name, (*path, "depends_on", name))
+
+    def _uses(self, what: str, uses: Iterable[FileUse], table: Mapping[str, object], path: ValuePath) -> None:
+        for index, use in enumerate(uses):
+            self._declared(what, use.source, table, (*path, index))
+
+    def _declared(self, what: str, name: str, table: Mapping[str, object], path: ValuePath) -> None:
+        if name not in table:
+            self._error(
+                f"undefined-{what}",
+                path,
+                f'There is no {what} "{name}".',
+                did_you_mean(name, table) or f'Declare it under the top-level "{what}s".',
+            )
+
+    def _service(self, name: str, path: ValuePath) -> None:
+        if name in self._project.services:
+            return
+        if name in self._project.disabled:
+            self._error(
+                "disabled-service",
+                path,
+                f'The service "{name}" belongs to a profile that is not active.',
+                "Activate its profile with --profile, or write required: false.",
+            )
+            return
+        self._error(
+            "undefined-service",
+            path,
+            f'There is no service "{name}".',
+            did_you_mean(name, self._project.services) or "Name a service that exists.",
+        )
+
+    def _mounts(self, service: Service, path: ValuePath) -> None:
+        seen: dict[str, int] = {}
+        for index, mount in enumerate(service.volumes):
+            if mount.target in seen:
+                self._error(
+                    "duplicate-target",
+                    (*path, "volumes", index),
+                    f'"{mount.target}" is already mounted by volumes[{seen[mount.target]}].',
+                    "Remove one of the two.",
+                )
+            seen[mount.target] = index
+            if mount.type == "bind" and mount.source is None:
+                self._error(
+                    "missing-key", (*path, "volumes", index), "A bind mount needs a source.", "Add source."
+                )
+
+    def file_source(self, kind: str, name: str, source: Node) -> None:
+        """Check that a config or secret says where its content is."""
+        path = (kind, name)
+        external = source.get("external")
+        if external is not None and external.value is True:
+            return
+        given = [key for key in ("file", "environment") if source.text(key) is not None]
+        if source.text("content") is not None and "environment" not in given:
+            given.append("content")
+        if len(given) != 1 and source.text("driver") is None:
+            message = f"{' and '.join(given)} exclude one another." if given else "It has no content."
+            remedy = "Keep one." if given else "Add one of file, environment and content, or external: true."
+            self._error("contradiction" if given else "missing-key", path, message, remedy)
+        if given == ["environment"] and source.text("content") is None:
+            variable = source.text("environment")
+            self._findings.warning(
+                "unset-variable",
+                f"The variable {variable} it is read from is not set.",
+                path=path,
+                at=source.location,
+                remedy=f"Set {variable} before starting.",
+            )
+
+    def cycles(self) -> None:
+        """Report each ring of services that wait for one another, once."""
+        done: set[str] = set()
+        for start in self._project.services:
+            self._visit(start, [], done)
+
+    def _visit(self, name: str, trail: list[str], done: set[str]) -> None:
+        if name in trail:
+            ring = [*trail[trail.index(name) :], name]
+            self._error(
+                "dependency-cycle",
+                ("services", trail[-1], "depends_on", name),
+                f"Services wait for one another: {' → '.join(ring)}.",
+                "Remove one of these dependencies.",
+            )
+            return
+        if name in done or name not in self._project.services:
+            return
+        trail.append(name)
+        for dependency in self._project.services[name].depends_on:
+            self._visit(dependency, trail, done)
+        trail.pop()
+        done.add(name)
+
+
+def _is_restart(policy: str) -> bool:
+    name, colon, count = policy.partition(":")
+    return name in _RESTARTS and (not colon or (name == "on-failure" and count.isdigit()))
