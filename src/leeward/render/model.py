@@ -1,0 +1,188 @@
+"""What a rendering takes and gives, and what renderers share while it runs.
+
+Invariants: nothing here reads a file, a clock or the environment; :class:`PodDraft` is the only
+thing that changes, and only until its service is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from leeward.base.diagnostics import Diagnostic, Severity
+from leeward.compose.project import Project, Service
+from leeward.kube.objects import Obj
+from leeward.kube.wellknown import APP_MANAGED_BY, APP_NAME, APP_PART_OF, ORIGIN
+from leeward.render.files import DiskFiles, Files
+from leeward.render.plan import ProjectPlan, ServicePlan
+
+LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderOptions:
+    """How to render.
+
+    Attributes:
+        environment: "local" gives ingress hosts under ``localhost``; others need ``x-leeward`` hosts.
+        namespace: None: the project's name, with ``-<environment>`` unless local.
+        embedded: the target is leeward's own cluster: short drains, no storage class assumptions;
+            None: when the environment is local.
+        images: Compose service → image reference, such as a digest; wins over the file.
+        include_secret_values: False leaves Secret objects out (their names stay, from their content).
+        files: where the bytes of bind mounts, configs and secrets come from.
+    """
+
+    environment: str = LOCAL
+    namespace: str | None = None
+    embedded: bool | None = None
+    images: Mapping[str, str] = field(default_factory=dict)
+    include_secret_values: bool = True
+    files: Files = field(default_factory=DiskFiles)
+
+    @property
+    def on_embedded(self) -> bool:
+        """Whether the target is leeward's own cluster."""
+        return self.environment == LOCAL if self.embedded is None else self.embedded
+
+
+@dataclass(frozen=True, slots=True)
+class RenderResult:
+    """The objects in the order to apply them, and every finding on the way."""
+
+    objects: list[Obj]
+    diagnostics: list[Diagnostic]
+
+
+class ProjectContext:
+    """One rendering of one project.
+
+    Args:
+        project: what to render.
+        options: how.
+        plan: what was decided about every service beforehand.
+        namespace: where everything goes.
+    """
+
+    def __init__(self, project: Project, options: RenderOptions, plan: ProjectPlan, namespace: str) -> None:
+        self.project = project
+        self.options = options
+        self.plan = plan
+        self.namespace = namespace
+        self.findings: list[Diagnostic] = []
+
+    def report(
+        self, path: Sequence[str | int], code: str, severity: Severity, message: str, remedy: str = ""
+    ) -> None:
+        """Take note of a finding about the value at `path`."""
+        text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+        self.findings.append(
+            Diagnostic(
+                path=text,
+                location=self.project.locations.find(*path),
+                code=code,
+                severity=severity,
+                message=message,
+                remedy=remedy,
+            )
+        )
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels of everything in the project."""
+        return {APP_PART_OF: self.plan.part_of, APP_MANAGED_BY: "leeward"}
+
+    def object(
+        self,
+        api_version: str,
+        kind: str,
+        name: str,
+        *path: str | int,
+        annotations: Mapping[str, str] | None = None,
+    ) -> Obj:
+        """Return the head of an object that comes from the value at `path`."""
+        origin = self.project.locations.find(*path)
+        notes = {**({ORIGIN: str(origin)} if origin else {}), **(annotations or {})}
+        meta: Obj = {"name": name, "namespace": self.namespace, "labels": self.labels()}
+        if notes:
+            meta["annotations"] = notes
+        return {"apiVersion": api_version, "kind": kind, "metadata": meta}
+
+
+class ServiceContext:
+    """One service of a rendering."""
+
+    def __init__(self, project: ProjectContext, plan: ServicePlan) -> None:
+        self.project = project
+        self.plan = plan
+        self.service: Service = plan.service
+        self.options = project.options
+
+    def report(
+        self, path: Sequence[str | int], code: str, severity: Severity, message: str, remedy: str = ""
+    ) -> None:
+        """Take note of a finding about a value inside the service."""
+        self.project.report(("services", self.service.name, *path), code, severity, message, remedy)
+
+    def warn(self, path: Sequence[str | int], code: str, message: str, remedy: str = "") -> None:
+        """Report a warning."""
+        self.report(path, code, Severity.WARNING, message, remedy)
+
+    def note(self, path: Sequence[str | int], code: str, message: str, remedy: str = "") -> None:
+        """Report a note."""
+        self.report(path, code, Severity.NOTE, message, remedy)
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """The labels that pick this service's Pods."""
+        return {APP_NAME: self.plan.name, APP_PART_OF: self.project.plan.part_of}
+
+    def object(
+        self,
+        api_version: str,
+        kind: str,
+        name: str,
+        *path: str | int,
+        annotations: Mapping[str, str] | None = None,
+    ) -> Obj:
+        """Return the head of an object that belongs to this service."""
+        obj = self.project.object(
+            api_version, kind, name, "services", self.service.name, *path, annotations=annotations
+        )
+        obj["metadata"]["labels"] = {APP_NAME: self.plan.name, **obj["metadata"]["labels"]}
+        return obj
+
+
+class PodDraft:
+    """A Pod template in the making: every concern adds its part."""
+
+    def __init__(self) -> None:
+        self.labels: dict[str, str] = {}
+        self.annotations: dict[str, str] = {}
+        self.spec: dict[str, Any] = {}
+        self.security: dict[str, Any] = {}  # the Pod's securityContext
+        self.container: dict[str, Any] = {}
+        self.init_containers: list[dict[str, Any]] = []
+        self.volumes: dict[str, dict[str, Any]] = {}  # by name
+        self.mounts: list[dict[str, Any]] = []
+        self.claims: list[Obj] = []  # volumeClaimTemplates of a StatefulSet
+        self.objects: list[Obj] = []  # ConfigMaps, Secrets that the Pod refers to
+
+    def mount(self, volume: str, path: str, *, sub_path: str | None = None, read_only: bool = False) -> None:
+        """Mount `volume` at `path`."""
+        entry: dict[str, Any] = {"name": volume, "mountPath": path}
+        if sub_path:
+            entry["subPath"] = sub_path
+        if read_only:
+            entry["readOnly"] = True
+        self.mounts.append(entry)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renderer:
+    """One concern: what it adds to a Pod, which objects it makes for a service and for the project."""
+
+    name: str
+    pod: Callable[[ServiceContext, PodDraft], None] | None = None
+    service: Callable[[ServiceContext, PodDraft], list[Obj]] | None = None
+    project: Callable[[ProjectContext], list[Obj]] | None = None

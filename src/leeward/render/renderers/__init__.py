@@ -1,0 +1,1 @@
+"""One module per concern; each offers a ``DESCRIPTOR`` that ``render.catalog`` lists."""

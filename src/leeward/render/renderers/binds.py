@@ -1,0 +1,178 @@
+"""Bind mounts, which a cluster has not: each is classified, and the decision is reported.
+
+A file, or a small directory, is configuration and becomes a ConfigMap. Source code mounted over the
+image that was built from it is left out, because the image has it. The container engine's socket and
+the machine's own directories are refused. Anything else becomes an empty directory, with a warning.
+
+Source: the Compose Specification, "volumes" of type "bind".
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from leeward.base.diagnostics import Severity
+from leeward.compose.project import Mount
+from leeward.render import naming
+from leeward.render.files import FileKind
+from leeward.render.model import PodDraft, Renderer, ServiceContext
+from leeward.render.renderers.fileuses import MAX_BYTES, config_data, config_name
+
+_SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "dockerd.sock")
+_SYSTEM = tuple(map(PurePosixPath, ("/proc", "/sys", "/dev", "/var/run", "/run", "/var/lib/docker", "/boot")))
+_CLOCK = ("/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo")
+
+
+class BindKind(StrEnum):
+    """What a bind mount is for."""
+
+    ENGINE_SOCKET = "engine-socket"
+    SYSTEM = "system"
+    CLOCK = "clock"
+    CONFIG_FILE = "config-file"
+    CONFIG_DIRECTORY = "config-directory"
+    SOURCE = "source"
+    DATA = "data"
+
+
+def _within(path: PurePosixPath, parent: PurePosixPath) -> bool:
+    return path == parent or parent in path.parents
+
+
+def _is_source(context: ServiceContext, source: PurePosixPath, target: str) -> bool:
+    """Tell whether `source` is (part of) what the service's own image is built from."""
+    build = context.service.build
+    if build is None or "://" in build.context:
+        return False
+    root = PurePosixPath(build.context)
+    if target.startswith(("/etc/", "/docker-entrypoint", "/config", "/var/lib/")):
+        return False
+    return _within(source, root) or _within(root, source)
+
+
+def classify(context: ServiceContext, mount: Mount) -> BindKind:
+    """Tell what `mount`, of type "bind", is for."""
+    text = mount.source or "/"
+    source = PurePosixPath(posixpath.normpath(text))
+    if source.name in _SOCKETS:
+        return BindKind.ENGINE_SOCKET
+    if text in _CLOCK:
+        return BindKind.CLOCK
+    if str(source) == "/" or any(_within(source, system) for system in _SYSTEM):
+        return BindKind.SYSTEM
+    kind = context.options.files.kind(text)
+    if kind is FileKind.FILE:
+        return BindKind.CONFIG_FILE
+    if kind is FileKind.OTHER:
+        return BindKind.SYSTEM
+    if _is_source(context, source, mount.target):
+        return BindKind.SOURCE
+    project = PurePosixPath(context.project.project.working_dir)
+    if kind is FileKind.DIRECTORY and _within(source, project.parent) and source != project.parent:
+        return BindKind.CONFIG_DIRECTORY
+    return BindKind.DATA
+
+
+def _config_map(context: ServiceContext, draft: PodDraft, index: int, content: Mapping[str, bytes]) -> str:
+    """Make a ConfigMap with `content` and a volume of it; returns the volume."""
+    keys = {path: naming.data_key(path.replace("/", "__")) for path in content}
+    data = config_data({keys[path]: value for path, value in content.items()})
+    name = config_name(f"{context.plan.name}-files", data)
+    head = context.object("v1", "ConfigMap", name, "volumes", index)
+    draft.objects.append({**head, "immutable": True, **data})
+    volume = f"files-{index}"
+    items = [{"key": keys[path], "path": path} for path in sorted(content)]
+    draft.volumes[volume] = {"configMap": {"name": name, "items": items, "defaultMode": 0o755}}
+    return volume
+
+
+def _file(context: ServiceContext, draft: PodDraft, index: int, mount: Mount) -> None:
+    source = mount.source or "/"
+    content = context.options.files.read(source, MAX_BYTES)
+    if content is None:
+        context.report(
+            ("volumes", index),
+            "unreadable-file",
+            Severity.ERROR,
+            f"{source} is unreadable or larger than {MAX_BYTES} bytes.",
+            "Put it into the image.",
+        )
+        return
+    name = posixpath.basename(source)
+    volume = _config_map(context, draft, index, {name: content})
+    draft.mount(volume, mount.target, sub_path=name, read_only=True)
+
+
+def _directory(context: ServiceContext, draft: PodDraft, index: int, mount: Mount) -> bool:
+    content = context.options.files.tree(mount.source or "/", MAX_BYTES)
+    if not content:
+        return False
+    volume = _config_map(context, draft, index, content)
+    draft.mount(volume, mount.target, read_only=True)
+    if not mount.read_only:
+        context.note(
+            ("volumes", index),
+            "read-only-copy",
+            f"{mount.target} is a read-only copy of the directory as it is now.",
+            "Use a named volume for data that changes.",
+        )
+    return True
+
+
+def _empty(context: ServiceContext, draft: PodDraft, index: int, mount: Mount) -> None:
+    volume = f"empty-{index}"
+    draft.volumes[volume] = {"emptyDir": {}}
+    draft.mount(volume, mount.target, read_only=mount.read_only)
+    context.warn(
+        ("volumes", index),
+        "host-directory",
+        f"{mount.target} starts empty and is lost with its Pod: a cluster has no {mount.source}.",
+        "Use a named volume for data, a config for configuration.",
+    )
+
+
+def render_bind(context: ServiceContext, draft: PodDraft, index: int, mount: Mount) -> None:
+    """Turn the bind mount at ``volumes[index]`` into what it is for."""
+    kind = classify(context, mount)
+    path = ("volumes", index)
+    if kind is BindKind.ENGINE_SOCKET:
+        context.report(
+            path,
+            "engine-socket",
+            Severity.ERROR,
+            f"{mount.source} gives away the whole machine, and a cluster has no container engine to talk to.",
+            "Remove the mount; use the Kubernetes API for what the service does with it.",
+        )
+    elif kind is BindKind.SYSTEM:
+        context.report(
+            path,
+            "system-directory",
+            Severity.ERROR,
+            f"{mount.source} belongs to the machine and is not given to containers.",
+            "Remove the mount.",
+        )
+    elif kind is BindKind.CLOCK:
+        context.note(path, "ignored", f"{mount.source} is left out: nodes keep UTC.", "Set the variable TZ.")
+    elif kind is BindKind.SOURCE:
+        context.note(
+            path,
+            "source-mount",
+            f"{mount.target} is left out: the image has the source code it was built from.",
+            "Build again to see changes.",
+        )
+    elif kind is BindKind.CONFIG_FILE:
+        _file(context, draft, index, mount)
+    elif kind is BindKind.DATA or not _directory(context, draft, index, mount):
+        _empty(context, draft, index, mount)
+
+
+def _pod(context: ServiceContext, draft: PodDraft) -> None:
+    for index, mount in enumerate(context.plan.mounts):
+        if mount.type == "bind":
+            render_bind(context, draft, index, mount)
+
+
+DESCRIPTOR = Renderer(name="binds", pod=_pod)

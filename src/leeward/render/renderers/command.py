@@ -1,0 +1,87 @@
+"""What the container runs: image, command, args, working directory, terminal.
+
+Kubernetes expands ``$(NAME)`` and ``$$`` in command, args and env; Compose has already done its own
+expansion, so both are escaped here and nothing else is touched.
+
+Source: ``k8s.io/kubernetes/third_party/forked/golang/expansion`` (Kubernetes 1.36); Docker's rules
+for ENTRYPOINT and CMD; the Compose Specification, "command", "entrypoint", "pull_policy".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from leeward.render import naming
+from leeward.render.model import PodDraft, Renderer, ServiceContext
+
+_PULL_POLICIES = {"always": "Always", "never": "Never"}
+_DOLLAR = re.compile(r"\$(?=[$(])")
+
+
+def escape(text: str) -> str:
+    """Return `text` such that Kubernetes' expansion gives it back unchanged."""
+    return _DOLLAR.sub("$$$$", text) if "$" in text else text
+
+
+def image_of(context: ServiceContext) -> str:
+    """Return the image reference: given by the caller, else the file's, else the local build's."""
+    service = context.service
+    given = context.options.images.get(service.name)
+    if given or service.image:
+        return str(given or service.image)
+    project = naming.dns_label(context.project.project.name)
+    return f"leeward.local/{project}/{context.plan.name}:latest"
+
+
+def _argv(words: Iterable[str]) -> list[str]:
+    return [escape(word) for word in words]
+
+
+def _command(context: ServiceContext, container: dict[str, Any]) -> None:
+    service = context.service
+    entrypoint, command = service.entrypoint, service.command
+    if entrypoint == () and command:
+        container["command"] = _argv(command)
+        return
+    if entrypoint:
+        container["command"] = _argv(entrypoint)
+    elif entrypoint == ():
+        context.warn(
+            ("entrypoint",),
+            "not-expressible",
+            "The image's entrypoint cannot be cleared without a command.",
+            "Write the command.",
+        )
+    if command:
+        container["args"] = _argv(command)
+    elif command == () and not entrypoint:
+        context.warn(
+            ("command",),
+            "not-expressible",
+            "The image's command cannot be cleared.",
+            "Write the entrypoint too.",
+        )
+
+
+def _pod(context: ServiceContext, draft: PodDraft) -> None:
+    service, container = context.service, draft.container
+    container["name"] = context.plan.name
+    container["image"] = image_of(context)
+    container["imagePullPolicy"] = _PULL_POLICIES.get(service.pull_policy or "", "IfNotPresent")
+    _command(context, container)
+    if service.working_dir:
+        container["workingDir"] = service.working_dir
+    if service.stdin_open:
+        container["stdin"] = True
+    if service.tty:
+        container["tty"] = True
+    if context.plan.ports:
+        container["ports"] = [
+            {"name": port.name, "containerPort": port.port, "protocol": port.protocol}
+            for port in context.plan.ports
+        ]
+
+
+DESCRIPTOR = Renderer(name="command", pod=_pod)

@@ -1,0 +1,76 @@
+"""Environment variables: in sight where they are harmless, in a Secret where they look secret.
+
+A value is held to be secret when its name says so (``…_PASSWORD``, ``API_KEY``; not ``…_FILE``, which
+names a file) or when it is a URL with a password in it. Reviewers see every other value in place.
+
+Invariant: the Secret's name carries the digest of its content, so a changed value rolls the Pods and
+an unchanged one does not.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from leeward.kube.objects import Obj
+from leeward.render import naming
+from leeward.render.model import PodDraft, Renderer, ServiceContext
+from leeward.render.renderers.command import escape
+
+_SECRET_NAME = re.compile(
+    r"(^|_)(PASSWORD|PASSWD|PASS|PWD|SECRET|TOKEN|CREDENTIALS?|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|ENCRYPTION_?KEY)(_|$)",
+    re.IGNORECASE,
+)
+_NOT_SECRET = re.compile(r"(_FILE|_PATH|_URL_BASE|_TTL|_EXPIRY|_LENGTH)$|^PWD$|ALLOW_EMPTY", re.IGNORECASE)
+_URL_WITH_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+_FLAGS = frozenset(("", "true", "false", "yes", "no", "0", "1"))
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Tell whether the variable should not be shown in a manifest."""
+    if _URL_WITH_PASSWORD.search(value):
+        return True
+    named = _SECRET_NAME.search(name) is not None and _NOT_SECRET.search(name) is None
+    return named and value.lower() not in _FLAGS and not value.startswith("/run/secrets/")
+
+
+def secret_object(
+    context: ServiceContext, base: str, data: Mapping[str, bytes], *path: str
+) -> tuple[str, Obj | None]:
+    """Return the name of an immutable Secret with `data` and, where values may be shown, the object."""
+    encoded = {key: base64.b64encode(value).decode() for key, value in sorted(data.items())}
+    name = naming.hashed_name(base, json.dumps(encoded, sort_keys=True))
+    if not context.options.include_secret_values:
+        return name, None
+    obj = context.object("v1", "Secret", name, *path)
+    return name, {**obj, "type": "Opaque", "immutable": True, "data": encoded}
+
+
+def _pod(context: ServiceContext, draft: PodDraft) -> None:
+    service = context.service
+    values: dict[str, str] = {}
+    for name, value in service.environment.items():
+        if value is None:
+            context.note(("environment", name), "unset-variable", f"{name} has no value and is left out.")
+        else:
+            values[name] = value
+    secret = {name: value.encode() for name, value in values.items() if is_secret(name, value)}
+    secret_name = ""
+    if secret:
+        secret_name, obj = secret_object(context, f"{context.plan.name}-env", secret, "environment")
+        draft.objects.extend([obj] if obj else [])
+    entries: list[dict[str, Any]] = []
+    for name, value in values.items():
+        if name in secret:
+            source = {"secretKeyRef": {"name": secret_name, "key": name}}
+            entries.append({"name": name, "valueFrom": source})
+        else:
+            entries.append({"name": name, "value": escape(value)})
+    if entries:
+        draft.container["env"] = entries
+
+
+DESCRIPTOR = Renderer(name="environment", pod=_pod)

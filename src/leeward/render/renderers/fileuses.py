@@ -1,0 +1,149 @@
+"""Configs and secrets of the Compose file: immutable, named after their content, at their targets.
+
+Secrets whose target is under ``/run/secrets`` share one projected volume; every other file is mounted
+by itself, so that it hides nothing else in its directory.
+
+Source: the Compose Specification, "configs" and "secrets".
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+from leeward.base.diagnostics import Severity
+from leeward.compose.project import Config, FileUse, Secret
+from leeward.kube.objects import Obj
+from leeward.render import naming
+from leeward.render.model import PodDraft, ProjectContext, Renderer, ServiceContext
+
+MAX_BYTES = 1_000_000  # Kubernetes takes 1 MiB with names and encoding
+SECRETS_DIRECTORY = "/run/secrets"
+KEY = "content"
+
+
+def config_data(content: Mapping[str, bytes]) -> Obj:
+    """Return the ``data`` and ``binaryData`` of a ConfigMap."""
+    data: dict[str, str] = {}
+    binary: dict[str, str] = {}
+    for key, value in sorted(content.items()):
+        try:
+            text = value.decode("utf-8")
+        except UnicodeDecodeError:
+            text = "\0"
+        if "\0" in text:
+            binary[key] = base64.b64encode(value).decode()
+        else:
+            data[key] = text
+    return {**({"data": data} if data else {}), **({"binaryData": binary} if binary else {})}
+
+
+def config_name(base: str, data: Obj) -> str:
+    """Return the name of a ConfigMap with that data."""
+    return naming.hashed_name(base, json.dumps(data, sort_keys=True))
+
+
+def content_of(context: ProjectContext, section: str, source: Config | Secret) -> bytes | None:
+    """Return the bytes of a config or secret; None, reported, when they cannot be had."""
+    path = (section, source.key)
+    if source.content is not None:
+        return source.content.encode()
+    if source.environment:
+        context.report(
+            (*path, "environment"),
+            "unset-variable",
+            Severity.ERROR,
+            f"The variable {source.environment} is not set.",
+            f"Set {source.environment} or use a file.",
+        )
+        return None
+    content = context.options.files.read(source.file, MAX_BYTES) if source.file else None
+    if content is None:
+        context.report(
+            (*path, "file"),
+            "unreadable-file",
+            Severity.ERROR,
+            f"{source.file or source.key} is missing, unreadable or larger than {MAX_BYTES} bytes.",
+            "Create the file or correct the path.",
+        )
+    return content
+
+
+def _object(context: ProjectContext, section: str, source: Config | Secret) -> tuple[str, Obj | None]:
+    """Return the name of the ConfigMap or Secret and, unless external or unreadable, the object."""
+    if source.external:
+        return naming.dns_label(source.name), None
+    content = content_of(context, section, source)
+    base = f"{section[:-1]}-{source.key}"
+    if section == "configs":
+        data = config_data({KEY: content or b""})
+        name = config_name(base, data)
+        made = {**context.object("v1", "ConfigMap", name, section, source.key), "immutable": True, **data}
+    else:
+        data = {"data": {KEY: base64.b64encode(content or b"").decode()}}
+        name = naming.hashed_name(base, json.dumps(data))
+        head = context.object("v1", "Secret", name, section, source.key)
+        made = {**head, "type": "Opaque", "immutable": True, **data}
+    hidden = section == "secrets" and not context.options.include_secret_values
+    return name, None if content is None or hidden else made
+
+
+def _report_owner(context: ServiceContext, section: str, index: int, use: FileUse) -> None:
+    if use.uid or use.gid:
+        context.note(
+            (section, index),
+            "ignored",
+            "uid and gid of a mounted file cannot be chosen; every user may read it.",
+        )
+
+
+def _configs(context: ServiceContext, draft: PodDraft) -> None:
+    for index, use in enumerate(context.service.configs):
+        source = context.project.project.configs[use.source]
+        name, obj = _object(context.project, "configs", source)
+        draft.objects.extend([obj] if obj else [])
+        volume = naming.join_label("config", use.source)
+        spec: dict[str, Any] = {"name": name}
+        if use.mode is not None:
+            spec["defaultMode"] = use.mode
+        if use.mode is not None and volume in draft.volumes:
+            volume = naming.join_label("config", use.source, str(index))
+        draft.volumes[volume] = {"configMap": spec}
+        target = posixpath.join("/", use.target or use.source)
+        draft.mount(volume, target, sub_path=use.source if source.external else KEY, read_only=True)
+        _report_owner(context, "configs", index, use)
+
+
+def _secrets(context: ServiceContext, draft: PodDraft) -> None:
+    projected: list[dict[str, Any]] = []
+    for index, use in enumerate(context.service.secrets):
+        source = context.project.project.secrets[use.source]
+        name, obj = _object(context.project, "secrets", source)
+        draft.objects.extend([obj] if obj else [])
+        key = use.source if source.external else KEY
+        target = posixpath.normpath(posixpath.join(SECRETS_DIRECTORY, use.target or use.source))
+        inside = target.removeprefix(SECRETS_DIRECTORY + "/")
+        item: dict[str, Any] = {"key": key, "path": inside if inside != target else "content"}
+        if use.mode is not None:
+            item["mode"] = use.mode
+        if inside != target:
+            projected.append({"secret": {"name": name, "items": [item]}})
+        else:
+            volume = naming.join_label("secret", use.source, str(index))
+            draft.volumes[volume] = {"secret": {"secretName": name, "items": [item]}}
+            draft.mount(volume, target, sub_path="content", read_only=True)
+        _report_owner(context, "secrets", index, use)
+    if projected:
+        draft.volumes["secrets"] = {"projected": {"sources": projected}}
+        draft.mount("secrets", SECRETS_DIRECTORY, read_only=True)
+
+
+def _pod(context: ServiceContext, draft: PodDraft) -> None:
+    _configs(context, draft)
+    _secrets(context, draft)
+
+
+DESCRIPTOR = Renderer(name="fileuses", pod=_pod)

@@ -1,0 +1,110 @@
+"""Where Pods go: spread over zones and nodes without being asked, and what the file asks for.
+
+With two replicas or more the zones must be balanced (``DoNotSchedule``), but only the zones that can
+take Pods count (``nodeTaintsPolicy: Honor``), so the Pods of a lost zone find a place elsewhere.
+
+Source: kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints; Docker's
+placement constraints.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from leeward.kube.wellknown import ARCH, HOSTNAME, OS, POD_TEMPLATE_HASH, ZONE
+from leeward.render.model import PodDraft, Renderer, ServiceContext
+from leeward.render.plan import Kind
+
+_CONSTRAINT = re.compile(r"\s*([\w.\-/]+)\s*(==|!=)\s*(.+?)\s*")
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+_KEYS = {"node.hostname": HOSTNAME, "node.platform.arch": ARCH, "node.platform.os": OS}
+
+
+def _spread(context: ServiceContext, key: str, *, strict: bool) -> dict[str, Any]:
+    constraint: dict[str, Any] = {
+        "maxSkew": 1,
+        "topologyKey": key,
+        "whenUnsatisfiable": "DoNotSchedule" if strict else "ScheduleAnyway",
+        "labelSelector": {"matchLabels": context.selector},
+    }
+    if strict:
+        constraint["nodeTaintsPolicy"] = "Honor"
+    if context.plan.kind is Kind.DEPLOYMENT:
+        constraint["matchLabelKeys"] = [POD_TEMPLATE_HASH]
+    return constraint
+
+
+def _topology(context: ServiceContext) -> list[dict[str, Any]]:
+    if context.plan.kind is Kind.DAEMON_SET:
+        return []
+    strict = context.plan.replicas >= 2 and context.plan.kind is not Kind.JOB
+    constraints = [_spread(context, ZONE, strict=strict), _spread(context, HOSTNAME, strict=False)]
+    placement = context.service.deploy.placement if context.service.deploy else None
+    for preference in placement.spread if placement else ():
+        key = preference.removeprefix("node.labels.").removeprefix("engine.labels.")
+        if key not in (ZONE, HOSTNAME, "zone"):
+            constraints.append(_spread(context, key, strict=False))
+    return constraints
+
+
+def _affinity(context: ServiceContext) -> dict[str, Any]:
+    placement = context.service.deploy.placement if context.service.deploy else None
+    if placement is None:
+        return {}
+    path = ("deploy", "placement")
+    expressions = []
+    for index, text in enumerate(placement.constraints):
+        match = _CONSTRAINT.fullmatch(text)
+        key = (
+            _KEYS.get(
+                match[1], match[1].removeprefix("node.labels.") if match[1].startswith("node.labels.") else ""
+            )
+            if match
+            else ""
+        )
+        if match and key:
+            value = _ARCHITECTURES.get(match[3], match[3])
+            expressions.append(
+                {"key": key, "operator": "In" if match[2] == "==" else "NotIn", "values": [value]}
+            )
+        else:
+            context.warn(
+                (*path, "constraints", index),
+                "ignored",
+                f"{text!r} has no counterpart and is left out.",
+                "Use node.labels.KEY == VALUE.",
+            )
+    affinity: dict[str, Any] = {}
+    if expressions:
+        terms = {"nodeSelectorTerms": [{"matchExpressions": expressions}]}
+        affinity["nodeAffinity"] = {"requiredDuringSchedulingIgnoredDuringExecution": terms}
+    if placement.max_replicas_per_node == 1:
+        apart = [{"labelSelector": {"matchLabels": context.selector}, "topologyKey": HOSTNAME}]
+        affinity["podAntiAffinity"] = {"requiredDuringSchedulingIgnoredDuringExecution": apart}
+    elif placement.max_replicas_per_node:
+        context.warn(
+            (*path, "max_replicas_per_node"),
+            "ignored",
+            "Only 1 per node can be promised; replicas are spread over nodes instead.",
+        )
+    return affinity
+
+
+def _pod(context: ServiceContext, draft: PodDraft) -> None:
+    if constraints := _topology(context):
+        draft.spec["topologySpreadConstraints"] = constraints
+    if affinity := _affinity(context):
+        draft.spec["affinity"] = affinity
+    platform = context.service.platform
+    if platform and context.options.on_embedded:
+        context.note(
+            ("platform",), "ignored", f"{platform}: the embedded cluster runs what this machine can run."
+        )
+    elif platform and "/" in platform:
+        draft.spec["nodeSelector"] = {
+            ARCH: _ARCHITECTURES.get(platform.split("/")[1], platform.split("/")[1])
+        }
+
+
+DESCRIPTOR = Renderer(name="placement", pod=_pod)

@@ -1,0 +1,1 @@
+"""How rendered objects become text and files."""
