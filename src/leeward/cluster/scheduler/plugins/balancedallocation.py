@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from leeward.cluster.scheduler.framework import Cycle, Descriptor, Plugin
+from leeward.cluster.scheduler.framework import MAX_SCORE, Cycle, Descriptor, Plugin
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import Resources
 
@@ -26,6 +26,10 @@ def _imbalance(node: NodeInfo, requests: Resources) -> float:
     return abs(fractions[0] - fractions[1]) / 2 if len(fractions) == 2 else 0.0
 
 
+def _evenness(node: NodeInfo, requests: Resources) -> int:
+    return int((1 - _imbalance(node, requests)) * MAX_SCORE)
+
+
 class BalancedAllocation(Plugin):
     """Scores by evenness."""
 
@@ -36,9 +40,7 @@ class BalancedAllocation(Plugin):
         requests = cycle.pod.requests
         if not any(requests.get(resource) for resource in _SCORED):
             return None
-        return {
-            node.name: int(75 + 50 * (_imbalance(node, {}) - _imbalance(node, requests))) for node in feasible
-        }
+        return {node.name: 75 + (_evenness(node, requests) - _evenness(node, {})) // 2 for node in feasible}
 
 
 DESCRIPTOR = Descriptor(BalancedAllocation.name, BalancedAllocation)
