@@ -1,0 +1,278 @@
+"""The launcher's loop: requests in, answers and exits out, over one Unix socket.
+
+Messages are JSON, one a packet. A request has ``id`` and ``op``; its answer has the same ``id`` and either
+results or ``error``. ``{"exited": <container>, "code": n}`` is sent when a container has ended and all
+its output is in its log. The launcher ends, and with it everything it started, when the socket closes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from leeward.cluster.runtimes.process.launcher import children, linux
+from leeward.cluster.runtimes.process.launcher.logs import LogStream
+
+MAX_MESSAGE = 1 << 20
+MAX_OUTPUT = 64 * 1024  # of a command, each stream
+
+
+@dataclass
+class Child:
+    """A process that the launcher started."""
+
+    pid: int
+    name: str  # the container, or "" for a sandbox or command
+    spec: dict[str, Any] = field(default_factory=dict)
+    pipes: int = 0  # output pipes still open
+    code: int | None = None
+    finish: Callable[[int], None] = lambda code: None  # called when it ended and its pipes are read
+
+
+class Launcher:
+    """Everything the launcher knows."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._selector = selectors.DefaultSelector()
+        self._children: dict[int, Child] = {}
+        self._containers: dict[str, Child] = {}
+        self._silenced: set[str] = set()
+        self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY) if sys.platform == "linux" else -1
+
+    def run(self) -> None:
+        """Serve until the socket closes."""
+        waking, wakeup = os.pipe()
+        os.set_blocking(waking, False)
+        os.set_blocking(wakeup, False)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._selector.register(self._control, selectors.EVENT_READ, self._receive)
+        self._selector.register(waking, selectors.EVENT_READ, lambda: self._reap(waking))
+        while True:
+            for key, _ in self._selector.select():
+                key.data()
+
+    def _receive(self) -> None:
+        data = self._control.recv(MAX_MESSAGE)
+        if not data:
+            os._exit(0)  # the cluster has gone; the kernel kills our children with us
+        request = json.loads(data)
+        try:
+            getattr(self, f"_op_{request['op']}")(request)
+        except OSError as error:
+            self._send({"id": request["id"], "error": str(error)})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        try:
+            self._control.send(json.dumps(message).encode())
+        except BrokenPipeError:
+            os._exit(0)
+
+    # Operations ------------------------------------------------------------------------------------
+
+    def _op_sandbox(self, request: dict[str, Any]) -> None:
+        """Start a sandbox; answers its pid when its namespaces are there."""
+        reading, writing = os.pipe()
+        errors, told = os.pipe()
+        pid = self._fork(lambda: children.sandbox(request, writing), told)
+        os.close(writing)
+        os.close(told)
+        ready = os.read(reading, 16)
+        problem = os.read(errors, 4096) if not ready else b""
+        os.close(reading)
+        os.close(errors)
+        if not ready:
+            self._send({"id": request["id"], "error": problem.decode() or "the sandbox ended at once"})
+            return
+        self._children[pid] = Child(pid, "")
+        self._send({"id": request["id"], "pid": pid})
+
+    def _op_start(self, request: dict[str, Any]) -> None:
+        """Start a container; answers its pid, or why it could not be started."""
+        spec = request["spec"]
+        stdout, stderr, errors = os.pipe(), os.pipe(), os.pipe()
+
+        def body() -> None:
+            if spec["mode"] == "userns":
+                children.user_container(spec, stdout[1], stderr[1], errors[1])
+            else:
+                children.container(spec, stdout[1], stderr[1])
+
+        if spec["mode"] == "root":
+            linux.unshare(linux.CLONE_NEWPID)
+        try:
+            pid = self._fork(body, errors[1])
+        finally:
+            if spec["mode"] == "root":
+                linux.setns(self._own_pid_namespace, linux.CLONE_NEWPID)
+        for pipe in (stdout, stderr, errors):
+            os.close(pipe[1])
+        child = Child(pid, request["container"], spec)
+        self._children[pid] = self._containers[child.name] = child
+        self._follow_logs(child, stdout[0], stderr[0])
+        child.finish = lambda code: self._exited(child, code)
+        self._await_start(request["id"], child, errors[0])
+
+    def _await_start(self, request: int, child: Child, errors: int) -> None:
+        """Answer when the program runs (the pipe closes on exec) or could not be run."""
+
+        def told() -> None:
+            self._selector.unregister(errors)
+            problem = os.read(errors, 4096).decode(errors="replace")
+            os.close(errors)
+            self._send({"id": request, "pid": child.pid, **({"error": problem} if problem else {})})
+
+        self._selector.register(errors, selectors.EVENT_READ, told)
+
+    def _follow_logs(self, child: Child, stdout: int, stderr: int) -> None:
+        log = os.open(child.spec["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        for descriptor, name in ((stdout, "stdout"), (stderr, "stderr")):
+            os.set_blocking(descriptor, False)
+            stream = LogStream(descriptor, log, name)
+            child.pipes += 1
+            self._selector.register(
+                descriptor, selectors.EVENT_READ, lambda stream=stream: self._read(child, stream, log)
+            )
+
+    def _read(self, child: Child, stream: LogStream, log: int) -> None:
+        if not stream.read():
+            self._selector.unregister(stream.pipe)
+            os.close(stream.pipe)
+            child.pipes -= 1
+            if child.pipes == 0:
+                os.close(log)
+            self._finish_if_done(child)
+
+    def _op_signal(self, request: dict[str, Any]) -> None:
+        """Send a signal to a container; answers whether it was still there."""
+        child = self._containers.get(request["container"])
+        if child is not None and child.code is None:
+            os.kill(child.pid, request["number"])
+        self._send({"id": request["id"], "alive": child is not None and child.code is None})
+
+    def _op_kill(self, request: dict[str, Any]) -> None:
+        """Kill containers and sandboxes at once; with ``silent`` their exits are not reported."""
+        for name in request["containers"]:
+            child = self._containers.get(name)
+            if child is not None and child.code is None:
+                if request["silent"]:
+                    self._silenced.add(name)
+                os.kill(child.pid, signal.SIGKILL)
+        for pid in request["sandboxes"]:
+            if pid in self._children:
+                os.kill(pid, signal.SIGKILL)
+        self._send({"id": request["id"]})
+
+    def _op_exec(self, request: dict[str, Any]) -> None:
+        """Run a command in a container; answers its exit code and output when it has ended."""
+        target = self._containers.get(request["container"])
+        if target is None or target.code is not None:
+            self._send({"id": request["id"], "error": "the container is not running"})
+            return
+        stdout, stderr, errors = os.pipe(), os.pipe(), os.pipe()
+        spec = {**target.spec, **request["spec"]}
+        pid = self._fork(
+            lambda: children.command(spec, self._inner_pid(target), stdout[1], stderr[1], errors[1]),
+            errors[1],
+        )
+        for pipe in (stdout, stderr, errors):
+            os.close(pipe[1])
+        child = self._children[pid] = Child(pid, "", spec)
+        output: dict[str, bytes] = {"stdout": b"", "stderr": b""}
+        for name, descriptor in (("stdout", stdout[0]), ("stderr", stderr[0]), ("stderr", errors[0])):
+            self._collect(child, descriptor, output, name)
+
+        def finish(code: int) -> None:
+            text = {name: data.decode("latin-1") for name, data in output.items()}
+            self._send({"id": request["id"], "code": code, "pid": pid, **text})
+
+        child.finish = finish
+        self._send({"started": request["id"], "pid": pid})
+
+    def _collect(self, child: Child, descriptor: int, output: dict[str, bytes], name: str) -> None:
+        """Gather what comes out of a pipe."""
+        os.set_blocking(descriptor, False)
+        child.pipes += 1
+
+        def read() -> None:
+            data = os.read(descriptor, 65536)
+            output[name] = (output[name] + data)[:MAX_OUTPUT]
+            if not data:
+                self._selector.unregister(descriptor)
+                os.close(descriptor)
+                child.pipes -= 1
+                self._finish_if_done(child)
+
+        self._selector.register(descriptor, selectors.EVENT_READ, read)
+
+    def _op_abort(self, request: dict[str, Any]) -> None:
+        """Kill a command that took too long."""
+        if request["pid"] in self._children:
+            os.kill(request["pid"], signal.SIGKILL)
+        self._send({"id": request["id"]})
+
+    def _inner_pid(self, target: Child) -> int:
+        """Return the container's first process: without root it is a child of the one we started."""
+        if target.spec["mode"] != "userns":
+            return target.pid
+        with open(f"/proc/{target.pid}/task/{target.pid}/children") as file:
+            return int(file.read().split()[0])
+
+    # Ends ------------------------------------------------------------------------------------------
+
+    def _fork(self, body: Callable[[], None], errors: int) -> int:
+        pid = os.fork()
+        if pid == 0:
+            children.run(body, errors)
+        return pid
+
+    def _reap(self, waking: int) -> None:
+        """Collect ended children."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(waking, 4096)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except OSError as error:
+                if error.errno == errno.ECHILD:
+                    return
+                raise
+            if pid == 0:
+                return
+            child = self._children.pop(pid, None)
+            if child is not None:
+                code = os.waitstatus_to_exitcode(status)
+                child.code = code if code >= 0 else 128 - code
+                self._finish_if_done(child)
+
+    def _finish_if_done(self, child: Child) -> None:
+        if child.code is not None and child.pipes == 0:
+            child.finish(child.code)
+
+    def _exited(self, child: Child, code: int) -> None:
+        if self._containers.get(child.name) is child:
+            del self._containers[child.name]
+        if child.name in self._silenced:
+            self._silenced.discard(child.name)
+            return
+        self._send({"exited": child.name, "code": code})
+
+
+def main() -> None:
+    """Serve on the descriptor given as the only argument."""
+    if sys.platform == "linux":
+        linux.die_with_parent()
+    control = socket.socket(fileno=int(sys.argv[1]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started the cluster
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Launcher(control).run()

@@ -1,0 +1,104 @@
+"""Builds what a container sees as its file system; runs in the container's own mount namespace.
+
+The root is an overlay: the container's writable layer, the image's layer, and below them the machine's
+own root, because the machine's programs are what a process container runs. /proc, /dev and /sys are
+there, /tmp and /run are the container's own.
+
+Invariant: nothing here changes a file of the machine; everything written goes to the upper layer.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from leeward.cluster.runtimes.process.launcher import linux
+
+_REAL = frozenset(("ext4", "ext3", "ext2", "xfs", "btrfs", "zfs", "overlay", "nfs", "nfs4", "9p", "virtiofs"))
+_OWN = ("/proc", "/sys", "/dev", "/run", "/tmp")
+
+
+def build(spec: dict[str, Any]) -> None:
+    """Make the root of `spec` and change into it.
+
+    Args:
+        spec: ``directory`` (of this container), ``layers`` (directories, topmost first), ``mounts``
+            ([[host path, container path, read only], …]), ``readOnlyRoot``, ``privileged`` (root).
+    """
+    base = spec["directory"]
+    root, upper, work = (os.path.join(base, name) for name in ("root", "upper", "work"))
+    for path in (root, upper, work):
+        os.makedirs(path, exist_ok=True)
+    linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+    lower = ":".join(_escape(path) for path in [*spec["layers"], "/"])
+    options = f"lowerdir={lower},upperdir={_escape(upper)},workdir={_escape(work)}"
+    if not spec["privileged"]:
+        options += ",userxattr"
+    linux.mount("overlay", root, "overlay", 0, options)
+    _mount_system(root)
+    _mount_other_disks(root)
+    for host, inside, read_only in spec["mounts"]:
+        _bind(host, _inside(root, inside), read_only)
+    if spec["readOnlyRoot"]:
+        linux.mount("none", root, flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY)
+    os.chroot(root)
+    os.chdir("/")
+
+
+def _mount_system(root: str) -> None:
+    """Give the container its /proc, /dev, /sys, /tmp and /run."""
+    linux.mount("proc", f"{root}/proc", "proc")
+    linux.mount("/dev", f"{root}/dev", flags=linux.MS_BIND | linux.MS_REC)
+    linux.mount("/sys", f"{root}/sys", flags=linux.MS_BIND | linux.MS_REC)
+    linux.mount("tmpfs", f"{root}/tmp", "tmpfs", 0, "mode=1777")
+    linux.mount("tmpfs", f"{root}/run", "tmpfs", 0, "mode=755")
+
+
+def _mount_other_disks(root: str) -> None:
+    """Show other file systems of the machine (/usr, /home, /opt, …): an overlay does not cross them."""
+    with open("/proc/self/mountinfo") as table:
+        lines = [line.split() for line in table]
+    for fields in lines:
+        kind, target = fields[fields.index("-") + 1], fields[4].encode().decode("unicode_escape")
+        ours = target == root or target.startswith(root + "/")
+        if kind not in _REAL or target == "/" or ours or target.startswith(_OWN):
+            continue
+        if os.path.isdir(target) and os.path.isdir(root + target):
+            linux.mount(target, root + target, flags=linux.MS_BIND)
+
+
+def _bind(host: str, target: str, read_only: bool) -> None:
+    """Bind a file or directory, making the mount point."""
+    if os.path.isdir(host):
+        os.makedirs(target, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if os.path.islink(target):
+            os.unlink(target)
+        if not os.path.exists(target):
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
+    linux.mount(host, target, flags=linux.MS_BIND | linux.MS_REC)
+    if read_only:
+        linux.mount("none", target, flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY)
+
+
+def _inside(root: str, path: str) -> str:
+    """Return the path below `root`, following the links of directories inside it.
+
+    A link such as /var/run → /run must lead to the container's /run, not to the machine's.
+    """
+    done = root
+    for part in os.path.normpath(path).strip("/").split("/")[:-1]:
+        step = os.path.join(done, part)
+        for _ in range(8):
+            if not os.path.islink(step):
+                break
+            link = os.readlink(step)
+            step = root + link if link.startswith("/") else os.path.join(os.path.dirname(step), link)
+        done = step
+    return os.path.join(done, os.path.basename(os.path.normpath(path)))
+
+
+def _escape(path: str) -> str:
+    """Escape what separates overlay options."""
+    return path.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
