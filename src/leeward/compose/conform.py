@@ -40,7 +40,12 @@ def conform(node: Node, shape: Shape, path: ValuePath, findings: Findings) -> No
         expanded = _expand(node, shape)
     except MalformedError as error:
         findings.error(
-            "invalid-value", error.message, path=path, at=node.location, remedy=error.remedy, damages=True
+            "invalid-value",
+            error.message,
+            path=path,
+            at=error.location or node.location,
+            remedy=error.remedy,
+            damages=True,
         )
         return None
     if isinstance(shape, Value):
@@ -67,8 +72,8 @@ def check_required(node: Node, shape: Shape, path: ValuePath, findings: Findings
             check_required(entry, shape.item, (*path, key), findings)
     elif isinstance(shape, Record) and isinstance(node.value, dict):
         for key in shape.required:
-            entry = node.get(key)
-            if entry is None or entry.value is None:
+            present = node.get(key)
+            if present is None or present.value is None:
                 findings.error(
                     "missing-key",
                     f'"{key}" is required here.',

@@ -36,6 +36,7 @@ class Service:
     build: Build | None = None
     platform: str | None = None
     pull_policy: str | None = None
+    pull_refresh_after: str | None = None
 
     # what runs
     command: tuple[str, ...] | None = None  # None: the image's; () clears it
@@ -81,6 +82,7 @@ class Service:
     secrets: tuple[FileUse, ...] = ()
     devices: tuple[Device, ...] = ()
     gpus: tuple[DeviceRequest, ...] = ()
+    driver_opts: Mapping[str, str] = field(default_factory=dict)
     storage_opt: Mapping[str, str] = field(default_factory=dict)
     shm_size: int | None = None  # bytes
     models: Mapping[str, Any] = field(default_factory=dict)

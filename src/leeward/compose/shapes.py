@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from leeward.base.diagnostics import Location
 from leeward.compose.node import Node
 
 
@@ -18,12 +19,14 @@ class MalformedError(ValueError):
     Args:
         message: one sentence.
         remedy: one sentence, imperative.
+        location: of the part that is wrong; None: the whole value.
     """
 
-    def __init__(self, message: str, remedy: str = "") -> None:
+    def __init__(self, message: str, remedy: str = "", location: Location | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        self.location = location
 
 
 Expand = Callable[[Node], Node]

@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Callable
 
-from leeward.compose.node import Node, describe
+from leeward.compose.node import Node, Tag, describe
 from leeward.compose.scalars import scalar_text
 from leeward.compose.shapes import MalformedError
 
@@ -64,6 +64,7 @@ def _to_mapping(node: Node, separator: str) -> Node:
             raise MalformedError(
                 f"An element is {describe(element)}, not KEY{separator}value.",
                 "Write all elements as KEY=value, or write a mapping without dashes.",
+                element.location,
             )
         key, found, value = scalar_text(element.value).partition(separator)
         entries[key.strip() if found else key] = Node(value if found else None, element.location)
@@ -79,7 +80,9 @@ def named(node: Node) -> Node:
 
 def _name(element: Node) -> str:
     if not isinstance(element.value, str):
-        raise MalformedError(f"An element is {describe(element)}, not a name.", "Write a list of names.")
+        raise MalformedError(
+            f"An element is {describe(element)}, not a name.", "Write a list of names.", element.location
+        )
     return element.value
 
 
@@ -118,7 +121,9 @@ def hosts(node: Node) -> Node:
             cut = "=" if "=" in text else ":"
             host, found, address = text.partition(cut)
             if not found or not host:
-                raise MalformedError(f'"{text}" is not host=address.', 'Write "somehost=162.242.195.82".')
+                raise MalformedError(
+                    f'"{text}" is not host=address.', 'Write "somehost=162.242.195.82".', element.location
+                )
             entry = Node(address.strip().removeprefix("[").removesuffix("]"), element.location)
             previous = entries[host].elements() if host in entries else []
             entries[host] = Node([*previous, entry], element.location)
@@ -235,7 +240,14 @@ def ports(node: Node) -> Node:
         return node
     expanded: list[Node] = []
     for element in node.value:
-        expanded.extend([element] if isinstance(element.value, (dict, list)) else _port(element))
+        if isinstance(element.value, (dict, list)) or element.tag is not Tag.NONE:
+            expanded.append(element)
+            continue
+        try:
+            expanded.extend(_port(element))
+        except MalformedError as error:
+            error.location = element.location
+            raise
     return node.having(expanded)
 
 
