@@ -36,6 +36,7 @@ class ServicePlan:
     replicas: int
     ports: tuple[ServicePort, ...]
     mounts: tuple[Mount, ...]  # with those of volumes_from
+    networks: tuple[str, ...]  # Compose networks it is on
     aliases: tuple[str, ...]  # further DNS names, valid and not a service's
     settings: ServiceSettings
 
@@ -75,6 +76,16 @@ def _mounts(project: Project, service: Service) -> tuple[Mount, ...]:
             if mount.target not in taken:
                 mounts += [replace(mount, read_only=True) if mode == "ro" else mount]
     return tuple(mounts)
+
+
+def _networks(project: Project, service: Service) -> tuple[str, ...]:
+    """Return the networks of a service; one that borrows another's network is on that one's."""
+    mode, _, other = (service.network_mode or "").partition(":")
+    if mode == "bridge":
+        return ("bridge",)
+    if mode == "service" and other in project.services:
+        return tuple(project.services[other].networks)
+    return tuple(service.networks)
 
 
 def _conditions(project: Project) -> Mapping[str, frozenset[str]]:
@@ -163,6 +174,7 @@ def make_plan(project: Project) -> ProjectPlan:
             replicas=settings.replicas if settings.replicas is not None else service.replicas,
             ports=ports,
             mounts=mounts[name],
+            networks=_networks(project, service),
             aliases=aliases[name],
             settings=settings,
         )

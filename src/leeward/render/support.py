@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from leeward.base.diagnostics import Diagnostic, Severity
-from leeward.compose.project import Project
+from leeward.compose.project import Deploy, Project
 
 
 class Level(StrEnum):
@@ -75,6 +75,8 @@ _SERVICE: Mapping[str, Support] = {
     **_approximated("links", "The alias resolves for every service, not only for the one that links."),
     **_approximated("volumes_from", "Volumes are shared through claims; bind mounts are classified again."),
     **_approximated("domainname", "It becomes a DNS search domain."),
+    **_harmless("pull_refresh_after", "Images are pulled by the rule of imagePullPolicy."),
+    **_harmless("driver_opts", "Networks of a cluster have no drivers to tune."),
     **_harmless("attach", "How output is attached concerns the terminal only."),
     **_harmless("logging", "A cluster keeps every container's output itself."),
     **_harmless("develop", "It concerns development on one machine."),
@@ -84,7 +86,10 @@ _SERVICE: Mapping[str, Support] = {
         "Every Pod has one interface.",
     ),
     **_harmless("depends_on.*.restart", "A restart of the dependency does not restart this service."),
-    **_harmless("volumes.*.bind volumes.*.consistency", "It is about the host's file system."),
+    **_harmless(
+        "volumes.*.bind.propagation volumes.*.bind.selinux volumes.*.bind.recursive volumes.*.consistency",
+        "It is about the host's file system.",
+    ),
     **_harmless("volumes.*.volume.labels", "Claims have the project's labels."),
     **_harmless("volumes.*.tmpfs.mode", "The mode of a memory directory is 0777."),
     **_harmless(
@@ -110,7 +115,7 @@ _SERVICE: Mapping[str, Support] = {
     **_ignored(
         """
         ulimits pids_limit oom_kill_disable oom_score_adj blkio_config mem_swappiness memswap_limit
-        cpu_shares cpu_count cpu_percent cpu_rt_period cpu_rt_runtime cpuset deploy.limits.pids
+        cpu_shares cpu_count cpu_percent cpu_rt_period cpu_rt_runtime cpuset deploy.resources.limits.pids
         """,
         "Kubernetes has no such knob for a Pod.",
         "Set it on the nodes where it matters.",
@@ -134,7 +139,7 @@ _SERVICE: Mapping[str, Support] = {
         "The node's port is not taken; the Service is reached through the cluster.",
         "Use mode: ingress.",
     ),
-    **_ignored("deploy.reservations.generic_resources", "Only GPUs can be reserved."),
+    **_ignored("deploy.resources.reservations.generic_resources", "Only GPUs can be reserved."),
     **_refused("use_api_socket", "It hands the container engine to the service.", "Remove it."),
     **_refused("credential_spec", "Windows credentials are not supported.", "Remove it."),
     **_refused(
@@ -164,6 +169,7 @@ _PROJECT: Mapping[str, Support] = {
     **_ignored("secrets.*.driver secrets.*.driver_opts", "Secrets come from files or variables."),
 }
 
+_RESOURCES = ("limits", "reservations")  # their place in the file is deploy.resources
 _DEFAULT_DRIVERS = {"bridge", "overlay", "local", "default"}
 _SEVERITY = {
     Level.APPROXIMATED: Severity.NOTE,
@@ -196,9 +202,10 @@ def _present(
         for field in fields(value):
             inner = getattr(value, field.name)
             if inner != _default(field):
-                place = f"{pattern}.{field.name}".lstrip(".")
-                yield (*path, field.name), place
-                yield from _present(inner, (*path, field.name), place)
+                inside = ("resources",) if isinstance(value, Deploy) and field.name in _RESOURCES else ()
+                place = ".".join(filter(None, (pattern, *inside, field.name)))
+                yield (*path, *inside, field.name), place
+                yield from _present(inner, (*path, *inside, field.name), place)
     elif isinstance(value, tuple):
         for index, inner in enumerate(value):
             yield from _present(inner, (*path, index), f"{pattern}.*")

@@ -22,7 +22,7 @@ _DOLLAR = re.compile(r"\$(?=[$(])")
 
 def escape(text: str) -> str:
     """Return `text` such that Kubernetes' expansion gives it back unchanged."""
-    return _DOLLAR.sub("$$$$", text) if "$" in text else text
+    return _DOLLAR.sub("$$", text) if "$" in text else text
 
 
 def image_of(context: ServiceContext) -> str:

@@ -37,7 +37,7 @@ def _metadata(context: ServiceContext, draft: PodDraft) -> None:
                 f"{key!r} cannot be an annotation and is left out.",
             )
     labels |= context.selector | context.project.labels()
-    for network in service.networks:
+    for network in context.plan.networks:
         labels[
             NETWORK_PREFIX + context.project.plan.network_names.get(network, naming.dns_label(network))
         ] = "true"

@@ -46,7 +46,9 @@ def _exec(context: ServiceContext, key: str, hooks: tuple[Hook, ...]) -> dict[st
 
 def _pod(context: ServiceContext, draft: PodDraft) -> None:
     service = context.service
-    serving = bool(context.plan.ports) and context.plan.kind is not Kind.JOB
+    check = service.healthcheck
+    answers = bool(context.plan.ports or (check and check.test and not check.disable))
+    serving = answers and context.plan.kind is not Kind.JOB
     drain = (DRAIN_EMBEDDED if context.options.on_embedded else DRAIN) if serving else 0
     lifecycle: dict[str, Any] = {}
     if service.post_start:

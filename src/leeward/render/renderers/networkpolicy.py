@@ -23,7 +23,7 @@ _OUTSIDE = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/
 
 
 def _project(context: ProjectContext) -> list[Obj]:
-    used = {key for plan in context.plan.services.values() for key in plan.service.networks}
+    used = {key for plan in context.plan.services.values() for key in plan.networks}
     everyone = context.object(_API, "NetworkPolicy", "default-deny")
     both = ["Ingress", "Egress"]
     made = [{**everyone, "spec": {"podSelector": {}, "policyTypes": both, "egress": [_DNS]}}]
