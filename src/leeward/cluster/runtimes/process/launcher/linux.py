@@ -58,8 +58,8 @@ def enter(pid: int, names: dict[str, int]) -> None:
         os.close(descriptor)
 
 
-def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
-    """Attach a file system or directory; arguments as mount(2) takes them."""
+def attach(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+    """Put a file system or directory in place; arguments as mount(2) takes them."""
     result = _libc.mount(
         source.encode(),
         target.encode(),
@@ -70,7 +70,7 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str
     _check(result, f"mount {source} on {target}")
 
 
-def unmount(target: str) -> None:
+def detach(target: str) -> None:
     """Detach what is mounted on `target`."""
     _check(_libc.umount2(target.encode(), MNT_DETACH), f"umount {target}")
 

@@ -29,29 +29,29 @@ def build(spec: dict[str, Any]) -> None:
     root, upper, work = (os.path.join(base, name) for name in ("root", "upper", "work"))
     for path in (root, upper, work):
         os.makedirs(path, exist_ok=True)
-    linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+    linux.attach("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     lower = ":".join(_escape(path) for path in [*spec["layers"], "/"])
     options = f"lowerdir={lower},upperdir={_escape(upper)},workdir={_escape(work)}"
     if not spec["privileged"]:
         options += ",userxattr"
-    linux.mount("overlay", root, "overlay", 0, options)
+    linux.attach("overlay", root, "overlay", 0, options)
     _mount_system(root)
     _mount_other_disks(root)
     for host, inside, read_only in spec["mounts"]:
         _bind(host, _inside(root, inside), read_only)
     if spec["readOnlyRoot"]:
-        linux.mount("none", root, flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY)
+        linux.attach("none", root, flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY)
     os.chroot(root)
     os.chdir("/")
 
 
 def _mount_system(root: str) -> None:
     """Give the container its /proc, /dev, /sys, /tmp and /run."""
-    linux.mount("proc", f"{root}/proc", "proc")
-    linux.mount("/dev", f"{root}/dev", flags=linux.MS_BIND | linux.MS_REC)
-    linux.mount("/sys", f"{root}/sys", flags=linux.MS_BIND | linux.MS_REC)
-    linux.mount("tmpfs", f"{root}/tmp", "tmpfs", 0, "mode=1777")
-    linux.mount("tmpfs", f"{root}/run", "tmpfs", 0, "mode=755")
+    linux.attach("proc", f"{root}/proc", "proc")
+    linux.attach("/dev", f"{root}/dev", flags=linux.MS_BIND | linux.MS_REC)
+    linux.attach("/sys", f"{root}/sys", flags=linux.MS_BIND | linux.MS_REC)
+    linux.attach("tmpfs", f"{root}/tmp", "tmpfs", 0, "mode=1777")
+    linux.attach("tmpfs", f"{root}/run", "tmpfs", 0, "mode=755")
 
 
 def _mount_other_disks(root: str) -> None:
@@ -64,7 +64,7 @@ def _mount_other_disks(root: str) -> None:
         if kind not in _REAL or target == "/" or ours or target.startswith(_OWN):
             continue
         if os.path.isdir(target) and os.path.isdir(root + target):
-            linux.mount(target, root + target, flags=linux.MS_BIND)
+            linux.attach(target, root + target, flags=linux.MS_BIND)
 
 
 def _bind(host: str, target: str, read_only: bool) -> None:
@@ -77,9 +77,9 @@ def _bind(host: str, target: str, read_only: bool) -> None:
             os.unlink(target)
         if not os.path.exists(target):
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
-    linux.mount(host, target, flags=linux.MS_BIND | linux.MS_REC)
+    linux.attach(host, target, flags=linux.MS_BIND | linux.MS_REC)
     if read_only:
-        linux.mount("none", target, flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY)
+        linux.attach("none", target, flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY)
 
 
 def _inside(root: str, path: str) -> str:
