@@ -1,0 +1,28 @@
+"""The controllers of the cluster, in the order in which they start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from leeward.cluster.controllers.disruption import controller as disruption
+from leeward.cluster.controllers.endpointslice import controller as endpointslice
+from leeward.cluster.controllers.framework.controller import ControllerDescriptor
+from leeward.cluster.controllers.garbagecollector import controller as garbagecollector
+from leeward.cluster.controllers.namespace import controller as namespace
+from leeward.cluster.controllers.nodelifecycle import controller as nodelifecycle
+from leeward.cluster.controllers.persistentvolume import controller as persistentvolume
+from leeward.cluster.controllers.podgc import controller as podgc
+from leeward.cluster.controllers.serviceaccount import controller as serviceaccount
+from leeward.cluster.controllers.tainteviction import controller as tainteviction
+
+CONTROLLERS: Sequence[ControllerDescriptor] = (
+    serviceaccount.DESCRIPTOR,
+    namespace.DESCRIPTOR,
+    garbagecollector.DESCRIPTOR,
+    nodelifecycle.DESCRIPTOR,
+    tainteviction.DESCRIPTOR,
+    podgc.DESCRIPTOR,
+    persistentvolume.DESCRIPTOR,
+    endpointslice.DESCRIPTOR,
+    disruption.DESCRIPTOR,
+)

@@ -1,0 +1,181 @@
+"""The garbage collector: keys are uids; an object is looked at when it or one of its owners changes.
+
+Invariant: an object is deleted only when every owner it names is certainly absent or waits for it in a
+foreground deletion; owners of kinds unknown here count as present.
+
+Source: ``pkg/controller/garbagecollector`` (attemptToDeleteItem, attemptToOrphan; Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
+from leeward.cluster.controllers.garbagecollector.graph import Graph, Node, node_of
+from leeward.cluster.interface.client import Event, Propagation
+from leeward.kube.objects import Obj, ObjectKey
+from leeward.kube.resources import BUILT_IN, CRDS, Resource, custom_resources, group_of
+from leeward.kube.status import NotFoundError
+from leeward.kube.wellknown import FINALIZER_FOREGROUND, FINALIZER_ORPHAN
+
+_IGNORED = ("events", "leases.coordination.k8s.io")
+
+
+def _key(uid: str) -> ObjectKey:
+    return ObjectKey("", uid)
+
+
+class GarbageCollector:
+    """Follows owner references."""
+
+    def __init__(self, context: ControllerContext) -> None:
+        self._client = context.client
+        self._graph = Graph()
+
+    @property
+    def resources(self) -> Collection[str]:
+        return [found.name for found in self._known() if found.name not in _IGNORED and self._serves(found)]
+
+    def _known(self) -> Sequence[Resource]:
+        try:
+            definitions = self._client.list(CRDS)
+        except NotFoundError:
+            definitions = []
+        return (*BUILT_IN, *custom_resources(definitions))
+
+    def _serves(self, resource: Resource) -> bool:
+        try:
+            self._client.list(resource.name)
+        except NotFoundError:
+            return False
+        return True
+
+    # -- events: keep the graph, name who is concerned
+
+    def keys_for(self, event: Event) -> Iterable[ObjectKey]:
+        node = node_of(event.resource, event.object)
+        old = self._graph.get(node.uid)
+        if event.type == "DELETED":
+            self._graph.drop(node.uid)
+            concerned = [found.uid for found in self._graph.dependents(node.uid)]
+            return [_key(uid) for uid in (*concerned, *self._waiting(node.owners))]
+        if old == node:
+            return ()
+        self._graph.put(node)
+        keys = [_key(node.uid)] if node.owners or node.waiting_foreground or node.waiting_orphan else []
+        before = old.owners if old else ()
+        keys.extend(_key(uid) for uid in self._waiting({*before, *node.owners}))
+        return keys
+
+    def _waiting(self, owners: Iterable[str]) -> list[str]:
+        """Return the owners that wait for their dependents to go."""
+        found = (self._graph.get(uid) for uid in sorted(owners))
+        return [node.uid for node in found if node is not None and node.waiting_foreground]
+
+    # -- work
+
+    def sync(self, key: ObjectKey) -> float | None:
+        """Look at one object."""
+        node = self._graph.get(key.name)
+        if node is None:
+            return None
+        obj = self._client.find(node.resource, *node.key)
+        if obj is None or obj["metadata"]["uid"] != node.uid:
+            return None
+        if node.waiting_orphan:
+            self._orphan(node, obj)
+        elif node.waiting_foreground:
+            self._process_foreground(node, obj)
+        elif node.owners and not node.terminating:
+            self._attempt_to_delete(node, obj)
+        return None
+
+    def _orphan(self, node: Node, obj: Obj) -> None:
+        for dependent in self._graph.dependents(node.uid):
+            self._drop_references(dependent, {node.uid})
+        self._remove_finalizer(node, obj, FINALIZER_ORPHAN)
+
+    def _process_foreground(self, node: Node, obj: Obj) -> None:
+        dependents = self._graph.dependents(node.uid)
+        blocking = [found for found in dependents if node.uid in found.blocking]
+        if not blocking:
+            self._remove_finalizer(node, obj, FINALIZER_FOREGROUND)
+            return
+        for dependent in dependents:
+            found = self._client.find(dependent.resource, *dependent.key)
+            if found is not None and not dependent.terminating:
+                self._attempt_to_delete(dependent, found)
+
+    def _remove_finalizer(self, node: Node, obj: Obj, finalizer: str) -> None:
+        current = self._client.find(node.resource, *node.key) or obj
+        left = [found for found in current["metadata"].get("finalizers") or () if found != finalizer]
+        self._client.update(
+            node.resource, {**current, "metadata": {**current["metadata"], "finalizers": left}}
+        )
+
+    def _drop_references(self, node: Node, uids: Collection[str]) -> None:
+        obj = self._client.find(node.resource, *node.key)
+        if obj is None or obj["metadata"]["uid"] != node.uid:
+            return
+        references = [
+            found for found in obj["metadata"].get("ownerReferences") or () if found["uid"] not in uids
+        ]
+        metadata = {**obj["metadata"], "ownerReferences": references}
+        if not references:
+            del metadata["ownerReferences"]
+        self._client.update(node.resource, {**obj, "metadata": metadata})
+
+    def _attempt_to_delete(self, node: Node, obj: Obj) -> None:
+        solid, dangling, waiting = self._classify(obj)
+        if solid:
+            if dangling or waiting:
+                self._drop_references(node, {*dangling, *waiting})
+            return
+        propagation: Propagation = "Background"
+        finalizers = obj["metadata"].get("finalizers") or ()
+        if FINALIZER_ORPHAN in finalizers:
+            propagation = "Orphan"
+        elif FINALIZER_FOREGROUND in finalizers or (waiting and self._graph.dependents(node.uid)):
+            propagation = "Foreground"
+        try:
+            self._client.delete(node.resource, *node.key, uid=node.uid, propagation=propagation)
+        except NotFoundError:
+            return
+
+    def _classify(self, obj: Obj) -> tuple[list[str], list[str], list[str]]:
+        """Return the uids of owners that are there, absent, and waiting for their dependents."""
+        solid: list[str] = []
+        dangling: list[str] = []
+        waiting: list[str] = []
+        for reference in obj["metadata"].get("ownerReferences") or ():
+            uid = reference["uid"]
+            owner = self._graph.get(uid)
+            if owner is not None and owner.waiting_foreground:
+                waiting.append(uid)
+            elif owner is not None or self._may_exist(reference, obj):
+                solid.append(uid)
+            else:
+                dangling.append(uid)
+        return solid, dangling, waiting
+
+    def _may_exist(self, reference: dict[str, Any], obj: Obj) -> bool:
+        """Ask the store about an owner that no event has told of."""
+        group = group_of(reference["apiVersion"])
+        kind = next(
+            (found for found in self._known() if (found.group, found.kind) == (group, reference["kind"])),
+            None,
+        )
+        if kind is None:
+            return True
+        namespace = obj["metadata"].get("namespace") or ""
+        if kind.namespaced and not namespace:
+            return True  # a cluster-scoped object cannot have an owner in a namespace: leave it alone
+        try:
+            owner = self._client.find(kind.name, namespace if kind.namespaced else "", reference["name"])
+        except NotFoundError:
+            return True
+        return owner is not None and owner["metadata"]["uid"] == reference["uid"]
+
+
+DESCRIPTOR = ControllerDescriptor(name="garbage-collector-controller", build=GarbageCollector)

@@ -1,0 +1,1 @@
+"""Empties and removes terminating namespaces."""

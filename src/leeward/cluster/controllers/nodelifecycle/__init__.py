@@ -1,0 +1,1 @@
+"""Notices lost nodes, taints them and takes their Pods out of rotation."""

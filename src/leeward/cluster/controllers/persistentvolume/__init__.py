@@ -1,0 +1,1 @@
+"""Makes, binds and removes local persistent volumes, zone by zone."""

@@ -1,0 +1,1 @@
+"""Removes Pods that no kubelet will ever finish."""

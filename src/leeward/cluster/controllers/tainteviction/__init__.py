@@ -1,0 +1,1 @@
+"""Deletes Pods from nodes whose NoExecute taints they do not tolerate (any longer)."""
