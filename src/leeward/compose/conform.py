@@ -37,7 +37,7 @@ def conform(node: Node, shape: Shape, path: ValuePath, findings: Findings) -> No
     if node.tag is Tag.RESET:
         return node
     try:
-        expanded = _expand(node, shape)
+        expanded = _expand(_unbroken(node), shape)
     except MalformedError as error:
         findings.error(
             "invalid-value",
@@ -87,6 +87,13 @@ def check_required(node: Node, shape: Shape, path: ValuePath, findings: Findings
                 check_required(entry, shape.keys[key], (*path, key), findings)
 
 
+def _unbroken(node: Node) -> Node:
+    """Return a list without the elements that were reported already."""
+    if isinstance(node.value, list) and any(element.tag is Tag.BROKEN for element in node.value):
+        return node.having([element for element in node.value if element.tag is not Tag.BROKEN])
+    return node
+
+
 def _expand(node: Node, shape: Shape) -> Node:
     if isinstance(shape, Value) or shape.expand is None:
         return node
@@ -108,7 +115,7 @@ def _many(node: Node, shape: Many, path: ValuePath, findings: Findings) -> Node 
                 remedy="Put !override on the list and write the elements that remain.",
             )
             continue
-        if element.value is None and element.tag is not Tag.BROKEN:
+        if element.value is None:
             _wrong_type(element, "a value", (*path, index), findings)
             continue
         fit = conform(element, shape.item, (*path, index), findings)

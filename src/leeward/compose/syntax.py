@@ -2,7 +2,8 @@
 
 An entry of a mapping is located at the line of its key, an element of a list at its own line; what comes
 through an alias is located where it is used, its inside where the anchor is. A key set twice, a value
-that contains itself and a file that expands to more than :data:`MAX_NODES` nodes are errors.
+that contains itself and a file that expands to more than :data:`MAX_NODES` nodes or :data:`MAX_DEPTH`
+levels are errors.
 
 Source: YAML 1.2; merge keys https://yaml.org/type/merge.html; Compose Specification, "Merge and override".
 """
@@ -21,6 +22,7 @@ from leeward.compose.node import Node, Tag
 from leeward.compose.scalars import resolve_plain
 
 MAX_NODES = 100_000  # as Docker Compose; an alias bomb needs far more
+MAX_DEPTH = 100
 _STANDARD = "tag:yaml.org,2002:"
 _PLAIN = "plain"
 _TAGS = {"!reset": Tag.RESET, "!override": Tag.OVERRIDE}
@@ -68,6 +70,8 @@ class _Converter:
             return Node(self._scalar(source), location, tag)
         if id(source) in self._open:
             self._fail(source, "yaml-cycle", "The anchor contains itself.")
+        if len(self._open) >= MAX_DEPTH:
+            self._fail(source, "too-deep", f"Values are nested more than {MAX_DEPTH} levels deep.")
         self._open.add(id(source))
         try:
             if isinstance(source, yaml.MappingNode):
@@ -162,9 +166,8 @@ def parse_documents(text: str | bytes, file: str, findings: Findings) -> list[No
             remedy="Save the file as UTF-8.",
             damages=True,
         )
-    except (_StopError, RecursionError) as stop:
-        if isinstance(stop, RecursionError):
-            findings.error("too-deep", "Values are nested too deeply.", at=Location(file, 0), damages=True)
+    except _StopError:
+        pass  # reported where it was found
     finally:
         if parser is not None:
             parser.dispose()

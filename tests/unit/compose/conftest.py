@@ -60,7 +60,7 @@ class Workspace:
 
     def around(self, body: str, tail: str = "") -> str:
         body = textwrap.indent(textwrap.dedent(body).strip("\n"), "    ")
-        return f"services:\n  web:\n    image: nginx\n{body}\n{textwrap.dedent(tail)}"
+        return f"services:\n  web:\n    image: nginx\n{body}\n{tail}"
 
     def errors(self, compose: str | None = None, **options: Sequence[str]) -> tuple[Diagnostic, ...]:
         with pytest.raises(DiagnosticsError) as caught:

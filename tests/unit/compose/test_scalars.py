@@ -55,7 +55,15 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("1024", 1024), ("1k", 1024), ("512m", 2**29), ("1gb", 2**30), ("1.5GiB", 3 * 2**29), ("2b", 2), ("-1", -1)],
+    [
+        ("1024", 1024),
+        ("1k", 1024),
+        ("512m", 2**29),
+        ("1gb", 2**30),
+        ("1.5GiB", 3 * 2**29),
+        ("2b", 2),
+        ("-1", -1),
+    ],
 )
 def test_sizes_become_bytes(text: str, size: int) -> None:
     assert parse_size(text) == size
