@@ -68,7 +68,7 @@ def classify(context: ServiceContext, mount: Mount) -> BindKind:
         return BindKind.CONFIG_FILE
     if kind is FileKind.OTHER:
         return BindKind.SYSTEM
-    if _is_source(context, source, mount.target):
+    if kind is FileKind.DIRECTORY and _is_source(context, source, mount.target):
         return BindKind.SOURCE
     project = PurePosixPath(context.project.project.working_dir)
     if kind is FileKind.DIRECTORY and _within(source, project.parent) and source != project.parent:

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from leeward.compose.load import LoadOptions, load_project
+from leeward.compose.project import Project
+from leeward.render.render import RenderOptions, namespace_of, render
+from leeward.render.writers.yaml import to_text
+
+Render = Callable[..., Any]
+CORPUS = Path(__file__).resolve().parents[4] / "shared" / "data" / "compose-corpus"
+CORPUS_FILES = sorted(CORPUS.rglob("*compose*.y*ml"))
+
+TWO = """
+services:
+  b: {image: x, ports: ["80:80"], volumes: ["data:/d"], depends_on: [a]}
+  a: {image: x, environment: {K: v}}
+volumes: {data: }
+"""
+
+
+def test_the_order_of_services_in_the_project_does_not_matter(make_project: Callable[[str], Project]) -> None:
+    project = make_project(TWO)
+    turned = replace(project, services=dict(reversed(list(project.services.items()))))
+    assert to_text(render(turned).objects) == to_text(render(project).objects)
+
+
+def test_the_namespace_comes_first_and_everything_is_in_it(render_text: Render) -> None:
+    first, *rest = render_text(TWO, namespace="elsewhere").objects
+    assert (first["kind"], first["metadata"]["name"]) == ("Namespace", "elsewhere")
+    assert {obj["metadata"]["namespace"] for obj in rest} == {"elsewhere"}
+
+
+def test_each_environment_has_its_own_namespace(make_project: Callable[[str], Project]) -> None:
+    project = make_project(TWO)
+    names = [namespace_of(project, RenderOptions(environment=name)) for name in ("local", "qa")]
+    assert names == ["shop", "shop-qa"]
+
+
+def test_every_object_names_its_line(render_text: Render) -> None:
+    result = render_text(TWO)
+    assert all("leeward.dev/origin" in obj["metadata"]["annotations"] for obj in result.objects)
+    assert result.find("Deployment", "a")["metadata"]["annotations"]["leeward.dev/origin"].endswith(
+        "compose.yaml:4"
+    )
+
+
+def test_a_one_line_change_changes_little(render_text: Render) -> None:
+    before = to_text(render_text(TWO).objects).splitlines()
+    after = to_text(render_text(TWO.replace("K: v", "K: w")).objects).splitlines()
+    assert [(old, new) for old, new in zip(before, after, strict=True) if old != new] == [
+        ("          value: v", "          value: w")
+    ]
+
+
+def test_two_objects_of_one_name_are_an_error(render_text: Render) -> None:
+    result = render_text("""
+        services:
+          db: {image: x, volumes: ["data:/d"]}
+          db-pods: {image: x}
+        volumes: {data: }
+    """)
+    assert "name-collision" in result.codes()
+
+
+def test_a_wrong_setting_is_an_error_that_lists_the_known_ones(render_text: Render) -> None:
+    result = render_text("services: {a: {image: x, x-leeward: {replica: 3}}}")
+    (found,) = result.diagnostics
+    assert (found.code, found.severity.value) == ("unknown-setting", "error")
+    assert "replicas" in found.remedy
+
+
+@pytest.mark.skipif(not CORPUS_FILES, reason="the corpus of real Compose projects is not on this machine")
+@pytest.mark.parametrize("path", CORPUS_FILES, ids=lambda path: path.parent.name)
+def test_every_object_of_a_real_project_is_valid_for_the_newest_kubernetes(path: Path) -> None:
+    project = load_project(LoadOptions(working_dir=path.parent, files=[path.name])).project
+    for obj in render(project).objects:
+        kubernetes_validate.validate(obj, kubernetes_validate.latest_version(), strict=True)
