@@ -26,7 +26,7 @@ def _entries(base: Node, over: Node) -> Node:
     """Merge one level; null is a value."""
     if over.value is None:
         return base
-    return over.having({**base.items(), **over.items()})
+    return Node({**base.items(), **over.items()}, base.location)
 
 
 def _logging(base: Node, over: Node) -> Node:
@@ -46,7 +46,7 @@ def _unique(key: Callable[[Node], object]) -> Rule:
         elements: dict[object, Node] = {}
         for element in (*base.elements(), *over.elements()):
             elements[key(element)] = element
-        return over.having(list(elements.values()))
+        return Node(list(elements.values()), base.location)
 
     return rule
 
@@ -57,7 +57,7 @@ def _pools(base: Node, over: Node) -> Node:
     for element in (*base.elements(), *over.elements()):
         subnet = element.text("subnet")
         elements[subnet] = _merge(elements[subnet], element, {}) if subnet in elements else element
-    return over.having(list(elements.values()))
+    return Node(list(elements.values()), base.location)
 
 
 def _itself(node: Node) -> object:
