@@ -1,0 +1,98 @@
+"""Owners and what they leave behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leeward.cluster.controllers.garbagecollector import controller
+from leeward.kube.objects import Obj, owner_reference
+
+
+def chain(world: Any) -> tuple[Obj, Obj, Obj]:
+    def make(resource: str, api: str, kind: str, owner: Obj | None) -> Obj:
+        meta: dict[str, Any] = {"name": kind.lower(), "namespace": "shop"}
+        if owner:
+            meta["ownerReferences"] = [owner_reference(owner)]
+        made: Obj = world.create(resource, {"apiVersion": api, "kind": kind, "metadata": meta, "spec": {}})
+        return made
+
+    deployment = make("deployments.apps", "apps/v1", "Deployment", None)
+    replica_set = make("replicasets.apps", "apps/v1", "ReplicaSet", deployment)
+    return deployment, replica_set, make("pods", "v1", "Pod", replica_set)
+
+
+def test_background_deletion_removes_the_whole_chain(world: Any) -> None:
+    chain(world)
+    world.run(controller.DESCRIPTOR)
+    world.client.delete("deployments.apps", "shop", "deployment")
+    world.clock.advance(1)
+    assert world.client.objects == {}
+
+
+def test_foreground_deletion_keeps_the_owner_until_its_dependents_are_gone(world: Any) -> None:
+    deployment, _, pod = chain(world)
+    world.client.update("pods", {**pod, "metadata": {**pod["metadata"], "finalizers": ["test/hold"]}})
+    world.run(controller.DESCRIPTOR)
+    world.client.delete("deployments.apps", "shop", "deployment", propagation="Foreground")
+    world.clock.advance(1)
+    assert world.names("deployments.apps") == ["shop/deployment"]
+    assert world.names("replicasets.apps") == ["shop/replicaset"]
+    held = world.client.get("pods", "shop", "pod")
+    assert held["metadata"]["deletionTimestamp"]
+    world.client.update("pods", {**held, "metadata": {**held["metadata"], "finalizers": []}})
+    world.clock.advance(1)
+    assert world.client.objects == {}
+    assert deployment["metadata"]["uid"]
+
+
+def test_orphaned_dependents_stay_without_an_owner(world: Any) -> None:
+    chain(world)
+    world.run(controller.DESCRIPTOR)
+    world.client.delete("deployments.apps", "shop", "deployment", propagation="Orphan")
+    world.clock.advance(1)
+    assert world.names("deployments.apps") == []
+    assert "ownerReferences" not in world.client.get("replicasets.apps", "shop", "replicaset")["metadata"]
+    assert world.names("pods") == ["shop/pod"]
+
+
+def test_an_object_with_one_living_owner_loses_only_the_absent_one(world: Any) -> None:
+    deployment, replica_set, _ = chain(world)
+    absent = {**owner_reference(deployment, controller=False), "name": "gone", "uid": "no-such-uid"}
+    meta = {**replica_set["metadata"], "ownerReferences": [owner_reference(deployment), absent]}
+    world.client.update("replicasets.apps", {**replica_set, "metadata": meta})
+    world.run(controller.DESCRIPTOR)
+    left = world.client.get("replicasets.apps", "shop", "replicaset")["metadata"]["ownerReferences"]
+    assert [found["uid"] for found in left] == [deployment["metadata"]["uid"]]
+
+
+def test_an_owner_of_the_same_name_but_another_uid_is_absent(world: Any) -> None:
+    deployment, _, _ = chain(world)
+    world.client.delete("deployments.apps", "shop", "deployment")
+    world.create(
+        "deployments.apps",
+        {**deployment, "metadata": {"name": "deployment", "namespace": "shop"}},
+    )
+    world.run(controller.DESCRIPTOR)
+    world.clock.advance(1)
+    assert world.names("pods") == []
+    assert world.names("deployments.apps") == ["shop/deployment"]
+
+
+def test_a_cluster_scoped_owner_owns_objects_of_namespaces(world: Any) -> None:
+    node = world.node("node-a1", "a")
+    meta = {"name": "web", "namespace": "shop", "ownerReferences": [owner_reference(node)]}
+    world.create("configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
+    world.run(controller.DESCRIPTOR)
+    assert world.names("configmaps") == ["shop/web"]
+    world.client.delete("nodes", "", "node-a1")
+    world.clock.advance(1)
+    assert world.names("configmaps") == []
+
+
+def test_an_owner_of_an_unknown_kind_counts_as_present(world: Any) -> None:
+    reference = {"apiVersion": "example.com/v1", "kind": "Widget", "name": "w", "uid": "u"}
+    meta = {"name": "web", "namespace": "shop", "ownerReferences": [reference]}
+    world.create("configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
+    world.run(controller.DESCRIPTOR)
+    world.clock.advance(5)
+    assert world.names("configmaps") == ["shop/web"]

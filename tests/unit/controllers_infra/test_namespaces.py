@@ -1,0 +1,64 @@
+"""What a namespace starts with, and how it ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leeward.cluster.controllers.namespace import controller as namespace
+from leeward.cluster.controllers.podgc import controller as podgc
+from leeward.cluster.controllers.serviceaccount import controller as serviceaccount
+
+
+def make_namespace(world: Any, name: str = "shop") -> None:
+    spec = {"finalizers": ["kubernetes"]}
+    world.create(
+        "namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": spec}
+    )
+
+
+def test_a_namespace_gets_a_service_account_and_the_ca_certificate(world: Any) -> None:
+    world.run(serviceaccount.DESCRIPTOR)
+    make_namespace(world)
+    world.clock.advance(0)
+    assert world.names("serviceaccounts") == ["shop/default"]
+    assert world.client.get("configmaps", "shop", "kube-root-ca.crt")["data"] == {"ca.crt": "PEM"}
+
+
+def test_what_a_namespace_must_have_comes_back_when_deleted_or_changed(world: Any) -> None:
+    make_namespace(world)
+    world.run(serviceaccount.DESCRIPTOR)
+    world.client.delete("serviceaccounts", "shop", "default")
+    changed = {**world.client.get("configmaps", "shop", "kube-root-ca.crt"), "data": {}}
+    world.client.update("configmaps", changed)
+    world.clock.advance(0)
+    assert world.names("serviceaccounts") == ["shop/default"]
+    assert world.client.get("configmaps", "shop", "kube-root-ca.crt")["data"] == {"ca.crt": "PEM"}
+
+
+def test_a_terminating_namespace_loses_its_pods_first_and_then_the_rest(world: Any) -> None:
+    make_namespace(world)
+    world.node("node-a1", "a")
+    world.pod("web", "node-a1")
+    meta = {"name": "settings", "namespace": "shop"}
+    world.create("configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
+    world.run(namespace.DESCRIPTOR)
+    world.client.delete("namespaces", "", "shop")
+    world.clock.advance(1)
+    assert world.names("configmaps") == ["shop/settings"]
+    (condition,) = world.client.get("namespaces", "", "shop")["status"]["conditions"]
+    assert condition["message"] == "Some resources are remaining: pods. has 1 resource instances"
+    world.client.delete("pods", "shop", "web", grace_period_seconds=0)
+    world.clock.advance(1)
+    assert world.names("configmaps") == world.names("namespaces") == []
+
+
+def test_other_namespaces_are_not_touched(world: Any) -> None:
+    make_namespace(world)
+    make_namespace(world, "other")
+    meta = {"name": "settings", "namespace": "other"}
+    world.create("configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
+    world.run(namespace.DESCRIPTOR, podgc.DESCRIPTOR)
+    world.client.delete("namespaces", "", "shop")
+    world.clock.advance(1)
+    assert world.names("namespaces") == ["other"]
+    assert world.names("configmaps") == ["other/settings"]
