@@ -107,3 +107,13 @@ def test_an_external_volume_is_used_and_never_made(render_text: Render) -> None:
     """)
     assert result.names("PersistentVolumeClaim") == []
     assert result.pod("Deployment", "a")["volumes"][0]["persistentVolumeClaim"]["claimName"] == "theirs"
+
+
+def test_a_single_stateful_pod_finds_itself_by_its_service_name_before_it_is_ready(
+    render_text: Render,
+) -> None:
+    service = "{{image: x, expose: [9092], volumes: ['data:/d'], scale: {}}}"
+    text = f"services: {{{{kafka: {service}}}}}\nvolumes: {{{{data: }}}}"
+    one = render_text(text.format(1)).find("Service", "kafka")["spec"]
+    assert (one["clusterIP"], one["publishNotReadyAddresses"]) == ("None", True)
+    assert "clusterIP" not in render_text(text.format(3)).find("Service", "kafka")["spec"]

@@ -147,3 +147,20 @@ def test_a_named_user_that_is_not_root_runs_restricted(render_text: Render) -> N
         "runAsUser": 1000, "runAsGroup": 2000, "runAsNonRoot": True, "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
     }  # fmt: skip
+
+
+def test_on_a_real_cluster_pods_without_data_leave_a_lost_node_early(render_text: Render) -> None:
+    result = render_text(
+        "services: {web: {image: x}, db: {image: x, volumes: ['data:/d']}}\nvolumes: {data: }",
+        environment="production",
+    )
+    seconds = {item["tolerationSeconds"] for item in result.pod("Deployment", "web")["tolerations"]}
+    assert seconds == {30}
+    assert "tolerations" not in result.pod("StatefulSet", "db")
+
+
+def test_a_serving_service_that_says_restart_no_is_told_that_it_will_be_restarted(
+    render_text: Render,
+) -> None:
+    result = render_text("services: {web: {image: x, restart: 'no', expose: ['80']}}")
+    assert [found.path for found in result.diagnostics] == ["services.web.restart"]

@@ -105,11 +105,10 @@ def _configs(context: ServiceContext, draft: PodDraft) -> None:
         source = context.project.project.configs[use.source]
         name, obj = _object(context.project, "configs", source)
         draft.objects.extend([obj] if obj else [])
-        volume = naming.join_label("config", use.source)
         spec: dict[str, Any] = {"name": name}
+        volume = naming.join_label("config", use.source)
         if use.mode is not None:
             spec["defaultMode"] = use.mode
-        if use.mode is not None and volume in draft.volumes:
             volume = naming.join_label("config", use.source, str(index))
         draft.volumes[volume] = {"configMap": spec}
         target = posixpath.join("/", use.target or use.source)

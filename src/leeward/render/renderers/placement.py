@@ -1,7 +1,8 @@
 """Where Pods go: spread over zones and nodes without being asked, and what the file asks for.
 
 With two replicas or more the zones must be balanced (``DoNotSchedule``), but only the zones that can
-take Pods count (``nodeTaintsPolicy: Honor``), so the Pods of a lost zone find a place elsewhere.
+take Pods count (``nodeTaintsPolicy: Honor``), so the Pods of a lost zone find a place elsewhere. On a
+real cluster they leave a lost node after 30 s; the embedded cluster has its own, shorter default.
 
 Source: kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints; Docker's
 placement constraints.
@@ -12,10 +13,19 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from leeward.kube.wellknown import ARCH, HOSTNAME, OS, POD_TEMPLATE_HASH, ZONE
+from leeward.kube.wellknown import (
+    ARCH,
+    HOSTNAME,
+    OS,
+    POD_TEMPLATE_HASH,
+    TAINT_NOT_READY,
+    TAINT_UNREACHABLE,
+    ZONE,
+)
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 from leeward.render.plan import Kind
 
+LOST_NODE_SECONDS = 30  # then Pods without data are replaced elsewhere
 _CONSTRAINT = re.compile(r"\s*([\w.\-/]+)\s*(==|!=)\s*(.+?)\s*")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _KEYS = {"node.hostname": HOSTNAME, "node.platform.arch": ARCH, "node.platform.os": OS}
@@ -91,7 +101,17 @@ def _affinity(context: ServiceContext) -> dict[str, Any]:
     return affinity
 
 
+def _tolerations() -> list[dict[str, Any]]:
+    """Return how long Pods stay with a lost node: less than Kubernetes' five minutes."""
+    return [
+        {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": LOST_NODE_SECONDS}
+        for key in (TAINT_NOT_READY, TAINT_UNREACHABLE)
+    ]
+
+
 def _pod(context: ServiceContext, draft: PodDraft) -> None:
+    if context.plan.kind is Kind.DEPLOYMENT and not context.options.on_embedded:
+        draft.spec["tolerations"] = _tolerations()
     if constraints := _topology(context):
         draft.spec["topologySpreadConstraints"] = constraints
     if affinity := _affinity(context):

@@ -4,6 +4,9 @@ Services listen on container ports. A service that declares no port gets a headl
 name resolves to its Pods and every port works. What Compose publishes on the host is an annotation:
 the embedded cluster listens there; real clusters have an Ingress or a load balancer instead.
 
+A StatefulSet's Pods cannot take the service's name as hostname. With one replica the name is that
+Pod's address at once, ready or not, so a program that binds to or probes its own service name starts.
+
 Source: the Compose Specification, "ports", "expose", "networks.aliases", "container_name", "links".
 """
 
@@ -77,8 +80,12 @@ def _service(context: ServiceContext, draft: PodDraft) -> list[Obj]:
     if plan.kind is Kind.JOB and not plan.ports:
         return []
     dnsrr = context.service.deploy is not None and context.service.deploy.endpoint_mode == "dnsrr"
+    single = plan.kind is Kind.STATEFUL_SET and plan.replicas == 1
     head = context.object("v1", "Service", plan.name, annotations=_published(context))
-    made = [{**head, "spec": _spec(context.selector, plan.ports, headless=dnsrr)}]
+    named = _spec(context.selector, plan.ports, headless=dnsrr or single)
+    if single:
+        named["publishNotReadyAddresses"] = True
+    made = [{**head, "spec": named}]
     if plan.kind is Kind.STATEFUL_SET:
         spec = _spec(context.selector, plan.ports, headless=True)
         governing = context.object("v1", "Service", headless_name(plan))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from leeward.base.diagnostics import Severity
 from leeward.compose.project import Mount, Volume
 from leeward.kube.objects import Obj
 from leeward.render import naming
@@ -129,6 +130,13 @@ def _project(context: ProjectContext) -> list[Obj]:
         if volume is None:
             continue
         context.findings.extend(read_volume_settings(context.project, volume)[1])
+        if not volume.external:
+            context.report(
+                ("volumes", key),
+                "starts-empty",
+                Severity.NOTE,
+                "A new volume starts empty; Docker would first copy what the image has at that place.",
+            )
         plans = [context.plan.services[user] for user in users]
         if volume.external or (len(plans) == 1 and plans[0].kind is Kind.STATEFUL_SET):
             continue

@@ -27,8 +27,8 @@ _CONTAINER_KEYS = """
 """
 _SPEC_KEYS = """
     os hostname hostNetwork hostPID hostIPC dnsPolicy dnsConfig hostAliases runtimeClassName nodeSelector
-    affinity topologySpreadConstraints automountServiceAccountToken enableServiceLinks securityContext
-    terminationGracePeriodSeconds restartPolicy containers volumes
+    affinity tolerations topologySpreadConstraints automountServiceAccountToken enableServiceLinks
+    securityContext terminationGracePeriodSeconds restartPolicy containers volumes
 """
 
 
@@ -141,8 +141,23 @@ _KINDS = {
 }
 
 
+def _report_approximations(context: ServiceContext) -> None:
+    kind, update = context.plan.kind, context.service.deploy.update_config if context.service.deploy else None
+    if kind is not Kind.JOB and restart_of(context.service)[0] in ("no", "on-failure"):
+        context.note(
+            ("restart",),
+            "approximated",
+            "Others need this service to run, so it is started again whenever it ends.",
+        )
+    if update and (update.order or update.parallelism) and kind in (Kind.STATEFUL_SET, Kind.DAEMON_SET):
+        context.note(
+            ("deploy", "update_config"), "approximated", f"A {kind.value} stops and starts one Pod at a time."
+        )
+
+
 def _service(context: ServiceContext, draft: PodDraft) -> list[Obj]:
     plan = context.plan
+    _report_approximations(context)
     api_version, build = _KINDS[plan.kind]
     head = context.object(api_version, plan.kind.value, plan.name, annotations=_depends_on(context))
     return [build(context, draft, head), *draft.objects]
