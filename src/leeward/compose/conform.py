@@ -135,6 +135,8 @@ def _table(node: Node, shape: Table, path: ValuePath, findings: Findings) -> Nod
                 at=entry.location,
                 remedy='Use letters, digits, ".", "_" and "-".',
             )
+        elif entry.value is None and entry.tag is Tag.NONE and not shape.blank:
+            _wrong_type(entry, "a value", (*path, key), findings)
         elif (fit := conform(entry, shape.item, (*path, key), findings)) is not None:
             entries[key] = fit
     return node.having(entries)

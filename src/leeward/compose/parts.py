@@ -178,7 +178,7 @@ class Ulimit:
 class Hook:
     """A command run around the container's life: ``post_start``, ``pre_stop``, ``pre_start``."""
 
-    command: tuple[str, ...]
+    command: tuple[str, ...] = ()
     image: str | None = None
     user: str | None = None
     privileged: bool = False

@@ -19,7 +19,7 @@ ANY = Value("any")
 STRINGS = Many(STRING)
 TEXTS = Many(TEXT)
 STRING_OR_LIST = Many(STRING, short.strings)
-PAIRS = Table(Value("text", nullable=True), short.pairs)
+PAIRS = Table(TEXT, short.pairs, blank=True)
 LABELS = PAIRS
 OPTIONS = Table(TEXT)
 COMMAND = Many(TEXT, short.words)
@@ -58,7 +58,7 @@ BUILD = Record(
         "dockerfile_inline": STRING,
         "entitlements": STRINGS,
         "args": PAIRS,
-        "ssh": Table(Value("text", nullable=True), short.pairs),
+        "ssh": Table(TEXT, short.pairs, blank=True),
         "labels": LABELS,
         "cache_from": STRINGS,
         "cache_to": STRINGS,
@@ -296,15 +296,15 @@ SERVICE = Record(
         "label_file": STRING_OR_LIST,
         "labels": LABELS,
         "links": STRINGS,
-        "logging": Record({"driver": STRING, "options": Table(Value("text", nullable=True))}),
+        "logging": Record({"driver": STRING, "options": Table(TEXT, blank=True)}),
         "mac_address": STRING,
         "mem_limit": SIZE,
         "mem_reservation": SIZE,
         "mem_swappiness": INTEGER,
         "memswap_limit": SIZE,
-        "models": Table(Record({"endpoint_var": STRING, "model_var": STRING}), short.named),
+        "models": Table(Record({"endpoint_var": STRING, "model_var": STRING}), short.named, blank=True),
         "network_mode": STRING,
-        "networks": Table(ATTACHMENT, short.named, names=True),
+        "networks": Table(ATTACHMENT, short.named, blank=True, names=True),
         "oom_kill_disable": BOOLEAN,
         "oom_score_adj": INTEGER,
         "pid": STRING,
@@ -410,11 +410,11 @@ COMPOSE = Record(
         "version": TEXT,
         "name": STRING,
         "include": Many(INCLUDE),
-        "services": Table(SERVICE, names=True),
-        "models": Table(MODEL, names=True),
-        "networks": Table(NETWORK, names=True),
-        "volumes": Table(VOLUME, names=True),
-        "configs": Table(CONFIG, names=True),
-        "secrets": Table(SECRET, names=True),
+        "services": Table(SERVICE, blank=True, names=True),
+        "models": Table(MODEL, blank=True, names=True),
+        "networks": Table(NETWORK, blank=True, names=True),
+        "volumes": Table(VOLUME, blank=True, names=True),
+        "configs": Table(CONFIG, blank=True, names=True),
+        "secrets": Table(SECRET, blank=True, names=True),
     }
 )

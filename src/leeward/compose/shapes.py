@@ -42,7 +42,6 @@ class Value:
 
     kind: str
     choices: tuple[str, ...] = ()
-    nullable: bool = False  # null is a value, not an omission
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,7 @@ class Table:
 
     item: Shape
     expand: Expand | None = None
+    blank: bool = False  # an entry may have no value
     names: bool = False  # keys must look like names: letters, digits, "." "_" "-"
 
 

@@ -59,6 +59,8 @@ def check_project(project: Project, tree: Node, findings: Findings) -> None:
         findings.warning(
             "nothing-enabled",
             "Every service belongs to a profile that is not active.",
+            path=("services",),
+            at=project.locations.find("services"),
             remedy="Activate a profile with --profile or COMPOSE_PROFILES.",
         )
 
