@@ -20,7 +20,8 @@ from leeward.compose.build import build_project
 from leeward.compose.conform import check_required
 from leeward.compose.dotenv import parse_dotenv
 from leeward.compose.findings import Findings
-from leeward.compose.layers import LayerLoader, Stack
+from leeward.compose.include import Stack
+from leeward.compose.layers import LayerLoader
 from leeward.compose.node import Node
 from leeward.compose.project import Project
 from leeward.compose.schema import COMPOSE
