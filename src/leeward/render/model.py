@@ -6,6 +6,7 @@ thing that changes, and only until its service is done.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -169,7 +170,9 @@ class PodDraft:
         self.objects: list[Obj] = []  # ConfigMaps, Secrets that the Pod refers to
 
     def mount(self, volume: str, path: str, *, sub_path: str | None = None, read_only: bool = False) -> None:
-        """Mount `volume` at `path`."""
+        """Mount `volume` at `path`; of two mounts at one place the later stands, as in Compose."""
+        path = posixpath.normpath(path)
+        self.mounts = [mount for mount in self.mounts if mount["mountPath"] != path]
         entry: dict[str, Any] = {"name": volume, "mountPath": path}
         if sub_path:
             entry["subPath"] = sub_path

@@ -14,6 +14,7 @@ from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.compose.project import Project, Service, Volume
 
 KEY = "x-leeward"
+_HOST = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?([EPTGMk]i?|Ki)?")
 
 
@@ -44,7 +45,7 @@ def _is_flag(value: Any) -> bool:
 
 
 def _is_hosts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(host, str) and host for host in value)
+    return isinstance(value, list) and all(isinstance(host, str) and _HOST.fullmatch(host) for host in value)
 
 
 def _is_quantity(value: Any) -> bool:
@@ -60,7 +61,7 @@ SERVICE_KEYS: Checks = {
     "replicas": (_is_count, "a whole number, 0 or more"),
     "liveness": (_is_flag, "true or false"),
     "readiness": (_is_flag, "true or false"),
-    "hosts": (_is_hosts, "a list of host names"),
+    "hosts": (_is_hosts, "a list of host names in lower case"),
 }
 VOLUME_KEYS: Checks = {
     "size": (_is_quantity, 'a quantity such as "10Gi"'),

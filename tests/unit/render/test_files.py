@@ -132,3 +132,20 @@ def test_the_disk_is_read_as_memory_is(tmp_path: Path) -> None:
     assert disk.read(f"{tmp_path}/d/e/f", 2) is None
     assert disk.read(f"{tmp_path}/none", 2) is None
     assert disk.kind("/dev/null") is FileKind.OTHER
+
+
+def test_a_secret_variable_with_an_odd_name_has_a_valid_key(render_text: Render) -> None:
+    text = "services: {a: {image: x, environment: {'Connections:Db': 'amqp://u:p@q'}}}"
+    result = render_text(text)
+    (entry,) = result.container("Deployment", "a")["env"]
+    assert entry["name"] == "Connections:Db"
+    secret = result.find("Secret", result.names("Secret")[0])
+    assert list(secret["data"]) == [entry["valueFrom"]["secretKeyRef"]["key"]]
+    assert ":" not in entry["valueFrom"]["secretKeyRef"]["key"]
+
+
+def test_of_two_mounts_at_one_place_the_later_stands(render_text: Render) -> None:
+    text = "services: {a: {image: x, volumes: ['/data'], tmpfs: ['/data/']}}"
+    pod = render_text(text).pod("Deployment", "a")
+    assert [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]] == ["/data"]
+    assert [volume["emptyDir"] for volume in pod["volumes"]] == [{"medium": "Memory"}]

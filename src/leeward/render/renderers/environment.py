@@ -44,6 +44,7 @@ def secret_object(
     encoded = {key: base64.b64encode(value).decode() for key, value in sorted(data.items())}
     name = naming.hashed_name(base, json.dumps(encoded, sort_keys=True))
     if not context.options.include_secret_values:
+        context.note(path, "secret-not-rendered", f"The Secret {name} has to be there already.")
         return name, None
     obj = context.object("v1", "Secret", name, *path)
     return name, {**obj, "type": "Opaque", "immutable": True, "data": encoded}
@@ -57,15 +58,17 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
             context.note(("environment", name), "unset-variable", f"{name} has no value and is left out.")
         else:
             values[name] = value
-    secret = {name: value.encode() for name, value in values.items() if is_secret(name, value)}
+    secret = {
+        naming.data_key(name): value.encode() for name, value in values.items() if is_secret(name, value)
+    }
     secret_name = ""
     if secret:
         secret_name, obj = secret_object(context, f"{context.plan.name}-env", secret, "environment")
         draft.objects.extend([obj] if obj else [])
     entries: list[dict[str, Any]] = []
     for name, value in values.items():
-        if name in secret:
-            source = {"secretKeyRef": {"name": secret_name, "key": name}}
+        if is_secret(name, value):
+            source = {"secretKeyRef": {"name": secret_name, "key": naming.data_key(name)}}
             entries.append({"name": name, "valueFrom": source})
         else:
             entries.append({"name": name, "value": escape(value)})

@@ -88,6 +88,9 @@ def _object(context: ProjectContext, section: str, source: Config | Secret) -> t
         head = context.object("v1", "Secret", name, section, source.key)
         made = {**head, "type": "Opaque", "immutable": True, **data}
     hidden = section == "secrets" and not context.options.include_secret_values
+    if hidden:
+        message = f"The Secret {name} has to be there already."
+        context.report((section, source.key), "secret-not-rendered", Severity.NOTE, message)
     return name, None if content is None or hidden else made
 
 

@@ -46,8 +46,10 @@ def pod_template(draft: PodDraft) -> Obj:
     spec = {**draft.spec, "containers": [_ordered(_CONTAINER_KEYS, container)]}
     if draft.security:
         spec["securityContext"] = draft.security
-    if draft.volumes:
-        spec["volumes"] = [{"name": name, **source} for name, source in draft.volumes.items()]
+    mounted = {mount["name"] for mount in draft.mounts}
+    if mounted:
+        volumes = [{"name": name, **source} for name, source in draft.volumes.items() if name in mounted]
+        spec |= {"volumes": volumes} if volumes else {}
     meta: Obj = {"labels": draft.labels}
     if draft.annotations:
         meta["annotations"] = draft.annotations
