@@ -45,7 +45,7 @@ def test_a_terminating_namespace_loses_its_pods_first_and_then_the_rest(world: A
     world.client.delete("namespaces", "", "shop")
     world.clock.advance(1)
     assert world.names("configmaps") == ["shop/settings"]
-    (condition,) = world.client.get("namespaces", "", "shop")["status"]["conditions"]
+    condition, *_ = world.client.get("namespaces", "", "shop")["status"]["conditions"]
     assert condition["message"] == "Some resources are remaining: pods. has 1 resource instances"
     world.client.delete("pods", "shop", "web", grace_period_seconds=0)
     world.clock.advance(1)
@@ -62,3 +62,19 @@ def test_other_namespaces_are_not_touched(world: Any) -> None:
     world.clock.advance(1)
     assert world.names("namespaces") == ["other"]
     assert world.names("configmaps") == ["other/settings"]
+
+
+def test_a_namespace_says_which_finalizers_hold_it(world: Any) -> None:
+    make_namespace(world)
+    meta = {"name": "settings", "namespace": "shop", "finalizers": ["example.com/hold"]}
+    world.create("configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
+    world.run(namespace.DESCRIPTOR)
+    world.client.delete("namespaces", "", "shop")
+    world.clock.advance(1)
+    found = world.client.get("namespaces", "", "shop")["status"]["conditions"]
+    assert {item["type"]: item["message"] for item in found if item["status"] == "True"} == {
+        "NamespaceContentRemaining": ("Some resources are remaining: configmaps. has 1 resource instances"),
+        "NamespaceFinalizersRemaining": (
+            "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances"
+        ),
+    }

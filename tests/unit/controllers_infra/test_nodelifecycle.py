@@ -160,3 +160,20 @@ def test_pods_of_a_deleted_node_are_removed_after_a_quarantine(world: Any) -> No
     assert world.names("pods") == ["shop/web"]
     world.clock.advance(5)
     assert world.names("pods") == []
+
+
+def test_a_node_that_has_not_reported_yet_is_not_evicted(world: Any) -> None:
+    world.node("node-a1", "a")
+    world.create("nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-new"}, "spec": {}})
+    world.run(controller.DESCRIPTOR)
+    world.live(2, "node-a1")
+    assert taints(world, "node-new") == set()
+
+
+def test_a_deleted_node_is_forgotten_with_an_event(world: Any) -> None:
+    world.node("node-a1", "a")
+    world.run(controller.DESCRIPTOR)
+    world.client.delete("nodes", "", "node-a1")
+    world.clock.advance(1)
+    message = "Node node-a1 event: Removing Node node-a1 from Controller"
+    assert ("RemovingNode", message) in world.client.events

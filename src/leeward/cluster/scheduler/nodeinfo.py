@@ -27,12 +27,14 @@ class NodeInfo:
         "requested",
         "scored",
         "taints",
+        "with_affinity",
     )
 
     def __init__(self, name: str, node: Obj | None = None) -> None:
         self.name = name
         self.pods: dict[str, PodInfo] = {}  # by uid
         self.by_namespace: dict[str, dict[str, PodInfo]] = {}
+        self.with_affinity: dict[str, PodInfo] = {}  # those with affinity or anti-affinity terms
         self.requested: Resources = {}
         self.scored: Resources = {}
         self.node: Obj | None = None  # None: Pods name a node that is not (yet, any more) there
@@ -56,6 +58,8 @@ class NodeInfo:
             self.remove(info.uid)
         self.pods[info.uid] = info
         self.by_namespace.setdefault(info.namespace, {})[info.uid] = info
+        if info.has_terms:
+            self.with_affinity[info.uid] = info
         self._count(info, 1)
 
     def remove(self, uid: str) -> None:
@@ -63,6 +67,7 @@ class NodeInfo:
         info = self.pods.pop(uid, None)
         if info is None:
             return
+        self.with_affinity.pop(uid, None)
         of_namespace = self.by_namespace[info.namespace]
         del of_namespace[uid]
         if not of_namespace:
@@ -83,7 +88,7 @@ class NodeInfo:
         copy = NodeInfo(self.name)
         copy.node, copy.labels, copy.taints = self.node, self.labels, self.taints
         copy.allocatable = self.allocatable
-        copy.pods = dict(self.pods)
+        copy.pods, copy.with_affinity = dict(self.pods), dict(self.with_affinity)
         copy.by_namespace = {name: dict(pods) for name, pods in self.by_namespace.items()}
         copy.requested, copy.scored = dict(self.requested), dict(self.scored)
         return copy

@@ -72,7 +72,6 @@ class DisruptionController:
             pod
             for pod in self._client.list("pods", key.namespace)
             if matches_selector(selector, labels_of(pod))
-            and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
         ]
         now = self._clock.now()
         disrupted, wait = plan.still_disrupted(
@@ -81,6 +80,10 @@ class DisruptionController:
         counts = plan.count(budget["spec"], pods, disrupted, self._scale_of)
         new = plan.with_status(budget, counts, disrupted, now)
         if new.get("status") != budget.get("status"):
+            if not pods:
+                self._client.record(
+                    budget, event_type="Normal", reason="NoPods", message="No matching pods found"
+                )
             self._client.update_status(BUDGETS, new)
         return wait
 

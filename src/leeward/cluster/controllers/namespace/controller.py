@@ -8,7 +8,8 @@ Source: ``pkg/controller/namespace/deletion`` (Kubernetes 1.36, ordered deletion
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
 from leeward.cluster.interface.client import Event
@@ -25,10 +26,59 @@ _FIRST = (
 FINALIZER = "kubernetes"
 
 
-def remaining_message(left: dict[str, int]) -> str:
-    """Return the NamespaceContentRemaining message for how many objects are left of each resource."""
-    parts = [f"{name}. has {count} resource instances" for name, count in sorted(left.items())]
-    return f"Some resources are remaining: {', '.join(parts)}"
+_FINE = (
+    (
+        "NamespaceDeletionContentFailure",
+        "ContentDeleted",
+        "All content successfully deleted, may be waiting on finalization",
+    ),
+    (
+        "NamespaceDeletionDiscoveryFailure",
+        "ResourcesDiscovered",
+        "All resources successfully discovered",
+    ),
+    (
+        "NamespaceDeletionGroupVersionParsingFailure",
+        "ParsedGroupVersions",
+        "All legacy kube types successfully parsed",
+    ),
+)
+
+
+def conditions(left: Mapping[str, Sequence[Obj]]) -> list[dict[str, str]]:
+    """Return what a terminating namespace says about the objects left of each resource."""
+    parts = [
+        f"{name if '.' in name else name + '.'} has {len(objects)} resource instances"
+        for name, objects in sorted(left.items())
+    ]
+    finalizers = Counter(
+        finalizer
+        for objects in left.values()
+        for obj in objects
+        for finalizer in obj["metadata"].get("finalizers") or ()
+    )
+    held = [f"{name} in {count} resource instances" for name, count in sorted(finalizers.items())]
+    remaining = {
+        "type": "NamespaceContentRemaining",
+        "status": "True" if parts else "False",
+        "reason": "SomeResourcesRemain" if parts else "ContentRemoved",
+        "message": f"Some resources are remaining: {', '.join(parts)}"
+        if parts
+        else "All content successfully removed",
+    }
+    finalizing = {
+        "type": "NamespaceFinalizersRemaining",
+        "status": "True" if held else "False",
+        "reason": "SomeFinalizersRemain" if held else "ContentHasNoFinalizers",
+        "message": f"Some content in the namespace has finalizers remaining: {', '.join(held)}"
+        if held
+        else "All content-preserving finalizers finished",
+    }
+    fine = [
+        {"type": kind, "status": "False", "reason": reason, "message": message}
+        for kind, reason, message in _FINE
+    ]
+    return [remaining, *fine, finalizing]
 
 
 class NamespaceController:
@@ -69,17 +119,17 @@ class NamespaceController:
             return False
         return True
 
-    def _empty(self, namespace: str, resources: Sequence[str]) -> dict[str, int]:
-        """Ask for deletion of all objects; returns how many are still there."""
-        left: dict[str, int] = {}
+    def _empty(self, namespace: str, resources: Sequence[str]) -> dict[str, list[Obj]]:
+        """Ask for deletion of all objects; returns those that are still there."""
+        left: dict[str, list[Obj]] = {}
         for resource in resources:
             if not self._knows(resource):
                 continue
             for obj in self._client.list(resource, namespace):
                 if not is_terminating(obj):
                     self._delete(resource, obj)
-            if count := len(self._client.list(resource, namespace)):
-                left[resource] = count
+            if objects := self._client.list(resource, namespace):
+                left[resource] = objects
         return left
 
     def _delete(self, resource: str, obj: Obj) -> None:
@@ -88,14 +138,10 @@ class NamespaceController:
         except NotFoundError:
             return
 
-    def _report(self, namespace: Obj, left: dict[str, int]) -> None:
-        condition = {
-            "type": "NamespaceContentRemaining",
-            "status": "True",
-            "reason": "SomeResourcesRemain",
-            "message": remaining_message(left),
-        }
-        new = with_condition(namespace, condition, self._clock.now())
+    def _report(self, namespace: Obj, left: Mapping[str, Sequence[Obj]]) -> None:
+        new = namespace
+        for condition in conditions(left):
+            new = with_condition(new, condition, self._clock.now())
         if new is not namespace:
             self._client.update_status("namespaces", new)
 

@@ -27,6 +27,7 @@ class NodeLifecycleController:
         self._clock = context.clock
         self._timing = context.timing
         self._first_seen: dict[str, datetime] = {}  # by node uid
+        self._names: dict[str, Obj] = {}  # the last state of every node judged
         self._ready: dict[str, tuple[str, bool]] = {}  # node name -> (zone, ready)
         self._next_eviction: dict[str, float] = {}  # zone -> monotonic seconds
 
@@ -39,8 +40,7 @@ class NodeLifecycleController:
         before = self._ready.get(key.name)
         if event.type == "DELETED":
             self._ready.pop(key.name, None)
-            self._first_seen.pop(event.object["metadata"]["uid"], None)
-            return self._lost()
+            return (key, *self._lost())
         ready = plan.ready_status(event.object) == "True"
         self._ready[key.name] = (plan.zone_of(event.object), ready)
         if before == self._ready[key.name]:
@@ -54,7 +54,9 @@ class NodeLifecycleController:
         """Judge one node; returns when to look again."""
         node = self._client.find("nodes", "", key.name)
         if node is None:
+            self._forget(key.name)
             return None
+        self._names[key.name] = node
         now = self._clock.now()
         if node["metadata"]["uid"] not in self._first_seen:
             self._first_seen[node["metadata"]["uid"]] = now
@@ -71,6 +73,12 @@ class NodeLifecycleController:
             self._take_pods_out(node, now, announce=was_ready)
         wait = self._taint(node, now)
         return min(delay for delay in (wait, left if left > 0 else None, 60.0) if delay is not None)
+
+    def _forget(self, name: str) -> None:
+        node = self._names.pop(name, None)
+        if node is not None:
+            self._first_seen.pop(node["metadata"]["uid"], None)
+            self._event(node, "RemovingNode", f"Removing Node {name} from Controller")
 
     def _event(self, node: Obj, reason: str, message: str) -> None:
         name = node["metadata"]["name"]
@@ -101,7 +109,10 @@ class NodeLifecycleController:
         """Return the NoExecute taint that may be there now, and the wait for one that may not yet."""
         wanted = plan.wanted_no_execute(node)
         zones: dict[str, list[bool]] = {}
-        self._ready[node["metadata"]["name"]] = (plan.zone_of(node), wanted is None)
+        self._ready[node["metadata"]["name"]] = (
+            plan.zone_of(node),
+            plan.ready_status(node) == "True",
+        )
         if wanted is None:
             return None, None
         for zone, ready in self._ready.values():

@@ -144,7 +144,8 @@ def wanted_no_schedule(node: Obj) -> set[str]:
 
 def wanted_no_execute(node: Obj) -> str | None:
     """Return the key of the NoExecute taint that the node's state calls for."""
-    return {"False": TAINT_NOT_READY, "Unknown": TAINT_UNREACHABLE}.get(ready_status(node))
+    status = (find_condition(node, "Ready") or {}).get("status")  # None: not heard of yet
+    return {"False": TAINT_NOT_READY, "Unknown": TAINT_UNREACHABLE}.get(status or "")
 
 
 def has_taint(node: Obj, key: str, effect: str) -> bool:

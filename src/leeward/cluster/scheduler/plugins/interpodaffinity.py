@@ -80,10 +80,11 @@ class InterPodAffinity(Plugin):
         pod, reader = cycle.pod, cycle.reader
         state = _State({}, {}, {})
         for node in cycle.nodes.values():
-            for other in node.pods.values():
+            for other in node.with_affinity.values():
                 for term in other.anti_affinity:
                     if matches_term(term, pod, reader):
                         _bump(state.existing_anti, term, node, 1)
+            for other in node.pods.values() if pod.affinity or pod.anti_affinity else ():
                 if pod.affinity and _matches_all(pod.affinity, other, reader):
                     for term in pod.affinity:
                         _bump(state.affinity, term, node, 1)
@@ -117,8 +118,9 @@ class InterPodAffinity(Plugin):
 
     def scores(self, cycle: Cycle, feasible: Sequence[NodeInfo]) -> Mapping[str, int] | None:
         counts: Counts = {}
+        prefers = cycle.pod.preferred_affinity or cycle.pod.preferred_anti_affinity
         for node in cycle.nodes.values():
-            for other in node.pods.values():
+            for other in (node.pods if prefers else node.with_affinity).values():
                 for term, amount in _attractions(cycle.pod, other, cycle.reader):
                     _bump(counts, term, node, amount)
         if not counts:

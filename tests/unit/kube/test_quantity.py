@@ -1,0 +1,48 @@
+"""Resource quantities."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leeward.kube.quantity import parse_quantity, to_millis, to_units
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1", 1),
+        ("250m", Fraction(1, 4)),
+        ("1.5Gi", 1610612736),
+        ("2k", 2000),
+        ("1e3", 1000),
+        ("1E3", 1000),
+        ("2E", 2 * 10**18),
+        ("-1", -1),
+        (".5", Fraction(1, 2)),
+        ("5.", 5),
+        (4, 4),
+        (0.5, Fraction(1, 2)),
+    ],
+)
+def test_suffixes_and_exponents_are_exact(text: str, value: Fraction) -> None:
+    assert parse_quantity(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "1Q", "abc", "1 Gi", "--1", "1ki"])
+def test_what_is_no_quantity_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a resource quantity"):
+        parse_quantity(text)
+
+
+def test_cpu_counts_in_thousandths_and_both_round_up() -> None:
+    assert to_millis("1500u") == 2
+    assert to_units("1.2") == 2
+
+
+@given(st.integers(0, 10**9), st.sampled_from(["Ki", "Mi", "Gi", "k", "M", "G"]))
+def test_a_suffix_multiplies(number: int, suffix: str) -> None:
+    assert parse_quantity(f"{number}{suffix}") == number * parse_quantity(f"1{suffix}")
