@@ -15,6 +15,7 @@ import math
 from typing import Any
 
 from leeward.compose.project import Healthcheck
+from leeward.render.dockerfile import healthcheck_of, with_timings
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 from leeward.render.plan import Kind
 from leeward.render.quantity import whole_seconds
@@ -78,6 +79,9 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
         return
     if check and check.disable:
         return
+    if not (check and check.test) and context.service.build:
+        found = healthcheck_of(context.service.build, context.options.files)
+        check = with_timings(found, check) if found else check
     if check and check.test:
         _from_healthcheck(context, draft, check)
         return
@@ -85,7 +89,7 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
         context.warn(
             ("healthcheck",),
             "unknown-test",
-            "The timings are for a health check inside the image, which is not read.",
+            "The timings are for a health check inside an image that is not at hand.",
             "Write the test in the Compose file.",
         )
     published = next((port for port in context.service.ports if port.protocol == "tcp"), None)
