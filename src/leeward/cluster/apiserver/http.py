@@ -1,0 +1,220 @@
+"""Requests and responses over bare ASGI: no framework between the socket and the handlers.
+
+Invariants: a body is read whole and at most ``MAX_BODY`` bytes; a streaming response ends as soon as
+the client goes away.
+
+Source: ASGI 3.0, HTTP connection scope; body limit of kube-apiserver (3 MiB).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import orjson
+
+from leeward.kube.status import BadRequestError, StatusError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+MAX_BODY = 3 * 2**20
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+
+
+class BodyTooLargeError(StatusError):
+    """The body is larger than the server reads."""
+
+    code = 413
+    reason = "RequestEntityTooLarge"
+
+
+class Request:
+    """One HTTP request."""
+
+    __slots__ = ("_receive", "_scope", "headers", "method", "path", "query")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._scope = scope
+        self._receive = receive
+        self.method: str = scope["method"]
+        self.path = unquote(scope["raw_path"].decode("latin-1").partition("?")[0])
+        self.headers: Mapping[str, str] = {
+            key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]
+        }
+        text = scope["query_string"].decode("latin-1")
+        self.query = Query(parse_qsl(text, keep_blank_values=True) if text else ())
+
+    @property
+    def content_type(self) -> str:
+        """The body's media type, without parameters; "application/json" when none is named."""
+        return self.headers.get("content-type", JSON).partition(";")[0].strip().lower() or JSON
+
+    async def body(self) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            BodyTooLargeError: it is too large.
+        """
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequestError("the client went away")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > MAX_BODY:
+                raise BodyTooLargeError(f"Request entity too large: limit is {MAX_BODY}")
+            parts.append(chunk)
+            if not message.get("more_body"):
+                return b"".join(parts)
+
+    async def gone(self) -> None:
+        """Return when the client has gone away."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+class Query:
+    """Query parameters; a repeated one keeps all its values."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._values: dict[str, list[str]] = {}
+        for key, value in pairs:
+            self._values.setdefault(key, []).append(value)
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return the first value."""
+        found = self._values.get(name)
+        return found[0] if found else default
+
+    def all(self, name: str) -> list[str]:
+        """Return every value."""
+        return self._values.get(name, [])
+
+    def flag(self, name: str) -> bool:
+        """Tell whether a boolean parameter is set: anything but "", "0" and "false"."""
+        return name in self._values and self.text(name).lower() not in ("0", "false", "f")
+
+    def number(self, name: str) -> int | None:
+        """Return an integer, or None.
+
+        Raises:
+            BadRequestError: it is no integer.
+        """
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise BadRequestError(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+
+class Response:
+    """A complete answer."""
+
+    __slots__ = ("body", "content_type", "headers", "status")
+
+    def __init__(
+        self,
+        body: bytes,
+        *,
+        status: int = 200,
+        content_type: str = JSON,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.content_type = content_type
+        self.headers = list(headers)
+
+    async def send(self, send: Send) -> None:
+        """Write it."""
+        head = [
+            (b"content-type", self.content_type.encode()),
+            (b"content-length", str(len(self.body)).encode()),
+            (b"cache-control", b"no-cache, private"),
+            *((key.encode(), value.encode()) for key, value in self.headers),
+        ]
+        await send({"type": "http.response.start", "status": self.status, "headers": head})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class StreamResponse:
+    """An answer whose chunks come over time; ends when they end or the client goes away."""
+
+    __slots__ = ("chunks", "content_type", "headers", "request")
+
+    def __init__(
+        self,
+        chunks: AsyncIterator[bytes],
+        request: Request,
+        *,
+        content_type: str = JSON,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        self.chunks = chunks
+        self.request = request
+        self.content_type = content_type
+        self.headers = list(headers)
+
+    async def send(self, send: Send) -> None:
+        """Write it, chunk by chunk."""
+        head = [
+            (b"content-type", self.content_type.encode()),
+            (b"cache-control", b"no-cache, private"),
+            *((key.encode(), value.encode()) for key, value in self.headers),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+        pump = asyncio.ensure_future(self._pump(send))
+        gone = asyncio.ensure_future(self.request.gone())
+        try:
+            await asyncio.wait((pump, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            pump.cancel()
+            for task in (gone, pump):
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    async def _pump(self, send: Send) -> None:
+        chunks = self.chunks
+        try:
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        finally:
+            close = getattr(chunks, "aclose", None)
+            if close is not None:
+                await close()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+Answer = Response | StreamResponse
+
+
+def json_response(document: Any, *, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:
+    """Return `document` as JSON, ended by a newline as kube-apiserver ends it."""
+    body = orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+    return Response(body, status=status, headers=headers)
+
+
+def text_response(text: str, *, status: int = 200) -> Response:
+    """Return plain text."""
+    return Response(text.encode(), status=status, content_type=TEXT)
+
+
+def status_response(error: StatusError) -> Response:
+    """Return the Status of a failure."""
+    headers = [] if error.retry_after is None else [("retry-after", str(error.retry_after))]
+    return json_response(error.to_status(), status=error.code, headers=headers)

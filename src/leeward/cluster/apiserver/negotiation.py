@@ -1,0 +1,119 @@
+"""Which representation to answer with: JSON or YAML, whole objects, Tables or metadata only.
+
+Invariant: the first acceptable clause of ``Accept`` wins, in the client's order (upstream ignores
+``q`` for Kubernetes clients in the same way); protobuf is not produced, so a client that also accepts
+JSON gets JSON.
+
+Source: ``k8s.io/apiserver/pkg/endpoints/handlers/negotiation`` (1.36).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from leeward.cluster.apiserver.http import JSON, Response
+from leeward.kube.status import NotAcceptableError
+
+YAML = "application/yaml"
+_TRANSFORMS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
+_REPRESENTATIONS = (
+    "application/json, application/yaml, application/vnd.kubernetes.protobuf, "
+    "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """What the client gets."""
+
+    media_type: Literal["application/json", "application/yaml"] = "application/json"
+    transform: str = ""  # "", "Table", "PartialObjectMetadata" or "PartialObjectMetadataList"
+
+
+PLAIN = Representation()
+
+
+def negotiate(accept: str) -> Representation:
+    """Return the representation for an ``Accept`` header ("" accepts anything).
+
+    Raises:
+        NotAcceptableError: nothing it names can be produced.
+    """
+    if not accept:
+        return PLAIN
+    known = False
+    for clause in accept.split(","):
+        media_type, *rest = (part.strip() for part in clause.split(";"))
+        media_type = JSON if media_type == "*/*" else media_type.lower()
+        if media_type not in (JSON, YAML):
+            continue
+        known = True
+        options = dict(part.split("=", 1) for part in rest if "=" in part)
+        transform = options.get("as", "")
+        if transform and not _can_transform(transform, options):
+            continue
+        return Representation("application/yaml" if media_type == YAML else "application/json", transform)
+    if known:
+        raise NotAcceptableError(
+            "only the following media types are accepted: "
+            "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+        )
+    raise NotAcceptableError(
+        f"406: Not Acceptable\n\nAvailable representations: {_REPRESENTATIONS}", details={}
+    )
+
+
+def _can_transform(transform: str, options: dict[str, str]) -> bool:
+    return (
+        transform in _TRANSFORMS
+        and options.get("g") == "meta.k8s.io"
+        and options.get("v") in ("v1", "v1beta1")
+    )
+
+
+def wants_aggregated_discovery(accept: str) -> str:
+    """Return the apidiscovery version asked for first ("v2", "v2beta1"), or "" for none."""
+    for clause in accept.split(","):
+        parts = [part.strip() for part in clause.split(";")]
+        options = dict(part.split("=", 1) for part in parts[1:] if "=" in part)
+        if parts[0] in (JSON, "*/*"):
+            if options.get("as") == "APIGroupDiscoveryList" and options.get("v") == "v2":
+                return "v2"
+            if not options.get("as"):
+                return ""
+    return ""
+
+
+def encode(document: Any, media_type: str) -> bytes:
+    """Return `document` in `media_type`."""
+    if media_type == YAML:
+        import yaml
+
+        return yaml.safe_dump(document, default_flow_style=False, sort_keys=True).encode()
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def respond(
+    document: Any,
+    representation: Representation,
+    *,
+    status: int = 200,
+    warnings: tuple[str, ...] = (),
+    pretty: bool = False,
+) -> Response:
+    """Return the answer that carries `document`."""
+    if pretty and representation.media_type == JSON:
+        body = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    else:
+        body = encode(document, representation.media_type)
+    headers = [("warning", f'299 - "{escaped(text)}"') for text in warnings]
+    return Response(body, status=status, content_type=representation.media_type, headers=headers)
+
+
+def escaped(text: str) -> str:
+    """Return `text` as the inside of a quoted string of a Warning header."""
+    flat = " ".join(text.split())
+    return flat.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,198 @@
+"""OpenAPI v3, one document per group version, made when somebody asks.
+
+Invariant: nothing is read before the first request, and only the compressed answers are kept.
+
+kubectl reads the paths to learn that the server validates fields itself (the ``fieldValidation``
+parameter of PATCH) and to find a resource's kind (``kubectl explain``), and the schemas for the merge
+keys of strategic patches.
+
+Source: ``k8s.io/kube-openapi/pkg/handler3``; schemas from ``kubernetes-validate``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+
+from leeward.cluster.apiserver import schemas
+from leeward.cluster.apiserver.served import Catalog, Served
+from leeward.kube.objects import Obj
+
+_META = "io.k8s.apimachinery.pkg.apis.meta.v1"
+_EXTRA_ROOTS = (f"{_META}.Status", f"{_META}.Patch", f"{_META}.DeleteOptions", f"{_META}.APIResourceList")
+_WRITE_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation", "pretty")
+
+
+class OpenApi:
+    """Answers ``/openapi/v3``.
+
+    Args:
+        catalog: tells what is served now.
+        definitions: tells the CustomResourceDefinitions now.
+    """
+
+    def __init__(self, catalog: Callable[[], Catalog], definitions: Callable[[], Iterable[Obj]]) -> None:
+        self._catalog = catalog
+        self._definitions = definitions
+        self._documents: dict[str, tuple[Catalog, bytes]] = {}  # by "api/v1"; gzip
+
+    def index(self) -> dict[str, Any]:
+        """Return the list of documents."""
+        catalog = self._catalog()
+        paths: dict[str, Any] = {}
+        for group, versions in catalog.groups().items():
+            for version in versions:
+                key = f"apis/{group}/{version}" if group else f"api/{version}"
+                mark = self._mark(catalog, group, version)
+                paths[key] = {"serverRelativeURL": f"/openapi/v3/{key}?hash={mark}"}
+        return {"paths": dict(sorted(paths.items()))}
+
+    def _mark(self, catalog: Catalog, group: str, version: str) -> str:
+        text = repr((schemas.VERSION, catalog.of(group, version)))
+        custom = [found for found in self._definitions() if found["spec"]["group"] == group]
+        text += repr([found["metadata"].get("resourceVersion") for found in custom])
+        return hashlib.sha256(text.encode()).hexdigest()[:32].upper()
+
+    def document(self, key: str) -> bytes | None:
+        """Return the document of ``api/v1`` or ``apis/<group>/<version>``, compressed; None if unknown.
+
+        Takes tens of milliseconds the first time: call it on a worker thread.
+        """
+        parts = key.strip("/").split("/")
+        group, version = ("", parts[1]) if parts[:1] == ["api"] and len(parts) == 2 else ("", "")
+        if parts[:1] == ["apis"] and len(parts) == 3:
+            group, version = parts[1], parts[2]
+        catalog = self._catalog()
+        if not version or not catalog.of(group, version):
+            return None
+        kept = self._documents.get(key)
+        if kept is None or kept[0] is not catalog:
+            content = orjson.dumps(make_document(catalog.of(group, version), list(self._definitions())))
+            kept = (catalog, gzip.compress(content, 5))
+            self._documents[key] = kept
+        return kept[1]
+
+
+def make_document(resources: list[Served], custom: list[Obj]) -> dict[str, Any]:
+    """Return the OpenAPI v3 document of the resources of one group version."""
+    definitions = schemas.read_definitions()
+    names = schemas.kinds(definitions)
+    for served in resources:
+        if served.custom:
+            name = f"{'.'.join(reversed(served.group.split('.')))}.{served.version}.{served.kind}"
+            definitions[name] = _custom_schema(served, custom)
+            names[(served.group, served.version, served.kind)] = name
+    roots: list[str] = list(_EXTRA_ROOTS)
+    paths: dict[str, Any] = {}
+    for served in resources:
+        kind = names.get((served.group, served.version, served.kind))
+        if kind is None:
+            continue
+        roots.append(kind)
+        listing = names.get((served.group, served.version, served.list_kind))
+        roots.extend([listing] if listing else [])
+        roots.extend(_subresource_roots(served, names))
+        paths |= _paths(served, kind, listing or kind)
+    return {
+        "openapi": "3.0.0",
+        "info": {"title": "Kubernetes", "version": "v1.36.0"},
+        "paths": dict(sorted(paths.items())),
+        "components": {"schemas": schemas.closure(definitions, roots)},
+    }
+
+
+def _subresource_roots(served: Served, names: dict[tuple[str, str, str], str]) -> list[str]:
+    kinds = ((found.group, found.version, found.kind) for found in served.subresources)
+    return [names[kind] for kind in kinds if kind in names]
+
+
+def _custom_schema(served: Served, definitions: list[Obj]) -> dict[str, Any]:
+    mark = [{"group": served.group, "version": served.version, "kind": served.kind}]
+    for definition in definitions:
+        if (
+            definition["spec"]["group"] != served.group
+            or definition["spec"]["names"]["plural"] != served.plural
+        ):
+            continue
+        for version in definition["spec"].get("versions") or ():
+            schema = (version.get("schema") or {}).get("openAPIV3Schema")
+            if version["name"] == served.version and schema:
+                meta = {"$ref": f"#/$defs/{_META}.ObjectMeta"}
+                common = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": meta}
+                properties = {**(schema.get("properties") or {}), **common}
+                return {**schema, "properties": properties, "x-kubernetes-group-version-kind": mark}
+    return {"type": "object", "x-kubernetes-group-version-kind": mark}
+
+
+def _query(name: str, kind: str = "string") -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": {"type": kind, "uniqueItems": True}}
+
+
+def _content(name: str, media_types: tuple[str, ...] = ("application/json",)) -> dict[str, Any]:
+    reference = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+    return dict.fromkeys(media_types, reference)
+
+
+_PATCHES = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
+
+
+def _operation(served: Served, action: str, schema: str, *, body: str = "") -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "tags": [f"{served.group or 'core'}_{served.version}"],
+        "operationId": f"{action}{served.group.title().replace('.', '')}{served.version.title()}{served.kind}",
+        "responses": {"200": {"description": "OK", "content": _content(schema)}},
+        "x-kubernetes-action": action,
+        "x-kubernetes-group-version-kind": {
+            "group": served.group,
+            "version": served.version,
+            "kind": served.kind,
+        },
+    }
+    if action in ("post", "put", "patch"):
+        operation["parameters"] = [_query(name) for name in _WRITE_PARAMETERS]
+    if action == "delete":
+        operation["parameters"] = [_query("dryRun"), _query("gracePeriodSeconds", "integer")]
+    if body:
+        media_types = _PATCHES if action == "patch" else ("application/json",)
+        operation["requestBody"] = {"required": True, "content": _content(body, media_types)}
+    return operation
+
+
+def _paths(served: Served, kind: str, listing: str) -> dict[str, Any]:
+    root = f"/apis/{served.group}/{served.version}" if served.group else f"/api/{served.version}"
+    scope = f"{root}/namespaces/{{namespace}}" if served.namespaced else root
+    shared = [{"name": "namespace", "in": "path", "required": True, "schema": {"type": "string"}}]
+    shared = shared if served.namespaced else []
+    named = [*shared, {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
+    paths = {
+        f"{scope}/{served.plural}": {
+            "parameters": shared,
+            "get": _operation(served, "list", listing),
+            "post": _operation(served, "post", kind, body=kind),
+        },
+        f"{scope}/{served.plural}/{{name}}": {
+            "parameters": named,
+            "get": _operation(served, "get", kind),
+            "put": _operation(served, "put", kind, body=kind),
+            "patch": _operation(served, "patch", kind, body=f"{_META}.Patch"),
+            "delete": _operation(served, "delete", f"{_META}.Status"),
+        },
+    }
+    if served.namespaced:
+        paths[f"{root}/{served.plural}"] = {"get": _operation(served, "list", listing)}
+    if served.subresource("status"):
+        paths[f"{scope}/{served.plural}/{{name}}/status"] = {
+            "parameters": named,
+            "get": _operation(served, "get", kind),
+            "put": _operation(served, "put", kind, body=kind),
+            "patch": _operation(served, "patch", kind, body=f"{_META}.Patch"),
+        }
+    return paths

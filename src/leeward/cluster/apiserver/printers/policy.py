@@ -1,0 +1,106 @@
+"""Columns of disruption budgets, priorities, storage classes, access rules and custom resource definitions.
+
+Source: ``k8s.io/kubernetes/pkg/printers/internalversion`` (1.36).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from leeward.cluster.apiserver.printers.table import (
+    UNKNOWN,
+    Cell,
+    Printer,
+    age,
+    columns,
+    name,
+    spec,
+    status,
+)
+from leeward.kube.objects import Obj, annotations_of
+
+_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+
+
+def _budget(obj: Obj, now: datetime) -> list[Cell]:
+    lowest, highest = spec(obj).get("minAvailable"), spec(obj).get("maxUnavailable")
+    return [
+        name(obj),
+        "N/A" if lowest is None else str(lowest),
+        "N/A" if highest is None else str(highest),
+        status(obj).get("disruptionsAllowed", 0),
+        age(obj, now),
+    ]
+
+
+def _priority_class(obj: Obj, now: datetime) -> list[Cell]:
+    return [
+        name(obj),
+        obj.get("value", 0),
+        bool(obj.get("globalDefault")),
+        age(obj, now),
+        obj.get("preemptionPolicy", ""),
+    ]
+
+
+def _runtime_class(obj: Obj, now: datetime) -> list[Cell]:
+    return [name(obj), obj.get("handler", ""), age(obj, now)]
+
+
+def _storage_class(obj: Obj, now: datetime) -> list[Cell]:
+    shown = f"{name(obj)} (default)" if annotations_of(obj).get(_DEFAULT_CLASS) == "true" else name(obj)
+    return [
+        shown,
+        obj.get("provisioner", ""),
+        obj.get("reclaimPolicy", "Delete"),
+        obj.get("volumeBindingMode", "Immediate"),
+        bool(obj.get("allowVolumeExpansion")),
+        age(obj, now),
+    ]
+
+
+def _subjects(obj: Obj) -> list[Cell]:
+    found = obj.get("subjects") or ()
+    accounts = [
+        f"{who.get('namespace', '')}/{who['name']}" for who in found if who["kind"] == "ServiceAccount"
+    ]
+    return [
+        ", ".join(who["name"] for who in found if who["kind"] == "User"),
+        ", ".join(who["name"] for who in found if who["kind"] == "Group"),
+        ", ".join(accounts),
+    ]
+
+
+def _binding(obj: Obj, now: datetime) -> list[Cell]:
+    role = obj.get("roleRef") or {}
+    shown = f"{role.get('kind', '')}/{role.get('name', '')}"
+    return [name(obj), shown, age(obj, now), *_subjects(obj)]
+
+
+def _created(obj: Obj, _now: datetime) -> list[Cell]:
+    return [name(obj), obj["metadata"].get("creationTimestamp") or UNKNOWN]
+
+
+_CREATED = Printer(columns("Name,Created At"), _created)
+_BINDING = Printer(columns("Name,Role,Age,|,Users,Groups,ServiceAccounts"), _binding)
+_RBAC = "rbac.authorization.k8s.io"
+
+PRINTERS = {
+    "poddisruptionbudgets.policy": Printer(
+        columns("Name,Min Available,Max Unavailable,Allowed Disruptions:integer,Age"), _budget
+    ),
+    "priorityclasses.scheduling.k8s.io": Printer(
+        columns("Name,Value:integer,Global-Default:boolean,Age,PreemptionPolicy"), _priority_class
+    ),
+    "runtimeclasses.node.k8s.io": Printer(columns("Name,Handler,Age"), _runtime_class),
+    "storageclasses.storage.k8s.io": Printer(
+        columns("Name,Provisioner,ReclaimPolicy,VolumeBindingMode,AllowVolumeExpansion,Age"),
+        _storage_class,
+    ),
+    f"roles.{_RBAC}": _CREATED,
+    f"clusterroles.{_RBAC}": _CREATED,
+    f"rolebindings.{_RBAC}": _BINDING,
+    f"clusterrolebindings.{_RBAC}": _BINDING,
+    "limitranges": _CREATED,
+    "customresourcedefinitions.apiextensions.k8s.io": _CREATED,
+}

@@ -1,0 +1,207 @@
+"""GET: one object, lists and watches, in the representation asked for.
+
+Source: ``k8s.io/apiserver/pkg/endpoints/handlers/get.go`` (1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from leeward.base.clock import Clock
+from leeward.cluster.apiserver import watches
+from leeward.cluster.apiserver.http import Answer, Request, Response, StreamResponse
+from leeward.cluster.apiserver.negotiation import Representation, negotiate, respond
+from leeward.cluster.apiserver.options import ListOptions, check_version, read_list_options, take_page
+from leeward.cluster.apiserver.paths import ResourcePath
+from leeward.cluster.apiserver.representations import TableMaker, partial, partial_list
+from leeward.cluster.apiserver.scale import scale_of
+from leeward.cluster.apiserver.selection import Matcher, exact_name, make_matcher
+from leeward.cluster.apiserver.served import Served
+from leeward.cluster.interface.client import Client
+from leeward.cluster.interface.store import Store
+from leeward.kube.objects import Obj
+from leeward.kube.status import ExpiredError, NotAcceptableError
+
+
+def untyped(obj: Obj) -> Obj:
+    """Return an item of a list: without the type, which the list names."""
+    return {key: value for key, value in obj.items() if key not in ("kind", "apiVersion")}
+
+
+class Reads:
+    """Serves GET on resources.
+
+    Args:
+        client: reads objects.
+        store: revisions and history.
+        clock: ages, bookmarks, time limits.
+        tables: makes Tables.
+    """
+
+    def __init__(self, client: Client, store: Store, clock: Clock, tables: TableMaker) -> None:
+        self._client = client
+        self._store = store
+        self._clock = clock
+        self._tables = tables
+        self._open: set[watches.Watch] = set()
+
+    @property
+    def revision(self) -> str:
+        """The present resourceVersion of lists."""
+        return str(self._store.revision)
+
+    def close(self) -> None:
+        """End every open watch."""
+        for watch in list(self._open):
+            watch.end()
+
+    def shown(self, served: Served, obj: Obj, representation: Representation, include: str) -> Obj:
+        """Return one object as asked for."""
+        if representation.transform == "Table":
+            metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
+            return self._tables.make(served.name, [obj], metadata, self._clock.now(), include=include)
+        return partial(obj) if representation.transform else obj
+
+    def get(self, request: Request, path: ResourcePath, served: Served) -> Answer:
+        """Answer GET on an object or its status or scale."""
+        representation = negotiate(request.headers.get("accept", ""))
+        if representation.transform == "PartialObjectMetadataList":
+            raise NotAcceptableError(
+                "you requested PartialObjectMetadataList, but the requested object is not a list "
+                f"(*core.{served.kind})"
+            )
+        check_version(request.query.text("resourceVersion"), self._store.revision)
+        obj = self._client.get(served.name, path.namespace, path.name)
+        if path.subresource == "scale":
+            obj = scale_of(obj)
+        include = request.query.text("includeObject", "Metadata")
+        shown = self.shown(served, obj, representation, include)
+        return respond(shown, representation, pretty=request.query.flag("pretty"))
+
+    def list(self, request: Request, path: ResourcePath, served: Served) -> Answer:
+        """Answer GET on a collection: a list or a watch."""
+        watch = request.query.flag("watch") or path.legacy_watch
+        representation = negotiate(request.headers.get("accept", ""))
+        options = read_list_options(request.query, watch=watch)
+        matcher = make_matcher(options.label_selector, options.field_selector, served.name)
+        if watch:
+            return self._watch(request, path, served, options, matcher, representation)
+        return self._page(request, path, served, options, matcher, representation)
+
+    def select(
+        self, path: ResourcePath, served: Served, options: ListOptions, matcher: Matcher | None
+    ) -> Sequence[Obj]:
+        """Return the objects of a collection that match, ordered by key."""
+        name = exact_name(options.field_selector)
+        if name is not None and (path.namespace or not served.namespaced):
+            found = self._client.find(served.name, path.namespace, name)
+            items = [] if found is None else [found]
+        else:
+            items = self._client.list(served.name, path.namespace)
+        return items if matcher is None else [item for item in items if matcher(item)]
+
+    def _page(
+        self,
+        request: Request,
+        path: ResourcePath,
+        served: Served,
+        options: ListOptions,
+        matcher: Matcher | None,
+        representation: Representation,
+    ) -> Response:
+        check_version(options.resource_version, self._store.revision)
+        items = self.select(path, served, options, matcher)
+        items, metadata = take_page(items, options, self._store.revision)
+        pretty = request.query.flag("pretty")
+        if representation.transform == "Table":
+            include = request.query.text("includeObject", "Metadata")
+            now = self._clock.now()
+            table = self._tables.make(served.name, items, metadata, now, include=include)
+            return respond(table, representation, pretty=pretty)
+        if representation.transform:
+            return respond(partial_list(items, metadata), representation, pretty=pretty)
+        return respond(make_list(served, items, metadata), representation, pretty=pretty)
+
+    def _watch(
+        self,
+        request: Request,
+        path: ResourcePath,
+        served: Served,
+        options: ListOptions,
+        matcher: Matcher | None,
+        representation: Representation,
+    ) -> StreamResponse:
+        since = check_version(options.resource_version, self._store.revision)
+        include = request.query.text("includeObject", "Metadata")
+
+        def matches(obj: Obj) -> bool:
+            if path.namespace and obj["metadata"].get("namespace") != path.namespace:
+                return False
+            if path.name and obj["metadata"]["name"] != path.name:
+                return False
+            return matcher is None or matcher(obj)
+
+        def bookmark(revision: int, annotations: dict[str, str]) -> Any:
+            metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+            if annotations:
+                metadata["annotations"] = annotations
+            if representation.transform == "Table":
+                return self._tables.make(served.name, [], metadata, self._clock.now())
+            typed = {"kind": served.kind, "apiVersion": served.api_version, "metadata": metadata}
+            return partial(typed) if representation.transform else typed
+
+        watch = watches.Watch(
+            lambda handler: self._store.subscribe([served.name], handler),
+            self._clock,
+            matches=matches,
+            emit=lambda obj: self.shown(served, obj, representation, include),
+            bookmark=bookmark,
+            revision=lambda: self._store.revision,
+            bookmarks=options.bookmarks,
+            timeout_seconds=options.timeout_seconds,
+        )
+        self._open.add(watch)
+        media_type = "application/json"
+        try:
+            self._begin(watch, path, served, options, matches, since)
+        except ExpiredError as error:
+            watch.close()
+            self._open.discard(watch)
+            return StreamResponse(watches.error_line(error), request, content_type=media_type)
+        return StreamResponse(self._lines(watch), request, content_type=media_type)
+
+    async def _lines(self, watch: watches.Watch) -> Any:
+        try:
+            async for line in watch.lines():
+                yield line
+        finally:
+            watch.close()
+            self._open.discard(watch)
+
+    def _begin(
+        self,
+        watch: watches.Watch,
+        path: ResourcePath,
+        served: Served,
+        options: ListOptions,
+        matches: Matcher,
+        since: int,
+    ) -> None:
+        initial = options.send_initial_events
+        if initial or (initial is None and since == 0):
+            items = [item for item in self._client.list(served.name, path.namespace) if matches(item)]
+            watch.initial(items, mark_end=bool(initial) and options.bookmarks)
+        elif since:
+            watch.replay(list(self._store.events_since(served.name, since)))
+
+
+def make_list(served: Served, items: Sequence[Obj], metadata: dict[str, Any]) -> Obj:
+    """Return the list object of a collection."""
+    shown = list(items) if served.custom else [untyped(item) for item in items]
+    return {
+        "kind": served.list_kind,
+        "apiVersion": served.api_version,
+        "metadata": metadata,
+        "items": shown,
+    }

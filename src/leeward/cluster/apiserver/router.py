@@ -1,0 +1,280 @@
+"""From a request to its handler: health, discovery, OpenAPI and resources.
+
+Invariant: every answer is made here or in a handler, and every failure becomes a Status; an
+unexpected one is logged with its traceback and answered with 500.
+
+Source: ``k8s.io/apiserver/pkg/server`` (handler chain, 1.36).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from leeward.cluster.apiserver import discovery
+from leeward.cluster.apiserver.auth import TokenAuthenticator, User, is_public
+from leeward.cluster.apiserver.bodies import read_object
+from leeward.cluster.apiserver.http import (
+    JSON,
+    Answer,
+    Request,
+    Response,
+    json_response,
+    status_response,
+    text_response,
+)
+from leeward.cluster.apiserver.negotiation import wants_aggregated_discovery
+from leeward.cluster.apiserver.openapi import OpenApi
+from leeward.cluster.apiserver.paths import ResourcePath, parse_resource_path
+from leeward.cluster.apiserver.podlogs import PodLogs
+from leeward.cluster.apiserver.reads import Reads
+from leeward.cluster.apiserver.reviews import RESOURCES, review
+from leeward.cluster.apiserver.served import Catalog, Served
+from leeward.cluster.apiserver.writes import Writes
+from leeward.kube.objects import Obj
+from leeward.kube.status import (
+    MethodNotAllowedError,
+    NotAcceptableError,
+    NotFoundError,
+    StatusError,
+    UnauthorizedError,
+)
+
+_log = logging.getLogger(__name__)
+
+_NOT_SERVED = {
+    "exec": "`kubectl exec` is not served by this cluster's API; use `leeward exec`",
+    "attach": "`kubectl attach` is not served by this cluster's API; use `leeward logs -f`",
+    "portforward": "`kubectl port-forward` is not served by this cluster's API; publish a port instead",
+    "proxy": "proxying is not served by this cluster's API",
+}
+
+Handler = Callable[[Request, ResourcePath, Served], Awaitable[Answer]]
+
+
+class NotImplementedStatusError(StatusError):
+    """A part of the Kubernetes API that this server does not serve."""
+
+    code = 501
+    reason = "NotImplemented"
+
+
+class Router:
+    """Dispatches requests.
+
+    Args:
+        authenticator: knows the tokens.
+        reads: GET on resources.
+        writes: the other verbs.
+        logs: container logs; None when there are no containers.
+        catalog: tells what is served now.
+        openapi: OpenAPI documents.
+        ready: names the checks that fail now; empty when the cluster is ready.
+        address: host and port, for ``/api``.
+    """
+
+    def __init__(
+        self,
+        *,
+        authenticator: TokenAuthenticator,
+        reads: Reads,
+        writes: Writes,
+        logs: PodLogs | None,
+        catalog: Callable[[], Catalog],
+        openapi: OpenApi,
+        ready: Callable[[], Iterable[str]],
+        address: str,
+    ) -> None:
+        self._authenticator = authenticator
+        self._reads = reads
+        self._writes = writes
+        self._logs = logs
+        self._catalog = catalog
+        self._openapi = openapi
+        self._ready = ready
+        self._address = address
+
+    async def answer(self, request: Request) -> Answer:
+        """Return the answer to any request; never raises but for cancellation."""
+        try:
+            return await self._dispatch(request)
+        except StatusError as error:
+            return status_response(error)
+        except Exception as error:  # noqa: BLE001 - the HTTP edge
+            _log.exception("%s %s failed", request.method, request.path)
+            return status_response(StatusError(f"Internal error occurred: {error}"))
+
+    async def _dispatch(self, request: Request) -> Answer:
+        user = self._authenticator.authenticate(request.headers.get("authorization", ""))
+        if user is None and not is_public(request.path):
+            raise UnauthorizedError("Unauthorized")
+        head = request.path.strip("/").partition("/")[0]
+        if head in ("api", "apis"):
+            return await self._api(request, user)
+        if head in ("healthz", "livez", "readyz"):
+            return self._health(request, head)
+        if request.path.rstrip("/") == "/version":
+            if request.method != "GET":
+                raise _method_not_allowed()
+            return _pretty(discovery.VERSION_INFO)
+        if head == "openapi":
+            return await self._openapi_document(request)
+        if request.path == "/":
+            return json_response(
+                {"paths": ["/api", "/apis", "/healthz", "/openapi/v3", "/readyz", "/version"]}
+            )
+        return text_response("404 page not found\n", status=404)
+
+    def _health(self, request: Request, head: str) -> Response:
+        check = request.path.strip("/").partition("/")[2]
+        if check not in ("", "ping"):
+            return text_response("404 page not found\n", status=404)
+        failing = list(self._ready()) if head == "readyz" and not check else []
+        if not failing:
+            return text_response("ok")
+        lines = "".join(f"[-]{name} failed\n" for name in failing)
+        return text_response(f"{lines}readyz check failed\n", status=500)
+
+    async def _openapi_document(self, request: Request) -> Response:
+        path = request.path.rstrip("/")
+        if path == "/openapi/v3":
+            return json_response(self._openapi.index())
+        if path == "/openapi/v2":
+            raise NotAcceptableError("OpenAPI v2 is not served; ask for /openapi/v3")
+        accept = request.headers.get("accept", "")
+        if accept and not any(kind in accept for kind in (JSON, "*/*", "application/*")):
+            raise NotAcceptableError("OpenAPI v3 is served as application/json")
+        if not path.startswith("/openapi/v3/"):
+            return text_response("404 page not found\n", status=404)
+        packed = await asyncio.to_thread(self._openapi.document, path.removeprefix("/openapi/v3/"))
+        if packed is None:
+            return text_response("404 page not found\n", status=404)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(packed, headers=[("content-encoding", "gzip"), ("vary", "Accept-Encoding")])
+        return Response(gzip.decompress(packed))
+
+    async def _api(self, request: Request, user: User | None) -> Answer:
+        parts = [part for part in request.path.split("/") if part]
+        catalog = self._catalog()
+        if len(parts) == 1:
+            return self._groups(request, catalog, core=parts[0] == "api")
+        if parts[0] == "apis" and len(parts) == 2:
+            versions = catalog.groups().get(parts[1])
+            if not versions:
+                return text_response("404 page not found\n", status=404)
+            return json_response(discovery.group_document(parts[1], versions))
+        path = parse_resource_path(request.path)
+        if path is None:
+            return text_response("404 page not found\n", status=404)
+        if user is not None and (path.group, path.resource) in RESOURCES:
+            return await self._review(request, path, user)
+        if not catalog.of(path.group, path.version):
+            return text_response("404 page not found\n", status=404)
+        if not path.resource:
+            if request.method != "GET":
+                raise _method_not_allowed()
+            return json_response(discovery.resource_list(catalog, path.group, path.version))
+        served = catalog.find(path.group, path.version, path.resource)
+        if served is None:
+            raise NotFoundError("the server could not find the requested resource", details={})
+        return await self._resource(request, path, served)
+
+    def _groups(self, request: Request, catalog: Catalog, *, core: bool) -> Response:
+        if wants_aggregated_discovery(request.headers.get("accept", "")):
+            answer = json_response(discovery.aggregated(catalog, core=core))
+            answer.content_type = discovery.AGGREGATED_TYPE
+            return answer
+        return json_response(discovery.api_versions(self._address) if core else discovery.group_list(catalog))
+
+    async def _review(self, request: Request, path: ResourcePath, user: User) -> Answer:
+        if request.method != "POST":
+            raise _method_not_allowed()
+        done = review(path.group, path.resource, await read_object(request), user)
+        return json_response(done, status=201)
+
+    async def _resource(self, request: Request, path: ResourcePath, served: Served) -> Answer:
+        if path.subresource:
+            handler = self._subresource(request, path, served)
+        elif path.name:
+            handler = self._object(request)
+        else:
+            handler = self._collection(request, path, served)
+        if handler is None:
+            raise _method_not_allowed()
+        return await handler(request, path, served)
+
+    def _object(self, request: Request) -> Handler | None:
+        if request.method == "GET" and request.query.flag("watch"):
+            return _coroutine(self._reads.list)
+        return {
+            "GET": _coroutine(self._reads.get),
+            "PUT": self._writes.update,
+            "PATCH": self._writes.patch,
+            "DELETE": self._writes.delete,
+        }.get(request.method)
+
+    def _collection(self, request: Request, path: ResourcePath, served: Served) -> Handler | None:
+        if request.method == "GET":
+            return _coroutine(self._reads.list)
+        if served.namespaced and not path.namespace:
+            return None
+        if request.method == "POST":
+            return self._writes.create
+        if request.method == "DELETE" and "deletecollection" in served.verbs:
+            return self._writes.delete_collection
+        return None
+
+    def _subresource(self, request: Request, path: ResourcePath, served: Served) -> Handler | None:
+        found = served.subresource(path.subresource)
+        if found is None:
+            raise NotFoundError("the server could not find the requested resource", details={})
+        if found.name in _NOT_SERVED:
+            raise NotImplementedStatusError(_NOT_SERVED[found.name])
+        table: dict[tuple[str, str], Handler] = {
+            ("binding", "POST"): self._writes.bind,
+            ("eviction", "POST"): self._writes.evict,
+            **{
+                (name, method): handler
+                for name in ("status", "scale")
+                for method, handler in (
+                    ("GET", _coroutine(self._reads.get)),
+                    ("PUT", self._writes.update),
+                    ("PATCH", self._writes.patch),
+                )
+            },
+        }
+        if self._logs is not None:
+            table[("log", "GET")] = self._logs.log
+        handler = table.get((found.name, request.method))
+        if handler is None and found.name not in {name for name, _ in table}:
+            raise NotImplementedStatusError(
+                f"the subresource {found.name} is not served by this cluster's API"
+            )
+        return handler
+
+
+def _coroutine(handler: Callable[[Request, ResourcePath, Served], Answer]) -> Handler:
+    async def run(request: Request, path: ResourcePath, served: Served) -> Answer:
+        return handler(request, path, served)
+
+    return run
+
+
+def _method_not_allowed() -> MethodNotAllowedError:
+    return MethodNotAllowedError(
+        "the server does not allow this method on the requested resource", details={}
+    )
+
+
+def _pretty(document: Any) -> Response:
+    import json
+
+    return Response(json.dumps(document, indent=2).encode())
+
+
+def definitions_of(objects: Iterable[Obj]) -> list[Obj]:
+    """Return the definitions that are served: those not being deleted."""
+    return [found for found in objects if not found["metadata"].get("deletionTimestamp")]

@@ -1,0 +1,183 @@
+"""Label and field selectors as they come in a query string.
+
+Invariant: parsing is pure; what a field selector may name is decided per resource, unknown fields are
+refused as upstream refuses them.
+
+Source: ``k8s.io/apimachinery/pkg/labels`` (Parse), ``k8s.io/apimachinery/pkg/fields`` and the
+``AddFieldLabelConversionFunc`` of each kind (1.36).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from leeward.kube.objects import Obj, labels_of
+from leeward.kube.selectors import matches_requirement
+from leeward.kube.status import BadRequestError
+
+Matcher = Callable[[Obj], bool]
+
+_TOKEN = re.compile(r"\s*(==|!=|>=|<=|[!=(),<>]|[^\s!=(),<>]+)")
+_SPECIAL = frozenset(("==", "!=", ">=", "<=", "!", "=", "(", ")", ",", "<", ">"))
+_OPERATORS = {"=": "In", "==": "In", "!=": "NotIn", "in": "In", "notin": "NotIn", ">": "Gt", "<": "Lt"}
+
+
+def parse_label_selector(text: str) -> list[dict[str, Any]]:
+    """Return the requirements ``{key, operator, values}`` of a selector such as ``a=b,c in (d,e),!f``.
+
+    Raises:
+        BadRequestError: it cannot be parsed.
+    """
+    tokens = _TOKEN.findall(text)
+    requirements: list[dict[str, Any]] = []
+    position = 0
+    while position < len(tokens):
+        requirement, position = _requirement(tokens, position)
+        requirements.append(requirement)
+        if position < len(tokens):
+            if tokens[position] != ",":
+                raise _unexpected(tokens[position], "',' or 'end of string'")
+            position += 1
+            if position == len(tokens):
+                raise _unexpected("", "identifier after ','")
+    return requirements
+
+
+def _unexpected(found: str, expected: str) -> BadRequestError:
+    return BadRequestError(f"unable to parse requirement: found '{found}', expected: {expected}")
+
+
+def _requirement(tokens: Sequence[str], position: int) -> tuple[dict[str, Any], int]:
+    negated = tokens[position] == "!"
+    position += negated
+    if position >= len(tokens) or tokens[position] in _SPECIAL:
+        raise _unexpected(
+            tokens[position] if position < len(tokens) else "", "!, identifier, or 'end of string'"
+        )
+    key = tokens[position]
+    position += 1
+    if position >= len(tokens) or tokens[position] == ",":
+        return {"key": key, "operator": "DoesNotExist" if negated else "Exists"}, position
+    word = tokens[position]
+    if negated or word not in _OPERATORS:
+        raise _unexpected(word, "in, notin, =, ==, !=, gt, lt")
+    position += 1
+    if word in ("in", "notin"):
+        values, position = _values(tokens, position)
+    elif position < len(tokens) and tokens[position] not in _SPECIAL:
+        values, position = [tokens[position]], position + 1
+    elif position >= len(tokens) or tokens[position] == ",":
+        values = [""]
+    else:
+        raise _unexpected(tokens[position], "identifier")
+    return {"key": key, "operator": _OPERATORS[word], "values": values}, position
+
+
+def _values(tokens: Sequence[str], position: int) -> tuple[list[str], int]:
+    if position >= len(tokens) or tokens[position] != "(":
+        raise _unexpected(tokens[position] if position < len(tokens) else "", "'('")
+    values: list[str] = []
+    position += 1
+    while position < len(tokens) and tokens[position] != ")":
+        if tokens[position] != ",":
+            values.append(tokens[position])
+        position += 1
+    if position >= len(tokens):
+        raise _unexpected("", "',', ')' or identifier")
+    return values or [""], position + 1
+
+
+# Fields besides metadata.name and metadata.namespace, by resource.
+_FIELDS: Mapping[str, Sequence[str]] = {
+    "pods": (
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "spec.hostNetwork",
+        "status.phase",
+        "status.podIP",
+        "status.podIPs",
+        "status.nominatedNodeName",
+    ),
+    "nodes": ("spec.unschedulable",),
+    "namespaces": ("status.phase",),
+    "secrets": ("type",),
+    "services": ("spec.clusterIP", "spec.type"),
+    "events": (
+        *(
+            f"involvedObject.{field}"
+            for field in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+        ),
+        "reason",
+        "reportingComponent",
+        "source",
+        "type",
+    ),
+    "replicasets.apps": ("status.replicas",),
+    "replicationcontrollers": ("status.replicas",),
+    "jobs.batch": ("status.successful",),
+    "certificatesigningrequests.certificates.k8s.io": ("spec.signerName",),
+}
+_DEFAULTS = {"spec.unschedulable": "false", "spec.hostNetwork": "false", "status.replicas": "0"}
+
+
+def parse_field_selector(text: str, resource: str) -> list[tuple[str, bool, str]]:
+    """Return ``(field, is equal, value)`` terms.
+
+    Raises:
+        BadRequestError: it cannot be parsed or names a field that `resource` is not selected by.
+    """
+    allowed = ("metadata.name", "metadata.namespace", *_FIELDS.get(resource, ()))
+    terms: list[tuple[str, bool, str]] = []
+    for part in filter(None, text.split(",")):
+        match = re.fullmatch(r"([^=!]+)(==|!=|=)(.*)", part)
+        if match is None:
+            raise BadRequestError(f"invalid selector: '{text}'; can't understand '{part}'")
+        field, operator, value = match.groups()
+        if field not in allowed:
+            if resource in _FIELDS:
+                raise BadRequestError(f"field label not supported: {field}")
+            known = 'only "metadata.name", "metadata.namespace"'
+            raise BadRequestError(f'"{field}" is not a known field selector: {known}')
+        terms.append((field, operator != "!=", value))
+    return terms
+
+
+def _field(obj: Obj, field: str) -> str:
+    if field == "source":
+        return str((obj.get("source") or {}).get("component") or obj.get("reportingComponent") or "")
+    value: Any = obj
+    for key in field.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if value is None or value == "":
+        return _DEFAULTS.get(field, "")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def make_matcher(label_selector: str, field_selector: str, resource: str) -> Matcher | None:
+    """Return the predicate of both selectors, or None when everything matches.
+
+    Raises:
+        BadRequestError: one of them is wrong.
+    """
+    requirements = parse_label_selector(label_selector)
+    terms = parse_field_selector(field_selector, resource)
+    if not requirements and not terms:
+        return None
+
+    def matches(obj: Obj) -> bool:
+        labels = labels_of(obj)
+        return all(matches_requirement(rule, labels) for rule in requirements) and all(
+            (_field(obj, field) == value) is equal for field, equal, value in terms
+        )
+
+    return matches
+
+
+def exact_name(field_selector: str) -> str | None:
+    """Return the name of a ``metadata.name=X`` selector, if it is one."""
+    match = re.search(r"(?:^|,)metadata\.name==?([^,!=]+)", field_selector)
+    return match.group(1) if match else None

@@ -1,0 +1,192 @@
+"""What the API serves: every resource with its version, names, verbs and subresources.
+
+Built from the shared resource table and the CustomResourceDefinitions of the moment; rebuilt only when
+a definition changes.
+
+Source: the discovery documents of kube-apiserver 1.36 (short names, categories, subresources).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from leeward.kube.objects import Obj
+from leeward.kube.resources import BUILT_IN, Resource
+
+VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+# resource: short names, categories ("all" is what `kubectl get all` asks), subresources
+_EXTRA: Mapping[str, str] = {
+    "pods": "po|all|attach,binding,ephemeralcontainers,eviction,exec,log,portforward,proxy,resize,status",
+    "services": "svc|all|proxy,status",
+    "endpoints": "ep||",
+    "configmaps": "cm||",
+    "serviceaccounts": "sa||token",
+    "persistentvolumeclaims": "pvc||status",
+    "persistentvolumes": "pv||status",
+    "replicationcontrollers": "rc|all|scale,status",
+    "resourcequotas": "quota||status",
+    "limitranges": "limits||",
+    "events": "ev||",
+    "nodes": "no||proxy,status",
+    "namespaces": "ns||finalize,status",
+    "deployments.apps": "deploy|all|scale,status",
+    "replicasets.apps": "rs|all|scale,status",
+    "statefulsets.apps": "sts|all|scale,status",
+    "daemonsets.apps": "ds|all|status",
+    "jobs.batch": "|all|status",
+    "cronjobs.batch": "cj|all|status",
+    "horizontalpodautoscalers.autoscaling": "hpa|all|status",
+    "poddisruptionbudgets.policy": "pdb||status",
+    "ingresses.networking.k8s.io": "ing||status",
+    "networkpolicies.networking.k8s.io": "netpol||",
+    "storageclasses.storage.k8s.io": "sc||",
+    "priorityclasses.scheduling.k8s.io": "pc||",
+    "customresourcedefinitions.apiextensions.k8s.io": "crd,crds|api-extensions|status",
+}
+_VERSIONS = {"autoscaling": "v2"}  # everything else built in is v1
+
+# subresource: (group, version, kind, verbs); absent ones are the parent's own kind
+_SUBRESOURCES: Mapping[str, tuple[str, str, str, str]] = {
+    "attach": ("", "v1", "PodAttachOptions", "create,get"),
+    "binding": ("", "v1", "Binding", "create"),
+    "ephemeralcontainers": ("", "v1", "Pod", "get,patch,update"),
+    "eviction": ("policy", "v1", "Eviction", "create"),
+    "exec": ("", "v1", "PodExecOptions", "create,get"),
+    "finalize": ("", "v1", "Namespace", "update"),
+    "log": ("", "v1", "Pod", "get"),
+    "portforward": ("", "v1", "PodPortForwardOptions", "create,get"),
+    "proxy": ("", "v1", "ProxyOptions", "create,delete,get,patch,update"),
+    "resize": ("", "v1", "Pod", "get,patch,update"),
+    "scale": ("autoscaling", "v1", "Scale", "get,patch,update"),
+    "token": ("authentication.k8s.io", "v1", "TokenRequest", "create"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subresource:
+    """A subresource; `verbs` are API verbs."""
+
+    name: str
+    group: str
+    version: str
+    kind: str
+    verbs: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One resource at one version."""
+
+    name: str  # "deployments.apps", as stores know it
+    group: str
+    version: str
+    plural: str
+    singular: str
+    kind: str
+    list_kind: str
+    namespaced: bool
+    short_names: Sequence[str]
+    categories: Sequence[str]
+    subresources: Sequence[Subresource]
+    verbs: Sequence[str] = VERBS
+    custom: bool = False
+    storage_version: str = ""
+
+    @property
+    def api_version(self) -> str:
+        """``v1`` or ``apps/v1``."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def subresource(self, name: str) -> Subresource | None:
+        """Return the subresource called `name`, if any."""
+        return next((found for found in self.subresources if found.name == name), None)
+
+
+def _subresource(name: str, group: str, version: str, kind: str) -> Subresource:
+    if name == "status":
+        return Subresource(name, group, version, kind, ("get", "patch", "update"))
+    own_group, own_version, own_kind, verbs = _SUBRESOURCES[name]
+    return Subresource(name, own_group, own_version, own_kind, verbs.split(","))
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(",") if part)
+
+
+def _built_in(resource: Resource) -> Served:
+    short, categories, subresources = _EXTRA.get(resource.name, "||").split("|")
+    version = _VERSIONS.get(resource.group, "v1")
+    verbs = tuple(verb for verb in VERBS if resource.name != "namespaces" or verb != "deletecollection")
+    return Served(
+        name=resource.name,
+        group=resource.group,
+        version=version,
+        plural=resource.name.partition(".")[0],
+        singular=resource.kind.lower(),
+        kind=resource.kind,
+        list_kind=f"{resource.kind}List",
+        namespaced=resource.namespaced,
+        short_names=_split(short),
+        categories=_split(categories),
+        subresources=tuple(
+            _subresource(name, resource.group, version, resource.kind) for name in _split(subresources)
+        ),
+        verbs=verbs,
+    )
+
+
+def _custom(definition: Obj) -> Iterable[Served]:
+    spec = definition["spec"]
+    names, group = spec["names"], spec["group"]
+    for version in spec.get("versions") or ():
+        if not version.get("served", True):
+            continue
+        subs = [name for name in ("status", "scale") if name in (version.get("subresources") or {})]
+        yield Served(
+            name=f"{names['plural']}.{group}",
+            group=group,
+            version=version["name"],
+            plural=names["plural"],
+            singular=names.get("singular") or names["kind"].lower(),
+            kind=names["kind"],
+            list_kind=names.get("listKind") or f"{names['kind']}List",
+            namespaced=spec.get("scope") == "Namespaced",
+            short_names=tuple(names.get("shortNames") or ()),
+            categories=tuple(names.get("categories") or ()),
+            subresources=tuple(_subresource(sub, group, version["name"], names["kind"]) for sub in subs),
+            custom=True,
+        )
+
+
+class Catalog:
+    """Everything served, by URL.
+
+    Args:
+        definitions: the CustomResourceDefinitions.
+    """
+
+    def __init__(self, definitions: Iterable[Obj] = ()) -> None:
+        self.resources: list[Served] = [_built_in(resource) for resource in BUILT_IN]
+        for definition in definitions:
+            self.resources.extend(_custom(definition))
+        self._by_url = {(found.group, found.version, found.plural): found for found in self.resources}
+
+    def find(self, group: str, version: str, plural: str) -> Served | None:
+        """Return the resource of a URL, if it is served."""
+        return self._by_url.get((group, version, plural))
+
+    def groups(self) -> dict[str, list[str]]:
+        """Return the versions of each group, "" first, in the order of registration."""
+        found: dict[str, list[str]] = {}
+        for resource in self.resources:
+            versions = found.setdefault(resource.group, [])
+            if resource.version not in versions:
+                versions.append(resource.version)
+        return found
+
+    def of(self, group: str, version: str) -> list[Served]:
+        """Return the resources of a group version, ordered by name."""
+        found = [item for item in self.resources if (item.group, item.version) == (group, version)]
+        return sorted(found, key=lambda item: item.plural)

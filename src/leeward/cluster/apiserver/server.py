@@ -1,0 +1,184 @@
+"""The Kubernetes API over HTTPS on the loopback interface, inside the cluster's event loop.
+
+Invariants: the socket is bound before :meth:`ApiServer.start` returns, so a taken port is an error
+with a remedy and not a dead server; :meth:`ApiServer.stop` ends open watches before connections.
+
+Source: the shape of ``k8s.io/apiserver/pkg/server`` (secure serving, 1.36).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+
+import uvicorn
+
+from leeward.base.clock import Clock
+from leeward.base.errors import OperationError
+from leeward.cluster.apiserver.auth import ADMIN, TokenAuthenticator
+from leeward.cluster.apiserver.http import Receive, Request, Scope, Send
+from leeward.cluster.apiserver.logs import LogSource
+from leeward.cluster.apiserver.openapi import OpenApi
+from leeward.cluster.apiserver.pki import Pki
+from leeward.cluster.apiserver.podlogs import PodLogs
+from leeward.cluster.apiserver.printers.catalog import printers
+from leeward.cluster.apiserver.reads import Reads
+from leeward.cluster.apiserver.representations import TableMaker
+from leeward.cluster.apiserver.router import Router, definitions_of
+from leeward.cluster.apiserver.served import Catalog
+from leeward.cluster.apiserver.writes import Writes
+from leeward.cluster.interface.client import Client
+from leeward.cluster.interface.store import Event, Store
+from leeward.kube.objects import Obj
+from leeward.kube.resources import CRDS
+
+_HOST = "127.0.0.1"
+_GRACE_SECONDS = 2
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the process belongs to the cluster."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        """Leave signals alone."""
+        yield
+
+
+class ApiServer:
+    """Serves the API.
+
+    Args:
+        client: reads and writes under the administrator's identity.
+        store: revisions, history and subscriptions.
+        pki: certificate, key and token.
+        clock: ages, time limits.
+        port: on 127.0.0.1; 0 chooses a free one (see :attr:`port`).
+        dry_client: answers writes with ``dryRun=All`` without storing.
+        ready: names the checks that fail now; empty when ready.
+        pod_logs: finds container logs; None when nothing runs.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        *,
+        pki: Pki,
+        clock: Clock,
+        port: int,
+        dry_client: Client | None = None,
+        ready: Callable[[], Iterable[str]] = tuple,
+        pod_logs: LogSource | None = None,
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._pki = pki
+        self.port = port
+        self._catalog: Catalog | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+        self._reads = Reads(client, store, clock, TableMaker(printers()))
+        self._router = Router(
+            authenticator=TokenAuthenticator({pki.admin_token: ADMIN}),
+            reads=self._reads,
+            writes=Writes(client, dry_client or client, self._reads),
+            logs=None if pod_logs is None else PodLogs(client, clock, pod_logs),
+            catalog=self.catalog,
+            openapi=OpenApi(self.catalog, self._definitions),
+            ready=ready,
+            address=f"{_HOST}:{port}",
+        )
+        self._server: _Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the API is."""
+        return f"https://{_HOST}:{self.port}"
+
+    def catalog(self) -> Catalog:
+        """Return what is served now."""
+        if self._catalog is None:
+            self._catalog = Catalog(self._definitions())
+        return self._catalog
+
+    def _definitions(self) -> list[Obj]:
+        return definitions_of(self._client.list(CRDS))
+
+    def _definition_changed(self, _event: Event) -> None:
+        self._catalog = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        answer = await self._router.answer(request)
+        await answer.send(send)
+
+    async def start(self) -> None:
+        """Bind the port and serve; returns when requests are answered.
+
+        Raises:
+            OperationError: the port is taken.
+        """
+        listener = self._bind()
+        self.port = listener.getsockname()[1]
+        self._unsubscribe = self._store.subscribe([CRDS], self._definition_changed)
+        config = uvicorn.Config(
+            self,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=90,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            ssl_certfile=str(self._pki.server_certificate),
+            ssl_keyfile=str(self._pki.server_key),
+            ssl_version=ssl.PROTOCOL_TLS_SERVER,
+        )
+        self._server = _Server(config)
+        config.load()
+        self._server.lifespan = config.lifespan_class(config)
+        await self._server.startup(sockets=[listener])
+        self._task = asyncio.create_task(self._server.main_loop(), name="apiserver")
+
+    def _bind(self) -> socket.socket:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((_HOST, self.port))
+            listener.listen(512)
+        except OSError as error:
+            listener.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            why = "is taken by another program" if error.errno == errno.EADDRINUSE else "needs privileges"
+            raise OperationError(
+                f"the API server's port {self.port} on {_HOST} {why}",
+                remedy="Choose another one with --port, or stop what uses it.",
+            ) from error
+        listener.setblocking(False)
+        return listener
+
+    async def stop(self) -> None:
+        """End watches, close connections, free the port; idempotent."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        self._reads.close()
+        server, task = self._server, self._task
+        self._server = self._task = None
+        if server is None or task is None:
+            return
+        server.should_exit = True
+        await task
+        await server.shutdown()

@@ -1,0 +1,218 @@
+"""POST, PUT, PATCH and DELETE on resources.
+
+Decides the shape of requests and answers only; defaulting, validation and admission are the
+registry's, behind :class:`leeward.cluster.interface.client.Client`.
+
+Source: ``k8s.io/apiserver/pkg/endpoints/handlers`` (1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from leeward.cluster.apiserver import bodies
+from leeward.cluster.apiserver.http import Answer, Request
+from leeward.cluster.apiserver.negotiation import negotiate, respond
+from leeward.cluster.apiserver.options import (
+    check_field_validation,
+    check_propagation,
+    is_dry_run,
+    read_list_options,
+)
+from leeward.cluster.apiserver.paths import ResourcePath
+from leeward.cluster.apiserver.reads import Reads, make_list
+from leeward.cluster.apiserver.scale import scale_of
+from leeward.cluster.apiserver.selection import make_matcher
+from leeward.cluster.apiserver.served import Served
+from leeward.cluster.interface.client import Client
+from leeward.kube.objects import Obj
+from leeward.kube.status import BadRequestError, ConflictError, NotFoundError
+
+_CREATED = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+class Writes:
+    """Serves the writing verbs.
+
+    Args:
+        client: writes objects.
+        dry: writes nothing but answers as if it had (``dryRun=All``).
+        reads: representations.
+    """
+
+    def __init__(self, client: Client, dry: Client, reads: Reads) -> None:
+        self._client = client
+        self._dry = dry
+        self._reads = reads
+
+    def _writer(self, request: Request, kind: str) -> Client:
+        check_field_validation(request.query, kind)
+        return self._dry if is_dry_run(request.query.all("dryRun"), kind) else self._client
+
+    def _answer(self, request: Request, served: Served, obj: Obj, status: int = 200) -> Answer:
+        representation = negotiate(request.headers.get("accept", ""))
+        include = request.query.text("includeObject", "Metadata")
+        return respond(self._reads.shown(served, obj, representation, include), representation, status=status)
+
+    async def create(self, request: Request, path: ResourcePath, served: Served) -> Answer:
+        """Answer POST on a collection."""
+        client = self._writer(request, "CreateOptions")
+        obj = bodies.fitted(await bodies.read_object(request), served, path)
+        return self._answer(request, served, client.create(served.name, obj), 201)
+
+    async def bind(self, request: Request, path: ResourcePath, _served: Served) -> Answer:
+        """Answer POST on ``pods/NAME/binding``."""
+        client = self._writer(request, "CreateOptions")
+        target = (await bodies.read_object(request)).get("target") or {}
+        client.bind(path.namespace, path.name, target.get("name", ""))
+        return respond(_CREATED, negotiate(request.headers.get("accept", "")), status=201)
+
+    async def evict(self, request: Request, path: ResourcePath, _served: Served) -> Answer:
+        """Answer POST on ``pods/NAME/eviction``."""
+        client = self._writer(request, "CreateOptions")
+        body = await bodies.read_object(request)
+        options: Mapping[str, Any] = body.get("deleteOptions") or {}
+        if is_dry_run(options.get("dryRun") or (), "DeleteOptions"):
+            client = self._dry
+        client.evict(path.namespace, path.name)
+        return respond(_CREATED, negotiate(request.headers.get("accept", "")), status=201)
+
+    async def update(self, request: Request, path: ResourcePath, served: Served) -> Answer:
+        """Answer PUT on an object, its status or its scale."""
+        client = self._writer(request, "UpdateOptions")
+        body = await bodies.read_object(request)
+        if path.subresource == "scale":
+            return self._scale(request, path, served, client, body)
+        obj = bodies.fitted(body, served, path)
+        meta = bodies.named(obj["metadata"], path.name)
+        obj = {**obj, "metadata": meta}
+        if path.subresource == "status":
+            return self._answer(request, served, client.update_status(served.name, obj))
+        return self._answer(request, served, client.update(served.name, obj))
+
+    def _scale(
+        self, request: Request, path: ResourcePath, served: Served, client: Client, body: Obj
+    ) -> Answer:
+        version = (body.get("metadata") or {}).get("resourceVersion")
+        replicas = (body.get("spec") or {}).get("replicas", 0)
+        patch: Obj = {"spec": {"replicas": replicas}}
+        if version:
+            patch["metadata"] = {"resourceVersion": version}
+        updated = client.patch(served.name, path.namespace, path.name, patch, patch_type="merge")
+        return respond(scale_of(updated), negotiate(request.headers.get("accept", "")))
+
+    async def patch(self, request: Request, path: ResourcePath, served: Served) -> Answer:
+        """Answer PATCH on an object, its status or its scale."""
+        client = self._writer(request, "PatchOptions")
+        patch_type, patch = await bodies.read_patch(request, custom=served.custom)
+        subresource = path.subresource if path.subresource in ("status", "scale") else ""
+        patched = client.patch(
+            served.name,
+            path.namespace,
+            path.name,
+            patch,
+            patch_type=patch_type,
+            subresource=subresource,
+        )
+        if subresource == "scale":
+            shown = patched if patched.get("kind") == "Scale" else scale_of(patched)
+            return respond(shown, negotiate(request.headers.get("accept", "")))
+        return self._answer(request, served, patched)
+
+    async def delete(self, request: Request, path: ResourcePath, served: Served) -> Answer:
+        """Answer DELETE on an object."""
+        options = await self._delete_options(request)
+        dry = is_dry_run(options.get("dryRun") or (), "DeleteOptions")
+        before = self._client.get(served.name, path.namespace, path.name)
+        _check_preconditions(before, served, options.get("preconditions") or {})
+        if not dry:
+            self._remove(served, before, options)
+        representation = negotiate(request.headers.get("accept", ""))
+        after = None if dry else self._client.find(served.name, path.namespace, path.name)
+        if after is not None and after["metadata"].get("uid") == before["metadata"].get("uid"):
+            return respond(after, representation)
+        if served.name == "pods":
+            return respond(before, representation)  # a Pod's deletion answers with the Pod
+        return respond(_deleted(before, served), representation)
+
+    async def delete_collection(self, request: Request, path: ResourcePath, served: Served) -> Answer:
+        """Answer DELETE on a collection."""
+        list_options = read_list_options(request.query, watch=False)
+        options = await self._delete_options(request)
+        dry = is_dry_run(options.get("dryRun") or (), "DeleteOptions")
+        matcher = make_matcher(list_options.label_selector, list_options.field_selector, served.name)
+        chosen = list(self._reads.select(path, served, list_options, matcher))
+        for obj in () if dry else chosen:
+            try:
+                self._remove(served, obj, options)
+            except NotFoundError:
+                continue  # an owner's deletion took it along
+        representation = negotiate(request.headers.get("accept", ""))
+        return respond(make_list(served, chosen, {"resourceVersion": self._reads.revision}), representation)
+
+    def _remove(self, served: Served, obj: Obj, options: Mapping[str, Any]) -> None:
+        propagation = options.get("propagationPolicy")
+        if options.get("orphanDependents") is not None and not propagation:
+            propagation = "Orphan" if options["orphanDependents"] else "Background"
+        meta = obj["metadata"]
+        self._client.delete(
+            served.name,
+            meta.get("namespace") or "",
+            meta["name"],
+            uid=meta.get("uid"),
+            grace_period_seconds=options.get("gracePeriodSeconds"),
+            propagation=propagation,
+        )
+
+    async def _delete_options(self, request: Request) -> dict[str, Any]:
+        query = request.query
+        options: dict[str, Any] = {}
+        grace = query.number("gracePeriodSeconds")
+        if grace is not None:
+            options["gracePeriodSeconds"] = grace
+        if query.text("propagationPolicy"):
+            options["propagationPolicy"] = query.text("propagationPolicy")
+        if query.all("dryRun"):
+            options["dryRun"] = query.all("dryRun")
+        document = bodies.parse_document(await request.body(), request.content_type)
+        if document is not None:
+            if not isinstance(document, dict):
+                raise BadRequestError("DeleteOptions must be an object")
+            options |= document
+        check_propagation(options.get("propagationPolicy"))
+        return options
+
+
+def _check_preconditions(obj: Obj, served: Served, wanted: Mapping[str, Any]) -> None:
+    meta = obj["metadata"]
+    for field, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        if wanted.get(field) and wanted[field] != meta.get(field):
+            group = f".{served.group}" if served.group else ""
+            raise ConflictError(
+                f'Operation cannot be fulfilled on {served.plural}{group} "{meta["name"]}": '
+                f"the {label} in the precondition ({wanted[field]}) does not match the {label} in record ({meta.get(field)}). "
+                "The object might have been deleted and then recreated",
+                details=_details(obj, served, uid=False),
+            )
+
+
+def _details(obj: Obj, served: Served, *, uid: bool = True) -> dict[str, Any]:
+    meta = obj["metadata"]
+    details: dict[str, Any] = {"name": meta["name"]}
+    if served.group:
+        details["group"] = served.group
+    details["kind"] = served.plural
+    if uid and meta.get("uid"):
+        details["uid"] = meta["uid"]
+    return details
+
+
+def _deleted(obj: Obj, served: Served) -> Obj:
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": _details(obj, served),
+    }

@@ -1,0 +1,195 @@
+"""kubeconfig files: writing the cluster's own, reading anyone's, merging into the user's on request.
+
+Invariants: a file is replaced whole, with mode 0600, never edited in place; merging replaces only the
+entries of the same name and moves ``current-context`` only when asked. Plug-in credentials (``exec``,
+``auth-provider``) are kept when merging and left to the caller that can run a program.
+
+Source: ``k8s.io/client-go/tools/clientcmd/api/v1``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from leeward.base.errors import UserInputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to reach one API server: one context of a kubeconfig, files read."""
+
+    server: str  # "https://127.0.0.1:6443"
+    namespace: str = "default"
+    ca_pem: str | None = None  # None: the system's trust store
+    insecure: bool = False  # insecure-skip-tls-verify
+    server_name: str | None = None  # tls-server-name
+    token: str | None = None
+    client_certificate_pem: bytes | None = None
+    client_key_pem: bytes | None = None
+    username: str | None = None
+    password: str | None = None
+    exec: Mapping[str, Any] | None = None  # a credential plug-in to run
+
+
+def make_kubeconfig(*, name: str, server: str, ca_data: str, token: str) -> dict[str, Any]:
+    """Return a kubeconfig with one cluster, user and context, all called `name`."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority-data": ca_data}}],
+        "users": [{"name": name, "user": {"token": token}}],
+        "contexts": [
+            {"name": name, "context": {"cluster": name, "user": name, "namespace": "default"}},
+        ],
+        "current-context": name,
+        "preferences": {},
+    }
+
+
+def write_kubeconfig(path: Path, config: Mapping[str, Any]) -> None:
+    """Write `config` to `path` atomically, with mode 0600; follows a symbolic link."""
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            yaml.safe_dump(dict(config), file, sort_keys=False, default_flow_style=False)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
+
+
+def load_kubeconfig(path: Path) -> dict[str, Any]:
+    """Return the document at `path`; an absent or empty file is an empty kubeconfig.
+
+    Raises:
+        UserInputError: it cannot be read or is no kubeconfig.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        document = None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserInputError(f"{path}: cannot read the kubeconfig: {error}") from error
+    if document is None:
+        return {"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [], "contexts": []}
+    if not isinstance(document, dict):
+        raise UserInputError(f"{path}: not a kubeconfig: expected a mapping")
+    return document
+
+
+def merge_kubeconfig(
+    mine: Mapping[str, Any], theirs: Mapping[str, Any], *, switch: bool = True
+) -> dict[str, Any]:
+    """Return `theirs` with the entries of `mine` added or replaced.
+
+    Args:
+        mine: what to add.
+        theirs: the user's file; every entry of another name is kept as it is.
+        switch: also make `mine`'s current context the current one.
+    """
+    merged = dict(theirs)
+    merged.setdefault("apiVersion", "v1")
+    merged.setdefault("kind", "Config")
+    for section in ("clusters", "users", "contexts"):
+        added = {entry["name"]: entry for entry in mine.get(section) or ()}
+        kept = [entry for entry in theirs.get(section) or () if entry.get("name") not in added]
+        merged[section] = [*kept, *added.values()]
+    if switch or not theirs.get("current-context"):
+        merged["current-context"] = mine["current-context"]
+    return merged
+
+
+def remove_from_kubeconfig(name: str, theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `theirs` without the cluster, user and context called `name`."""
+    merged = dict(theirs)
+    for section in ("clusters", "users", "contexts"):
+        merged[section] = [entry for entry in theirs.get(section) or () if entry.get("name") != name]
+    if merged.get("current-context") == name:
+        merged["current-context"] = ""
+    return merged
+
+
+def merge_into_file(mine: Mapping[str, Any], path: Path, *, switch: bool = True) -> None:
+    """Merge `mine` into the kubeconfig at `path`, creating it when absent."""
+    write_kubeconfig(path, merge_kubeconfig(mine, load_kubeconfig(path), switch=switch))
+
+
+def load_access(paths: Path | Sequence[Path], *, context: str | None = None) -> Access:
+    """Return how to reach the cluster of `context` (None: the current one).
+
+    Args:
+        paths: one file, or several as in ``KUBECONFIG``: the first that has an entry wins.
+        context: the context's name.
+
+    Raises:
+        UserInputError: a file, the context, its cluster or its user is missing or broken.
+    """
+    files = [paths] if isinstance(paths, Path) else list(paths)
+    documents = [(path, load_kubeconfig(path)) for path in files]
+    where = ", ".join(str(path) for path in files)
+    current = (doc.get("current-context") for _, doc in documents)
+    chosen = context or next(filter(None, current), None)
+    if not chosen:
+        raise UserInputError(f"{where}: no current context", remedy="Name one with --context.")
+    _, found = _entry(documents, "contexts", "context", chosen, where)
+    base, cluster = _entry(documents, "clusters", "cluster", found.get("cluster", ""), where)
+    user_base, user = (base, {})
+    if found.get("user"):
+        user_base, user = _entry(documents, "users", "user", found["user"], where)
+    ca = _bytes(cluster, "certificate-authority", base)
+    token = user.get("token")
+    if not token and user.get("tokenFile"):
+        token = _read(user_base / user["tokenFile"]).decode().strip()
+    return Access(
+        server=str(cluster.get("server") or "http://localhost:8080").rstrip("/"),
+        namespace=found.get("namespace") or "default",
+        ca_pem=ca.decode() if ca else None,
+        insecure=bool(cluster.get("insecure-skip-tls-verify")),
+        server_name=cluster.get("tls-server-name"),
+        token=token,
+        client_certificate_pem=_bytes(user, "client-certificate", user_base),
+        client_key_pem=_bytes(user, "client-key", user_base),
+        username=user.get("username"),
+        password=user.get("password"),
+        exec=user.get("exec"),
+    )
+
+
+def _entry(
+    documents: Sequence[tuple[Path, Mapping[str, Any]]], section: str, key: str, name: str, where: str
+) -> tuple[Path, dict[str, Any]]:
+    for path, document in documents:
+        for entry in document.get(section) or ():
+            if isinstance(entry, dict) and entry.get("name") == name:
+                return path.parent, entry.get(key) or {}
+    raise UserInputError(f"{where}: no {key} {name!r}")
+
+
+def _bytes(entry: Mapping[str, Any], key: str, base: Path) -> bytes | None:
+    if data := entry.get(f"{key}-data"):
+        try:
+            return base64.b64decode(data)
+        except binascii.Error as error:
+            raise UserInputError(f"{key}-data in the kubeconfig is not base64: {error}") from error
+    return _read(base / entry[key]) if entry.get(key) else None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserInputError(f"{path}: named by the kubeconfig, but {error.strerror}") from error
