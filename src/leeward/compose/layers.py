@@ -43,6 +43,15 @@ class LayerLoader:
         self._includer = Includer(sources, findings)
         self._extender = Extender(self._documents, sources, findings, self._home)
 
+    def written_name(self, stack: Stack) -> Node | None:
+        """Return the top-level ``name`` of the last file that has one, substituted."""
+        interpolator = Interpolator(stack.environment, self._findings)
+        found: Node | None = None
+        for path in stack.files:
+            for document in self._documents.parse(path):
+                found = document.get("name") or found
+        return interpolator.apply(found, ("name",)) if found is not None else None
+
     def load(self, stack: Stack, chain: tuple[str, ...] = ()) -> Node:
         """Return the merged tree of `stack`.
 

@@ -67,8 +67,10 @@ def load_project(options: LoadOptions) -> LoadResult:
     findings.raise_errors()
     environment = _environment(options, sources, files.directory, findings)
     loader = LayerLoader(sources, findings, environment)
-    tree = loader.load(Stack(files.files, files.directory, environment))
-    name = _project_name(options, environment, tree, files, findings)
+    stack = Stack(files.files, files.directory, environment)
+    name = _project_name(options, environment, loader.written_name(stack), files, findings)
+    environment["COMPOSE_PROJECT_NAME"] = name  # files may mention it
+    tree = loader.load(stack)
     if not findings.damaged:
         check_required(tree, COMPOSE, (), findings)
         check_tree(tree, findings)
@@ -119,10 +121,14 @@ def _profiles(options: LoadOptions, environment: Mapping[str, str]) -> frozenset
 
 
 def _project_name(
-    options: LoadOptions, environment: Mapping[str, str], tree: Node, files: ProjectFiles, findings: Findings
+    options: LoadOptions,
+    environment: Mapping[str, str],
+    written: Node | None,
+    files: ProjectFiles,
+    findings: Findings,
 ) -> str:
-    written = tree.get("name")
-    chosen = options.project_name or environment.get("COMPOSE_PROJECT_NAME") or tree.text("name")
+    text = written.value if written is not None and isinstance(written.value, str) else None
+    chosen = options.project_name or environment.get("COMPOSE_PROJECT_NAME") or text
     if not chosen:
         return _normal_name(os.path.basename(files.directory)) or "default"
     if not _NAME.match(chosen):

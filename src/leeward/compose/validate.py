@@ -5,15 +5,19 @@ Source: Compose Specification; consistency checks of compose-go ``loader``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from leeward.compose.findings import Findings, ValuePath, did_you_mean
 from leeward.compose.node import Node
-from leeward.compose.project import FileUse, Project, Service
+from leeward.compose.project import FileUse, Port, Project, Service
 
 _TESTS = ("CMD", "CMD-SHELL", "NONE")
 _RESTARTS = ("no", "always", "unless-stopped", "on-failure")
 _PULLS = ("always", "never", "build", "if_not_present", "missing", "refresh", "daily", "weekly")
+_PROTOCOLS = ("tcp", "udp", "sctp")
+_PUBLISHED = re.compile(r"[0-9]+(-[0-9]+)?\Z")
+_EXPOSED = re.compile(r"[0-9]+(-[0-9]+)?(/(tcp|udp|sctp))?\Z")
 _OBSOLETE = "It has no effect since Compose V2."
 
 
@@ -71,6 +75,7 @@ class _Checker:
     def __init__(self, project: Project, findings: Findings) -> None:
         self._project = project
         self._findings = findings
+        self._published: dict[tuple[str, str, str], str] = {}
 
     def check(self, service: Service) -> None:
         path = ("services", service.name)
@@ -78,6 +83,7 @@ class _Checker:
             self._error("no-image", path, "It has neither image nor build.", "Add one of the two.")
         self._contradictions(service, path)
         self._amounts(service, path)
+        self._ports(service, path)
         self._choices(service, path)
         self._references(service, path)
         self._mounts(service, path)
@@ -138,14 +144,37 @@ class _Checker:
             self._error(
                 "invalid-value", (*path, key), "The number of containers is negative.", "Use 0 or more."
             )
+
+    def _ports(self, service: Service, path: ValuePath) -> None:
         for index, port in enumerate(service.ports):
+            here = (*path, "ports", index)
             if not 0 < port.target < 65536:
-                self._error(
-                    "invalid-value",
-                    (*path, "ports", index),
-                    f"{port.target} is not a port.",
-                    "Use 1 to 65535.",
-                )
+                self._error("invalid-value", here, f"{port.target} is not a port.", "Use 1 to 65535.")
+            if port.published and not _PUBLISHED.match(port.published):
+                message = f'"{port.published}" is neither a port nor a range of ports.'
+                self._error("invalid-value", here, message, 'Write "8080" or "8000-8010".')
+            if port.protocol not in _PROTOCOLS:
+                message = f'There is no protocol "{port.protocol}".'
+                self._error("invalid-value", here, message, f"Use one of: {', '.join(_PROTOCOLS)}.")
+            self._published_twice(service.name, port, here)
+        for index, exposed in enumerate(service.expose):
+            if not _EXPOSED.match(exposed):
+                message = f'"{exposed}" is not a port.'
+                self._error("invalid-value", (*path, "expose", index), message, 'Write "3000" or "3000/udp".')
+
+    def _published_twice(self, name: str, port: Port, path: ValuePath) -> None:
+        if not port.published or "-" in port.published:
+            return
+        key = (port.host_ip or "", port.published, port.protocol)
+        taken = self._published.setdefault(key, name)
+        if taken != name:
+            self._findings.warning(
+                "port-published-twice",
+                f'The service "{taken}" publishes {port.published}/{port.protocol} too.',
+                path=path,
+                at=self._project.locations.find(*path),
+                remedy="Publish one of them on another port.",
+            )
 
     def _choices(self, service: Service, path: ValuePath) -> None:
         check = service.healthcheck
@@ -190,7 +219,7 @@ class _Checker:
             self._declared("model", name, project.models, (*path, "models", name))
         for name, dependency in service.depends_on.items():
             if dependency.required or name not in project.disabled:
-                self._service(name, (*path, "depends_on", name))
+                self._service(name, self._origin(service.name, name))
 
     def _uses(self, what: str, uses: Iterable[FileUse], table: Mapping[str, object], path: ValuePath) -> None:
         for index, use in enumerate(uses):
@@ -263,28 +292,42 @@ class _Checker:
             )
 
     def cycles(self) -> None:
-        """Report each ring of services that wait for one another, once."""
+        """Report rings of services that wait for one another, each once."""
+        services = self._project.services
         done: set[str] = set()
-        for start in self._project.services:
-            self._visit(start, [], done)
+        for start in services:
+            trail: dict[str, Iterator[str]] = {start: iter(services[start].depends_on)}
+            while trail and start not in done:
+                name = next(reversed(trail))
+                following = next(trail[name], None)
+                if following is None:
+                    done.add(name)
+                    del trail[name]
+                elif following in trail:
+                    self._ring(list(trail), following)
+                elif following in services and following not in done:
+                    trail[following] = iter(services[following].depends_on)
 
-    def _visit(self, name: str, trail: list[str], done: set[str]) -> None:
-        if name in trail:
-            ring = [*trail[trail.index(name) :], name]
-            self._error(
-                "dependency-cycle",
-                ("services", trail[-1], "depends_on", name),
-                f"Services wait for one another: {' → '.join(ring)}.",
-                "Remove one of these dependencies.",
-            )
-            return
-        if name in done or name not in self._project.services:
-            return
-        trail.append(name)
-        for dependency in self._project.services[name].depends_on:
-            self._visit(dependency, trail, done)
-        trail.pop()
-        done.add(name)
+    def _ring(self, trail: list[str], back_to: str) -> None:
+        ring = [*trail[trail.index(back_to) :], back_to]
+        path = self._origin(trail[-1], back_to)
+        message = f"Services wait for one another: {' → '.join(ring)}."
+        self._error("dependency-cycle", path, message, "Remove one of these dependencies.")
+
+    def _origin(self, name: str, dependency: str) -> ValuePath:
+        """Return the path of what makes `name` depend on `dependency`."""
+        service = self._project.services[name]
+        path = ("services", name)
+        for index, link in enumerate(service.links):
+            if link.partition(":")[0] == dependency:
+                return (*path, "links", index)
+        for index, source in enumerate(service.volumes_from):
+            if source.partition(":")[0] == dependency:
+                return (*path, "volumes_from", index)
+        for key in ("network_mode", "ipc", "pid", "uts", "cgroup"):
+            if getattr(service, key) == f"service:{dependency}":
+                return (*path, key)
+        return (*path, "depends_on", dependency)
 
 
 def _is_restart(policy: str) -> bool:

@@ -111,3 +111,8 @@ def test_a_bad_project_name_is_refused_with_a_good_one(workspace: Workspace) -> 
         'compose.yaml:1: error: name: The project name "My Shop" is not valid. '
         'Use lower-case letters, digits, "-" and "_", such as "myshop".'
     )
+
+
+def test_files_may_mention_the_project_name(workspace: Workspace) -> None:
+    project = workspace.project("name: shop\nservices: {a: {image: 'x/${COMPOSE_PROJECT_NAME}:1'}}")
+    assert project.services["a"].image == "x/shop:1"

@@ -46,7 +46,13 @@ if TYPE_CHECKING:
         ("configs: [zz]", 'There is no config "zz". Declare it under the top-level "configs".'),
         ("secrets: [zz]", 'There is no secret "zz". Declare it under the top-level "secrets".'),
         ("depends_on: [wbe]", 'services.web.depends_on.wbe: There is no service "wbe". Did you mean "web"?'),
-        ("links: [nobody]", 'services.web.depends_on.nobody: There is no service "nobody".'),
+        ("links: ['nobody:a']", '4: error: services.web.links[0]: There is no service "nobody".'),
+        ("network_mode: service:x", '4: error: services.web.network_mode: There is no service "x".'),
+        ("volumes_from: [x:ro]", '4: error: services.web.volumes_from[0]: There is no service "x".'),
+        ("ports: [{target: 1, published: abc}]", '"abc" is neither a port nor a range of ports.'),
+        ("ports: [80:80/udpp]", 'services.web.ports[0]: There is no protocol "udpp".'),
+        ("ports: [{target: 70000}]", "70000 is not a port."),
+        ("expose: [http]", 'services.web.expose[0]: "http" is not a port.'),
         ("depends_on: {web: {}}", '"condition" is required here.'),
         ("network_mode: host\nnetworks: [back]", "network_mode and networks exclude one another."),
         ("scale: 2\ndeploy: {replicas: 3}", "It says 2, but deploy.replicas says 3."),
@@ -140,3 +146,38 @@ def test_a_dependency_that_is_not_required_may_be_disabled(workspace: Workspace)
         """
     )
     assert not project.services["a"].depends_on["b"].required
+
+
+def test_rings_that_share_no_service_are_all_reported(workspace: Workspace) -> None:
+    found = workspace.errors(
+        """
+        services:
+          a: {image: x, depends_on: [b]}
+          b: {image: x, links: [a]}
+          c: {image: x, depends_on: [a, d]}
+          d: {image: x, network_mode: "service:c"}
+        """
+    )
+    assert [(each.path, each.message) for each in found] == [
+        ("services.b.links[0]", "Services wait for one another: a → b → a."),
+        ("services.d.network_mode", "Services wait for one another: c → d → c."),
+    ]
+
+
+def test_a_long_chain_of_dependencies_is_no_ring(workspace: Workspace) -> None:
+    chain = "".join(f"  s{n}: {{image: x, depends_on: [s{n + 1}]}}\n" for n in range(1500))
+    assert len(workspace.project(f"services:\n{chain}  s1500: {{image: x}}\n").services) == 1501
+
+
+def test_one_host_port_of_two_services_is_a_warning(workspace: Workspace) -> None:
+    result = workspace.load(
+        """
+        services:
+          a: {image: x, ports: ["80:80", "53:53/udp", 81]}
+          b: {image: x, ports: ["53:53", "80:8080", 81, "127.0.0.1:80:80"]}
+        """
+    )
+    assert [str(found) for found in result.diagnostics] == [
+        'compose.yaml:3: warning: services.b.ports[1]: The service "a" publishes 80/tcp too. '
+        "Publish one of them on another port."
+    ]
