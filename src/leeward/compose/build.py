@@ -35,17 +35,18 @@ def build_project(
     directory: str,
     files: tuple[str, ...],
     profiles: frozenset[str],
+    named: frozenset[str],
     environment: Mapping[str, str],
     sources: Sources,
     findings: Findings,
 ) -> model.Project:
-    """Return the project of a checked tree; services of inactive profiles are left out."""
+    """Return the project of a checked tree; services of inactive profiles are left out unless `named`."""
     services: dict[str, model.Service] = {}
     disabled: list[str] = []
     table = tree.get("services")
     for key, node in table.items().items() if table is not None else ():
         wanted = {str(each.value) for each in _elements(node, "profiles")}
-        if wanted and "*" not in profiles and not wanted & profiles:
+        if wanted and key not in named and "*" not in profiles and not wanted & profiles:
             disabled.append(key)
             continue
         path = ("services", key)

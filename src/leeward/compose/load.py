@@ -41,6 +41,7 @@ class LoadOptions:
     project_name: str | None = None  # -p
     env_files: Sequence[str] = ()  # --env-file; () means .env in the project directory
     profiles: Sequence[str] = ()  # --profile; () means COMPOSE_PROFILES; "*" means all
+    services: Sequence[str] = ()  # named by the user: enabled whatever their profiles
     environment: Mapping[str, str] = field(default_factory=dict)  # the user's environment variables
     stdin: str | None = None  # what the file "-" contains
 
@@ -82,6 +83,7 @@ def load_project(options: LoadOptions) -> LoadResult:
         directory=files.directory,
         files=tuple(sources.shown(path) for path in files.files),
         profiles=_profiles(options, environment),
+        named=frozenset(options.services),
         environment=environment,
         sources=sources,
         findings=findings,

@@ -35,6 +35,7 @@ class Workspace:
         files: Sequence[str] = (),
         profiles: Sequence[str] = (),
         env_files: Sequence[str] = (),
+        services: Sequence[str] = (),
         project_name: str | None = None,
         working_dir: str = ".",
     ) -> LoadResult:
@@ -47,6 +48,7 @@ class Workspace:
                 profiles=profiles,
                 env_files=env_files,
                 project_name=project_name,
+                services=services,
                 environment=self.environment,
             )
         )

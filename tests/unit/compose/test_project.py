@@ -119,6 +119,10 @@ def test_profiles_enable_services(
     assert list(workspace.project(PROFILES).services) == enabled
 
 
+def test_a_service_named_by_the_user_is_enabled_without_its_profile(workspace: Workspace) -> None:
+    assert list(workspace.project(PROFILES, services=["debug"]).services) == ["always", "debug"]
+
+
 def test_depending_on_a_disabled_service_names_the_remedy(workspace: Workspace) -> None:
     assert workspace.error(PROFILES, profiles=["test"]) == (
         'compose.yaml:4: error: services.test.depends_on.debug: The service "debug" belongs to a profile '
