@@ -24,9 +24,7 @@ Render = Callable[..., Any]
         (".:/app", "source-mount"),
     ],
 )
-def test_a_bind_mount_is_classified_and_reported(
-    mount: str, code: str, render_text: Render, tmp_path: Path
-) -> None:
+def test_a_bind_mount_is_classified_and_reported(mount: str, code: str, render_text: Render, tmp_path: Path) -> None:
     files = MemoryFiles({f"{tmp_path}/src/main.py": b"x", "/srv/elsewhere/a": b"x"})
     result = render_text(f"services: {{a: {{build: ., volumes: ['{mount}']}}}}", files=files)
     assert code in result.codes()
@@ -149,3 +147,11 @@ def test_of_two_mounts_at_one_place_the_later_stands(render_text: Render) -> Non
     pod = render_text(text).pod("Deployment", "a")
     assert [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]] == ["/data"]
     assert [volume["emptyDir"] for volume in pod["volumes"]] == [{"medium": "Memory"}]
+
+
+def test_a_mounted_private_key_is_a_secret(render_text: Render, tmp_path: Path) -> None:
+    files = MemoryFiles({f"{tmp_path}/tls/server.key": b"k", f"{tmp_path}/tls/server.crt": b"c"})
+    result = render_text("services: {a: {image: x, volumes: ['./tls:/tls:ro']}}", files=files)
+    assert result.names("ConfigMap") == []
+    (volume,) = result.pod("Deployment", "a")["volumes"]
+    assert result.find("Secret", volume["secret"]["secretName"])["data"].keys() == {"server.crt", "server.key"}

@@ -1,8 +1,9 @@
 """Bind mounts, which a cluster has not: each is classified, and the decision is reported.
 
-A file, or a small directory, is configuration and becomes a ConfigMap. Source code mounted over the
-image that was built from it is left out, because the image has it. The container engine's socket and
-the machine's own directories are refused. Anything else becomes an empty directory, with a warning.
+A file, or a small directory, is configuration and becomes a ConfigMap, or a Secret where its name says
+that it holds keys or passwords. Source code mounted over the image that was built from it is left out,
+because the image has it. The container engine's socket and the machine's own directories are refused.
+Anything else becomes an empty directory, with a warning.
 
 Source: the Compose Specification, "volumes" of type "bind".
 """
@@ -10,6 +11,7 @@ Source: the Compose Specification, "volumes" of type "bind".
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -19,10 +21,14 @@ from leeward.compose.project import Mount
 from leeward.render import naming
 from leeward.render.files import FileKind
 from leeward.render.model import PodDraft, Renderer, ServiceContext
+from leeward.render.renderers.environment import secret_object
 from leeward.render.renderers.fileuses import MAX_BYTES, config_data, config_name
 
 _SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "dockerd.sock")
 _SYSTEM = tuple(map(PurePosixPath, ("/proc", "/sys", "/dev", "/var/run", "/run", "/var/lib/docker", "/boot")))
+# private keys, key stores, password files
+_SECRET_FILE = re.compile(r"\.(pem|key|p12|pfx|jks|kdbx)$|(^|/)(id_[a-z0-9]+|\.env|\.?htpasswd|\.pgpass)$")
+FILE_MODE = 0o755  # scripts run, everyone reads, as a bind mount usually allows
 _CLOCK = ("/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo")
 
 
@@ -76,16 +82,22 @@ def classify(context: ServiceContext, mount: Mount) -> BindKind:
     return BindKind.DATA
 
 
-def _config_map(context: ServiceContext, draft: PodDraft, index: int, content: Mapping[str, bytes]) -> str:
-    """Make a ConfigMap with `content` and a volume of it; returns the volume."""
+def _volume(context: ServiceContext, draft: PodDraft, index: int, content: Mapping[str, bytes]) -> str:
+    """Make a ConfigMap, or a Secret where keys are among it, and a volume of it; returns the volume."""
     keys = {path: naming.data_key(path.replace("/", "__")) for path in content}
-    data = config_data({keys[path]: value for path, value in content.items()})
-    name = config_name(f"{context.plan.name}-files", data)
+    values = {keys[path]: value for path, value in content.items()}
+    items = [{"key": keys[path], "path": path} for path in sorted(content)]
+    base, volume = f"{context.plan.name}-files", f"files-{index}"
+    if any(_SECRET_FILE.search(path) for path in content):
+        name, secret = secret_object(context, base, values, "volumes", index)
+        draft.objects.extend([secret] if secret else [])
+        draft.volumes[volume] = {"secret": {"secretName": name, "items": items, "defaultMode": FILE_MODE}}
+        return volume
+    data = config_data(values)
+    name = config_name(base, data)
     head = context.object("v1", "ConfigMap", name, "volumes", index)
     draft.objects.append({**head, "immutable": True, **data})
-    volume = f"files-{index}"
-    items = [{"key": keys[path], "path": path} for path in sorted(content)]
-    draft.volumes[volume] = {"configMap": {"name": name, "items": items, "defaultMode": 0o755}}
+    draft.volumes[volume] = {"configMap": {"name": name, "items": items, "defaultMode": FILE_MODE}}
     return volume
 
 
@@ -102,7 +114,7 @@ def _file(context: ServiceContext, draft: PodDraft, index: int, mount: Mount) ->
         )
         return
     name = posixpath.basename(source)
-    volume = _config_map(context, draft, index, {name: content})
+    volume = _volume(context, draft, index, {name: content})
     draft.mount(volume, mount.target, sub_path=name, read_only=True)
 
 
@@ -110,7 +122,7 @@ def _directory(context: ServiceContext, draft: PodDraft, index: int, mount: Moun
     content = context.options.files.tree(mount.source or "/", MAX_BYTES)
     if not content:
         return False
-    volume = _config_map(context, draft, index, content)
+    volume = _volume(context, draft, index, content)
     draft.mount(volume, mount.target, read_only=True)
     if not mount.read_only:
         context.note(

@@ -38,7 +38,7 @@ def is_secret(name: str, value: str) -> bool:
 
 
 def secret_object(
-    context: ServiceContext, base: str, data: Mapping[str, bytes], *path: str
+    context: ServiceContext, base: str, data: Mapping[str, bytes], *path: str | int
 ) -> tuple[str, Obj | None]:
     """Return the name of an immutable Secret with `data` and, where values may be shown, the object."""
     encoded = {key: base64.b64encode(value).decode() for key, value in sorted(data.items())}
@@ -58,9 +58,7 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
             context.note(("environment", name), "unset-variable", f"{name} has no value and is left out.")
         else:
             values[name] = value
-    secret = {
-        naming.data_key(name): value.encode() for name, value in values.items() if is_secret(name, value)
-    }
+    secret = {naming.data_key(name): value.encode() for name, value in values.items() if is_secret(name, value)}
     secret_name = ""
     if secret:
         secret_name, obj = secret_object(context, f"{context.plan.name}-env", secret, "environment")
