@@ -12,6 +12,7 @@ import pytest
 
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
+from leeward.cluster.config import Timing
 from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
 from leeward.cluster.controllers.framework.manager import ControllerManager
 from leeward.cluster.interface.client import Client, Event, Handler
@@ -94,9 +95,7 @@ class MemoryClient:
     @staticmethod
     def _is_finished(resource: str, obj: Obj) -> bool:
         meta = obj["metadata"]
-        left = meta.get("finalizers") or (
-            resource == "namespaces" and (obj.get("spec") or {}).get("finalizers")
-        )
+        left = meta.get("finalizers") or (resource == "namespaces" and (obj.get("spec") or {}).get("finalizers"))
         pending = resource == "pods" and meta.get("deletionGracePeriodSeconds")
         return bool(meta.get("deletionTimestamp")) and not left and not pending
 
@@ -162,11 +161,12 @@ class World:
     def __post_init__(self) -> None:
         self.client = MemoryClient(self.clock)
 
-    def run(self, *descriptors: ControllerDescriptor) -> None:
+    def run(self, *descriptors: ControllerDescriptor, timing: Timing | None = None) -> None:
         context = ControllerContext(
             client=self.client,
             clock=self.clock,
             ids=self.client.ids,
+            timing=timing or Timing(),
             root_ca="PEM",
             make_volume=lambda path: self.made.append(str(path)),
             remove_volume=lambda path: self.removed.append(str(path)),
@@ -180,9 +180,7 @@ class World:
 
     def set_status(self, resource: str, obj: Obj, **status: Any) -> Obj:
         current = self.client.get(resource, *key_of(obj))
-        return self.client.update_status(
-            resource, {**current, "status": {**(current.get("status") or {}), **status}}
-        )
+        return self.client.update_status(resource, {**current, "status": {**(current.get("status") or {}), **status}})
 
     def annotate(self, resource: str, obj: Obj, **annotations: str) -> Obj:
         current = self.client.get(resource, *key_of(obj))

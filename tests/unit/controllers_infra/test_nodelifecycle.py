@@ -70,7 +70,7 @@ def test_the_nodes_of_a_lost_zone_are_evicted_one_after_another(world: Any) -> N
         world.renew(name)
     world.live(3, *alive)
     world.renew(*alive)
-    world.clock.advance(1.0)
+    world.clock.advance(1.75)
     evicted = [name for name in ("node-b1", "node-b2") if ("unreachable", "NoExecute") in taints(world, name)]
     assert len(evicted) == 1
     assert ("unreachable", "NoSchedule") in taints(world, "node-b2")

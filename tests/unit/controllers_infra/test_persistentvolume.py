@@ -51,9 +51,7 @@ def test_a_volume_is_made_in_the_zone_of_the_selected_node_and_bound(world: Any)
     assert current(world)["spec"]["volumeName"] == name == f"pvc-{made['metadata']['uid']}"
     assert world.made == [f"volumes/local-b/{name}"]
     (term,) = volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
-    assert term["matchExpressions"] == [
-        {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["local-b"]}
-    ]
+    assert term["matchExpressions"] == [{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["local-b"]}]
 
 
 def test_deleting_the_claim_removes_the_volume_and_its_directory(world: Any) -> None:

@@ -29,6 +29,7 @@ class NodeLifecycleController:
         self._first_seen: dict[str, datetime] = {}  # by node uid
         self._names: dict[str, Obj] = {}  # the last state of every node judged
         self._ready: dict[str, tuple[str, bool]] = {}  # node name -> (zone, ready)
+        self._lost_since: dict[str, float] = {}  # node name -> monotonic seconds
         self._next_eviction: dict[str, float] = {}  # zone -> monotonic seconds
 
     @property
@@ -76,6 +77,7 @@ class NodeLifecycleController:
 
     def _forget(self, name: str) -> None:
         node = self._names.pop(name, None)
+        self._lost_since.pop(name, None)
         if node is not None:
             self._first_seen.pop(node["metadata"]["uid"], None)
             self._event(node, "RemovingNode", f"Removing Node {name} from Controller")
@@ -93,9 +95,7 @@ class NodeLifecycleController:
             marked = plan.mark_pod_not_ready(pod, now)
             if marked is not None:
                 self._client.update_status("pods", marked)
-                self._client.record(
-                    pod, event_type="Warning", reason="NodeNotReady", message="Node is not ready"
-                )
+                self._client.record(pod, event_type="Warning", reason="NodeNotReady", message="Node is not ready")
 
     def _taint(self, node: Obj, now: datetime) -> float | None:
         """Write taints and labels; returns seconds until an eviction that has to wait its turn."""
@@ -113,7 +113,9 @@ class NodeLifecycleController:
             plan.zone_of(node),
             plan.ready_status(node) == "True",
         )
+        name, now = node["metadata"]["name"], self._clock.monotonic()
         if wanted is None:
+            self._lost_since.pop(name, None)
             return None, None
         for zone, ready in self._ready.values():
             zones.setdefault(zone, []).append(ready)
@@ -122,10 +124,13 @@ class NodeLifecycleController:
         if any(plan.has_taint(node, key, "NoExecute") for key in plan.EVICTING_TAINTS):
             return wanted, None
         zone = plan.zone_of(node)
+        # Nodes lost together are noticed one by one: judge their zone when all have been.
+        settle = self._lost_since.setdefault(name, now) + self._timing.node_monitor_period_seconds - now
+        if settle > 0:
+            return None, settle
         rate = plan.eviction_rate(zone, zones, self._timing.node_eviction_rate)
         if rate <= 0:
             return None, None  # any node's change of readiness wakes this key
-        now = self._clock.monotonic()
         wait = self._next_eviction.get(zone, now) - now
         if wait > 0:
             return None, wait
