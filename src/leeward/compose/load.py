@@ -36,10 +36,10 @@ class LoadOptions:
     """What the user asked for."""
 
     working_dir: Path  # absolute; where relative names start
-    files: Sequence[str] = ()  # -f; () means COMPOSE_FILE, else the default names
-    project_directory: str | None = None  # --project-directory
+    files: Sequence[str | Path] = ()  # -f; () means COMPOSE_FILE, else the default names
+    project_directory: str | Path | None = None  # --project-directory
     project_name: str | None = None  # -p
-    env_files: Sequence[str] = ()  # --env-file; () means .env in the project directory
+    env_files: Sequence[str | Path] = ()  # --env-file; () means .env in the project directory
     profiles: Sequence[str] = ()  # --profile; () means COMPOSE_PROFILES; "*" means all
     services: Sequence[str] = ()  # named by the user: enabled whatever their profiles
     environment: Mapping[str, str] = field(default_factory=dict)  # the user's environment variables
@@ -63,8 +63,9 @@ def load_project(options: LoadOptions) -> LoadResult:
     """
     findings = Findings()
     sources = Sources(options.working_dir, findings, options.stdin)
-    early = _environment(options, sources, sources.absolute(options.project_directory or "."), Findings())
-    files = find_files(options.files, options.project_directory, early, sources, findings)
+    directory = None if options.project_directory is None else str(options.project_directory)
+    early = _environment(options, sources, sources.absolute(directory or "."), Findings())
+    files = find_files([str(file) for file in options.files], directory, early, sources, findings)
     findings.raise_errors()
     environment = _environment(options, sources, files.directory, findings)
     loader = LayerLoader(sources, findings, environment)
@@ -93,11 +94,9 @@ def load_project(options: LoadOptions) -> LoadResult:
     return LoadResult(project=project, diagnostics=findings.diagnostics, environment=environment)
 
 
-def _environment(
-    options: LoadOptions, sources: Sources, directory: str, findings: Findings
-) -> dict[str, str]:
+def _environment(options: LoadOptions, sources: Sources, directory: str, findings: Findings) -> dict[str, str]:
     """Return the variables for substitution: the user's environment over the environment files."""
-    named = list(options.env_files)
+    named = [str(file) for file in options.env_files]
     if not named and options.environment.get("COMPOSE_ENV_FILES"):
         named = [name for name in options.environment["COMPOSE_ENV_FILES"].split(",") if name]
     files = [sources.absolute(name) for name in named]
@@ -117,9 +116,7 @@ def _environment(
 def _profiles(options: LoadOptions, environment: Mapping[str, str]) -> frozenset[str]:
     if options.profiles:
         return frozenset(options.profiles)
-    return frozenset(
-        part.strip() for part in environment.get("COMPOSE_PROFILES", "").split(",") if part.strip()
-    )
+    return frozenset(part.strip() for part in environment.get("COMPOSE_PROFILES", "").split(",") if part.strip())
 
 
 def _project_name(

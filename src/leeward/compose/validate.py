@@ -79,7 +79,7 @@ class _Checker:
 
     def check(self, service: Service) -> None:
         path = ("services", service.name)
-        if service.image is None and service.build is None and service.provider is None:
+        if not service.image and service.build is None and service.provider is None:
             self._error("no-image", path, "It has neither image nor build.", "Add one of the two.")
         self._contradictions(service, path)
         self._amounts(service, path)
@@ -141,9 +141,7 @@ class _Checker:
     def _amounts(self, service: Service, path: ValuePath) -> None:
         if service.replicas < 0:
             key = "scale" if service.scale is not None else "deploy"
-            self._error(
-                "invalid-value", (*path, key), "The number of containers is negative.", "Use 0 or more."
-            )
+            self._error("invalid-value", (*path, key), "The number of containers is negative.", "Use 0 or more.")
 
     def _ports(self, service: Service, path: ValuePath) -> None:
         for index, port in enumerate(service.ports):
@@ -191,8 +189,7 @@ class _Checker:
                 "invalid-value",
                 (*path, "restart"),
                 f'There is no restart policy "{restart}".',
-                did_you_mean(restart, _RESTARTS)
-                or 'Use "no", always, on-failure, on-failure:N or unless-stopped.',
+                did_you_mean(restart, _RESTARTS) or 'Use "no", always, on-failure, on-failure:N or unless-stopped.',
             )
         policy = service.pull_policy
         if policy is not None and policy not in _PULLS and not policy.startswith("every_"):
@@ -264,9 +261,7 @@ class _Checker:
                 )
             seen[mount.target] = index
             if mount.type == "bind" and mount.source is None:
-                self._error(
-                    "missing-key", (*path, "volumes", index), "A bind mount needs a source.", "Add source."
-                )
+                self._error("missing-key", (*path, "volumes", index), "A bind mount needs a source.", "Add source.")
 
     def file_source(self, kind: str, name: str, source: Node) -> None:
         """Check that a config or secret says where its content is."""

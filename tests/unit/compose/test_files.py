@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from leeward.compose.load import LoadOptions, load_project
 
 if TYPE_CHECKING:
     from tests.unit.compose.conftest import Workspace
@@ -20,9 +23,7 @@ TWO = "services: {two: {image: x}}"
         (("docker-compose.yaml",), "docker-compose.yaml"),
     ],
 )
-def test_default_names_are_tried_in_dockers_order(
-    workspace: Workspace, present: tuple[str, ...], chosen: str
-) -> None:
+def test_default_names_are_tried_in_dockers_order(workspace: Workspace, present: tuple[str, ...], chosen: str) -> None:
     workspace.write(dict.fromkeys(present, ONE))
     result = workspace.load()
     assert result.project.files == (chosen,)
@@ -46,6 +47,24 @@ def test_directories_above_are_searched(workspace: Workspace) -> None:
     project = workspace.load(working_dir="a/b").project
     assert project.files == ("../../compose.yaml", "../../compose.override.yaml")
     assert project.working_dir == workspace.root
+
+
+def test_standard_input_is_a_file_named_dash(workspace: Workspace) -> None:
+    result = load_project(
+        LoadOptions(working_dir=workspace.root, files=[Path("-")], stdin="services:\n  a: {build: x}\n")
+    )
+    service = result.project.services["a"]
+    assert service.build is not None
+    assert service.build.context == str(workspace.root / "x")
+    assert str(result.project.locations.find("services", "a")) == "<stdin>:2"
+
+
+def test_the_project_directory_can_be_given(workspace: Workspace) -> None:
+    workspace.write({"deploy/a.yaml": "services: {a: {build: x, image: $I}}", ".env": "I=i"})
+    options = LoadOptions(working_dir=workspace.root / "deploy", files=["a.yaml"], project_directory=workspace.root)
+    service = load_project(options).project.services["a"]
+    assert service.build is not None
+    assert (service.build.context, service.image) == (str(workspace.root / "x"), "i")
 
 
 def test_compose_file_names_files(workspace: Workspace) -> None:

@@ -65,9 +65,7 @@ if TYPE_CHECKING:
         ("env_file: [{path: compose.yaml, format: toml}]", 'There is no format "toml".'),
     ],
 )  # fmt: skip
-def test_wrong_input_is_named_with_its_place_and_a_remedy(
-    workspace: Workspace, body: str, expected: str
-) -> None:
+def test_wrong_input_is_named_with_its_place_and_a_remedy(workspace: Workspace, body: str, expected: str) -> None:
     found = workspace.errors(workspace.around(body, "networks: {back: }\nvolumes: {data: }\n"))
     assert expected in str(found[0])
     assert all(each.location is not None and each.location.line for each in found)
@@ -84,6 +82,7 @@ def test_wrong_input_is_named_with_its_place_and_a_remedy(
         ("services:\n  we b: {image: x}\n", '2: error: services.we b: "we b" is not a valid name.'),
         ("services:\n  web:\n", "2: error: services.web: The service is empty."),
         ("services:\n  web: {tty: true}\n", "2: error: services.web: It has neither image nor build."),
+        ("services:\n  web: {image: $NOPE}\n", "2: error: services.web: It has neither image nor build."),
         ("services: []\n", "1: error: services: It must be a mapping, but it is a list."),
         ("services: {a: {image: x}}\nconfigs:\n  c: {}\n", "3: error: configs.c: It has no content."),
         (
@@ -132,9 +131,7 @@ def test_unknown_keys_and_undefined_references_are_reported_together(workspace: 
 
 def test_the_version_key_is_noted(workspace: Workspace) -> None:
     result = workspace.load('version: "3.9"\nservices: {a: {image: x}}')
-    assert [(found.code, str(found.location)) for found in result.diagnostics] == [
-        ("obsolete-key", "compose.yaml:1")
-    ]
+    assert [(found.code, str(found.location)) for found in result.diagnostics] == [("obsolete-key", "compose.yaml:1")]
 
 
 def test_a_dependency_that_is_not_required_may_be_disabled(workspace: Workspace) -> None:
