@@ -37,6 +37,7 @@ def test_a_claim_waits_for_its_first_consumer(world: Any) -> None:
     assert current(world)["status"] == {"phase": "Pending"}
     assert current(world)["spec"]["storageClassName"] == "local"
     assert world.made == []
+    assert ("WaitForFirstConsumer", "waiting for first consumer to be created before binding") in (world.client.events)
 
 
 def test_a_volume_is_made_in_the_zone_of_the_selected_node_and_bound(world: Any) -> None:
