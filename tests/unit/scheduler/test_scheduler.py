@@ -200,6 +200,22 @@ def test_a_new_volume_is_asked_for_on_the_chosen_node_and_waited_for(cluster: An
     assert cluster.placed("db") == "node-b1"
 
 
+def test_a_pod_whose_volume_never_comes_gives_its_place_back_and_tries_again(cluster: Any) -> None:
+    cluster.node("node-b1", "b", cpu="1")
+    _claim(cluster)
+    cluster.start()
+    cluster.pod("db", cpu="800m", volumes=DATA)
+    cluster.clock.advance(599)
+    assert cluster.recorded == []
+    cluster.clock.advance(1)
+    ((reason, message),) = cluster.recorded
+    assert reason == "FailedScheduling"
+    assert message.endswith("context deadline exceeded")
+    _bind_volume(cluster, "b")
+    cluster.clock.advance(2)
+    assert cluster.placed("db") == "node-b1"
+
+
 @pytest.mark.parametrize("zone", ["a", "c"])
 def test_a_pod_follows_its_volume_to_the_zone(cluster: Any, zone: str) -> None:
     three_zones(cluster)

@@ -28,6 +28,8 @@ from leeward.kube.objects import Obj, is_terminating
 from leeward.kube.status import NotFoundError, StatusError
 
 BATCH = 20  # Pods per tick: a few milliseconds
+BIND_TIMEOUT_SECONDS = 600.0  # for volumes to be made and bound
+_TIMED_OUT = 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded'
 _VOLUME_RESOURCES = ("persistentvolumes", "persistentvolumeclaims", "storageclasses.storage.k8s.io")
 _WATCHED = ("pods", "nodes", *_VOLUME_RESOURCES)
 
@@ -166,9 +168,7 @@ class Scheduler:
     def _report_held(self, info: PodInfo) -> None:
         rejection = self.profile.pre_enqueue(info)
         if rejection is not None and self._unsubscribe is not None:
-            status.set_unscheduled(
-                self._client, self._clock, info.key, "SchedulingGated", rejection.reasons[0]
-            )
+            status.set_unscheduled(self._client, self._clock, info.key, "SchedulingGated", rejection.reasons[0])
 
     # -- cycles
 
@@ -220,7 +220,16 @@ class Scheduler:
             self._bind(queued, node)
         else:
             self._binding[queued.info.uid] = (queued, node)
+            self._clock.call_later(BIND_TIMEOUT_SECONDS, lambda: self._expire(queued, queued.attempts))
             self._wake()
+
+    def _expire(self, queued: QueuedPod, attempt: int) -> None:
+        """Give up waiting for the volumes of a binding."""
+        waiting = self._binding.get(queued.info.uid)
+        if waiting is None or waiting[0] is not queued or queued.attempts != attempt:
+            return
+        self._client.record(queued.info.pod, event_type="Warning", reason="FailedScheduling", message=_TIMED_OUT)
+        self._give_up(queued)
 
     def _try_nominated(self, cycle: Cycle) -> Feasibility | None:
         """A Pod others made way for is tried there first."""
@@ -259,9 +268,7 @@ class Scheduler:
         self.queue.park(queued, found.plugins())
         self._client.record(info.pod, event_type="Warning", reason="FailedScheduling", message=message)
         node = plan.candidate.node if plan.candidate else None
-        status.set_unscheduled(
-            self._client, self._clock, info.key, "Unschedulable", message, nominated_node=node
-        )
+        status.set_unscheduled(self._client, self._clock, info.key, "Unschedulable", message, nominated_node=node)
         if plan.candidate is not None:
             self._preempt(info, plan.candidate)
 
