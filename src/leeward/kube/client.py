@@ -244,9 +244,7 @@ class KubeClient:
 class _Stream:
     """An open streaming answer; its errors are those of :meth:`KubeClient.request`."""
 
-    def __init__(
-        self, client: httpx.AsyncClient, access: Access, path: str, params: Mapping[str, str]
-    ) -> None:
+    def __init__(self, client: httpx.AsyncClient, access: Access, path: str, params: Mapping[str, str]) -> None:
         self._context = client.stream("GET", path, params=params, timeout=httpx.Timeout(10.0, read=None))
         self._access = access
 

@@ -12,8 +12,6 @@ from leeward.kube.http import Location
 from leeward.kube.resources import BUILT_IN
 from leeward.kube.status import NotFoundError
 
-_VERSIONS: Mapping[str, str] = {"autoscaling": "v2"}  # the other built-in groups are at v1
-
 
 class Locator:
     """Remembers where resources are."""
@@ -22,8 +20,8 @@ class Locator:
         self._known = {
             found.name: Location(
                 found.group,
-                _VERSIONS.get(found.group, "v1"),
-                found.name.partition(".")[0],
+                found.version,
+                found.plural,
                 found.kind,
                 found.namespaced,
             )

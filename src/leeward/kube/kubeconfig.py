@@ -91,9 +91,7 @@ def load_kubeconfig(path: Path) -> dict[str, Any]:
     return document
 
 
-def merge_kubeconfig(
-    mine: Mapping[str, Any], theirs: Mapping[str, Any], *, switch: bool = True
-) -> dict[str, Any]:
+def merge_kubeconfig(mine: Mapping[str, Any], theirs: Mapping[str, Any], *, switch: bool = True) -> dict[str, Any]:
     """Return `theirs` with the entries of `mine` added or replaced.
 
     Args:

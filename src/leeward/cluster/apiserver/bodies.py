@@ -16,6 +16,7 @@ from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError, UnsupportedMediaTypeError
 
 _YAML = ("application/yaml", "application/x-yaml", "text/yaml")
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 _PATCHES = {
     "application/json-patch+json": "json",
     "application/merge-patch+json": "merge",
@@ -37,6 +38,10 @@ def parse_document(data: bytes, content_type: str) -> Any:
             return orjson.loads(data)
         except orjson.JSONDecodeError as error:
             raise BadRequestError(f"the object provided is unrecognized: {error}") from None
+    if content_type == PROTOBUF:
+        from leeward.cluster.apiserver import protobuf
+
+        return protobuf.decode(data)
     if content_type in _YAML:
         import yaml
 
@@ -72,8 +77,7 @@ async def read_patch(request: Request, *, custom: bool) -> tuple[str, Any]:
     if patch_type is None or (custom and patch_type == "strategic"):
         accepted = [name for name, kind in _PATCHES.items() if not (custom and kind == "strategic")]
         raise UnsupportedMediaTypeError(
-            "the body of the request was in an unknown format - accepted media types include: "
-            + ", ".join(accepted)
+            "the body of the request was in an unknown format - accepted media types include: " + ", ".join(accepted)
         )
     data = await request.body()
     try:
@@ -117,7 +121,5 @@ def named(meta: dict[str, Any], name: str) -> dict[str, Any]:
         BadRequestError: it has another name.
     """
     if meta.get("name") not in (None, "", name):
-        raise BadRequestError(
-            f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
-        )
+        raise BadRequestError(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
     return {**meta, "name": name}

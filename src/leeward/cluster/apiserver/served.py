@@ -12,40 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from leeward.kube.objects import Obj
-from leeward.kube.resources import BUILT_IN, Resource
+from leeward.kube.resources import ALL_VERBS, BUILT_IN, Resource
 
-VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
-
-# resource: short names, categories ("all" is what `kubectl get all` asks), subresources
-_EXTRA: Mapping[str, str] = {
-    "pods": "po|all|attach,binding,ephemeralcontainers,eviction,exec,log,portforward,proxy,resize,status",
-    "services": "svc|all|proxy,status",
-    "endpoints": "ep||",
-    "configmaps": "cm||",
-    "serviceaccounts": "sa||token",
-    "persistentvolumeclaims": "pvc||status",
-    "persistentvolumes": "pv||status",
-    "replicationcontrollers": "rc|all|scale,status",
-    "resourcequotas": "quota||status",
-    "limitranges": "limits||",
-    "events": "ev||",
-    "nodes": "no||proxy,status",
-    "namespaces": "ns||finalize,status",
-    "deployments.apps": "deploy|all|scale,status",
-    "replicasets.apps": "rs|all|scale,status",
-    "statefulsets.apps": "sts|all|scale,status",
-    "daemonsets.apps": "ds|all|status",
-    "jobs.batch": "|all|status",
-    "cronjobs.batch": "cj|all|status",
-    "horizontalpodautoscalers.autoscaling": "hpa|all|status",
-    "poddisruptionbudgets.policy": "pdb||status",
-    "ingresses.networking.k8s.io": "ing||status",
-    "networkpolicies.networking.k8s.io": "netpol||",
-    "storageclasses.storage.k8s.io": "sc||",
-    "priorityclasses.scheduling.k8s.io": "pc||",
-    "customresourcedefinitions.apiextensions.k8s.io": "crd,crds|api-extensions|status",
-}
-_VERSIONS = {"autoscaling": "v2"}  # everything else built in is v1
+_UNSERVED_VERBS = {("namespaces", "deletecollection")}
 
 # subresource: (group, version, kind, verbs); absent ones are the parent's own kind
 _SUBRESOURCES: Mapping[str, tuple[str, str, str, str]] = {
@@ -90,7 +59,7 @@ class Served:
     short_names: Sequence[str]
     categories: Sequence[str]
     subresources: Sequence[Subresource]
-    verbs: Sequence[str] = VERBS
+    verbs: Sequence[str] = ALL_VERBS
     custom: bool = False
     storage_version: str = ""
 
@@ -105,33 +74,28 @@ class Served:
 
 
 def _subresource(name: str, group: str, version: str, kind: str) -> Subresource:
-    if name == "status":
+    if name not in _SUBRESOURCES:  # status, approval: the parent itself
         return Subresource(name, group, version, kind, ("get", "patch", "update"))
     own_group, own_version, own_kind, verbs = _SUBRESOURCES[name]
     return Subresource(name, own_group, own_version, own_kind, verbs.split(","))
 
 
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part for part in text.split(",") if part)
-
-
 def _built_in(resource: Resource) -> Served:
-    short, categories, subresources = _EXTRA.get(resource.name, "||").split("|")
-    version = _VERSIONS.get(resource.group, "v1")
-    verbs = tuple(verb for verb in VERBS if resource.name != "namespaces" or verb != "deletecollection")
+    verbs = tuple(verb for verb in resource.verbs if (resource.name, verb) not in _UNSERVED_VERBS)
     return Served(
         name=resource.name,
         group=resource.group,
-        version=version,
-        plural=resource.name.partition(".")[0],
-        singular=resource.kind.lower(),
+        version=resource.version,
+        plural=resource.plural,
+        singular=resource.singular,
         kind=resource.kind,
         list_kind=f"{resource.kind}List",
         namespaced=resource.namespaced,
-        short_names=_split(short),
-        categories=_split(categories),
+        short_names=resource.short_names,
+        categories=resource.categories,
         subresources=tuple(
-            _subresource(name, resource.group, version, resource.kind) for name in _split(subresources)
+            _subresource(name, resource.group, resource.version, resource.kind)
+            for name in sorted(resource.subresources)
         ),
         verbs=verbs,
     )

@@ -91,9 +91,7 @@ class Writes:
             return self._answer(request, served, client.update_status(served.name, obj))
         return self._answer(request, served, client.update(served.name, obj))
 
-    def _scale(
-        self, request: Request, path: ResourcePath, served: Served, client: Client, body: Obj
-    ) -> Answer:
+    def _scale(self, request: Request, path: ResourcePath, served: Served, client: Client, body: Obj) -> Answer:
         version = (body.get("metadata") or {}).get("resourceVersion")
         replicas = (body.get("spec") or {}).get("replicas", 0)
         patch: Obj = {"spec": {"replicas": replicas}}
@@ -191,7 +189,8 @@ def _check_preconditions(obj: Obj, served: Served, wanted: Mapping[str, Any]) ->
             group = f".{served.group}" if served.group else ""
             raise ConflictError(
                 f'Operation cannot be fulfilled on {served.plural}{group} "{meta["name"]}": '
-                f"the {label} in the precondition ({wanted[field]}) does not match the {label} in record ({meta.get(field)}). "
+                f"the {label} in the precondition ({wanted[field]}) does not match "
+                f"the {label} in record ({meta.get(field)}). "
                 "The object might have been deleted and then recreated",
                 details=_details(obj, served, uid=False),
             )

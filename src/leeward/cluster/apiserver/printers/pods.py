@@ -81,10 +81,8 @@ def pod_reason(pod: Obj) -> str:
     if scheduled is not None and scheduled.get("reason") == "SchedulingGated":
         reason = "SchedulingGated"
     init, _, _ = _init_reason(pod)
-    if init is None or is_condition_true(pod, "Initialized"):
-        reason = _container_reason(pod, reason)
-    else:
-        reason = init
+    initialized = init is None or is_condition_true(pod, "Initialized")
+    reason = _container_reason(pod, reason) if initialized else init
     if pod["metadata"].get("deletionTimestamp"):
         if summary.get("reason") == "NodeLost":
             return "Unknown"

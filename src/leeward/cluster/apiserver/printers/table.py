@@ -70,7 +70,7 @@ def human_duration(seconds: float) -> str:
         return "<invalid>"
     if total < 0:
         return "0s"
-    minutes, hours, days = total // 60, total // 3600, total // 86400
+    minutes, hours = total // 60, total // 3600
     if total < 120:
         return f"{total}s"
     if minutes < 10:
@@ -81,6 +81,11 @@ def human_duration(seconds: float) -> str:
         return _pair(hours, "h", minutes % 60, "m")
     if hours < 48:
         return f"{hours}h"
+    return _days(hours)
+
+
+def _days(hours: int) -> str:
+    days = hours // 24
     if hours < 192:
         return _pair(days, "d", hours % 24, "h")
     if hours < 24 * 365 * 2:
@@ -134,8 +139,7 @@ def label_selector(selector: Mapping[str, Any] | None) -> str:
     if selector is None:
         return NONE
     parts = [(key, f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()]
-    for rule in selector.get("matchExpressions") or ():
-        parts.append((rule["key"], _expression(rule)))
+    parts.extend((rule["key"], _expression(rule)) for rule in selector.get("matchExpressions") or ())
     return joined(text for _, text in sorted(parts, key=lambda part: part[0]))
 
 
