@@ -76,10 +76,20 @@ class Findings:
         """Stop here when there are errors.
 
         Raises:
-            DiagnosticsError: with all of them.
+            DiagnosticsError: with all of them, in the order of the files and their lines.
         """
-        if self.failed:
-            raise DiagnosticsError([d for d in self._found if d.severity is Severity.ERROR])
+        errors = [found for found in self._found if found.severity is Severity.ERROR]
+        if not errors:
+            return
+        files: dict[str, int] = {}
+        for found in errors:
+            files.setdefault(found.location.file if found.location else "", len(files))
+
+        def place(found: Diagnostic) -> tuple[int, int]:
+            where = found.location
+            return (files[where.file], where.line) if where else (files[""], 0)
+
+        raise DiagnosticsError(sorted(errors, key=place))
 
     def _add(
         self,

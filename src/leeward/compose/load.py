@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from leeward.base.diagnostics import Diagnostic
-from leeward.base.errors import DiagnosticsError
 from leeward.compose.build import build_project
 from leeward.compose.conform import check_required
 from leeward.compose.dotenv import parse_dotenv
@@ -77,7 +76,7 @@ def load_project(options: LoadOptions) -> LoadResult:
         check_required(tree, COMPOSE, (), findings)
         check_tree(tree, findings)
     if findings.damaged:
-        raise DiagnosticsError([d for d in findings.diagnostics if d.severity == "error"])
+        findings.raise_errors()  # checks from here on would repeat them in other words
     project = build_project(
         tree,
         name=name,

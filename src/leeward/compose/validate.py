@@ -28,6 +28,8 @@ def check_tree(tree: Node, findings: Findings) -> None:
         findings.note("obsolete-key", _OBSOLETE, path=("version",), at=version.location, remedy="Remove it.")
     services = tree.get("services")
     if services is None or not services.items():
+        if findings.failed:
+            return  # a misspelt key or name has been reported, which is why there is none
         findings.error(
             "no-services",
             "The files define no service.",
