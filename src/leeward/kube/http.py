@@ -102,7 +102,7 @@ def connection_arguments(access: Access, timeout_seconds: float) -> dict[str, An
 def unreachable(access: Access, error: httpx.HTTPError) -> OperationError:
     """Return the error for a server that does not answer."""
     return OperationError(
-        f"cannot reach the Kubernetes API at {access.server}: {error or type(error).__name__}",
+        f"cannot reach the Kubernetes API at {access.server}: {str(error) or type(error).__name__}",
         remedy="Check that the cluster is running: `leeward cluster status`.",
     )
 

@@ -91,7 +91,9 @@ def load_kubeconfig(path: Path) -> dict[str, Any]:
     return document
 
 
-def merge_kubeconfig(mine: Mapping[str, Any], theirs: Mapping[str, Any], *, switch: bool = True) -> dict[str, Any]:
+def merge_kubeconfig(
+    mine: Mapping[str, Any], theirs: Mapping[str, Any], *, switch: bool = True
+) -> dict[str, Any]:
     """Return `theirs` with the entries of `mine` added or replaced.
 
     Args:
@@ -145,7 +147,8 @@ def load_access(paths: Path | Sequence[Path], *, context: str | None = None) -> 
         raise UserInputError(f"{where}: no current context", remedy="Name one with --context.")
     _, found = _entry(documents, "contexts", "context", chosen, where)
     base, cluster = _entry(documents, "clusters", "cluster", found.get("cluster", ""), where)
-    user_base, user = (base, {})
+    user_base = base
+    user: dict[str, Any] = {}
     if found.get("user"):
         user_base, user = _entry(documents, "users", "user", found["user"], where)
     ca = _bytes(cluster, "certificate-authority", base)

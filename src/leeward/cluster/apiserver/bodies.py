@@ -5,6 +5,7 @@ Source: ``k8s.io/apiserver/pkg/endpoints/handlers`` (create.go, update.go; 1.36)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -12,12 +13,13 @@ import orjson
 from leeward.cluster.apiserver.http import JSON, Request
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.served import Served
+from leeward.cluster.interface.client import PatchType
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError, UnsupportedMediaTypeError
 
 _YAML = ("application/yaml", "application/x-yaml", "text/yaml")
 PROTOBUF = "application/vnd.kubernetes.protobuf"
-_PATCHES = {
+_PATCHES: Mapping[str, PatchType] = {
     "application/json-patch+json": "json",
     "application/merge-patch+json": "merge",
     "application/strategic-merge-patch+json": "strategic",
@@ -67,7 +69,7 @@ async def read_object(request: Request) -> Obj:
     return document
 
 
-async def read_patch(request: Request, *, custom: bool) -> tuple[str, Any]:
+async def read_patch(request: Request, *, custom: bool) -> tuple[PatchType, Any]:
     """Return (patch type, patch).
 
     Raises:
@@ -77,7 +79,8 @@ async def read_patch(request: Request, *, custom: bool) -> tuple[str, Any]:
     if patch_type is None or (custom and patch_type == "strategic"):
         accepted = [name for name, kind in _PATCHES.items() if not (custom and kind == "strategic")]
         raise UnsupportedMediaTypeError(
-            "the body of the request was in an unknown format - accepted media types include: " + ", ".join(accepted)
+            "the body of the request was in an unknown format - accepted media types include: "
+            + ", ".join(accepted)
         )
     data = await request.body()
     try:
@@ -121,5 +124,7 @@ def named(meta: dict[str, Any], name: str) -> dict[str, Any]:
         BadRequestError: it has another name.
     """
     if meta.get("name") not in (None, "", name):
-        raise BadRequestError(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+        raise BadRequestError(
+            f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
+        )
     return {**meta, "name": name}

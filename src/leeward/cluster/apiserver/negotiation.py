@@ -61,11 +61,17 @@ def negotiate(accept: str) -> Representation:
             "only the following media types are accepted: "
             "application/json, application/yaml, application/vnd.kubernetes.protobuf"
         )
-    raise NotAcceptableError(f"406: Not Acceptable\n\nAvailable representations: {_REPRESENTATIONS}", details={})
+    raise NotAcceptableError(
+        f"406: Not Acceptable\n\nAvailable representations: {_REPRESENTATIONS}", details={}
+    )
 
 
 def _can_transform(transform: str, options: dict[str, str]) -> bool:
-    return transform in _TRANSFORMS and options.get("g") == "meta.k8s.io" and options.get("v") in ("v1", "v1beta1")
+    return (
+        transform in _TRANSFORMS
+        and options.get("g") == "meta.k8s.io"
+        and options.get("v") in ("v1", "v1beta1")
+    )
 
 
 def wants_aggregated_discovery(accept: str) -> str:

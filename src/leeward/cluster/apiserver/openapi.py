@@ -113,7 +113,10 @@ def _subresource_roots(served: Served, names: dict[tuple[str, str, str], str]) -
 def _custom_schema(served: Served, definitions: list[Obj]) -> dict[str, Any]:
     mark = [{"group": served.group, "version": served.version, "kind": served.kind}]
     for definition in definitions:
-        if definition["spec"]["group"] != served.group or definition["spec"]["names"]["plural"] != served.plural:
+        if (
+            definition["spec"]["group"] != served.group
+            or definition["spec"]["names"]["plural"] != served.plural
+        ):
             continue
         for version in definition["spec"].get("versions") or ():
             schema = (version.get("schema") or {}).get("openAPIV3Schema")

@@ -79,7 +79,9 @@ def _list_causes(options: ListOptions, query: Query) -> list[dict[str, str]]:
     if match and options.continue_token:
         causes.append(_forbidden(_MATCH, "resourceVersionMatch is forbidden when continue is provided"))
     elif match and not version:
-        causes.append(_forbidden(_MATCH, "resourceVersionMatch is forbidden unless resourceVersion is provided"))
+        causes.append(
+            _forbidden(_MATCH, "resourceVersionMatch is forbidden unless resourceVersion is provided")
+        )
     if match not in ("", "Exact", "NotOlderThan"):
         causes.append(_unsupported(_MATCH, match, '"Exact", "NotOlderThan", ""'))
     elif match == "Exact" and version == "0":
@@ -184,7 +186,9 @@ def check_version(version: str, current: int) -> int:
     return number
 
 
-def take_page(items: Sequence[Obj], options: ListOptions, revision: int) -> tuple[Sequence[Obj], dict[str, Any]]:
+def take_page(
+    items: Sequence[Obj], options: ListOptions, revision: int
+) -> tuple[Sequence[Obj], dict[str, Any]]:
     """Return one page of `items` (ordered by key) and the list's metadata.
 
     Raises:

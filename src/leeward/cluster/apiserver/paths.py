@@ -42,4 +42,6 @@ def parse_resource_path(path: str) -> ResourcePath | None:
     if len(parts) >= 3 and parts[0] == "namespaces" and parts[2] not in _NAMESPACE_SUBRESOURCES:
         namespace, parts = parts[1], parts[2:]
     padded = [*parts, "", "", ""]
-    return ResourcePath(group, version, namespace, padded[0], padded[1], padded[2], "/".join(parts[3:]), legacy)
+    return ResourcePath(
+        group, version, namespace, padded[0], padded[1], padded[2], "/".join(parts[3:]), legacy
+    )

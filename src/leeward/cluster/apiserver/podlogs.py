@@ -34,7 +34,9 @@ def choose_container(pod: Obj, wanted: str) -> str:
             return str(names[0])
         shown = f"[{' '.join(names)}]"
         extra = f" or one of the init containers: [{' '.join(inits)}]" if inits else ""
-        raise BadRequestError(f"a container name must be specified for pod {name}, choose one of: {shown}{extra}")
+        raise BadRequestError(
+            f"a container name must be specified for pod {name}, choose one of: {shown}{extra}"
+        )
     if not any(item["name"] == wanted for kind in _KINDS for item in spec.get(kind) or ()):
         raise BadRequestError(f"container {wanted} is not valid for pod {name}")
     return wanted

@@ -52,7 +52,8 @@ Field = tuple[str, str, str]  # name, type, flags: r repeated, i inline, q requi
 def _table() -> Mapping[str, Mapping[int, Field]]:
     raw: dict[str, Sequence[Sequence[Any]]] = orjson.loads(TABLE_FILE.read_bytes())
     return {
-        message: {number: (name, kind, flags) for number, name, kind, flags in rows} for message, rows in raw.items()
+        message: {number: (name, kind, flags) for number, name, kind, flags in rows}
+        for message, rows in raw.items()
     }
 
 

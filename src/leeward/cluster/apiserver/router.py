@@ -123,7 +123,9 @@ class Router:
         if head == "openapi":
             return await self._openapi_document(request)
         if request.path == "/":
-            return json_response({"paths": ["/api", "/apis", "/healthz", "/openapi/v3", "/readyz", "/version"]})
+            return json_response(
+                {"paths": ["/api", "/apis", "/healthz", "/openapi/v3", "/readyz", "/version"]}
+            )
         return text_response("404 page not found\n", status=404)
 
     def _health(self, request: Request, head: str) -> Response:
@@ -248,7 +250,9 @@ class Router:
             table[("log", "GET")] = self._logs.log
         handler = table.get((found.name, request.method))
         if handler is None and found.name not in {name for name, _ in table}:
-            raise NotImplementedStatusError(f"the subresource {found.name} is not served by this cluster's API")
+            raise NotImplementedStatusError(
+                f"the subresource {found.name} is not served by this cluster's API"
+            )
         return handler
 
 
@@ -260,7 +264,9 @@ def _coroutine(handler: Callable[[Request, ResourcePath, Served], Answer]) -> Ha
 
 
 def _method_not_allowed() -> MethodNotAllowedError:
-    return MethodNotAllowedError("the server does not allow this method on the requested resource", details={})
+    return MethodNotAllowedError(
+        "the server does not allow this method on the requested resource", details={}
+    )
 
 
 def _pretty(document: Any) -> Response:

@@ -32,7 +32,7 @@ def definitions_file(version: str = VERSION) -> Path:
     spec = importlib.util.find_spec("kubernetes_validate")
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError("the package kubernetes-validate is not installed")
-    root = Path(spec.submodule_search_locations[0]) / "kubernetes-json-schema"
+    root = Path(next(iter(spec.submodule_search_locations))) / "kubernetes-json-schema"
     return root / f"v{version}.0-local" / "_definitions.json"
 
 

@@ -53,7 +53,9 @@ def _requirement(tokens: Sequence[str], position: int) -> tuple[dict[str, Any], 
     negated = tokens[position] == "!"
     position += negated
     if position >= len(tokens) or tokens[position] in _SPECIAL:
-        raise _unexpected(tokens[position] if position < len(tokens) else "", "!, identifier, or 'end of string'")
+        raise _unexpected(
+            tokens[position] if position < len(tokens) else "", "!, identifier, or 'end of string'"
+        )
     key = tokens[position]
     position += 1
     if position >= len(tokens) or tokens[position] == ",":

@@ -13,7 +13,7 @@ import contextlib
 import errno
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import uvicorn
 
@@ -44,7 +44,7 @@ class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: the process belongs to the cluster."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]
+    def capture_signals(self) -> Iterator[None]:
         """Leave signals alone."""
         yield
 
@@ -58,7 +58,7 @@ class ApiServer:
         pki: certificate, key and token.
         clock: ages, time limits.
         port: on 127.0.0.1; 0 chooses a free one (see :attr:`port`).
-        dry_client: answers writes with ``dryRun=All`` without storing.
+        dry_client: answers writes with ``dryRun=All`` without storing; None: they are refused.
         ready: names the checks that fail now; empty when ready.
         pod_logs: finds container logs; None when nothing runs.
     """
@@ -85,7 +85,7 @@ class ApiServer:
         self._router = Router(
             authenticator=TokenAuthenticator({pki.admin_token: ADMIN}),
             reads=self._reads,
-            writes=Writes(client, dry_client or client, self._reads),
+            writes=Writes(client, dry_client, self._reads),
             logs=None if pod_logs is None else PodLogs(client, clock, pod_logs),
             catalog=self.catalog,
             openapi=OpenApi(self.catalog, self._definitions),

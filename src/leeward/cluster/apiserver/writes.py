@@ -37,18 +37,23 @@ class Writes:
 
     Args:
         client: writes objects.
-        dry: writes nothing but answers as if it had (``dryRun=All``).
+        dry: answers writes with ``dryRun=All`` without storing; None: they are refused.
         reads: representations.
     """
 
-    def __init__(self, client: Client, dry: Client, reads: Reads) -> None:
+    def __init__(self, client: Client, dry: Client | None, reads: Reads) -> None:
         self._client = client
         self._dry = dry
         self._reads = reads
 
     def _writer(self, request: Request, kind: str) -> Client:
         check_field_validation(request.query, kind)
-        return self._dry if is_dry_run(request.query.all("dryRun"), kind) else self._client
+        return self._rehearsal() if is_dry_run(request.query.all("dryRun"), kind) else self._client
+
+    def _rehearsal(self) -> Client:
+        if self._dry is None:
+            raise BadRequestError("dryRun is not served by this cluster's API")
+        return self._dry
 
     def _answer(self, request: Request, served: Served, obj: Obj, status: int = 200) -> Answer:
         representation = negotiate(request.headers.get("accept", ""))
@@ -74,7 +79,7 @@ class Writes:
         body = await bodies.read_object(request)
         options: Mapping[str, Any] = body.get("deleteOptions") or {}
         if is_dry_run(options.get("dryRun") or (), "DeleteOptions"):
-            client = self._dry
+            client = self._rehearsal()
         client.evict(path.namespace, path.name)
         return respond(_CREATED, negotiate(request.headers.get("accept", "")), status=201)
 
@@ -91,7 +96,9 @@ class Writes:
             return self._answer(request, served, client.update_status(served.name, obj))
         return self._answer(request, served, client.update(served.name, obj))
 
-    def _scale(self, request: Request, path: ResourcePath, served: Served, client: Client, body: Obj) -> Answer:
+    def _scale(
+        self, request: Request, path: ResourcePath, served: Served, client: Client, body: Obj
+    ) -> Answer:
         version = (body.get("metadata") or {}).get("resourceVersion")
         replicas = (body.get("spec") or {}).get("replicas", 0)
         patch: Obj = {"spec": {"replicas": replicas}}

@@ -102,7 +102,9 @@ def _event(event: Obj, now: datetime) -> list[Cell]:
     component = source.get("component") or event.get("reportingComponent") or ""
     shown = f"{component}, {source['host']}" if source.get("host") else component
     target = str(involved.get("kind", "")).lower()
-    count = (event.get("series") or {}).get("count") or event.get("count") or event.get("deprecatedCount") or 1
+    count = (
+        (event.get("series") or {}).get("count") or event.get("count") or event.get("deprecatedCount") or 1
+    )
     return [
         last,
         event.get("type", ""),
@@ -169,7 +171,8 @@ def _volume(obj: Obj, now: datetime) -> list[Cell]:
 
 def _quota(obj: Obj, now: datetime) -> list[Cell]:
     hard, used = status(obj).get("hard") or {}, status(obj).get("used") or {}
-    requests, limits = [], []
+    requests: list[str] = []
+    limits: list[str] = []
     for key in sorted(hard):
         text = f"{key}: {used.get(key, '0')}/{hard[key]}"
         (limits if key.startswith("limits") else requests).append(text)
@@ -198,7 +201,9 @@ _EVENT = Printer((*_EVENT_COLUMNS, *_EVENT_REST), _event)
 
 PRINTERS = {
     "nodes": Printer(
-        columns("Name,Status,Roles,Age,Version,|,Internal-IP,External-IP,OS-Image,Kernel-Version,Container-Runtime"),
+        columns(
+            "Name,Status,Roles,Age,Version,|,Internal-IP,External-IP,OS-Image,Kernel-Version,Container-Runtime"
+        ),
         _node,
     ),
     "namespaces": Printer(columns("Name,Status,Age"), _namespace),
@@ -208,7 +213,9 @@ PRINTERS = {
     "secrets": Printer(columns("Name,Type,Data,Age"), _secret),
     "serviceaccounts": Printer(columns("Name,Secrets,Age"), _service_account),
     "persistentvolumeclaims": Printer(
-        columns("Name,Status,Volume,Capacity,Access Modes,StorageClass,VolumeAttributesClass,Age,|,VolumeMode"),
+        columns(
+            "Name,Status,Volume,Capacity,Access Modes,StorageClass,VolumeAttributesClass,Age,|,VolumeMode"
+        ),
         _claim,
     ),
     "persistentvolumes": Printer(

@@ -61,7 +61,9 @@ def _storage_class(obj: Obj, now: datetime) -> list[Cell]:
 
 def _subjects(obj: Obj) -> list[Cell]:
     found = obj.get("subjects") or ()
-    accounts = [f"{who.get('namespace', '')}/{who['name']}" for who in found if who["kind"] == "ServiceAccount"]
+    accounts = [
+        f"{who.get('namespace', '')}/{who['name']}" for who in found if who["kind"] == "ServiceAccount"
+    ]
     return [
         ", ".join(who["name"] for who in found if who["kind"] == "User"),
         ", ".join(who["name"] for who in found if who["kind"] == "Group"),

@@ -165,7 +165,9 @@ def _metric(rule: Mapping[str, Any], current: Mapping[str, Any]) -> str:
     field = kind[:1].lower() + kind[1:]
     wanted = (rule.get(field) or {}).get("target") or {}
     measured = (current.get(field) or {}).get("current") or {}
-    text = f"{_metric_value(measured, wanted.get('type', ''))}/{_metric_value(wanted, wanted.get('type', ''))}"
+    text = (
+        f"{_metric_value(measured, wanted.get('type', ''))}/{_metric_value(wanted, wanted.get('type', ''))}"
+    )
     if kind in ("Resource", "ContainerResource"):
         return f"{(rule.get(field) or {}).get('name', '')}: {text}"
     return f"{text} (avg)" if wanted.get("averageValue") else text
@@ -217,7 +219,9 @@ PRINTERS = {
     "controllerrevisions.apps": Printer(columns("Name,Controller,Revision,Age"), _revision),
     "jobs.batch": Printer(columns("Name,Status,Completions,Duration,Age,|,Containers,Images,Selector"), _job),
     "cronjobs.batch": Printer(
-        columns("Name,Schedule,Timezone,Suspend:boolean,Active:integer,Last Schedule,Age,|,Containers,Images,Selector"),
+        columns(
+            "Name,Schedule,Timezone,Suspend:boolean,Active:integer,Last Schedule,Age,|,Containers,Images,Selector"
+        ),
         _cron_job,
     ),
     "horizontalpodautoscalers.autoscaling": Printer(

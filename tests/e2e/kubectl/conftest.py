@@ -1,0 +1,138 @@
+"""An API server on a free port over a bare store, and the real kubectl."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leeward.base.clock import SystemClock
+from leeward.base.ids import SystemIds
+from leeward.cluster.apiserver.pki import ensure_pki
+from leeward.cluster.apiserver.server import ApiServer
+from leeward.cluster.store.memory import MemoryStore
+from leeward.kube.kubeconfig import make_kubeconfig, write_kubeconfig
+from leeward.kube.objects import Obj, format_time
+from leeward.kube.status import NotFoundError
+
+Kubectl = Callable[..., str]
+
+
+class StoreClient:
+    """Writes straight into a store: no defaults, no validation."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self._clock = SystemClock()
+        self._ids = SystemIds()
+        self.list = store.list
+        self.find = store.get
+
+    def get(self, resource: str, namespace: str, name: str) -> Obj:
+        found = self._store.get(resource, namespace, name)
+        if found is None:
+            raise NotFoundError(f'{resource} "{name}" not found', details={"name": name, "kind": resource})
+        return found
+
+    def create(self, resource: str, obj: Obj) -> Obj:
+        stamp = {"uid": self._ids.uid(), "creationTimestamp": format_time(self._clock.now())}
+        return self._store.create(resource, {**obj, "metadata": {**stamp, **obj["metadata"]}})
+
+    def patch(self, resource: str, namespace: str, name: str, patch: Any, **_: Any) -> Obj:
+        return self._store.update(resource, _merged(self.get(resource, namespace, name), patch))
+
+    def delete(self, resource: str, namespace: str, name: str, **_: Any) -> None:
+        self._store.delete(resource, namespace, name)
+
+    def evict(self, namespace: str, pod: str) -> None:
+        self._store.delete("pods", namespace, pod)
+
+
+def _merged(old: Any, new: Any) -> Any:
+    if not isinstance(new, dict):
+        return new
+    result = dict(old) if isinstance(old, dict) else {}
+    for key, value in new.items():
+        if value is None:
+            result.pop(key, None)
+        elif not key.startswith("$"):
+            result[key] = _merged(result.get(key), value)
+    return result
+
+
+class Cluster:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.store = MemoryStore()
+        self.client: Any = StoreClient(self.store)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        pki = ensure_pki(directory / "pki", SystemClock())
+        self.server = ApiServer(
+            self.client, self.store, pki=pki, clock=SystemClock(), port=0, pod_logs=self._log
+        )
+        self._thread.start()
+        self.run(self.server.start())
+        config = make_kubeconfig(
+            name="test", server=self.server.url, ca_data=pki.ca_data, token=pki.admin_token
+        )
+        write_kubeconfig(directory / "kubeconfig", config)
+
+    def _log(self, pod: Obj, container: str, *, previous: bool) -> Path | None:
+        return None if previous else self.directory / f"{pod['metadata']['name']}.log"
+
+    def run(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+
+    def write(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a synchronous function on the server's thread."""
+
+        async def call() -> Any:
+            return function(*arguments)
+
+        return self.run(call())
+
+    def stop(self) -> None:
+        self.run(self.server.stop())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+        self.loop.close()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    running = Cluster(tmp_path)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def kubectl(cluster: Cluster) -> Kubectl:
+    def run(*arguments: str, stdin: str = "", fails: bool = False) -> str:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(cluster.directory),
+            "KUBECONFIG": str(cluster.directory / "kubeconfig"),
+        }
+        done = subprocess.run(
+            ["kubectl", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env=environment,
+            check=False,
+        )
+        assert (done.returncode != 0) is fails, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
