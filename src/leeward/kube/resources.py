@@ -1,4 +1,4 @@
-"""The built-in resources: what a kind is called in a store and whether it lives in a namespace.
+"""The built-in resources: what a kind is called, where it lives, what can be done with it.
 
 Source: the discovery documents of kube-apiserver 1.36 (stable groups).
 """
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from leeward.kube.objects import Obj
 
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
 class Resource(NamedTuple):
@@ -20,60 +21,142 @@ class Resource(NamedTuple):
     group: str
     kind: str
     namespaced: bool
+    version: str = "v1"
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    subresources: tuple[str, ...] = ()  # "status", "scale", …
+    verbs: tuple[str, ...] = ALL_VERBS
+
+    @property
+    def plural(self) -> str:
+        """The name in URLs."""
+        return self.name.split(".", 1)[0]
+
+    @property
+    def singular(self) -> str:
+        """The name kubectl prints before a slash."""
+        return self.kind.lower()
+
+    @property
+    def api_version(self) -> str:
+        """What ``apiVersion`` says."""
+        return f"{self.group}/{self.version}" if self.group else self.version
 
 
+# plural Kind short,names @categories /subresources; in this order
 _NAMESPACED = {
     "": (
-        "pods Pod", "services Service", "endpoints Endpoints", "configmaps ConfigMap", "secrets Secret",
-        "serviceaccounts ServiceAccount", "persistentvolumeclaims PersistentVolumeClaim",
-        "replicationcontrollers ReplicationController", "resourcequotas ResourceQuota",
-        "limitranges LimitRange", "podtemplates PodTemplate", "events Event",
+        "bindings Binding",
+        "configmaps ConfigMap cm",
+        "endpoints Endpoints ep",
+        "events Event ev",
+        "limitranges LimitRange limits",
+        "persistentvolumeclaims PersistentVolumeClaim pvc /status",
+        "pods Pod po @all /status,binding,eviction,log,exec,attach,portforward,ephemeralcontainers,resize",
+        "podtemplates PodTemplate",
+        "replicationcontrollers ReplicationController rc @all /status,scale",
+        "resourcequotas ResourceQuota quota /status",
+        "secrets Secret",
+        "serviceaccounts ServiceAccount sa /token",
+        "services Service svc @all /status,proxy",
     ),
     "apps": (
-        "deployments Deployment", "replicasets ReplicaSet", "statefulsets StatefulSet",
-        "daemonsets DaemonSet", "controllerrevisions ControllerRevision",
+        "controllerrevisions ControllerRevision",
+        "daemonsets DaemonSet ds @all /status",
+        "deployments Deployment deploy @all /status,scale",
+        "replicasets ReplicaSet rs @all /status,scale",
+        "statefulsets StatefulSet sts @all /status,scale",
     ),
-    "batch": ("jobs Job", "cronjobs CronJob"),
-    "autoscaling": ("horizontalpodautoscalers HorizontalPodAutoscaler",),
-    "policy": ("poddisruptionbudgets PodDisruptionBudget",),
-    "networking.k8s.io": ("ingresses Ingress", "networkpolicies NetworkPolicy"),
+    "batch": ("cronjobs CronJob cj @all /status", "jobs Job @all /status"),
+    "autoscaling": ("horizontalpodautoscalers HorizontalPodAutoscaler hpa @all /status",),
+    "policy": ("poddisruptionbudgets PodDisruptionBudget pdb /status",),
+    "networking.k8s.io": ("ingresses Ingress ing /status", "networkpolicies NetworkPolicy netpol"),
     "discovery.k8s.io": ("endpointslices EndpointSlice",),
     "coordination.k8s.io": ("leases Lease",),
-    "rbac.authorization.k8s.io": ("roles Role", "rolebindings RoleBinding"),
-}  # fmt: skip
+    "events.k8s.io": ("events Event ev",),
+    "rbac.authorization.k8s.io": ("rolebindings RoleBinding", "roles Role"),
+}
 _CLUSTER = {
-    "": ("nodes Node", "namespaces Namespace", "persistentvolumes PersistentVolume"),
-    "storage.k8s.io": ("storageclasses StorageClass",),
-    "scheduling.k8s.io": ("priorityclasses PriorityClass",),
+    "": (
+        "namespaces Namespace ns /status,finalize",
+        "nodes Node no /status,proxy",
+        "persistentvolumes PersistentVolume pv /status",
+    ),
+    "storage.k8s.io": (
+        "csidrivers CSIDriver",
+        "csinodes CSINode",
+        "storageclasses StorageClass sc",
+        "volumeattachments VolumeAttachment /status",
+    ),
+    "scheduling.k8s.io": ("priorityclasses PriorityClass pc",),
+    "node.k8s.io": ("runtimeclasses RuntimeClass",),
     "networking.k8s.io": ("ingressclasses IngressClass",),
-    "rbac.authorization.k8s.io": ("clusterroles ClusterRole", "clusterrolebindings ClusterRoleBinding"),
-    "apiextensions.k8s.io": ("customresourcedefinitions CustomResourceDefinition",),
-}  # fmt: skip
+    "rbac.authorization.k8s.io": ("clusterrolebindings ClusterRoleBinding", "clusterroles ClusterRole"),
+    "apiextensions.k8s.io": (
+        "customresourcedefinitions CustomResourceDefinition crd,crds @api-extensions /status",
+    ),
+    "admissionregistration.k8s.io": (
+        "mutatingwebhookconfigurations MutatingWebhookConfiguration @api-extensions",
+        "validatingwebhookconfigurations ValidatingWebhookConfiguration @api-extensions",
+    ),
+    "certificates.k8s.io": ("certificatesigningrequests CertificateSigningRequest csr /status,approval",),
+}
+_VERSIONS = {"autoscaling": "v2"}
+_VERBS = {"bindings": ("create",)}
 
 
 def _rows(table: dict[str, tuple[str, ...]], namespaced: bool) -> Iterable[Resource]:
     for group, rows in table.items():
         for row in rows:
-            plural, kind = row.split()
-            yield Resource(f"{plural}.{group}" if group else plural, group, kind, namespaced)
+            plural, kind, *rest = row.split()
+            marked = {part[0]: tuple(part[1:].split(",")) for part in rest if part[0] in "@/"}
+            short = next((tuple(part.split(",")) for part in rest if part[0] not in "@/"), ())
+            yield Resource(
+                f"{plural}.{group}" if group else plural,
+                group,
+                kind,
+                namespaced,
+                _VERSIONS.get(group, "v1"),
+                short,
+                marked.get("@", ()),
+                marked.get("/", ()),
+                _VERBS.get(plural, ALL_VERBS),
+            )
 
 
 BUILT_IN: tuple[Resource, ...] = (*_rows(_NAMESPACED, True), *_rows(_CLUSTER, False))
 
 
 def custom_resources(definitions: Iterable[Obj]) -> list[Resource]:
-    """Return the resources that CustomResourceDefinitions define."""
-    return [
-        Resource(
-            f"{spec['names']['plural']}.{spec['group']}",
-            spec["group"],
-            spec["names"]["kind"],
-            spec.get("scope") == "Namespaced",
+    """Return the resources that CustomResourceDefinitions define, in their storage version."""
+    found = []
+    for spec in (definition["spec"] for definition in definitions):
+        names = spec["names"]
+        version = next((v for v in spec.get("versions") or () if v.get("storage")), {"name": "v1"})
+        subresources = tuple(
+            name for name in ("status", "scale") if name in (version.get("subresources") or {})
         )
-        for spec in (definition["spec"] for definition in definitions)
-    ]
+        found.append(
+            Resource(
+                f"{names['plural']}.{spec['group']}",
+                spec["group"],
+                names["kind"],
+                spec.get("scope") == "Namespaced",
+                version["name"],
+                tuple(names.get("shortNames") or ()),
+                tuple(names.get("categories") or ()),
+                subresources,
+            )
+        )
+    return found
 
 
 def group_of(api_version: str) -> str:
     """Return the group of an apiVersion; "" for the core group."""
     return api_version.rpartition("/")[0]
+
+
+def resource_of_kind(api_version: str, kind: str) -> Resource | None:
+    """Return the built-in resource of an object, or None."""
+    group = group_of(api_version)
+    return next((row for row in BUILT_IN if row.group == group and row.kind == kind), None)

@@ -53,7 +53,7 @@ class BridgePodNetwork:
             )
             ip.link("set", index=self._bridge, state="up")
             lo = _index(ip, "lo")
-            ip.route("add", dst=str(plan.service_network), oif=lo, type="local", table=255, scope="host")
+            ip.route("replace", dst=str(plan.service_network), oif=lo, type="local", table=255, scope="host")
         for path, value in _SETTINGS.items():
             with contextlib.suppress(OSError):
                 (Path("/proc/sys") / path.format(bridge=plan.interface)).write_text(value)
@@ -69,7 +69,7 @@ class BridgePodNetwork:
                         ip.link("del", index=link["index"])
                 ip.link("del", index=found[0])
             with contextlib.suppress(Exception):  # absent: nothing to remove
-                ip.route("del", dst=str(plan.service_network), type="local", table=255)
+                ip.route("del", dst=str(plan.service_network), type="local", table=255, scope="host")
         self._links.clear()
 
     def attach(self, pid: int, node: str) -> str:

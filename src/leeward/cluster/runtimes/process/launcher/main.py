@@ -63,7 +63,10 @@ class Launcher:
                 key.data()
 
     def _receive(self) -> None:
-        data = self._control.recv(MAX_MESSAGE)
+        try:
+            data = self._control.recv(MAX_MESSAGE)
+        except ConnectionResetError:
+            data = b""
         if not data:
             os._exit(0)  # the cluster has gone; the kernel kills our children with us
         request = json.loads(data)

@@ -1,8 +1,9 @@
 """Builds what a container sees as its file system; runs in the container's own mount namespace.
 
-The root is an overlay: the container's writable layer, the image's layer, and below them the machine's
-own root, because the machine's programs are what a process container runs. /proc, /dev and /sys are
-there, /tmp and /run are the container's own.
+The root is an overlay of the container's writable layer over the machine's own root, because the
+machine's programs are what a process container runs. The image's files are copied into the writable
+layer: the kernel refuses lower layers that lie inside one another, and they all lie inside "/".
+/proc, /dev and /sys are there, /tmp and /run are the container's own.
 
 Invariant: nothing here changes a file of the machine; everything written goes to the upper layer.
 """
@@ -10,6 +11,7 @@ Invariant: nothing here changes a file of the machine; everything written goes t
 from __future__ import annotations
 
 import os
+import shutil
 from typing import Any
 
 from leeward.cluster.runtimes.process.launcher import linux
@@ -30,8 +32,9 @@ def build(spec: dict[str, Any]) -> None:
     for path in (root, upper, work):
         os.makedirs(path, exist_ok=True)
     linux.attach("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
-    lower = ":".join(_escape(path) for path in [*spec["layers"], "/"])
-    options = f"lowerdir={lower},upperdir={_escape(upper)},workdir={_escape(work)}"
+    for layer in reversed(spec["layers"]):
+        shutil.copytree(layer, upper, symlinks=True, dirs_exist_ok=True)
+    options = f"lowerdir=/,upperdir={_escape(upper)},workdir={_escape(work)}"
     if not spec["privileged"]:
         options += ",userxattr"
     linux.attach("overlay", root, "overlay", 0, options)

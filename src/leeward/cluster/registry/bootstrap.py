@@ -1,0 +1,97 @@
+"""The objects every cluster begins with.
+
+Source: the bootstrap of kube-apiserver 1.36 (system namespaces, the ``kubernetes`` Service, priority
+classes); storage and ingress classes are the embedded cluster's own.
+"""
+
+from __future__ import annotations
+
+from leeward.cluster.registry.admission import DEFAULT_CLASS
+from leeward.cluster.registry.options import WriteOptions
+from leeward.cluster.registry.registry import Registry
+from leeward.kube.objects import Obj
+from leeward.kube.status import AlreadyExistsError
+from leeward.kube.wellknown import SYSTEM_NAMESPACES
+
+PROVISIONER = "leeward.dev/local"
+INGRESS_CONTROLLER = "leeward.dev/ingress"
+
+
+def bootstrap(registry: Registry, *, api_address: str, api_port: int, dns_address: str = "") -> None:
+    """Create what is missing.
+
+    Args:
+        registry: the way in.
+        api_address: where the API server listens.
+        api_port: its port.
+        dns_address: cluster IP of the DNS Service; "" for none.
+    """
+    for name in SYSTEM_NAMESPACES:
+        _ensure(registry, "namespaces", {"metadata": {"name": name}})
+    for name, value in (("system-cluster-critical", 2000000000), ("system-node-critical", 2000001000)):
+        _ensure(
+            registry,
+            "priorityclasses.scheduling.k8s.io",
+            {"metadata": {"name": name}, "value": value, "preemptionPolicy": "PreemptLowerPriority"},
+        )
+    _ensure(
+        registry,
+        "storageclasses.storage.k8s.io",
+        {
+            "metadata": {"name": "standard", "annotations": {DEFAULT_CLASS: "true"}},
+            "provisioner": PROVISIONER,
+            "volumeBindingMode": "WaitForFirstConsumer",
+        },
+    )
+    _ensure(
+        registry,
+        "ingressclasses.networking.k8s.io",
+        {"metadata": {"name": "leeward"}, "spec": {"controller": INGRESS_CONTROLLER}},
+    )
+    _ensure(registry, "services", _kubernetes_service(api_port))
+    slice_ = _kubernetes_slice(api_address, api_port)
+    _ensure(registry, "endpointslices.discovery.k8s.io", slice_)
+    if dns_address:
+        _ensure(registry, "services", _dns_service(dns_address))
+
+
+def _ensure(registry: Registry, resource: str, obj: Obj) -> None:
+    meta = obj["metadata"]
+    namespace = meta.get("namespace") or ""
+    if registry.store.get(resource, namespace, meta["name"]) is not None:
+        return
+    try:
+        registry.create(resource, obj, WriteOptions(user="system:apiserver"))
+    except AlreadyExistsError:
+        return
+
+
+def _kubernetes_service(port: int) -> Obj:
+    labels = {"component": "apiserver", "provider": "kubernetes"}
+    ports = [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}]
+    return {
+        "metadata": {"name": "kubernetes", "namespace": "default", "labels": labels},
+        "spec": {"type": "ClusterIP", "ports": ports},
+    }
+
+
+def _kubernetes_slice(address: str, port: int) -> Obj:
+    return {
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": "kubernetes"},
+        },
+        "addressType": "IPv4",
+        "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+    }
+
+
+def _dns_service(address: str) -> Obj:
+    labels = {"k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS"}
+    ports = [{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53}]
+    return {
+        "metadata": {"name": "kube-dns", "namespace": "kube-system", "labels": labels},
+        "spec": {"type": "ClusterIP", "clusterIP": address, "ports": ports},
+    }

@@ -1,0 +1,132 @@
+"""The in-process client: implements ``interface.client.Client`` on the registry."""
+
+from __future__ import annotations
+
+import builtins
+import logging
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Literal
+
+from leeward.base.clock import PassiveClock
+from leeward.cluster.interface.client import Client, Handler, PatchType, Propagation, Unsubscribe
+from leeward.cluster.registry import subresources
+from leeward.cluster.registry.events import EventRecorder
+from leeward.cluster.registry.options import DeleteOptions, WriteOptions
+from leeward.kube.objects import Obj
+from leeward.kube.status import NotFoundError, StatusError
+
+if TYPE_CHECKING:
+    from leeward.cluster.registry.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+
+class RegistryClient:
+    """Reads and writes as one user.
+
+    Args:
+        registry: the way in.
+        user: whose identity.
+        clock: event times.
+        dry_run: check everything, write nothing.
+    """
+
+    def __init__(self, registry: Registry, user: str, clock: PassiveClock, *, dry_run: bool = False) -> None:
+        self._registry = registry
+        self._options = WriteOptions(user=user, dry_run=dry_run)
+        self._dry_run = dry_run
+        self._recorder = EventRecorder(self, user, clock)
+
+    def find(self, resource: str, namespace: str, name: str) -> Obj | None:
+        return self._registry.store.get(_stored(resource), namespace, name)
+
+    def get(self, resource: str, namespace: str, name: str) -> Obj:
+        found = self.find(resource, namespace, name)
+        if found is None:
+            plural, _, group = resource.partition(".")
+            details = {"name": name, **({"group": group} if group else {}), "kind": plural}
+            raise NotFoundError(f'{resource} "{name}" not found', details=details)
+        return found
+
+    def list(self, resource: str, namespace: str = "") -> builtins.list[Obj]:
+        return self._registry.store.list(_stored(resource), namespace)
+
+    def controlled_by(self, resource: str, uid: str) -> builtins.list[Obj]:
+        return self._registry.store.controlled_by(resource, uid)
+
+    def pods_on(self, node: str) -> builtins.list[Obj]:
+        return self._registry.store.pods_on(node)
+
+    def watch(self, resources: Collection[str] | None, handler: Handler) -> Unsubscribe:
+        return self._registry.store.subscribe(resources, handler)
+
+    def create(self, resource: str, obj: Obj) -> Obj:
+        return self._registry.create(resource, obj, self._options)
+
+    def update(self, resource: str, obj: Obj) -> Obj:
+        return self._registry.update(resource, obj, self._options)
+
+    def update_status(self, resource: str, obj: Obj) -> Obj:
+        return self._registry.update(resource, obj, self._options, subresource="status")
+
+    def patch(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        patch: Any,
+        *,
+        patch_type: PatchType = "strategic",
+        subresource: str = "",
+    ) -> Obj:
+        return self._registry.patch(
+            resource, namespace, name, patch, self._options, patch_type=patch_type, subresource=subresource
+        )
+
+    def delete(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        *,
+        uid: str | None = None,
+        grace_period_seconds: int | None = None,
+        propagation: Propagation | None = None,
+    ) -> None:
+        options = DeleteOptions(
+            uid=uid,
+            grace_period_seconds=grace_period_seconds,
+            propagation=propagation,
+            dry_run=self._dry_run,
+            user=self._options.user,
+        )
+        self._registry.delete(resource, namespace, name, options)
+
+    def bind(self, namespace: str, pod: str, node: str) -> None:
+        subresources.bind(self._registry, namespace, pod, node, self._options)
+
+    def evict(self, namespace: str, pod: str) -> None:
+        subresources.evict(self._registry, namespace, pod, self._options)
+
+    def finalize_namespace(self, obj: Obj) -> Obj:
+        """Replace a namespace's ``spec.finalizers`` through the finalize subresource."""
+        return self._registry.finalize_namespace(obj, self._options)
+
+    def record(
+        self, involved: Obj, *, event_type: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        try:
+            self._recorder.record(involved, event_type, reason, message)
+        except StatusError as error:
+            logger.debug("event %s %s not recorded: %s", reason, message, error)
+
+
+def _stored(resource: str) -> str:
+    """Events have two API groups and one home."""
+    return "events" if resource == "events.events.k8s.io" else resource
+
+
+if TYPE_CHECKING:
+
+    def _conforms(client: RegistryClient) -> Client:
+        return client

@@ -1,0 +1,71 @@
+"""Which strategy each resource has; others are stored as they come."""
+
+from __future__ import annotations
+
+from leeward.base.registry import Registry
+from leeward.cluster.registry.failures import Failure, forbidden
+from leeward.cluster.registry.kinds import pods, services, storage, workloads
+from leeward.cluster.registry.kinds.fill import fill
+from leeward.cluster.registry.kinds.strategy import Strategy
+from leeward.kube.objects import Obj
+
+
+def _default_namespace(obj: Obj) -> Obj:
+    meta = obj["metadata"]
+    labels = {**(meta.get("labels") or {}), "kubernetes.io/metadata.name": meta["name"]}
+    return {
+        **obj,
+        "metadata": {**meta, "labels": labels},
+        "spec": fill(obj.get("spec"), finalizers=["kubernetes"]),
+    }
+
+
+def _keep_immutable(new: Obj, old: Obj) -> list[Failure]:
+    """A ConfigMap or Secret marked immutable keeps its data."""
+    if old.get("immutable") is not True:
+        return []
+    failures = [] if new.get("immutable") is True else [forbidden("immutable", _FROZEN)]
+    return failures + [
+        forbidden(field, _FROZEN) for field in ("data", "binaryData") if new.get(field) != old.get(field)
+    ]
+
+
+_FROZEN = "field is immutable when `immutable` is set"
+_STATUS_ONLY = Strategy(has_status=True)
+_SPEC_AND_STATUS = Strategy(has_status=True, has_generation=True)
+
+
+def in_tree_strategies() -> Registry[Strategy]:
+    """Return a fresh registry of strategies by resource."""
+    registry: Registry[Strategy] = Registry("strategy")
+    for name, strategy in (
+        ("pods", pods.POD),
+        (
+            "namespaces",
+            Strategy(default=_default_namespace, has_status=True, initial_status={"phase": "Active"}),
+        ),
+        ("nodes", _STATUS_ONLY),
+        ("services", services.SERVICE),
+        ("configmaps", Strategy(validate_update=_keep_immutable)),
+        ("secrets", Strategy(default=lambda obj: fill(obj, type="Opaque"), validate_update=_keep_immutable)),
+        ("persistentvolumeclaims", storage.CLAIM),
+        ("persistentvolumes", storage.VOLUME),
+        ("replicationcontrollers", _SPEC_AND_STATUS),
+        ("resourcequotas", _STATUS_ONLY),
+        ("deployments.apps", workloads.DEPLOYMENT),
+        ("replicasets.apps", workloads.REPLICA_SET),
+        ("statefulsets.apps", workloads.STATEFUL_SET),
+        ("daemonsets.apps", workloads.DAEMON_SET),
+        ("jobs.batch", workloads.JOB),
+        ("cronjobs.batch", workloads.CRON_JOB),
+        ("horizontalpodautoscalers.autoscaling", _SPEC_AND_STATUS),
+        ("poddisruptionbudgets.policy", services.BUDGET),
+        ("ingresses.networking.k8s.io", services.INGRESS),
+        ("networkpolicies.networking.k8s.io", services.NETWORK_POLICY),
+        ("endpointslices.discovery.k8s.io", services.ENDPOINT_SLICE),
+        ("storageclasses.storage.k8s.io", storage.STORAGE_CLASS),
+        ("customresourcedefinitions.apiextensions.k8s.io", _SPEC_AND_STATUS),
+        ("certificatesigningrequests.certificates.k8s.io", _STATUS_ONLY),
+    ):
+        registry.register(name, strategy)
+    return registry

@@ -1,0 +1,36 @@
+"""What the registry knows about a kind: defaults, rules, what may change.
+
+A strategy's functions are pure; they get the object being written and return a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from leeward.cluster.registry.failures import Failure
+from leeward.kube.objects import Obj
+
+
+def _same(obj: Obj) -> Obj:
+    return obj
+
+
+def _no_failures(obj: Obj) -> list[Failure]:
+    return []
+
+
+def _no_update_failures(new: Obj, old: Obj) -> list[Failure]:
+    return []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """How one kind is written."""
+
+    default: Callable[[Obj], Obj] = _same  # fills in what was left out
+    initial_status: Obj | None = None  # status of a new object; None: none
+    validate: Callable[[Obj], list[Failure]] = _no_failures
+    validate_update: Callable[[Obj, Obj], list[Failure]] = _no_update_failures
+    has_status: bool = False  # status is written through its subresource only
+    has_generation: bool = False  # metadata.generation counts changes of spec

@@ -1,0 +1,329 @@
+"""The one way into the store: lookup, defaults, admission, validation, metadata, write.
+
+Everything that writes goes through here, requests over HTTPS and the cluster's own components alike,
+so they get the same rules and the same errors.
+
+Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from ipaddress import IPv4Network
+from typing import Any
+
+from leeward.base.clock import PassiveClock
+from leeward.base.ids import IdSource
+from leeward.cluster.interface.client import PatchType
+from leeward.cluster.registry.admission import Admission, AdmissionOptions
+from leeward.cluster.registry.client import RegistryClient
+from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
+from leeward.cluster.registry.failures import invalid, raise_if_any, required
+from leeward.cluster.registry.ipallocator import IpAllocator
+from leeward.cluster.registry.kinds.catalog import in_tree_strategies
+from leeward.cluster.registry.kinds.names import FORMS, label_failures, name_failures
+from leeward.cluster.registry.kinds.strategy import Strategy
+from leeward.cluster.registry.kinds.workloads import complete_job
+from leeward.cluster.registry.options import DeleteOptions, WriteOptions
+from leeward.cluster.store.memory import MemoryStore
+from leeward.kube.objects import Obj, format_time
+from leeward.kube.patch.json_patch import apply_json_patch
+from leeward.kube.patch.merge import apply_merge_patch
+from leeward.kube.patch.strategic import apply_strategic_patch
+from leeward.kube.resources import BUILT_IN, CRDS, Resource, custom_resources
+from leeward.kube.status import BadRequestError, ConflictError, NotFoundError
+
+_MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
+_SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+_SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
+_PLAIN = Strategy()
+_CUSTOM = Strategy(has_generation=True)
+_CUSTOM_STATUS = Strategy(has_status=True, has_generation=True)
+
+
+class Registry:
+    """Reads and writes objects by the rules.
+
+    Args:
+        store: where they are.
+        clock: timestamps.
+        ids: uids and name suffixes.
+        service_network: where cluster IPs come from.
+        options: flags of admission.
+    """
+
+    def __init__(
+        self,
+        store: MemoryStore,
+        *,
+        clock: PassiveClock,
+        ids: IdSource,
+        service_network: IPv4Network = _SERVICE_NETWORK,
+        options: AdmissionOptions | None = None,
+    ) -> None:
+        self.store = store
+        self._clock = clock
+        self._ids = ids
+        self._resources = {row.name: row for row in BUILT_IN}
+        self._strategies = dict(in_tree_strategies().items())
+        reader = self.client("system:apiserver")
+        self._admission = Admission(
+            reader, IpAllocator(reader, service_network), options or AdmissionOptions()
+        )
+
+    def client(self, user: str, *, dry_run: bool = False) -> RegistryClient:
+        """Return a client that acts as `user`; with `dry_run` it answers as if it had written."""
+        return RegistryClient(self, user, self._clock, dry_run=dry_run)
+
+    def now(self) -> datetime:
+        """Return the time that writes are stamped with."""
+        return self._clock.now()
+
+    def resource(self, name: str) -> Resource:
+        """Return the resource called `name`, built in or custom.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        if name == "events.events.k8s.io":
+            name = "events"
+        found = self._resources.get(name)
+        if found is None:
+            rows = custom_resources(self.store.list(CRDS))
+            found = next((row for row in rows if row.name == name), None)
+        if found is None:
+            raise NotFoundError("the server could not find the requested resource")
+        return found
+
+    def strategy(self, resource: Resource) -> Strategy:
+        """Return how `resource` is written."""
+        if resource.name in self._resources:
+            return self._strategies.get(resource.name, _PLAIN)
+        return _CUSTOM_STATUS if "status" in resource.subresources else _CUSTOM
+
+    def create(self, name: str, obj: Obj, options: WriteOptions) -> Obj:
+        """Create an object; returns what was stored, or would have been.
+
+        Raises:
+            StatusError: it is refused.
+        """
+        resource = self.resource(name)
+        strategy = self.strategy(resource)
+        obj = self._with_identity(resource, strategy, obj)
+        if resource.name == "jobs.batch":
+            obj = complete_job(obj, obj["metadata"]["uid"])
+        obj = strategy.default(obj)
+        if strategy.has_status:
+            obj = (
+                {**obj, "status": dict(strategy.initial_status)}
+                if strategy.initial_status is not None
+                else obj
+            )
+        obj = self._admission.create(resource, obj)
+        self._validate(resource, strategy, obj)
+        if options.dry_run:
+            return obj
+        return self.store.create(resource.name, obj)
+
+    def _with_identity(self, resource: Resource, strategy: Strategy, obj: Obj) -> Obj:
+        """Set apiVersion, kind and the metadata that the server owns."""
+        given = dict(obj.get("metadata") or {})
+        if not given.get("name") and given.get("generateName"):
+            given["name"] = given["generateName"][:_MAX_NAME_BASE] + self._ids.suffix()
+        if not given.get("name"):
+            text = "name or generateName is required"
+            raise_if_any(resource, "", [required("metadata.name", text)])
+        if given.get("resourceVersion"):
+            raise BadRequestError("resourceVersion should not be set on objects to be created")
+        meta: dict[str, Any] = {key: given.pop(key) for key in ("name", "generateName") if given.get(key)}
+        if resource.namespaced:
+            meta["namespace"] = given.get("namespace") or "default"
+        given.pop("namespace", None)
+        meta["uid"] = self._ids.uid()
+        if strategy.has_generation:
+            meta["generation"] = 1
+        meta["creationTimestamp"] = format_time(self._clock.now())
+        for key in (*_SERVER_OWNED, "resourceVersion", "selfLink", "managedFields"):
+            given.pop(key, None)
+        meta.update({key: value for key, value in given.items() if value})
+        rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
+        return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta, **rest}
+
+    def _validate(self, resource: Resource, strategy: Strategy, obj: Obj) -> None:
+        meta = obj["metadata"]
+        failures = name_failures(meta["name"], "metadata.name", FORMS.get(resource.name, "subdomain"))
+        failures += label_failures(meta.get("labels"), "metadata.labels")
+        raise_if_any(resource, meta["name"], [*failures, *strategy.validate(obj)])
+
+    def update(self, name: str, obj: Obj, options: WriteOptions, *, subresource: str = "") -> Obj:
+        """Replace an object, or only its status.
+
+        Raises:
+            StatusError: it is refused.
+        """
+        resource = self.resource(name)
+        meta = obj["metadata"]
+        old = self._current(resource, meta.get("namespace") or "", meta["name"])
+        return self._replace(resource, old, obj, options, subresource)
+
+    def _replace(
+        self, resource: Resource, old: Obj, obj: Obj, options: WriteOptions, subresource: str
+    ) -> Obj:
+        expected = obj["metadata"].get("resourceVersion") or None
+        if expected is not None and expected != old["metadata"]["resourceVersion"]:
+            raise self._conflict(resource, old)
+        uid = obj["metadata"].get("uid")
+        if uid and uid != old["metadata"]["uid"]:
+            raise self._conflict(resource, old)
+        strategy = self.strategy(resource)
+        if subresource == "status":
+            new = {**old, "status": obj.get("status") or {}}
+            new["metadata"] = self._status_metadata(old, obj)
+        else:
+            new = self._new_state(resource, strategy, old, obj)
+        if options.dry_run:
+            return new
+        stored = self.store.update(resource.name, new)
+        if is_ready_to_go(resource, stored):
+            self.store.delete(
+                resource.name, stored["metadata"].get("namespace") or "", stored["metadata"]["name"]
+            )
+        return stored
+
+    def _new_state(self, resource: Resource, strategy: Strategy, old: Obj, obj: Obj) -> Obj:
+        """Return the next state of all but status: checked, counted, with what the server owns kept."""
+        meta = {key: value for key, value in obj["metadata"].items() if value not in (None, {}, [])}
+        for key in (*_SERVER_OWNED, "resourceVersion", "selfLink", "managedFields"):
+            meta.pop(key, None)
+        meta = {**{key: old["metadata"][key] for key in _SERVER_OWNED if key in old["metadata"]}, **meta}
+        new = {**obj, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": meta}
+        if resource.namespaced:
+            meta["namespace"] = old["metadata"]["namespace"]
+        new = strategy.default(new)
+        if strategy.has_status:
+            new.pop("status", None)
+            if "status" in old:
+                new["status"] = old["status"]
+        new = self._admission.update(resource, new, old)
+        if strategy.has_generation and _substance(new) != _substance(old):
+            new["metadata"] = {**new["metadata"], "generation": old["metadata"].get("generation", 0) + 1}
+        self._validate(resource, strategy, new)
+        raise_if_any(resource, meta["name"], strategy.validate_update(new, old))
+        version = old["metadata"]["resourceVersion"]
+        return {**new, "metadata": {**new["metadata"], "resourceVersion": version}}
+
+    @staticmethod
+    def _status_metadata(old: Obj, obj: Obj) -> dict[str, Any]:
+        """A write of status may change labels, annotations and finalizers of Pods and nodes, nothing else."""
+        meta = dict(old["metadata"])
+        if old["kind"] in ("Node", "Pod"):
+            for field in ("labels", "annotations"):
+                if field in obj["metadata"]:
+                    meta[field] = obj["metadata"][field]
+        return meta
+
+    def patch(
+        self,
+        name: str,
+        namespace: str,
+        object_name: str,
+        patch: Any,
+        options: WriteOptions,
+        *,
+        patch_type: PatchType = "strategic",
+        subresource: str = "",
+    ) -> Obj:
+        """Patch an object, its status or its scale.
+
+        Raises:
+            StatusError: it is refused.
+        """
+        resource = self.resource(name)
+        old = self._current(resource, namespace, object_name)
+        if subresource == "scale":
+            return self._patch_scale(resource, old, patch, options, patch_type)
+        patched = self._apply(resource, old, patch, patch_type)
+        if not isinstance(patched, dict) or not isinstance(patched.get("metadata"), dict):
+            raise BadRequestError("the patch leaves no object")
+        if patched["metadata"].get("name") != object_name:
+            raise_if_any(
+                resource,
+                object_name,
+                [invalid("metadata.name", patched["metadata"].get("name"), "field is immutable")],
+            )
+        return self._replace(resource, old, patched, options, subresource)
+
+    def _patch_scale(
+        self, resource: Resource, old: Obj, patch: Any, options: WriteOptions, patch_type: PatchType
+    ) -> Obj:
+        scale = {"metadata": old["metadata"], "spec": {"replicas": old["spec"].get("replicas", 1)}}
+        patched = self._apply(resource, scale, patch, "merge" if patch_type == "strategic" else patch_type)
+        replicas = (patched.get("spec") or {}).get("replicas", 0)
+        return self._replace(
+            resource, old, {**old, "spec": {**old["spec"], "replicas": replicas}}, options, ""
+        )
+
+    @staticmethod
+    def _apply(resource: Resource, old: Obj, patch: Any, patch_type: PatchType) -> Any:
+        appliers: dict[str, Callable[[], Any]] = {
+            "json": lambda: apply_json_patch(old, patch),
+            "merge": lambda: apply_merge_patch(old, patch),
+            "strategic": lambda: apply_strategic_patch(old, patch, resource.api_version, resource.kind),
+        }
+        return appliers[patch_type]()
+
+    def delete(self, name: str, namespace: str, object_name: str, options: DeleteOptions) -> Obj:
+        """Delete an object, or set it on its way out; returns its last or its new state.
+
+        Raises:
+            StatusError: it is refused.
+        """
+        resource = self.resource(name)
+        obj = self._current(resource, namespace, object_name)
+        check_preconditions(resource, obj, options)
+        deletion = plan_deletion(resource, obj, options, self._clock.now())
+        if options.dry_run:
+            return deletion.obj
+        if deletion.remove:
+            return self.store.delete(resource.name, namespace, object_name)
+        return self.store.update(resource.name, deletion.obj)
+
+    def finalize_namespace(self, obj: Obj, options: WriteOptions) -> Obj:
+        """Replace a namespace's ``spec.finalizers``; without any it goes."""
+        resource = self.resource("namespaces")
+        old = self._current(resource, "", obj["metadata"]["name"])
+        new = {**old, "spec": {**(old.get("spec") or {}), **(obj.get("spec") or {})}}
+        if options.dry_run:
+            return new
+        stored = self.store.update(resource.name, new)
+        if is_ready_to_go(resource, stored):
+            self.store.delete(resource.name, "", stored["metadata"]["name"])
+        return stored
+
+    def _current(self, resource: Resource, namespace: str, name: str) -> Obj:
+        found = self.store.get(resource.name, namespace if resource.namespaced else "", name)
+        if found is None:
+            details = {"name": name, "kind": resource.plural}
+            if resource.group:
+                details["group"] = resource.group
+            raise NotFoundError(f'{resource.name} "{name}" not found', details=details)
+        return found
+
+    @staticmethod
+    def _conflict(resource: Resource, obj: Obj) -> ConflictError:
+        name = obj["metadata"]["name"]
+        return ConflictError(
+            f'Operation cannot be fulfilled on {resource.name} "{name}": the object has been modified; '
+            "please apply your changes to the latest version and try again",
+            details={
+                "name": name,
+                "kind": resource.plural,
+                **({"group": resource.group} if resource.group else {}),
+            },
+        )
+
+
+def _substance(obj: Obj) -> Obj:
+    """Return what counts for metadata.generation: everything but metadata and status."""
+    return {key: value for key, value in obj.items() if key not in ("metadata", "status")}

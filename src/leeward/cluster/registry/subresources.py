@@ -1,0 +1,104 @@
+"""Binding and eviction of Pods.
+
+Source: pkg/registry/core/pod/storage/{storage,eviction}.go (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leeward.cluster.registry.options import DeleteOptions, WriteOptions
+from leeward.kube.conditions import with_condition
+from leeward.kube.objects import Obj, is_condition_true, is_terminating, labels_of
+from leeward.kube.selectors import matches_selector
+from leeward.kube.status import ConflictError, InvalidError, NotFoundError, StatusError, TooManyRequestsError
+
+if TYPE_CHECKING:
+    from leeward.cluster.registry.registry import Registry
+
+_BUDGETS = "poddisruptionbudgets.policy"
+
+
+def bind(registry: Registry, namespace: str, name: str, node: str, options: WriteOptions) -> None:
+    """Assign a Pod to a node.
+
+    Raises:
+        ConflictError: it is terminating, gated or assigned already.
+        NotFoundError: there is no such Pod.
+    """
+    pod = _pod(registry, namespace, name)
+    if not node:
+        raise InvalidError(f'Binding "{name}" is invalid: target.name: Required value')
+    problem = ""
+    if is_terminating(pod):
+        problem = f"pod {name} is being deleted, cannot be assigned to a host"
+    elif pod["spec"].get("nodeName"):
+        problem = f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"'
+    elif pod["spec"].get("schedulingGates"):
+        problem = f"pod {name} has non-empty .spec.schedulingGates"
+    if problem:
+        raise ConflictError(
+            f'Operation cannot be fulfilled on pods/binding "{name}": {problem}',
+            details={"name": name, "kind": "pods/binding"},
+        )
+    if options.dry_run:
+        return
+    bound = {**pod, "spec": {**pod["spec"], "nodeName": node}}
+    condition = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
+    registry.store.update("pods", with_condition(bound, condition, registry.now()))
+
+
+def evict(registry: Registry, namespace: str, name: str, options: WriteOptions) -> None:
+    """Delete a Pod, unless a disruption budget forbids it now.
+
+    Raises:
+        TooManyRequestsError: a budget has no disruption left.
+        NotFoundError: there is no such Pod.
+    """
+    pod = _pod(registry, namespace, name)
+    finished = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed", "Pending")
+    if not finished and not is_terminating(pod):
+        _take_from_budget(registry, namespace, pod, options)
+    if not options.dry_run and not is_terminating(pod):
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "EvictionByEvictionAPI",
+            "message": "Eviction API: evicting",
+        }
+        registry.store.update("pods", with_condition(pod, condition, registry.now()))
+    registry.delete("pods", namespace, name, DeleteOptions(dry_run=options.dry_run, user=options.user))
+
+
+def _take_from_budget(registry: Registry, namespace: str, pod: Obj, options: WriteOptions) -> None:
+    budgets = [
+        each
+        for each in registry.store.list(_BUDGETS, namespace)
+        if matches_selector((each.get("spec") or {}).get("selector"), labels_of(pod))
+    ]
+    if len(budgets) > 1:
+        raise StatusError(
+            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        )
+    if not budgets or not is_condition_true(pod, "Ready"):
+        return
+    budget = budgets[0]
+    status = budget.get("status") or {}
+    if status.get("disruptionsAllowed", 0) <= 0:
+        healthy, wanted = status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
+        name = budget["metadata"]["name"]
+        text = f"The disruption budget {name} needs {wanted} healthy pods and has {healthy} currently"
+        raise TooManyRequestsError(
+            "Cannot evict pod as it would violate the pod's disruption budget.",
+            details={"causes": [{"reason": "DisruptionBudget", "message": text}]},
+        )
+    if not options.dry_run:
+        left = {**status, "disruptionsAllowed": status["disruptionsAllowed"] - 1}
+        registry.store.update(_BUDGETS, {**budget, "status": left})
+
+
+def _pod(registry: Registry, namespace: str, name: str) -> Obj:
+    pod = registry.store.get("pods", namespace, name)
+    if pod is None:
+        raise NotFoundError(f'pods "{name}" not found', details={"name": name, "kind": "pods"})
+    return pod

@@ -1,0 +1,188 @@
+"""The store in memory: objects, two indexes, a bounded history, subscribers.
+
+Everything the store promises is kept here; :class:`SQLiteStore` adds durability by overriding
+:meth:`MemoryStore._commit`. Objects are kept sorted by key only when listed, as writes are more frequent.
+"""
+
+from __future__ import annotations
+
+import builtins
+from bisect import bisect_right
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable
+from itertools import islice
+from typing import Any
+
+from leeward.cluster.interface.store import Event, EventType, Handler, Unsubscribe
+from leeward.kube.objects import Obj, ObjectKey, controller_of, key_of
+from leeward.kube.status import AlreadyExistsError, ConflictError, ExpiredError, NotFoundError
+
+HISTORY = 4096  # events kept per resource
+Table = dict[ObjectKey, Obj]
+
+
+class MemoryStore:
+    """Implements Store, and the two indexes that controllers and kubelets live on."""
+
+    def __init__(self) -> None:
+        self._revision = 1
+        self._oldest = 1  # events after this revision are all in the history, but for what was cut
+        self._tables: defaultdict[str, Table] = defaultdict(dict)
+        self._sorted: dict[str, builtins.list[ObjectKey]] = {}
+        self._history: defaultdict[str, deque[Event]] = defaultdict(lambda: deque(maxlen=HISTORY))
+        self._cut: dict[str, int] = {}  # resource → newest revision dropped from its history
+        self._handlers: dict[str | None, builtins.list[Handler]] = {}
+        self._by_owner: defaultdict[tuple[str, str], Table] = defaultdict(dict)
+        self._by_node: defaultdict[str, Table] = defaultdict(dict)
+
+    @property
+    def revision(self) -> int:
+        """The revision of the latest write."""
+        return self._revision
+
+    def get(self, resource: str, namespace: str, name: str) -> Obj | None:
+        """Return the stored object or None."""
+        return self._tables[resource].get(ObjectKey(namespace, name))
+
+    def list(self, resource: str, namespace: str = "") -> builtins.list[Obj]:
+        """Return objects ordered by key."""
+        table = self._tables[resource]
+        keys = self._sorted.get(resource)
+        if keys is None:
+            keys = self._sorted[resource] = sorted(table)
+        if namespace:
+            start = bisect_right(keys, ObjectKey(namespace, ""))
+            found = []
+            for key in islice(keys, start, None):
+                if key.namespace != namespace:
+                    break
+                found.append(table[key])
+            return found
+        return [table[key] for key in keys]
+
+    def controlled_by(self, resource: str, uid: str) -> builtins.list[Obj]:
+        """Return the objects whose controller reference has `uid`, ordered by key."""
+        found = self._by_owner.get((resource, uid))
+        return [found[key] for key in sorted(found)] if found else []
+
+    def pods_on(self, node: str) -> builtins.list[Obj]:
+        """Return the Pods bound to `node`, ordered by key."""
+        found = self._by_node.get(node)
+        return [found[key] for key in sorted(found)] if found else []
+
+    def create(self, resource: str, obj: Obj) -> Obj:
+        """Store a new object."""
+        key = key_of(obj)
+        if key in self._tables[resource]:
+            raise AlreadyExistsError(
+                f'{resource} "{key.name}" already exists', details=_details(resource, key)
+            )
+        return self._write("ADDED", resource, key, obj, None)
+
+    def update(self, resource: str, obj: Obj, *, expected: str | None = None) -> Obj:
+        """Replace an object."""
+        key = key_of(obj)
+        old = self._current(resource, key, expected)
+        if _same(obj, old):
+            return old
+        return self._write("MODIFIED", resource, key, obj, old)
+
+    def delete(self, resource: str, namespace: str, name: str, *, expected: str | None = None) -> Obj:
+        """Remove an object."""
+        key = ObjectKey(namespace, name)
+        old = self._current(resource, key, expected)
+        return self._write("DELETED", resource, key, old, old)
+
+    def subscribe(self, resources: Collection[str] | None, handler: Handler) -> Unsubscribe:
+        """Call `handler` with every event from now on."""
+        names: Iterable[str | None] = [None] if resources is None else list(resources)
+        for name in names:
+            self._handlers.setdefault(name, []).append(handler)
+
+        def unsubscribe() -> None:
+            for name in names:
+                if handler in self._handlers.get(name, ()):
+                    self._handlers[name] = [each for each in self._handlers[name] if each is not handler]
+
+        return unsubscribe
+
+    def events_since(self, resource: str, revision: int) -> Iterable[Event]:
+        """Return the events after `revision`."""
+        if revision < max(self._oldest, self._cut.get(resource, 0)):
+            oldest = max(self._oldest, self._cut.get(resource, 0))
+            raise ExpiredError(f"too old resource version: {revision} ({oldest})")
+        return [event for event in self._history[resource] if event.revision > revision]
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _current(self, resource: str, key: ObjectKey, expected: str | None) -> Obj:
+        old = self._tables[resource].get(key)
+        if old is None:
+            raise NotFoundError(f'{resource} "{key.name}" not found', details=_details(resource, key))
+        if expected is not None and expected != old["metadata"]["resourceVersion"]:
+            raise ConflictError(
+                f'Operation cannot be fulfilled on {resource} "{key.name}": the object has been modified; '
+                "please apply your changes to the latest version and try again",
+                details=_details(resource, key),
+            )
+        return old
+
+    def _write(self, kind: EventType, resource: str, key: ObjectKey, obj: Obj, old: Obj | None) -> Obj:
+        revision = self._revision + 1
+        stored = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(revision)}}
+        self._commit(resource, key, None if kind == "DELETED" else stored, revision)
+        self._revision = revision
+        self._keep(resource, key, None if kind == "DELETED" else stored, old)
+        event = Event(kind, resource, stored, old, revision)
+        history = self._history[resource]
+        if len(history) == HISTORY:
+            self._cut[resource] = history[0].revision
+        history.append(event)
+        for handler in (*self._handlers.get(resource, ()), *self._handlers.get(None, ())):
+            handler(event)
+        return stored
+
+    def _commit(self, resource: str, key: ObjectKey, obj: Obj | None, revision: int) -> None:
+        """Make a write durable before anyone sees it; None: a deletion."""
+
+    def _keep(self, resource: str, key: ObjectKey, new: Obj | None, old: Obj | None) -> None:
+        """Change table and indexes."""
+        table = self._tables[resource]
+        if new is None:
+            del table[key]
+        else:
+            table[key] = new
+        if new is None or old is None:
+            self._sorted.pop(resource, None)
+        for obj, put in ((old, False), (new, True)):
+            if obj is None:
+                continue
+            owner = controller_of(obj)
+            if owner is not None:
+                _index(self._by_owner, (resource, owner["uid"]), key, obj if put else None)
+            if resource == "pods" and (node := obj.get("spec", {}).get("nodeName")):
+                _index(self._by_node, node, key, obj if put else None)
+
+
+def _index(index: defaultdict[Any, Table], value: object, key: ObjectKey, obj: Obj | None) -> None:
+    """Put an object into an index entry, or take it out; empty entries vanish."""
+    if obj is not None:
+        index[value][key] = obj
+    elif (entry := index.get(value)) is not None:
+        entry.pop(key, None)
+        if not entry:
+            del index[value]
+
+
+def _same(new: Obj, old: Obj) -> bool:
+    """Tell whether two states differ in nothing but the revision."""
+    if {**new, "metadata": None} != {**old, "metadata": None}:
+        return False
+    version = old["metadata"]["resourceVersion"]
+    return bool({**new["metadata"], "resourceVersion": version} == old["metadata"])
+
+
+def _details(resource: str, key: ObjectKey) -> dict[str, str]:
+    plural, _, group = resource.partition(".")
+    return {"name": key.name, **({"group": group} if group else {}), "kind": plural}

@@ -1,0 +1,99 @@
+"""The durable store: the memory store, with every write in SQLite before it is seen.
+
+SQLite in WAL mode with synchronous=NORMAL: a commit is in the operating system's hands when it returns,
+so it survives ``kill -9`` of this process (a power cut of the whole machine may lose the last moments).
+Leases are kept in memory only: they are heartbeats, worth nothing after a restart, and writing six of
+them a second would keep an idle disk busy.
+
+Invariant: after a restart revisions go on above every revision ever acknowledged; the watch history
+starts anew, so a watch from before is answered 410 Gone and lists again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import orjson
+
+from leeward.base.errors import OperationError
+from leeward.cluster.store.memory import MemoryStore
+from leeward.kube.objects import Obj, ObjectKey, key_of
+
+SCHEMA_VERSION = 1
+VOLATILE = frozenset(("leases.coordination.k8s.io",))
+_GAP = 1000  # revisions skipped at start, as those of volatile writes were not recorded
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS object (
+    resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS revision (only INTEGER PRIMARY KEY CHECK (only = 0), value INTEGER NOT NULL);
+INSERT OR IGNORE INTO revision VALUES (0, 1);
+"""
+
+
+class SQLiteStore(MemoryStore):
+    """Implements Store on a file.
+
+    Args:
+        path: the database; made when missing.
+
+    Raises:
+        OperationError: the file is no database of ours, or of another version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        try:
+            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._open(path)
+        except sqlite3.DatabaseError as error:
+            raise OperationError(
+                f"{path}: is no usable database: {error}",
+                remedy="Restore it from a copy, or start afresh with `leeward cluster delete`.",
+            ) from error
+
+    def _open(self, path: Path) -> None:
+        database = self._database
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, SCHEMA_VERSION):
+            raise OperationError(
+                f"{path}: database version {version}, but this leeward uses {SCHEMA_VERSION}",
+                remedy="Use the leeward that wrote it, or another --state; nothing was changed.",
+            )
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(_SCHEMA)
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        last = database.execute("SELECT value FROM revision").fetchone()[0]
+        self._revision = self._oldest = last + (_GAP if last > 1 else 0)
+        for resource, value in database.execute("SELECT resource, value FROM object"):
+            obj = orjson.loads(value)
+            self._keep(resource, key_of(obj), obj, None)
+
+    def _commit(self, resource: str, key: ObjectKey, obj: Obj | None, revision: int) -> None:
+        """Write one change and the revision in one transaction."""
+        database = self._database
+        if resource in VOLATILE:
+            if revision % (_GAP // 2) == 0:
+                database.execute("UPDATE revision SET value = ?", (revision,))
+            return
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            if obj is None:
+                database.execute(
+                    "DELETE FROM object WHERE resource = ? AND namespace = ? AND name = ?", (resource, *key)
+                )
+            else:
+                database.execute(
+                    "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", (resource, *key, orjson.dumps(obj))
+                )
+            database.execute("UPDATE revision SET value = ?", (revision,))
+            database.execute("COMMIT")
+        except BaseException:
+            database.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()

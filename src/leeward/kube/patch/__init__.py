@@ -1,0 +1,1 @@
+"""The three kinds of patch a Kubernetes API takes; none changes its input."""
