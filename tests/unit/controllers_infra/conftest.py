@@ -95,7 +95,9 @@ class MemoryClient:
     @staticmethod
     def _is_finished(resource: str, obj: Obj) -> bool:
         meta = obj["metadata"]
-        left = meta.get("finalizers") or (resource == "namespaces" and (obj.get("spec") or {}).get("finalizers"))
+        left = meta.get("finalizers") or (
+            resource == "namespaces" and (obj.get("spec") or {}).get("finalizers")
+        )
         pending = resource == "pods" and meta.get("deletionGracePeriodSeconds")
         return bool(meta.get("deletionTimestamp")) and not left and not pending
 
@@ -180,7 +182,9 @@ class World:
 
     def set_status(self, resource: str, obj: Obj, **status: Any) -> Obj:
         current = self.client.get(resource, *key_of(obj))
-        return self.client.update_status(resource, {**current, "status": {**(current.get("status") or {}), **status}})
+        return self.client.update_status(
+            resource, {**current, "status": {**(current.get("status") or {}), **status}}
+        )
 
     def annotate(self, resource: str, obj: Obj, **annotations: str) -> Obj:
         current = self.client.get(resource, *key_of(obj))

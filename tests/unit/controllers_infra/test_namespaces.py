@@ -11,7 +11,9 @@ from leeward.cluster.controllers.serviceaccount import controller as serviceacco
 
 def make_namespace(world: Any, name: str = "shop") -> None:
     spec = {"finalizers": ["kubernetes"]}
-    world.create("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": spec})
+    world.create(
+        "namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": spec}
+    )
 
 
 def test_a_namespace_gets_a_service_account_and_the_ca_certificate(world: Any) -> None:

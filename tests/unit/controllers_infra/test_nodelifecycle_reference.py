@@ -24,7 +24,9 @@ def _taints(row: Obj) -> set[str]:
 def _recorded(case: Obj) -> list[float]:
     """Return when NoExecute taints came, in seconds after the first node was called lost."""
     rows = [series for name, series in case["series"].items() if name.startswith("Node/")]
-    lost = min(row["t"] for series in rows for row in series if row.get("ready", [{}])[0].get("status") == "Unknown")
+    lost = min(
+        row["t"] for series in rows for row in series if row.get("ready", [{}])[0].get("status") == "Unknown"
+    )
     found = []
     for series in rows:
         for row in series:

@@ -8,8 +8,17 @@ from leeward.cluster.controllers.persistentvolume import controller, plan
 from leeward.kube.objects import Obj
 
 
+STORAGE_CLASS: Obj = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": "local", "annotations": {plan.DEFAULT_CLASS: "true"}},
+    "provisioner": plan.PROVISIONER,
+    "reclaimPolicy": "Delete",
+}
+
+
 def claim(world: Any, *, mode: str = "WaitForFirstConsumer", class_name: str | None = None) -> Obj:
-    world.create(controller.CLASSES, {**plan.default_storage_class(), "volumeBindingMode": mode})
+    world.create(controller.CLASSES, {**STORAGE_CLASS, "volumeBindingMode": mode})
     spec: Obj = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     if class_name is not None:
         spec["storageClassName"] = class_name
@@ -37,7 +46,9 @@ def test_a_claim_waits_for_its_first_consumer(world: Any) -> None:
     assert current(world)["status"] == {"phase": "Pending"}
     assert current(world)["spec"]["storageClassName"] == "local"
     assert world.made == []
-    assert ("WaitForFirstConsumer", "waiting for first consumer to be created before binding") in (world.client.events)
+    assert ("WaitForFirstConsumer", "waiting for first consumer to be created before binding") in (
+        world.client.events
+    )
 
 
 def test_a_volume_is_made_in_the_zone_of_the_selected_node_and_bound(world: Any) -> None:
@@ -52,7 +63,9 @@ def test_a_volume_is_made_in_the_zone_of_the_selected_node_and_bound(world: Any)
     assert current(world)["spec"]["volumeName"] == name == f"pvc-{made['metadata']['uid']}"
     assert world.made == [f"volumes/local-b/{name}"]
     (term,) = volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
-    assert term["matchExpressions"] == [{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["local-b"]}]
+    assert term["matchExpressions"] == [
+        {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["local-b"]}
+    ]
 
 
 def test_deleting_the_claim_removes_the_volume_and_its_directory(world: Any) -> None:

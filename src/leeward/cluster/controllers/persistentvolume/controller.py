@@ -31,7 +31,9 @@ class PersistentVolumeController:
 
     def keys_for(self, event: Event) -> Iterable[ObjectKey]:
         if event.resource == CLASSES:
-            return [key_of(claim) for claim in self._client.list(CLAIMS) if not claim["spec"].get("volumeName")]
+            return [
+                key_of(claim) for claim in self._client.list(CLAIMS) if not claim["spec"].get("volumeName")
+            ]
         keys = [key_of(event.object)]
         if event.resource == VOLUMES:
             reference = event.object["spec"].get("claimRef")
@@ -116,7 +118,9 @@ class PersistentVolumeController:
         """Write whatever of the four parts of a binding is missing."""
         reference = plan.claim_reference(claim)
         if (volume["spec"].get("claimRef") or {}).get("uid") != reference["uid"]:
-            volume = self._client.update(VOLUMES, {**volume, "spec": {**volume["spec"], "claimRef": reference}})
+            volume = self._client.update(
+                VOLUMES, {**volume, "spec": {**volume["spec"], "claimRef": reference}}
+            )
         self._set_status(VOLUMES, volume, {"phase": "Bound"})
         name = volume["metadata"]["name"]
         if claim["spec"].get("volumeName") != name or BOUND_BEFORE not in annotations_of(claim):

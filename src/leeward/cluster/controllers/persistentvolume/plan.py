@@ -23,19 +23,6 @@ PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
 
 
-def default_storage_class() -> Obj:
-    """Return the StorageClass that a new cluster gets."""
-    return {
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {"name": "local", "annotations": {DEFAULT_CLASS: "true"}},
-        "provisioner": PROVISIONER,
-        "reclaimPolicy": "Delete",
-        "volumeBindingMode": "WaitForFirstConsumer",
-        "allowVolumeExpansion": False,
-    }
-
-
 def storage_request(claim: Obj) -> str:
     """Return how much a claim asks for."""
     size: str = ((claim["spec"].get("resources") or {}).get("requests") or {}).get("storage", "0")
