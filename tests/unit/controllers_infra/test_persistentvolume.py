@@ -7,7 +7,6 @@ from typing import Any
 from leeward.cluster.controllers.persistentvolume import controller, plan
 from leeward.kube.objects import Obj
 
-
 STORAGE_CLASS: Obj = {
     "apiVersion": "storage.k8s.io/v1",
     "kind": "StorageClass",
