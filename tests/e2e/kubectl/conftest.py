@@ -17,66 +17,33 @@ from leeward.base.clock import SystemClock
 from leeward.base.ids import SystemIds
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.cluster.apiserver.server import ApiServer
+from leeward.cluster.registry.bootstrap import bootstrap
+from leeward.cluster.registry.registry import Registry
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.kubeconfig import make_kubeconfig, write_kubeconfig
-from leeward.kube.objects import Obj, format_time
-from leeward.kube.status import NotFoundError
+from leeward.kube.objects import Obj
 
 Kubectl = Callable[..., str]
-
-
-class StoreClient:
-    """Writes straight into a store: no defaults, no validation."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        self._store = store
-        self._clock = SystemClock()
-        self._ids = SystemIds()
-        self.list = store.list
-        self.find = store.get
-
-    def get(self, resource: str, namespace: str, name: str) -> Obj:
-        found = self._store.get(resource, namespace, name)
-        if found is None:
-            raise NotFoundError(f'{resource} "{name}" not found', details={"name": name, "kind": resource})
-        return found
-
-    def create(self, resource: str, obj: Obj) -> Obj:
-        stamp = {"uid": self._ids.uid(), "creationTimestamp": format_time(self._clock.now())}
-        return self._store.create(resource, {**obj, "metadata": {**stamp, **obj["metadata"]}})
-
-    def patch(self, resource: str, namespace: str, name: str, patch: Any, **_: Any) -> Obj:
-        return self._store.update(resource, _merged(self.get(resource, namespace, name), patch))
-
-    def delete(self, resource: str, namespace: str, name: str, **_: Any) -> None:
-        self._store.delete(resource, namespace, name)
-
-    def evict(self, namespace: str, pod: str) -> None:
-        self._store.delete("pods", namespace, pod)
-
-
-def _merged(old: Any, new: Any) -> Any:
-    if not isinstance(new, dict):
-        return new
-    result = dict(old) if isinstance(old, dict) else {}
-    for key, value in new.items():
-        if value is None:
-            result.pop(key, None)
-        elif not key.startswith("$"):
-            result[key] = _merged(result.get(key), value)
-    return result
 
 
 class Cluster:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.store = MemoryStore()
-        self.client: Any = StoreClient(self.store)
+        registry = Registry(self.store, clock=SystemClock(), ids=SystemIds())
+        bootstrap(registry, api_address="127.0.0.1", api_port=0)
+        self.client = registry.client("admin")
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         pki = ensure_pki(directory / "pki", SystemClock())
         self.server = ApiServer(
-            self.client, self.store, pki=pki, clock=SystemClock(), port=0, pod_logs=self._log
+            self.client,
+            self.store,
+            pki=pki,
+            clock=SystemClock(),
+            port=0,
+            dry_client=registry.client("admin", dry_run=True),
+            pod_logs=self._log,
         )
         self._thread.start()
         self.run(self.server.start())
@@ -98,6 +65,15 @@ class Cluster:
             return function(*arguments)
 
         return self.run(call())
+
+    def put(self, resource: str, obj: Obj) -> None:
+        """Store an object with its status, as its controller would leave it."""
+
+        def store() -> None:
+            created = self.client.create(resource, obj)
+            self.client.update_status(resource, {**created, "status": obj["status"]})
+
+        self.write(store)
 
     def stop(self) -> None:
         self.run(self.server.stop())

@@ -24,7 +24,11 @@ def _pod(name: str, node: str = "node-a1") -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
-        "spec": {"nodeName": node, "containers": [{"name": "main", "image": "shop:1"}]},
+        "spec": {
+            "nodeName": node,
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": "main", "image": "shop:1"}],
+        },
         "status": {
             "phase": "Running",
             "podIP": "10.0.0.7",
@@ -54,8 +58,8 @@ def _node(name: str) -> dict[str, Any]:
 
 
 def test_get_shows_the_usual_columns(cluster: Any, kubectl: Kubectl) -> None:
-    cluster.write(cluster.client.create, "pods", _pod("web"))
-    cluster.write(cluster.client.create, "nodes", _node("node-a1"))
+    cluster.put("pods", _pod("web"))
+    cluster.put("nodes", _node("node-a1"))
     head, row = kubectl("get", "pods", "-o", "wide").splitlines()
     columns = "NAME READY STATUS RESTARTS AGE IP NODE NOMINATED NODE READINESS GATES"
     assert head.split() == columns.split()
@@ -86,8 +90,8 @@ def test_typed_commands_send_protobuf_that_is_understood(kubectl: Kubectl) -> No
 
 
 def test_a_drained_node_is_cordoned_and_its_pods_are_evicted(cluster: Any, kubectl: Kubectl) -> None:
-    cluster.write(cluster.client.create, "nodes", _node("node-a1"))
-    cluster.write(cluster.client.create, "pods", _pod("web"))
+    cluster.put("nodes", _node("node-a1"))
+    cluster.put("pods", _pod("web"))
     assert "drained" in kubectl("drain", "node-a1", "--force")
     assert "SchedulingDisabled" in kubectl("get", "nodes")
     assert "No resources found" in kubectl("get", "pods")
@@ -96,7 +100,7 @@ def test_a_drained_node_is_cordoned_and_its_pods_are_evicted(cluster: Any, kubec
 
 
 def test_logs_are_the_lines_without_their_stamps(cluster: Any, kubectl: Kubectl) -> None:
-    cluster.write(cluster.client.create, "pods", _pod("web"))
+    cluster.put("pods", _pod("web"))
     lines = [f"2026-01-01T00:00:0{n}.000000000Z stdout F line {n}" for n in range(4)]
     (cluster.directory / "web.log").write_text("\n".join(lines) + "\n")
     assert kubectl("logs", "web") == "line 0\nline 1\nline 2\nline 3\n"
@@ -106,7 +110,7 @@ def test_logs_are_the_lines_without_their_stamps(cluster: Any, kubectl: Kubectl)
 
 
 def test_describe_explain_and_discovery_work(cluster: Any, kubectl: Kubectl) -> None:
-    cluster.write(cluster.client.create, "pods", _pod("web"))
+    cluster.put("pods", _pod("web"))
     assert "Image:" in kubectl("describe", "pod", "web")
     assert "FIELD: resources" in kubectl("explain", "pod.spec.containers.resources")
     assert "deployments" in kubectl("api-resources", "--api-group=apps")
@@ -115,7 +119,7 @@ def test_describe_explain_and_discovery_work(cluster: Any, kubectl: Kubectl) -> 
 
 
 def test_exec_is_refused_with_the_reason(cluster: Any, kubectl: Kubectl) -> None:
-    cluster.write(cluster.client.create, "pods", _pod("web"))
+    cluster.put("pods", _pod("web"))
     assert "leeward exec" in kubectl("exec", "web", "--", "true", fails=True)
 
 
