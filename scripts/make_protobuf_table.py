@@ -65,7 +65,9 @@ def main(source: Path) -> None:
         for name, fields in sorted(messages.items())
         if name.startswith(_PACKAGES)
     }
-    lines = ",\n".join(f"{json.dumps(name)}:{json.dumps(rows, separators=(',', ':'))}" for name, rows in table.items())
+    lines = ",\n".join(
+        f"{json.dumps(name)}:{json.dumps(rows, separators=(',', ':'))}" for name, rows in table.items()
+    )
     TABLE_FILE.write_text(f"{{\n{lines}\n}}\n")
 
 

@@ -1,9 +1,8 @@
 """A small client of any Kubernetes API, for the command line and the drills.
 
 Decides nothing: it turns calls into requests and failed answers into
-:class:`leeward.kube.status.StatusError`. :class:`KubeClient` is for coroutines, :class:`SyncKubeClient`
-for straight-line code; both understand a resource as ``"pods"`` or ``"deployments.apps"``, and ask the
-server once for kinds that leeward does not know.
+:class:`leeward.kube.status.StatusError`. A resource is ``"pods"`` or ``"deployments.apps"``; the server is
+asked once about those that leeward does not know. Straight-line code uses ``asyncio.run``.
 """
 
 from __future__ import annotations
@@ -244,7 +243,9 @@ class KubeClient:
 class _Stream:
     """An open streaming answer; its errors are those of :meth:`KubeClient.request`."""
 
-    def __init__(self, client: httpx.AsyncClient, access: Access, path: str, params: Mapping[str, str]) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, access: Access, path: str, params: Mapping[str, str]
+    ) -> None:
         self._context = client.stream("GET", path, params=params, timeout=httpx.Timeout(10.0, read=None))
         self._access = access
 

@@ -145,9 +145,10 @@ _PATCHES = (
 
 
 def _operation(served: Served, action: str, schema: str, *, body: str = "") -> dict[str, Any]:
+    scope = f"{served.group.title().replace('.', '')}{served.version.title()}"
     operation: dict[str, Any] = {
         "tags": [f"{served.group or 'core'}_{served.version}"],
-        "operationId": f"{action}{served.group.title().replace('.', '')}{served.version.title()}{served.kind}",
+        "operationId": f"{action}{scope}{served.kind}",
         "responses": {"200": {"description": "OK", "content": _content(schema)}},
         "x-kubernetes-action": action,
         "x-kubernetes-group-version-kind": {

@@ -68,7 +68,8 @@ class Reads:
         representation = negotiate(request.headers.get("accept", ""))
         if representation.transform == "PartialObjectMetadataList":
             raise NotAcceptableError(
-                f"you requested PartialObjectMetadataList, but the requested object is not a list (*core.{served.kind})"
+                "you requested PartialObjectMetadataList, "
+                f"but the requested object is not a list (*core.{served.kind})"
             )
         check_version(request.query.text("resourceVersion"), self._store.revision)
         obj = self._client.get(served.name, path.namespace, path.name)

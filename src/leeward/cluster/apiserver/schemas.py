@@ -46,7 +46,7 @@ def kinds(definitions: Mapping[str, Schema]) -> dict[tuple[str, str, str], str]:
     """Return definition names by (group, version, kind)."""
     found: dict[tuple[str, str, str], str] = {}
     for name, schema in definitions.items():
-        marks = schema.get("x-kubernetes-group-version-kind") or ()
+        marks = schema.get("x-kubernetes-group-version-kind") or []
         if len(marks) == 1:  # DeleteOptions and the like are marked for every group
             mark = marks[0]
             found[(mark["group"], mark["version"], mark["kind"])] = name

@@ -38,10 +38,10 @@ def parse_label_selector(text: str) -> list[dict[str, Any]]:
         requirements.append(requirement)
         if position < len(tokens):
             if tokens[position] != ",":
-                raise _unexpected(tokens[position], "',' or 'end of string'")
+                raise BadRequestError(f"found '{tokens[position]}', expected: ',' or 'end of string'")
             position += 1
             if position == len(tokens):
-                raise _unexpected("", "identifier after ','")
+                raise BadRequestError("found '', expected: identifier after ','")
     return requirements
 
 

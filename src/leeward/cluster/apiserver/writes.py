@@ -31,6 +31,19 @@ from leeward.kube.status import BadRequestError, ConflictError, NotFoundError
 
 _CREATED = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
+# Kinds whose deletion answers with the object itself, not a Status.
+_ANSWERED_WITH_OBJECT = frozenset(
+    (
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "pods",
+        "podtemplates",
+        "resourcequotas",
+        "serviceaccounts",
+        "services",
+    )
+)
+
 
 class Writes:
     """Serves the writing verbs.
@@ -137,8 +150,8 @@ class Writes:
         after = None if dry else self._client.find(served.name, path.namespace, path.name)
         if after is not None and after["metadata"].get("uid") == before["metadata"].get("uid"):
             return respond(after, representation)
-        if served.name == "pods":
-            return respond(before, representation)  # a Pod's deletion answers with the Pod
+        if served.name in _ANSWERED_WITH_OBJECT:
+            return respond(before, representation)
         return respond(_deleted(before, served), representation)
 
     async def delete_collection(self, request: Request, path: ResourcePath, served: Served) -> Answer:

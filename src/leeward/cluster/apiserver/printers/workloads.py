@@ -220,7 +220,8 @@ PRINTERS = {
     "jobs.batch": Printer(columns("Name,Status,Completions,Duration,Age,|,Containers,Images,Selector"), _job),
     "cronjobs.batch": Printer(
         columns(
-            "Name,Schedule,Timezone,Suspend:boolean,Active:integer,Last Schedule,Age,|,Containers,Images,Selector"
+            "Name,Schedule,Timezone,Suspend:boolean,Active:integer,Last Schedule,Age,"
+            "|,Containers,Images,Selector"
         ),
         _cron_job,
     ),

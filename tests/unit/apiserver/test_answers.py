@@ -1,0 +1,100 @@
+"""What is answered: columns, watch transitions, logs, protobuf, certificates, kubeconfigs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leeward.base.clock import VirtualClock
+from leeward.cluster.apiserver.logs import LogOptions, render_line
+from leeward.cluster.apiserver.openapi import make_document
+from leeward.cluster.apiserver.pki import ensure_pki
+from leeward.cluster.apiserver.printers.catalog import printers
+from leeward.cluster.apiserver.printers.table import human_duration
+from leeward.cluster.apiserver.protobuf import decode
+from leeward.cluster.apiserver.served import Catalog
+from leeward.cluster.apiserver.watches import visible
+from leeward.cluster.interface.store import Event
+from leeward.kube.kubeconfig import load_access, make_kubeconfig, merge_into_file, write_kubeconfig
+from leeward.kube.status import BadRequestError
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (5, "5s"),
+        (119, "119s"),
+        (150, "2m30s"),
+        (600, "10m"),
+        (3 * 3600, "3h"),
+        (50 * 3600, "2d2h"),
+        (-9, "<invalid>"),
+    ],
+)
+def test_durations_read_as_in_kubectl(seconds: int, shown: str) -> None:
+    assert human_duration(seconds) == shown
+
+
+def test_a_row_of_every_printer_fits_its_columns() -> None:
+    now = VirtualClock().now()
+    for resource, printer in printers().items():
+        row = printer.row({"metadata": {"name": "x"}}, now)
+        assert len(row) == len(printer.columns), resource
+
+
+def _object(version: str, **labels: str) -> dict[str, Any]:
+    return {"metadata": {"name": "x", "labels": labels, "resourceVersion": version}}
+
+
+def test_an_object_that_stops_matching_is_deleted_for_the_watcher() -> None:
+    event = Event("MODIFIED", "pods", _object("2"), _object("1", app="web"), 2)
+    seen = visible(event, lambda obj: obj["metadata"]["labels"].get("app") == "web")
+    assert seen == ("DELETED", _object("2", app="web"))
+    assert visible(event, lambda obj: obj["metadata"]["labels"].get("app") == "db") is None
+
+
+def test_a_log_line_loses_its_stamp_and_a_partial_one_its_end() -> None:
+    line = b"2026-01-01T00:00:00.000000000Z stdout F hello there"
+    assert render_line(line, LogOptions()) == b"hello there\n"
+    assert render_line(line.replace(b" F ", b" P "), LogOptions()) == b"hello there"
+
+
+def test_protobuf_bodies_become_json_objects() -> None:
+    kind = b"\x0a\x02v1\x12\x09ConfigMap"
+    entry = b"\x0a\x01a\x12\x01b"
+    raw = b"\x0a\x03\x0a\x01x" + b"\x12" + bytes([len(entry)]) + entry
+    body = b"k8s\x00\x0a" + bytes([len(kind)]) + kind + b"\x12" + bytes([len(raw)]) + raw
+    expected = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "x"}, "data": {"a": "b"}}
+    assert decode(body) == expected
+    with pytest.raises(BadRequestError):
+        decode(body[:-1])
+
+
+def test_openapi_tells_kubectl_that_the_server_validates_fields() -> None:
+    document = make_document(Catalog().of("apps", "v1"), [])
+    patch = document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"]
+    assert "fieldValidation" in [parameter["name"] for parameter in patch["parameters"]]
+    schemas = document["components"]["schemas"]
+    assert (
+        schemas["io.k8s.api.core.v1.PodSpec"]["properties"]["containers"]["x-kubernetes-patch-merge-key"]
+        == "name"
+    )
+
+
+def test_keys_and_token_survive_a_restart_and_are_private(tmp_path: Path) -> None:
+    first = ensure_pki(tmp_path / "pki", VirtualClock())
+    before = first.ca_certificate.read_bytes()
+    again = ensure_pki(tmp_path / "pki", VirtualClock())
+    assert (again.admin_token, again.ca_certificate.read_bytes()) == (first.admin_token, before)
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "pki").iterdir()} == {0o600}
+
+
+def test_merging_keeps_what_the_user_had(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    write_kubeconfig(path, make_kubeconfig(name="theirs", server="https://a", ca_data="", token="t"))
+    mine = make_kubeconfig(name="mine", server="https://b", ca_data="", token="u")
+    merge_into_file(mine, path, switch=False)
+    assert load_access(path).server == "https://a"
+    assert load_access(path, context="mine").token == "u"
