@@ -1,0 +1,206 @@
+"""One node: registers itself, says that it lives, and runs a worker for each of its Pods.
+
+Source: pkg/kubelet/kubelet.go (syncLoop), pkg/kubelet/nodelease (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from leeward.base.clock import Timer
+from leeward.cluster.config import ClusterConfig
+from leeward.cluster.interface.runtime import ContainerExit
+from leeward.cluster.kubelet.nodestatus import node_object, node_status
+from leeward.cluster.kubelet.podworker import Host, PodWorker
+from leeward.kube.objects import Obj, format_micro_time, is_condition_true
+from leeward.kube.status import StatusError
+from leeward.kube.wellknown import NODE_LEASE_NAMESPACE
+
+logger = logging.getLogger(__name__)
+LEASES = "leases.coordination.k8s.io"
+
+
+class Kubelet:
+    """Runs one node.
+
+    Args:
+        host: what its Pods share.
+        zone: where it is.
+        config: capacities and timing.
+    """
+
+    def __init__(self, host: Host, zone: str, config: ClusterConfig) -> None:
+        self.node = host.node
+        self._host = host
+        self._zone = zone
+        self._config = config
+        self._workers: dict[str, PodWorker] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._timers: dict[str, Timer] = {}
+        self.powered = False
+
+    def start(self) -> None:
+        """Join the cluster and take up the Pods that are here."""
+        self.powered = True
+        self._register()
+        self._report_node()
+        self._heartbeat()
+        for pod in self._host.client.pods_on(self.node):
+            self.pod_changed(pod)
+
+    async def stop(self) -> None:
+        """Stop without ending Pods in the API; the runtime takes care of their containers."""
+        self.power_off()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def power_off(self) -> None:
+        """Fall silent at once."""
+        self.powered = False
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for worker in self._workers.values():
+            worker.abandon()
+        for task in self._tasks.values():
+            task.cancel()
+        self._workers.clear()
+        self._tasks.clear()
+
+    # Node ------------------------------------------------------------------------------------------
+
+    def _register(self) -> None:
+        client = self._host.client
+        machine = _machine()
+        wanted = node_object(
+            self.node, self._zone, self._config, machine["architecture"], machine["operatingSystem"]
+        )
+        old = client.find("nodes", "", self.node)
+        if old is None:
+            client.create("nodes", wanted)
+        else:
+            labels = {**(old["metadata"].get("labels") or {}), **wanted["metadata"]["labels"]}
+            client.update("nodes", {**old, "metadata": {**old["metadata"], "labels": labels}})
+
+    def _report_node(self) -> None:
+        """Post the node's status, and again after a while."""
+        client, clock = self._host.client, self._host.clock
+        node = client.find("nodes", "", self.node)
+        if node is None:
+            self._register()
+            node = client.get("nodes", "", self.node)
+        runtime = f"{self._host.runtime.name}://{self._host.runtime.version}"
+        status = node_status(
+            node,
+            self._config,
+            address=self._host.host_ip,
+            runtime=runtime,
+            machine=_machine(),
+            now=clock.now(),
+        )
+        client.update_status("nodes", {**node, "status": status})
+        self._later("status", self._config.timing.node_status_report_seconds, self._report_node)
+
+    def _heartbeat(self) -> None:
+        """Renew the lease; post the status when somebody thinks that this node is lost."""
+        client, clock, timing = self._host.client, self._host.clock, self._config.timing
+        spec = {
+            "holderIdentity": self.node,
+            "leaseDurationSeconds": timing.lease_duration_seconds,
+            "renewTime": format_micro_time(clock.now()),
+        }
+        try:
+            lease = client.find(LEASES, NODE_LEASE_NAMESPACE, self.node)
+            if lease is None:
+                client.create(
+                    LEASES, {"metadata": {"name": self.node, "namespace": NODE_LEASE_NAMESPACE}, "spec": spec}
+                )
+            else:
+                client.update(LEASES, {**lease, "spec": spec})
+            node = client.find("nodes", "", self.node)
+            if node is None or not is_condition_true(node, "Ready"):
+                self._report_node()
+        except StatusError as error:
+            logger.warning("%s: lease not renewed: %s", self.node, error)
+        self._later("lease", timing.lease_renew_seconds, self._heartbeat)
+
+    def _later(self, name: str, seconds: float, work: Callable[[], None]) -> None:
+        """Do `work` in a while, once, if the machine still has power."""
+
+        def fire() -> None:
+            if self.powered:
+                work()
+
+        if name in self._timers:
+            self._timers[name].cancel()
+        self._timers[name] = self._host.clock.call_later(seconds, fire)
+
+    # Pods ------------------------------------------------------------------------------------------
+
+    def pod_changed(self, pod: Obj) -> None:
+        """Take up a Pod of this node, or tell its worker."""
+        if not self.powered:
+            return
+        uid = pod["metadata"]["uid"]
+        worker = self._workers.get(uid)
+        if worker is not None:
+            if worker.pod["metadata"]["resourceVersion"] != pod["metadata"]["resourceVersion"]:
+                worker.update(pod)
+            return
+        worker = self._workers[uid] = PodWorker(self._host, pod)
+        self._tasks[uid] = asyncio.ensure_future(self._run(worker))
+
+    async def _run(self, worker: PodWorker) -> None:
+        try:
+            await worker.run()
+        except Exception:
+            logger.exception("%s: the worker of Pod %s failed", self.node, worker.pod["metadata"]["name"])
+        finally:
+            if self._workers.get(worker.uid) is worker:
+                del self._workers[worker.uid]
+                self._tasks.pop(worker.uid, None)
+
+    def pod_gone(self, pod: Obj) -> None:
+        """The API has forgotten a Pod: end whatever is left of it, at once."""
+        worker = self._workers.get(pod["metadata"]["uid"])
+        if worker is not None:
+            meta = {**pod["metadata"], "deletionGracePeriodSeconds": 0}
+            meta.setdefault("deletionTimestamp", meta.get("creationTimestamp"))
+            worker.update({**pod, "metadata": meta})
+        self._remove_logs(pod)
+
+    def _remove_logs(self, pod: Obj) -> None:
+        meta = pod["metadata"]
+        path = self._host.logs_dir / f"{meta['namespace']}_{meta['name']}_{meta['uid']}"
+        self._host.clock.call_later(1.0, lambda: shutil.rmtree(path, ignore_errors=True))
+
+    def container_exited(self, exit_: ContainerExit) -> None:
+        """Tell the worker whose container it was."""
+        for worker in self._workers.values():
+            worker.exited(exit_)
+
+    def sources_changed(self, namespace: str) -> None:
+        """A ConfigMap, Secret or claim of `namespace` changed."""
+        for worker in self._workers.values():
+            if worker.pod["metadata"]["namespace"] == namespace:
+                worker.refresh()
+
+    @property
+    def logs_dir(self) -> Path:
+        """Where the output of containers is kept."""
+        return self._host.logs_dir
+
+
+def _machine() -> dict[str, str]:
+    names = {"x86_64": "amd64", "aarch64": "arm64"}
+    machine = platform.machine()
+    return {
+        "architecture": names.get(machine, machine),
+        "kernelVersion": platform.release(),
+        "osImage": platform.system(),
+        "operatingSystem": platform.system().lower(),
+    }

@@ -1,0 +1,173 @@
+"""Startup, readiness and liveness probes of one container.
+
+Each probe is a task of its own on the Pod worker's behalf. A readiness or startup probe that has not
+passed yet is tried every FAST_SECONDS or period, whichever is shorter, so that a quick start is seen at
+once; failures before the first success are not counted faster than the period says.
+
+Source: pkg/kubelet/prober/{worker,prober}.go (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from leeward.base.clock import Clock
+from leeward.cluster.interface.runtime import RuntimeFailureError, RuntimeService
+from leeward.kube.objects import Obj
+
+FAST_SECONDS = 0.5
+Result = Callable[[str, bool, str], None]  # (kind of probe, passed, what it said)
+
+
+class Prober:
+    """Runs the probes of one running container until stopped.
+
+    Args:
+        clock: paces them.
+        runtime: runs exec probes.
+        container_id: the container.
+        container: its spec.
+        pod_ip: where it listens.
+        on_result: told when a threshold is reached: the probe passes or fails now.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        runtime: RuntimeService,
+        container_id: str,
+        container: Obj,
+        pod_ip: str,
+        on_result: Result,
+        on_failure: Callable[[str, str], None],
+    ) -> None:
+        self._clock = clock
+        self._runtime = runtime
+        self._id = container_id
+        self._container = container
+        self._ip = pod_ip
+        self._on_result = on_result
+        self._on_failure = on_failure
+        self._started = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start probing."""
+        if "startupProbe" not in self._container:
+            self._started.set()
+        for kind in ("startup", "readiness", "liveness"):
+            probe = self._container.get(f"{kind}Probe")
+            if probe:
+                self._tasks.append(asyncio.ensure_future(self._run(kind, probe)))
+
+    def stop(self) -> None:
+        """Stop probing."""
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+
+    async def _run(self, kind: str, probe: Obj) -> None:
+        if kind != "startup":
+            await self._started.wait()
+        await self._clock.sleep(probe.get("initialDelaySeconds", 0))
+        period = float(probe.get("periodSeconds", 10))
+        state: bool | None = None
+        successes = failures = 0
+        failed_at = float("-inf")
+        while True:
+            passed, text = await self._try(probe)
+            if passed:
+                successes, failures = successes + 1, 0
+                if state is not True and successes >= probe.get("successThreshold", 1):
+                    state = True
+                    if kind == "startup":
+                        self._started.set()
+                    self._on_result(kind, True, text)
+                    if kind == "startup":
+                        return
+            else:
+                successes = 0
+                if self._clock.monotonic() - failed_at >= period * 0.99:
+                    failed_at = self._clock.monotonic()
+                    failures += 1
+                    self._on_failure(kind, text)
+                if state is not False and failures >= probe.get("failureThreshold", 3):
+                    state, failures = False, 0
+                    self._on_result(kind, False, text)
+            eager = state is None and kind != "liveness"
+            await self._clock.sleep(min(FAST_SECONDS, period) if eager else period)
+
+    async def _try(self, probe: Obj) -> tuple[bool, str]:
+        """Probe once; returns whether it passed and what was said."""
+        seconds = float(probe.get("timeoutSeconds", 1))
+        try:
+            if "exec" in probe:
+                return await self._exec(probe["exec"].get("command") or [], seconds)
+            if "httpGet" in probe:
+                async with asyncio.timeout(seconds):
+                    return await http_get(self._ip, self._container, probe["httpGet"])
+            if "tcpSocket" in probe:
+                port = port_number(self._container, probe["tcpSocket"]["port"])
+                async with asyncio.timeout(seconds):
+                    _, writer = await asyncio.open_connection(
+                        probe["tcpSocket"].get("host") or self._ip, port
+                    )
+                    writer.close()
+                return True, ""
+        except TimeoutError:
+            return False, "command timed out" if "exec" in probe else "context deadline exceeded"
+        except (OSError, ValueError, RuntimeFailureError) as error:
+            return False, str(error)
+        return True, ""  # a kind of probe that this kubelet does not know
+
+    async def _exec(self, command: list[str], seconds: float) -> tuple[bool, str]:
+        result = await self._runtime.exec(self._id, command, seconds)
+        text = (result.stdout + result.stderr).decode(errors="replace").strip()
+        return result.exit_code == 0, text[:512]
+
+
+def port_number(container: Obj, port: Any) -> int:
+    """Return the number of a port given by number or name.
+
+    Raises:
+        ValueError: the container has no port of that name.
+    """
+    if isinstance(port, int) or str(port).isdigit():
+        return int(port)
+    for each in container.get("ports") or ():
+        if each.get("name") == port:
+            return int(each["containerPort"])
+    raise ValueError(f"couldn't find port: {port!r}")
+
+
+async def http_get(ip: str, container: Obj, action: Obj) -> tuple[bool, str]:
+    """Make a GET request; a status from 200 to 399 passes."""
+    port = port_number(container, action["port"])
+    host = action.get("host") or ip
+    headers = {
+        "Host": f"{host}:{port}",
+        "User-Agent": "kube-probe/1.36",
+        "Connection": "close",
+        "Accept": "*/*",
+    }
+    headers.update({each["name"]: each["value"] for each in action.get("httpHeaders") or ()})
+    lines = [
+        f"GET {action.get('path') or '/'} HTTP/1.1",
+        *(f"{key}: {value}" for key, value in headers.items()),
+    ]
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+        head = (await reader.readline()).split()
+        with contextlib.suppress(OSError):
+            await reader.read(4096)
+    finally:
+        writer.close()
+    if len(head) < 2 or not head[1].isdigit():
+        return False, "malformed HTTP response"
+    status = int(head[1])
+    return 200 <= status < 400, f"HTTP probe failed with statuscode: {status}"

@@ -1,0 +1,192 @@
+"""Makes the volumes of a Pod on this machine.
+
+ConfigMaps, Secrets and downward API files are written into a directory of their own and switched over by
+renaming a link (``..data``), so that a reader never sees half of a change.
+
+Source: pkg/volume/util/atomic_writer.go; mount propagation and ownership are not handled.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from leeward.cluster.interface.client import Reader
+from leeward.cluster.interface.runtime import Mount, RuntimeFailureError
+from leeward.cluster.kubelet.environment import contents, expand, field_value, find_source, resource_value
+from leeward.kube.objects import Obj
+
+Files = dict[str, tuple[bytes, int]]  # path below the volume → (content, mode)
+
+
+class Volumes:
+    """The volumes of one Pod.
+
+    Args:
+        reader: ConfigMaps, Secrets, claims.
+        directory: of this Pod's volumes.
+        facts: fields of the downward API that only the kubelet knows.
+    """
+
+    def __init__(self, reader: Reader, directory: Path, facts: Mapping[str, str]) -> None:
+        self._reader = reader
+        self._directory = directory
+        self._facts = facts
+        self._written: dict[str, Files] = {}
+        self._turn = 0
+
+    def prepare(self, pod: Obj) -> dict[str, Path]:
+        """Make every volume; returns volume name → directory or file of this machine.
+
+        Raises:
+            RuntimeFailureError: something is not there yet; worth trying again.
+        """
+        return {volume["name"]: self._prepare(pod, volume) for volume in pod["spec"].get("volumes") or ()}
+
+    def refresh(self, pod: Obj) -> None:
+        """Write again what changed in ConfigMaps, Secrets and downward API files."""
+        for volume in pod["spec"].get("volumes") or ():
+            files = self._files(pod, volume)
+            if files is not None and files != self._written.get(volume["name"]):
+                self._write(volume["name"], files)
+
+    def remove(self) -> None:
+        """Remove everything that belongs to the Pod alone."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _prepare(self, pod: Obj, volume: Obj) -> Path:
+        name = volume["name"]
+        path: Path = self._directory / name
+        if "persistentVolumeClaim" in volume:
+            return self._claimed(pod, volume["persistentVolumeClaim"]["claimName"])
+        if "hostPath" in volume:
+            return _host_path(volume["hostPath"])
+        files = self._files(pod, volume)
+        if files is not None:
+            if files != self._written.get(name):
+                self._write(name, files)
+            return path
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o777)
+        return path
+
+    def _claimed(self, pod: Obj, name: str) -> Path:
+        claim = self._reader.find("persistentvolumeclaims", pod["metadata"]["namespace"], name)
+        volume_name = (claim or {}).get("spec", {}).get("volumeName")
+        volume = self._reader.find("persistentvolumes", "", volume_name) if volume_name else None
+        if volume is None:
+            what = "not found" if claim is None else "not bound"
+            raise RuntimeFailureError(f'persistentvolumeclaim "{name}" {what}', reason="FailedMount")
+        spec = volume["spec"]
+        path = (spec.get("hostPath") or spec.get("local") or {}).get("path")
+        if not path:
+            raise RuntimeFailureError(
+                f"volume {volume_name} is of a type that cannot be mounted here", reason="FailedMount"
+            )
+        Path(path).mkdir(parents=True, exist_ok=True)
+        return Path(path)
+
+    def _files(self, pod: Obj, volume: Obj) -> Files | None:
+        """Return the files of a volume made of objects; None for other volumes."""
+        for kind in ("configMap", "secret", "downwardAPI"):
+            if kind in volume:
+                return self._source_files(pod, kind, volume[kind], volume[kind].get("defaultMode", 0o644))
+        if "projected" in volume:
+            projected, files = volume["projected"], Files()
+            for source in projected.get("sources") or ():
+                for kind in ("configMap", "secret", "downwardAPI"):
+                    if kind in source:
+                        mode = projected.get("defaultMode", 0o644)
+                        files.update(self._source_files(pod, kind, source[kind], mode))
+            return files
+        return None
+
+    def _source_files(self, pod: Obj, kind: str, source: Obj, mode: int) -> Files:
+        if kind == "downwardAPI":
+            return {
+                item["path"]: (self._downward(pod, item), item.get("mode", mode))
+                for item in source.get("items") or ()
+            }
+        resource = "configmaps" if kind == "configMap" else "secrets"
+        found = find_source(self._reader, resource, pod["metadata"]["namespace"], source)
+        data = contents(found) if found else {}
+        items = source.get("items")
+        if not items:
+            return {key: (value, mode) for key, value in data.items()}
+        missing = [item["key"] for item in items if item["key"] not in data and not source.get("optional")]
+        if missing:
+            name = source.get("name") or source.get("secretName")
+            raise RuntimeFailureError(
+                f"references non-existent {kind} key: {missing[0]} of {name}", reason="FailedMount"
+            )
+        return {i["path"]: (data[i["key"]], i.get("mode", mode)) for i in items if i["key"] in data}
+
+    def _downward(self, pod: Obj, item: Obj) -> bytes:
+        if "fieldRef" in item:
+            return field_value(pod, item["fieldRef"]["fieldPath"], self._facts).encode()
+        reference = item["resourceFieldRef"]
+        return resource_value(pod, {"name": reference.get("containerName")}, reference, self._facts).encode()
+
+    def _write(self, name: str, files: Files) -> None:
+        """Write files into a new directory and switch ``..data`` over to it."""
+        root = self._directory / name
+        root.mkdir(parents=True, exist_ok=True)
+        self._turn += 1
+        fresh = root / f"..{self._turn}"
+        shutil.rmtree(fresh, ignore_errors=True)
+        for relative, (content, mode) in files.items():
+            path = fresh / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            path.chmod(mode)
+        fresh.mkdir(exist_ok=True)
+        old = os.readlink(root / "..data") if (root / "..data").is_symlink() else None
+        link = root / "..data_tmp"
+        link.unlink(missing_ok=True)
+        link.symlink_to(fresh.name)
+        link.rename(root / "..data")
+        _link_names(root, {relative.split("/")[0] for relative in files})
+        if old and old != fresh.name:
+            shutil.rmtree(root / old, ignore_errors=True)
+        self._written[name] = files
+
+
+def _link_names(root: Path, names: set[str]) -> None:
+    """Make the visible names links into ``..data``; remove those that are gone."""
+    for entry in list(root.iterdir()):
+        if entry.is_symlink() and not entry.name.startswith("..") and entry.name not in names:
+            entry.unlink()
+    for name in names:
+        if not (root / name).is_symlink():
+            (root / name).symlink_to(f"..data/{name}")
+
+
+def _host_path(source: Obj) -> Path:
+    path, kind = Path(source["path"]), source.get("type") or ""
+    if kind == "DirectoryOrCreate":
+        path.mkdir(parents=True, exist_ok=True)
+    elif kind == "FileOrCreate" and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    elif kind in ("Directory", "File") and not path.exists():
+        raise RuntimeFailureError(f"hostPath type check failed: {path} does not exist", reason="FailedMount")
+    return path
+
+
+def make_mounts(container: Obj, volumes: Mapping[str, Path], variables: Mapping[str, str]) -> Iterable[Mount]:
+    """Return what a container mounts where."""
+    for mount in container.get("volumeMounts") or ():
+        base = volumes[mount["name"]]
+        below = mount.get("subPath") or expand(mount.get("subPathExpr") or "", variables)
+        host = base / below if below else base
+        if below:
+            if os.path.normpath(below).startswith(".."):
+                raise RuntimeFailureError(
+                    f"subPath {below} leads out of its volume", reason="CreateContainerConfigError"
+                )
+            if not host.exists():
+                host.mkdir(parents=True)
+            host = Path(os.path.realpath(host))
+        yield Mount(host_path=host, container_path=mount["mountPath"], read_only=bool(mount.get("readOnly")))
