@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from leeward.kube.objects import Obj
 from leeward.kube.resources import ALL_VERBS, BUILT_IN, Resource
 
+# Events are served in the core group only: events.k8s.io shapes them differently.
+_UNSERVED = {"events.events.k8s.io"}
 _UNSERVED_VERBS = {("namespaces", "deletecollection")}
 
 # subresource: (group, version, kind, verbs); absent ones are the parent's own kind
@@ -132,7 +134,9 @@ class Catalog:
     """
 
     def __init__(self, definitions: Iterable[Obj] = ()) -> None:
-        self.resources: list[Served] = [_built_in(resource) for resource in BUILT_IN]
+        self.resources: list[Served] = [
+            _built_in(resource) for resource in BUILT_IN if resource.name not in _UNSERVED
+        ]
         for definition in definitions:
             self.resources.extend(_custom(definition))
         self._by_url = {(found.group, found.version, found.plural): found for found in self.resources}
