@@ -1,0 +1,264 @@
+"""The composition root: constructs every component of one embedded cluster, starts and stops them.
+
+Nothing else constructs components. The order of start is the order in which they need one another: store
+and rules, API, controllers and scheduler, containers, nodes, the way in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from random import SystemRandom
+
+from leeward.base.clock import Clock, SystemClock
+from leeward.base.ids import IdSource, SystemIds
+from leeward.cluster.apiserver.pki import ensure_pki
+from leeward.cluster.apiserver.server import ApiServer
+from leeward.cluster.config import ClusterConfig
+from leeward.cluster.controllers.catalog import CONTROLLERS
+from leeward.cluster.controllers.framework.controller import Controller, ControllerContext
+from leeward.cluster.controllers.framework.manager import ControllerManager
+from leeward.cluster.interface.network import AddressPlan
+from leeward.cluster.kubelet.containers import log_path
+from leeward.cluster.kubelet.fleet import Fleet
+from leeward.cluster.kubelet.kubelet import Kubelet
+from leeward.cluster.kubelet.nodestatus import capacity
+from leeward.cluster.kubelet.podworker import Host
+from leeward.cluster.network.network import Network
+from leeward.cluster.network.podnetwork import BridgePodNetwork
+from leeward.cluster.registry.admission import AdmissionOptions
+from leeward.cluster.registry.bootstrap import bootstrap
+from leeward.cluster.registry.registry import Registry
+from leeward.cluster.runtimes.catalog import RuntimeContext, build_runtime
+from leeward.cluster.scheduler.scheduler import Scheduler
+from leeward.cluster.statedir import StateDir, config_from_record
+from leeward.cluster.store.sqlite import SQLiteStore
+from leeward.kube.kubeconfig import make_kubeconfig, write_kubeconfig
+from leeward.kube.objects import Obj, is_condition_true
+
+logger = logging.getLogger(__name__)
+_HOST = "127.0.0.1"
+_RESOLV = Path("/etc/resolv.conf")
+Progress = Callable[[str], None]
+
+
+class Cluster:
+    """One embedded cluster in this process.
+
+    Args:
+        config: what it is made of.
+        plan: its addresses.
+        state: where it keeps everything.
+        clock: time for all components.
+        ids: identity for all components.
+    """
+
+    def __init__(
+        self, config: ClusterConfig, plan: AddressPlan, state: StateDir, clock: Clock, ids: IdSource
+    ) -> None:
+        self._config = config
+        self._plan = plan
+        self._state = state
+        self._clock = clock
+        state.root.mkdir(parents=True, exist_ok=True)
+        self._pki = ensure_pki(state.pki, clock)
+        self._store = SQLiteStore(state.database)
+        self._registry = Registry(
+            self._store,
+            clock=clock,
+            ids=ids,
+            service_network=plan.service_network,
+            options=AdmissionOptions(default_toleration_seconds=config.timing.default_toleration_seconds),
+        )
+        client = self._registry.client
+        self._runtime, images = build_runtime(
+            config.runtime,
+            RuntimeContext(
+                directory=state.root / "run",
+                images=state.images,
+                clock=clock,
+                ids=ids,
+                plan=plan,
+                make_network=BridgePodNetwork,
+            ),
+        )
+        self._simulated = self._runtime.name == "simulated"
+        self._manager = ControllerManager(self._controllers(ids), client("system:controllers"), clock)
+        self._scheduler = Scheduler(client("default-scheduler"), clock, SystemRandom())
+        kubelet = client("system:kubelet")
+        hosts = [
+            Host(
+                node=node,
+                client=kubelet,
+                clock=clock,
+                runtime=self._runtime,
+                images=images,
+                pods_dir=state.root / "pods",
+                logs_dir=state.root / "logs",
+                host_ip=str(plan.gateway) if plan.isolated else _HOST,
+                dns=str(plan.dns) if plan.isolated and not self._simulated else "",
+                isolated=plan.isolated or self._simulated,
+                allocatable=capacity(config),
+            )
+            for node, _ in config.node_names
+        ]
+        zones = dict(config.node_names)
+        self._fleet = Fleet(
+            [Kubelet(host, zones[host.node], config) for host in hosts], kubelet, self._runtime
+        )
+        self._network = Network(
+            client=client("system:network"),
+            clock=clock,
+            plan=None if self._simulated else plan,
+            ingress_port=config.ingress_port,
+            nameservers=_nameservers(),
+        )
+        self._api = ApiServer(
+            client("system:admin"),
+            self._store,
+            pki=self._pki,
+            clock=clock,
+            port=config.api_port,
+            dry_client=self._registry.client("system:admin", dry_run=True),
+            ready=self._unready,
+            pod_logs=self._log_file,
+        )
+        self._nodes_ready = asyncio.Event()
+        self._started: list[str] = []
+
+    def _controllers(self, ids: IdSource) -> Iterable[tuple[str, Controller]]:
+        for descriptor in CONTROLLERS:
+            context = ControllerContext(
+                client=self._registry.client(f"system:controller:{descriptor.name}"),
+                clock=self._clock,
+                ids=ids,
+                timing=self._config.timing,
+                root_ca=self._pki.ca_certificate.read_text(),
+                volumes_dir=self._state.volumes,
+                make_volume=_make_volume,
+                remove_volume=_remove_volume,
+            )
+            yield descriptor.name, descriptor.build(context)
+
+    def _unready(self) -> Iterable[str]:
+        """Return what the cluster still waits for."""
+        return [part for part in ("controllers", "nodes", "network") if part not in self._started]
+
+    async def start(self, progress: Progress) -> None:
+        """Start everything; returns when all nodes are Ready.
+
+        Args:
+            progress: told each step in a few words.
+
+        Raises:
+            OperationError: a port is taken, or the runtime does not work here.
+        """
+        progress("starting the API")
+        dns = str(self._plan.dns) if self._plan.isolated and not self._simulated else ""
+        bootstrap(self._registry, api_address=_HOST, api_port=self._config.api_port, dns_address=dns)
+        await self._api.start()
+        self._write_kubeconfig()
+        self._manager.start()
+        self._scheduler.start()
+        self._started.append("controllers")
+        progress(f"starting {len(self._config.node_names)} nodes")
+        await self._runtime.start()
+        for limit in self._runtime.limits:
+            progress(f"note: {limit}")
+        self._fleet.start()
+        await self._await_nodes()
+        self._started.append("nodes")
+        progress("starting the network")
+        await self._network.start()
+        self._started.append("network")
+        logger.info("cluster %s is ready", self._config.name)
+
+    async def _await_nodes(self) -> None:
+        """Wait until every node that has power is Ready."""
+        client = self._registry.client("system:admin")
+        wanted = {name for name, _ in self._config.node_names}
+
+        def look() -> None:
+            ready = {n["metadata"]["name"] for n in client.list("nodes") if is_condition_true(n, "Ready")}
+            off = {
+                n["metadata"]["name"]
+                for n in client.list("nodes")
+                if (n["metadata"].get("annotations") or {}).get("leeward.dev/power") == "off"
+            }
+            if wanted <= ready | off:
+                self._nodes_ready.set()
+
+        unsubscribe = client.watch(["nodes"], lambda event: look())
+        look()
+        try:
+            await self._nodes_ready.wait()
+        finally:
+            unsubscribe()
+
+    def _write_kubeconfig(self) -> None:
+        config = make_kubeconfig(
+            name=f"leeward-{self._config.name}",
+            server=self._api.url,
+            ca_data=self._pki.ca_data,
+            token=self._pki.admin_token,
+        )
+        write_kubeconfig(self._state.kubeconfig, config)
+
+    def _log_file(self, pod: Obj, container: str, *, previous: bool) -> Path | None:
+        """Return where the kubelet keeps a container's output."""
+        directory = log_path(self._state.root / "logs", pod, container, 0).parent
+        attempts = sorted(int(path.stem) for path in directory.glob("*.log") if path.stem.isdigit())
+        if previous:
+            attempts = attempts[:-1]
+        return directory / f"{attempts[-1]}.log" if attempts else None
+
+    async def stop(self) -> None:
+        """Stop everything that started, last first; no process, interface or mount remains."""
+        await self._network.stop()
+        await self._fleet.stop()
+        await self._runtime.stop()
+        self._scheduler.stop()
+        self._manager.stop()
+        await self._api.stop()
+        self._store.close()
+        shutil.rmtree(self._state.root / "pods", ignore_errors=True)
+
+
+def build_cluster(state: StateDir) -> Cluster:
+    """Return the cluster whose configuration is recorded in `state`.
+
+    Raises:
+        OperationError: the state is of another version, or cannot be used.
+    """
+    config, plan = config_from_record(state.root, state.load())
+    return Cluster(config, plan, state, SystemClock(), SystemIds())
+
+
+def remove_traces(state: StateDir) -> None:
+    """Remove what a killed cluster process left on this machine: interfaces, routes, Pods' files."""
+    _, plan = config_from_record(state.root, state.load())
+    if plan.isolated:
+        BridgePodNetwork(plan).teardown()
+    for name in ("run", "pods"):
+        shutil.rmtree(state.root / name, ignore_errors=True)
+
+
+def _make_volume(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o777)
+
+
+def _remove_volume(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _nameservers() -> list[str]:
+    """Return the machine's own nameservers."""
+    try:
+        lines = _RESOLV.read_text().splitlines()
+    except OSError:
+        return []
+    return [line.split()[1] for line in lines if line.startswith("nameserver ") and len(line.split()) > 1]

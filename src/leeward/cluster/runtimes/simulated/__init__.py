@@ -1,0 +1,1 @@
+"""Containers that only have states: for many nodes, for rehearsals, for tests."""
