@@ -95,7 +95,7 @@ def render_project(
 
 def namespace_of(objects: Iterable[Obj]) -> str:
     """Return the namespace that rendered objects are in."""
-    return next(obj["metadata"]["name"] for obj in objects if obj["kind"] == "Namespace")
+    return str(next(obj["metadata"]["name"] for obj in objects if obj["kind"] == "Namespace"))
 
 
 def report(found: Sequence[Diagnostic], *, strict: bool, quiet: bool = False) -> None:

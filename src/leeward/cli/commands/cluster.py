@@ -91,10 +91,10 @@ def _tell(name: str, where: Any) -> None:
 
 
 def _merge(name: str, where: Any) -> None:
-    from leeward.kube.kubeconfig import merge_into
+    from leeward.kube.kubeconfig import load_kubeconfig, merge_into_file
 
     first = (os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")).split(os.pathsep)[0]
-    merge_into(Path(first), where.kubeconfig)
+    merge_into_file(load_kubeconfig(where.kubeconfig), Path(first), switch=False)
     output.say(f"  context         leeward-{name} in {first}")
 
 

@@ -122,10 +122,14 @@ class ImageStore:
             (home / "image.json").write_text(json.dumps(config, sort_keys=True))
         else:
             shutil.rmtree(layer, ignore_errors=True)
+        self.tag(reference, image_id)
+        return Image(id=image_id, names=[reference], **config)
+
+    def tag(self, reference: str, image_id: str) -> None:
+        """Let `reference` name an image that is here."""
         names = self.directory / "names"
         names.mkdir(exist_ok=True)
         (names / _name_hash(reference)).write_text(image_id)
-        return Image(id=image_id, names=[reference], **config)
 
     def layers(self, image_id: str) -> Sequence[Path]:
         """Return the directories to lay over the machine's root."""

@@ -1,0 +1,66 @@
+"""``leeward scale``: how many Pods a service has."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Annotated
+
+import typer
+
+from leeward.base.errors import OperationError, UserInputError
+from leeward.cli import clusters, options, output
+
+
+def scale(
+    counts: Annotated[list[str], typer.Argument(help="SERVICE=N, such as web=5.")],
+    files: options.Files = None,
+    project_name: options.ProjectName = None,
+    cluster: options.ClusterName = clusters.DEFAULT_NAME,
+) -> None:
+    """Set the number of Pods of services, until the next ``leeward up``.
+
+    Examples:
+
+      leeward scale web=5 api=4
+    """
+    from leeward.cli.target import check_service, find_target
+
+    wanted = dict(_parse(text) for text in counts)
+    target = find_target(cluster, files, project_name)
+    for service in wanted:
+        check_service(target, service)
+
+    async def work() -> dict[str, tuple[int, int]]:
+        from leeward.cli.connection import connect
+        from leeward.delivery.apply import project_selector
+        from leeward.kube.objects import labels_of
+        from leeward.kube.wellknown import APP_NAME
+
+        done: dict[str, tuple[int, int]] = {}
+        async with connect(target.state) as api:
+            for resource in ("deployments.apps", "statefulsets.apps"):
+                selector = project_selector(target.project)
+                for workload in await api.list(resource, target.namespace, label_selector=selector):
+                    name = labels_of(workload).get(APP_NAME, "")
+                    if name in wanted:
+                        patch = {"spec": {"replicas": wanted[name]}}
+                        await api.patch(resource, target.namespace, workload["metadata"]["name"], patch)
+                        done[name] = (workload["spec"].get("replicas", 1), wanted[name])
+        return done
+
+    done = asyncio.run(work())
+    if missing := sorted(wanted.keys() - done.keys()):
+        raise OperationError(
+            f"{', '.join(missing)} cannot be scaled: it is not up, or not a service with replicas",
+            remedy="`leeward ps` shows what runs.",
+        )
+    for name, (before, after) in sorted(done.items()):
+        output.say(f"{name}: {before} -> {after}")
+
+
+def _parse(text: str) -> tuple[str, int]:
+    match = re.fullmatch(r"([\w.-]+)=(\d{1,4})", text)
+    if match is None:
+        raise UserInputError(f"{text!r} is not SERVICE=N", remedy="Write it as in `leeward scale web=5`.")
+    return match.group(1), int(match.group(2))
