@@ -5,5 +5,7 @@ import sys
 
 with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 1.5) as connection:
     connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
-    answer = connection.recv(64)
-sys.exit(0 if b" 200 " in answer else 1)
+    answer = b""
+    while data := connection.recv(4096):
+        answer += data
+sys.exit(0 if b" 200 " in answer[:64] else 1)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from leeward.cluster.controllers.daemonset import controller as daemonset
+from leeward.cluster.controllers.deployment import controller as deployment
 from leeward.cluster.controllers.disruption import controller as disruption
 from leeward.cluster.controllers.endpointslice import controller as endpointslice
 from leeward.cluster.controllers.framework.controller import ControllerDescriptor
 from leeward.cluster.controllers.garbagecollector import controller as garbagecollector
+from leeward.cluster.controllers.job import controller as job
 from leeward.cluster.controllers.namespace import controller as namespace
 from leeward.cluster.controllers.nodelifecycle import controller as nodelifecycle
 from leeward.cluster.controllers.persistentvolume import controller as persistentvolume
 from leeward.cluster.controllers.podgc import controller as podgc
+from leeward.cluster.controllers.replicaset import controller as replicaset
 from leeward.cluster.controllers.serviceaccount import controller as serviceaccount
+from leeward.cluster.controllers.statefulset import controller as statefulset
 from leeward.cluster.controllers.tainteviction import controller as tainteviction
 
 CONTROLLERS: Sequence[ControllerDescriptor] = (
@@ -23,6 +28,11 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     tainteviction.DESCRIPTOR,
     podgc.DESCRIPTOR,
     persistentvolume.DESCRIPTOR,
+    daemonset.DESCRIPTOR,
+    deployment.DESCRIPTOR,
+    job.DESCRIPTOR,
+    replicaset.DESCRIPTOR,
+    statefulset.DESCRIPTOR,
     endpointslice.DESCRIPTOR,
     disruption.DESCRIPTOR,
 )

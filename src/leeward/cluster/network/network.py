@@ -48,7 +48,9 @@ class Network:
         self._table = ServiceTable(client, clock)
         self._balancer = Balancer(self._table, clock)
         self._connections = Connections()
-        self._proxy = ServiceProxy(self._table, self._balancer, self._connections)
+        self._proxy = ServiceProxy(
+            self._table, self._balancer, self._connections, reserved=str(plan.dns) if plan else ""
+        )
         self._ingress = Ingress(
             lambda host, path: find_route(client, self._table, host, path), self._balancer, self._connections
         )

@@ -60,10 +60,14 @@ class ServiceProxy:
         table: the Services.
         balancer: orders the endpoints.
         connections: shared with the ingress.
+        reserved: an address that somebody else serves: the cluster DNS.
     """
 
-    def __init__(self, table: ServiceTable, balancer: Balancer, connections: Connections) -> None:
+    def __init__(
+        self, table: ServiceTable, balancer: Balancer, connections: Connections, *, reserved: str = ""
+    ) -> None:
         self._table = table
+        self._reserved = reserved
         self._balancer = balancer
         self._connections = connections
         self._servers: dict[Address, asyncio.Server | UdpRelay] = {}
@@ -77,7 +81,7 @@ class ServiceProxy:
             for address in self._by_service.pop(key, set()):
                 self._wanted.pop(address, None)
             view = self._table.find(*key)
-            if view is None or not view.cluster_ip:
+            if view is None or view.cluster_ip in ("", self._reserved):
                 continue
             addresses = {Address(view.cluster_ip, port.port, port.protocol) for port in view.ports}
             self._by_service[key] = addresses

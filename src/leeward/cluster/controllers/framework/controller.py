@@ -9,7 +9,7 @@ Source: the shape of pkg/controller (Kubernetes 1.36); cmd/kube-controller-manag
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -51,7 +51,7 @@ class ControllerContext:
     client: Client  # its own identity
     clock: Clock
     ids: IdSource
-    timing: Timing = Timing()
+    timing: Timing = field(default_factory=Timing)
     root_ca: str = ""  # PEM, for the kube-root-ca.crt ConfigMaps
     volumes_dir: Path = Path("volumes")  # where local persistent volumes are made
     make_volume: Callable[[Path], None] = lambda path: None

@@ -95,7 +95,9 @@ class NodeLifecycleController:
             marked = plan.mark_pod_not_ready(pod, now)
             if marked is not None:
                 self._client.update_status("pods", marked)
-                self._client.record(pod, event_type="Warning", reason="NodeNotReady", message="Node is not ready")
+                self._client.record(
+                    pod, event_type="Warning", reason="NodeNotReady", message="Node is not ready"
+                )
 
     def _taint(self, node: Obj, now: datetime) -> float | None:
         """Write taints and labels; returns seconds until an eviction that has to wait its turn."""

@@ -1,0 +1,1 @@
+"""Keeps one Pod on every eligible node."""

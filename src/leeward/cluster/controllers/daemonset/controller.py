@@ -1,0 +1,125 @@
+"""Carries out :mod:`plan` for one DaemonSet at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from leeward.cluster.controllers.daemonset.plan import node_of, plan, tolerations, wants_pod
+from leeward.cluster.controllers.framework.controller import (
+    ControllerContext,
+    ControllerDescriptor,
+    own_or_owner_key,
+)
+from leeward.cluster.controllers.framework.revisions import Revisions
+from leeward.cluster.interface.client import Event
+from leeward.kube.objects import Obj, ObjectKey, is_terminating, key_of, labels_of
+from leeward.kube.pods import available_in, is_active, is_ready, pod_from_template
+from leeward.kube.status import NotFoundError
+from leeward.kube.wellknown import CONTROLLER_REVISION_HASH
+
+DAEMON_SETS = "daemonsets.apps"
+
+
+class DaemonSetController:
+    """Implements Controller."""
+
+    resources: Collection[str] = (DAEMON_SETS, "pods", "nodes")
+
+    def __init__(self, context: ControllerContext) -> None:
+        self._client = context.client
+        self._clock = context.clock
+        self._revisions = Revisions(context.client)
+
+    def keys_for(self, event: Event) -> Iterable[ObjectKey]:
+        """A DaemonSet, the owner of a Pod, or all of them when a node's labels or taints change."""
+        if event.resource != "nodes":
+            return own_or_owner_key(event, DAEMON_SETS, "DaemonSet")
+        if event.previous is not None and _face(event.previous) == _face(event.object):
+            return ()
+        return [key_of(each) for each in self._client.list(DAEMON_SETS)]
+
+    def sync(self, key: ObjectKey) -> float | None:
+        """Create and delete Pods, then report."""
+        daemon_set = self._client.find(DAEMON_SETS, *key)
+        if daemon_set is None or is_terminating(daemon_set):
+            return None
+        update = self._revisions.current(daemon_set)["metadata"]["name"].rsplit("-", 1)[-1]
+        pods = self._client.controlled_by("pods", daemon_set["metadata"]["uid"])
+        planned = plan(daemon_set, self._client.list("nodes"), pods, update)
+        for node in planned.create:
+            self._create(daemon_set, node, update)
+        for pod in planned.delete:
+            self._delete(daemon_set, pod)
+        return self._report(key, update)
+
+    def _create(self, daemon_set: Obj, node: str, update: str) -> None:
+        template = daemon_set["spec"]["template"]
+        pod = pod_from_template(
+            daemon_set,
+            template,
+            generateName=f"{daemon_set['metadata']['name']}-",
+            labels={CONTROLLER_REVISION_HASH: update},
+        )
+        spec = {**pod["spec"], "affinity": _pinned(pod["spec"].get("affinity") or {}, node)}
+        spec["tolerations"] = [*(spec.get("tolerations") or ()), *tolerations()]
+        created = self._client.create("pods", {**pod, "spec": spec})
+        self._event(daemon_set, "SuccessfulCreate", f"Created pod: {created['metadata']['name']}")
+
+    def _delete(self, daemon_set: Obj, pod: Obj) -> None:
+        try:
+            self._client.delete("pods", *key_of(pod), uid=pod["metadata"]["uid"])
+        except NotFoundError:
+            return
+        self._event(daemon_set, "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}")
+
+    def _event(self, daemon_set: Obj, reason: str, message: str) -> None:
+        self._client.record(daemon_set, event_type="Normal", reason=reason, message=message)
+
+    def _report(self, key: ObjectKey, update: str) -> float | None:
+        daemon_set = self._client.find(DAEMON_SETS, *key)
+        if daemon_set is None:
+            return None
+        template, seconds = daemon_set["spec"]["template"], daemon_set["spec"].get("minReadySeconds", 0)
+        wanted = {n["metadata"]["name"] for n in self._client.list("nodes") if wants_pod(template, n)[0]}
+        pods = [p for p in self._client.controlled_by("pods", daemon_set["metadata"]["uid"]) if is_active(p)]
+        here = [pod for pod in pods if node_of(pod) in wanted]
+        ages = [available_in(pod, seconds, self._clock.now()) for pod in here]
+        available = sum(1 for age in ages if age == 0)
+        status: Obj = {
+            "currentNumberScheduled": len({node_of(pod) for pod in here}),
+            "numberMisscheduled": len(pods) - len(here),
+            "desiredNumberScheduled": len(wanted),
+            "numberReady": sum(1 for pod in here if is_ready(pod)),
+            "observedGeneration": daemon_set["metadata"].get("generation", 0),
+        }
+        more = {
+            "updatedNumberScheduled": sum(
+                1 for p in here if labels_of(p).get(CONTROLLER_REVISION_HASH) == update
+            ),
+            "numberAvailable": available,
+            "numberUnavailable": len(wanted) - available,
+        }
+        status.update({name: value for name, value in more.items() if value})
+        if status != daemon_set.get("status"):
+            self._client.update_status(DAEMON_SETS, {**daemon_set, "status": status})
+        name = daemon_set["metadata"]["name"]
+        self._revisions.clean_up(daemon_set, keep={f"{name}-{update}"})
+        return min((age for age in ages if age), default=None)
+
+
+def _pinned(affinity: Obj, node: str) -> Obj:
+    """Return an affinity for exactly one node; other terms are dropped, as they were checked already."""
+    term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
+    node_affinity = {
+        **(affinity.get("nodeAffinity") or {}),
+        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]},
+    }
+    return {**affinity, "nodeAffinity": node_affinity}
+
+
+def _face(node: Obj) -> tuple[object, object]:
+    """Return what of a node decides about daemon Pods."""
+    return labels_of(node), (node.get("spec") or {}).get("taints")
+
+
+DESCRIPTOR = ControllerDescriptor(name="daemonset-controller", build=DaemonSetController)

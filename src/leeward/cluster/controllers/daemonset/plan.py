@@ -1,0 +1,135 @@
+"""Which nodes a DaemonSet wants a Pod on, and what to do about it. Pure.
+
+Source: pkg/controller/daemon/daemon_controller.go (NodeShouldRunDaemonPod), update.go,
+util/daemonset_util.go (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from leeward.kube.objects import Obj, is_terminating, labels_of
+from leeward.kube.pods import is_finished, is_ready
+from leeward.kube.selectors import matches_labels, matches_node_selector
+from leeward.kube.wellknown import (
+    CONTROLLER_REVISION_HASH,
+    TAINT_NOT_READY,
+    TAINT_UNREACHABLE,
+    TAINT_UNSCHEDULABLE,
+)
+
+_AUTOMATIC = (
+    (TAINT_NOT_READY, "NoExecute"),
+    (TAINT_UNREACHABLE, "NoExecute"),
+    ("node.kubernetes.io/disk-pressure", "NoSchedule"),
+    ("node.kubernetes.io/memory-pressure", "NoSchedule"),
+    ("node.kubernetes.io/pid-pressure", "NoSchedule"),
+    (TAINT_UNSCHEDULABLE, "NoSchedule"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do."""
+
+    create: Sequence[str]  # nodes
+    delete: Sequence[Obj]
+
+
+def tolerations() -> list[dict[str, str]]:
+    """Return what every daemon Pod tolerates."""
+    return [{"key": key, "operator": "Exists", "effect": effect} for key, effect in _AUTOMATIC]
+
+
+def node_of(pod: Obj) -> str:
+    """Return the node a Pod is on, or is made for."""
+    if pod["spec"].get("nodeName"):
+        return str(pod["spec"]["nodeName"])
+    affinity = ((pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ) or {}
+    for term in affinity.get("nodeSelectorTerms") or ():
+        for field in term.get("matchFields") or ():
+            if field["key"] == "metadata.name":
+                return str(field["values"][0])
+    return ""
+
+
+def wants_pod(template: Obj, node: Obj) -> tuple[bool, bool]:
+    """Tell whether a node should get a Pod, and whether one that runs there may stay."""
+    spec, name = template["spec"], node["metadata"]["name"]
+    affinity = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    )
+    fits = matches_labels(spec.get("nodeSelector"), labels_of(node))
+    if affinity is not None:
+        fits = fits and matches_node_selector(affinity, labels_of(node), name)
+    if not fits:
+        return False, False
+    tolerated = [*(spec.get("tolerations") or ()), *tolerations()]
+    taints = (node.get("spec") or {}).get("taints") or ()
+    effects = {t["effect"] for t in taints if not any(_tolerates(each, t) for each in tolerated)}
+    return not effects & {"NoSchedule", "NoExecute"}, "NoExecute" not in effects
+
+
+def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
+    if toleration.get("effect") not in (None, "", taint["effect"]):
+        return False
+    if toleration.get("key") not in (None, "", taint["key"]):
+        return False
+    return toleration.get("operator") == "Exists" or toleration.get("value", "") == taint.get("value", "")
+
+
+def plan(daemon_set: Obj, nodes: Sequence[Obj], pods: Sequence[Obj], update: str) -> Plan:
+    """Compare nodes and Pods.
+
+    Args:
+        daemon_set: the DaemonSet.
+        nodes: all nodes.
+        pods: its Pods.
+        update: hash of the current template's revision.
+    """
+    by_node: dict[str, list[Obj]] = {}
+    for pod in pods:
+        by_node.setdefault(node_of(pod), []).append(pod)
+    create: list[str] = []
+    delete: list[Obj] = []
+    for node in nodes:
+        name = node["metadata"]["name"]
+        should, may_stay = wants_pod(daemon_set["spec"]["template"], node)
+        here = by_node.pop(name, [])
+        failed = [pod for pod in here if is_finished(pod) and not is_terminating(pod)]
+        live = [pod for pod in here if not is_finished(pod)]
+        delete += failed
+        if not may_stay:
+            delete += [pod for pod in live if not is_terminating(pod)]
+        elif should and not here:
+            create.append(name)
+        elif len(live) > 1:
+            delete += [pod for pod in sorted(live, key=_age)[1:] if not is_terminating(pod)]
+    for left in by_node.values():  # their nodes are gone
+        delete += [pod for pod in left if not is_terminating(pod)]
+    if not create and not delete:
+        delete = _outdated(daemon_set, pods, update, len(nodes))
+    return Plan(create, delete)
+
+
+def _age(pod: Obj) -> str:
+    return str(pod["metadata"]["creationTimestamp"])
+
+
+def _outdated(daemon_set: Obj, pods: Sequence[Obj], update: str, total: int) -> list[Obj]:
+    """Return the Pods to replace next in a rolling update."""
+    strategy = daemon_set["spec"].get("updateStrategy") or {}
+    if strategy.get("type") == "OnDelete":
+        return []
+    limit = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1)
+    allowed = limit if isinstance(limit, int) else math.ceil(int(limit.rstrip("%")) * total / 100)
+    unavailable = sum(1 for pod in pods if is_terminating(pod) or not is_ready(pod))
+    old = [p for p in pods if labels_of(p).get(CONTROLLER_REVISION_HASH) != update and not is_terminating(p)]
+    broken = [pod for pod in old if not is_ready(pod)]
+    fine = [pod for pod in old if is_ready(pod)]
+    return broken + fine[: max(0, max(allowed, 1) - unavailable)]

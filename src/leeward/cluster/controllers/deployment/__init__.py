@@ -1,0 +1,1 @@
+"""Rolls ReplicaSets over from one Pod template to the next."""

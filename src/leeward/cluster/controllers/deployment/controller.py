@@ -1,0 +1,280 @@
+"""Carries a Deployment out: finds or makes its ReplicaSet, sizes all of them, reports.
+
+Source: pkg/controller/deployment/{deployment_controller,sync}.go (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from leeward.cluster.controllers.deployment.rolling import (
+    fenceposts_of,
+    plan_recreate,
+    plan_rolling,
+    plan_scaling,
+    wanted_of,
+)
+from leeward.cluster.controllers.deployment.status import make_status, seconds_to_deadline
+from leeward.cluster.controllers.framework.controller import (
+    ControllerContext,
+    ControllerDescriptor,
+    own_or_owner_key,
+)
+from leeward.cluster.interface.client import Event
+from leeward.kube.objects import (
+    Obj,
+    ObjectKey,
+    annotations_of,
+    controller_of,
+    is_terminating,
+    key_of,
+    labels_of,
+    owner_reference,
+)
+from leeward.kube.pods import template_hash
+from leeward.kube.selectors import matches_selector
+from leeward.kube.status import AlreadyExistsError
+from leeward.kube.wellknown import POD_TEMPLATE_HASH
+
+DEPLOYMENTS, REPLICA_SETS = "deployments.apps", "replicasets.apps"
+REVISION = "deployment.kubernetes.io/revision"
+DESIRED = "deployment.kubernetes.io/desired-replicas"
+MAXIMUM = "deployment.kubernetes.io/max-replicas"
+_NOT_COPIED = ("kubectl.kubernetes.io/last-applied-configuration", REVISION, DESIRED, MAXIMUM)
+
+
+class DeploymentController:
+    """Implements Controller."""
+
+    resources: Collection[str] = (DEPLOYMENTS, REPLICA_SETS, "pods")
+
+    def __init__(self, context: ControllerContext) -> None:
+        self._client = context.client
+        self._clock = context.clock
+
+    def keys_for(self, event: Event) -> Iterable[ObjectKey]:
+        """A Deployment, or the owner of a ReplicaSet; Pods matter when the last one of Recreate goes."""
+        if event.resource == "pods":
+            return self._recreating(event.object) if event.type == "DELETED" else ()
+        return own_or_owner_key(event, DEPLOYMENTS, "Deployment")
+
+    def _recreating(self, pod: Obj) -> list[ObjectKey]:
+        owner = controller_of(pod)
+        if owner is None or owner["kind"] != "ReplicaSet":
+            return []
+        replica_set = self._client.find(REPLICA_SETS, pod["metadata"]["namespace"], owner["name"])
+        parent = controller_of(replica_set) if replica_set else None
+        return [ObjectKey(pod["metadata"]["namespace"], parent["name"])] if parent else []
+
+    def sync(self, key: ObjectKey) -> float | None:
+        """Do the next step of a Deployment."""
+        deployment = self._client.find(DEPLOYMENTS, *key)
+        if deployment is None:
+            return None
+        sets = self._claim(deployment)
+        if is_terminating(deployment):
+            return None
+        new = self._find_new(deployment, sets)
+        paused = bool(deployment["spec"].get("paused"))
+        if new is None and not paused:
+            if self._is_recreate(deployment) and self._shrink_for_recreate(deployment, sets):
+                return self._report(key, None)
+            new = self._create_new(deployment, sets)
+            deployment = self._client.get(DEPLOYMENTS, *key)
+            sets = self._claim(deployment)
+        elif new is not None:
+            new = self._keep_revision(deployment, new, sets)
+            sets = [new if each["metadata"]["uid"] == new["metadata"]["uid"] else each for each in sets]
+        self._resize(deployment, new, sets, paused=paused)
+        self._clean_up(deployment, new, self._claim(deployment))
+        return self._report(key, new)
+
+    # ReplicaSets -----------------------------------------------------------------------------------
+
+    def _claim(self, deployment: Obj) -> list[Obj]:
+        """Return its ReplicaSets, oldest first; adopt matching orphans."""
+        uid, namespace = deployment["metadata"]["uid"], deployment["metadata"]["namespace"]
+        selector = deployment["spec"]["selector"]
+        found = self._client.controlled_by(REPLICA_SETS, uid)
+        for each in self._client.list(REPLICA_SETS, namespace) if not is_terminating(deployment) else ():
+            if controller_of(each) is None and matches_selector(selector, labels_of(each)):
+                references = [*(each["metadata"].get("ownerReferences") or ()), owner_reference(deployment)]
+                meta = {**each["metadata"], "ownerReferences": references}
+                found.append(self._client.update(REPLICA_SETS, {**each, "metadata": meta}))
+        return sorted(found, key=lambda each: (_revision(each), each["metadata"]["creationTimestamp"]))
+
+    @staticmethod
+    def _find_new(deployment: Obj, sets: list[Obj]) -> Obj | None:
+        wanted = _comparable(deployment["spec"]["template"])
+        return next((each for each in sets if _comparable(each["spec"]["template"]) == wanted), None)
+
+    def _create_new(self, deployment: Obj, sets: list[Obj]) -> Obj:
+        spec, meta = deployment["spec"], deployment["metadata"]
+        collisions = (deployment.get("status") or {}).get("collisionCount", 0)
+        digest = template_hash(_comparable(spec["template"]), collisions)
+        name = f"{meta['name']}-{digest}"
+        template_meta = spec["template"].get("metadata") or {}
+        labels = {**(template_meta.get("labels") or {}), POD_TEMPLATE_HASH: digest}
+        selector = spec["selector"]
+        matching = {**(selector.get("matchLabels") or {}), POD_TEMPLATE_HASH: digest}
+        revision = str(max((_revision(each) for each in sets), default=0) + 1)
+        size = self._initial_size(deployment, sets)
+        replica_set: Obj = {
+            "metadata": {
+                "name": name,
+                "namespace": meta["namespace"],
+                "labels": labels,
+                "annotations": {**_copied(deployment), REVISION: revision, **_sizes(deployment)},
+                "ownerReferences": [owner_reference(deployment)],
+            },
+            "spec": {
+                "replicas": size,
+                "selector": {**selector, "matchLabels": matching},
+                "template": {**spec["template"], "metadata": {**template_meta, "labels": labels}},
+            },
+        }
+        if spec.get("minReadySeconds"):
+            replica_set["spec"]["minReadySeconds"] = spec["minReadySeconds"]
+        try:
+            created = self._client.create(REPLICA_SETS, replica_set)
+        except AlreadyExistsError:
+            status = {**(deployment.get("status") or {}), "collisionCount": collisions + 1}
+            self._client.update_status(DEPLOYMENTS, {**deployment, "status": status})
+            raise
+        self._set_revision(deployment, revision)
+        if size:
+            self._scaled(deployment, name, 0, size)
+        return created
+
+    def _initial_size(self, deployment: Obj, sets: list[Obj]) -> int:
+        wanted = wanted_of(deployment["spec"])
+        if self._is_recreate(deployment):
+            return wanted
+        total = sum(wanted_of(each["spec"]) for each in sets)
+        return max(0, min(wanted, wanted + fenceposts_of(deployment).surge - total))
+
+    def _keep_revision(self, deployment: Obj, new: Obj, sets: list[Obj]) -> Obj:
+        """The current ReplicaSet has the highest revision, also after a rollback to an old one."""
+        others = [_revision(each) for each in sets if each["metadata"]["uid"] != new["metadata"]["uid"]]
+        revision = max(_revision(new), max(others, default=0) + 1)
+        have = annotations_of(new)
+        wanted = {**have, **_copied(deployment), REVISION: str(revision), **_sizes(deployment)}
+        ready = deployment["spec"].get("minReadySeconds", 0)
+        if wanted != have or new["spec"].get("minReadySeconds", 0) != ready:
+            spec = {**new["spec"], "minReadySeconds": ready} if ready else new["spec"]
+            meta = {**new["metadata"], "annotations": wanted}
+            new = self._client.update(REPLICA_SETS, {**new, "metadata": meta, "spec": spec})
+        self._set_revision(deployment, str(revision))
+        return new
+
+    def _set_revision(self, deployment: Obj, revision: str) -> None:
+        if annotations_of(deployment).get(REVISION) != revision:
+            patch = {"metadata": {"annotations": {REVISION: revision}}}
+            self._client.patch(DEPLOYMENTS, *key_of(deployment), patch, patch_type="merge")
+
+    # Sizes -----------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _is_recreate(deployment: Obj) -> bool:
+        return (deployment["spec"].get("strategy") or {}).get("type") == "Recreate"
+
+    def _shrink_for_recreate(self, deployment: Obj, old: list[Obj]) -> bool:
+        """Tell whether old Pods are still there, after asking for them to go."""
+        pods = sum(len(self._client.controlled_by("pods", each["metadata"]["uid"])) for each in old)
+        for name, size in plan_recreate(deployment, None, old, pods).items():
+            self._scale(deployment, name, size)
+        return pods > 0
+
+    def _resize(self, deployment: Obj, new: Obj | None, sets: list[Obj], *, paused: bool) -> None:
+        old = [each for each in sets if new is None or each["metadata"]["uid"] != new["metadata"]["uid"]]
+        active = [each for each in sets if wanted_of(each["spec"])]
+        if paused or self._is_scaling(deployment, active):
+            planned = plan_scaling(deployment, list(reversed(active or sets[-1:])))
+            if len(active) <= 1 and (active or new):
+                target = active[0] if active else new
+                planned = {target["metadata"]["name"]: wanted_of(deployment["spec"])} if target else {}
+        elif new is None:
+            return
+        elif self._is_recreate(deployment):
+            pods = sum(len(self._client.controlled_by("pods", each["metadata"]["uid"])) for each in old)
+            planned = plan_recreate(deployment, new, old, pods)
+        else:
+            planned = plan_rolling(deployment, new, old)
+        for name, size in planned.items():
+            self._scale(deployment, name, size)
+
+    @staticmethod
+    def _is_scaling(deployment: Obj, active: list[Obj]) -> bool:
+        """Tell whether the wanted number changed since the ReplicaSets were last sized."""
+        wanted = str(wanted_of(deployment["spec"]))
+        return len(active) > 1 and any(annotations_of(each).get(DESIRED, wanted) != wanted for each in active)
+
+    def _scale(self, deployment: Obj, name: str, size: int) -> None:
+        namespace = deployment["metadata"]["namespace"]
+        replica_set = self._client.get(REPLICA_SETS, namespace, name)
+        before = wanted_of(replica_set["spec"])
+        annotations = {**annotations_of(replica_set), **_sizes(deployment)}
+        meta = {**replica_set["metadata"], "annotations": annotations}
+        spec = {**replica_set["spec"], "replicas": size}
+        self._client.update(REPLICA_SETS, {**replica_set, "metadata": meta, "spec": spec})
+        if before != size:
+            self._scaled(deployment, name, before, size)
+
+    def _scaled(self, deployment: Obj, name: str, before: int, size: int) -> None:
+        direction = "up" if size > before else "down"
+        self._client.record(
+            deployment,
+            event_type="Normal",
+            reason="ScalingReplicaSet",
+            message=f"Scaled {direction} replica set {name} from {before} to {size}",
+        )
+
+    def _clean_up(self, deployment: Obj, new: Obj | None, sets: list[Obj]) -> None:
+        """Delete the oldest ReplicaSets beyond the history limit."""
+        keep = deployment["spec"].get("revisionHistoryLimit", 10)
+        empty = [
+            each
+            for each in sets
+            if (new is None or each["metadata"]["uid"] != new["metadata"]["uid"])
+            and not wanted_of(each["spec"])
+            and not (each.get("status") or {}).get("replicas")
+            and not is_terminating(each)
+        ]
+        for each in empty[: max(0, len(empty) - keep)]:
+            self._client.delete(REPLICA_SETS, *key_of(each), uid=each["metadata"]["uid"])
+
+    def _report(self, key: ObjectKey, new: Obj | None) -> float | None:
+        deployment = self._client.find(DEPLOYMENTS, *key)
+        if deployment is None:
+            return None
+        sets = self._claim(deployment)
+        current = self._find_new(deployment, sets) if new is not None else None
+        now = self._clock.now()
+        updated = make_status(deployment, current, sets, now)
+        if updated["status"] != deployment.get("status"):
+            self._client.update_status(DEPLOYMENTS, updated)
+        return seconds_to_deadline(updated, now)
+
+
+def _revision(replica_set: Obj) -> int:
+    text = annotations_of(replica_set).get(REVISION, "0")
+    return int(text) if text.isdigit() else 0
+
+
+def _comparable(template: Obj) -> Obj:
+    """Return a template without what the controller itself adds to it."""
+    meta = {key: value for key, value in (template.get("metadata") or {}).items() if value}
+    labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != POD_TEMPLATE_HASH}
+    return {**template, "metadata": {**meta, "labels": labels}}
+
+
+def _copied(deployment: Obj) -> dict[str, str]:
+    return {key: value for key, value in annotations_of(deployment).items() if key not in _NOT_COPIED}
+
+
+def _sizes(deployment: Obj) -> dict[str, str]:
+    wanted = wanted_of(deployment["spec"])
+    return {DESIRED: str(wanted), MAXIMUM: str(wanted + fenceposts_of(deployment).surge)}
+
+
+DESCRIPTOR = ControllerDescriptor(name="deployment-controller", build=DeploymentController)

@@ -1,0 +1,1 @@
+"""Keeps Pods with names, order and volumes of their own."""
