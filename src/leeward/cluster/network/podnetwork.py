@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from leeward.cluster.interface.network import AddressPlan
 from leeward.cluster.network.addressing import AddressPool
+from leeward.cluster.runtimes.process.launcher import linux
 
 logger = logging.getLogger(__name__)
 _SETTINGS = {
@@ -74,8 +76,6 @@ class BridgePodNetwork:
 
     def attach(self, pid: int, node: str) -> str:
         """Connect the network namespace of `pid`; returns the Pod's address."""
-        from pyroute2 import NetNS
-
         address = self._pool.take()
         suffix = "".join(f"{int(part):02x}" for part in address.split(".")[1:])
         outer = f"{self._plan.interface[:8]}-{suffix}"[:15]
@@ -83,7 +83,7 @@ class BridgePodNetwork:
             ip.link("add", ifname=outer, kind="veth", peer={"ifname": "eth0", "net_ns_pid": pid})
             index = _index(ip, outer)
             ip.link("set", index=index, master=self._bridge, state="up")
-        with NetNS(f"/proc/{pid}/ns/net") as inside:
+        with _inside(pid) as inside:
             eth0 = _index(inside, "eth0")
             prefix = self._plan.pod_network.prefixlen
             inside.addr("add", index=eth0, address=address, prefixlen=prefix)
@@ -109,6 +109,22 @@ class BridgePodNetwork:
             for index in ip.link_lookup(ifname=outer):
                 with contextlib.suppress(Exception):  # it vanished with its namespace meanwhile
                     ip.link("del", index=index)
+
+
+@contextlib.contextmanager
+def _inside(pid: int) -> Iterator[Any]:
+    """Talk to the network namespace of a process: this thread enters it for the time being.
+
+    pyroute2's own way forks a child and ends it with SIGTERM; forked from a process with an event loop,
+    that child tells the loop's signal pipe, which it shares, and the whole cluster would stop.
+    """
+    with open("/proc/thread-self/ns/net") as own, open(f"/proc/{pid}/ns/net") as theirs:
+        linux.setns(theirs.fileno(), linux.CLONE_NEWNET)
+        try:
+            with _netlink() as netlink:
+                yield netlink
+        finally:
+            linux.setns(own.fileno(), linux.CLONE_NEWNET)
 
 
 def _netlink() -> Any:

@@ -5,6 +5,7 @@ Source: pkg/apis/core/v1/defaults.go, pkg/apis/core/validation/validation.go (Ku
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from leeward.cluster.registry.failures import Failure, duplicate, forbidden, invalid, required, unsupported
@@ -124,20 +125,21 @@ def _amount(value: Any) -> Any:
         return value
 
 
-def validate_template(template: Obj, path: str) -> list[Failure]:
-    """Check a Pod template."""
+def validate_template(template: Obj, path: str, claims: Sequence[Any] = ()) -> list[Failure]:
+    """Check a Pod template; `claims` are volumes that every Pod gets besides its own."""
     labels = (template.get("metadata") or {}).get("labels")
     return [
         *label_failures(labels, f"{path}.metadata.labels"),
-        *validate_pod_spec(template["spec"], f"{path}.spec"),
+        *validate_pod_spec(template["spec"], f"{path}.spec", claims),
     ]
 
 
-def validate_pod_spec(spec: Obj, path: str) -> list[Failure]:
+def validate_pod_spec(spec: Obj, path: str, claims: Sequence[Any] = ()) -> list[Failure]:
     """Check a Pod's spec."""
     found: list[Failure] = []
     volumes = [volume.get("name") for volume in spec.get("volumes") or ()]
     found += _unique(volumes, f"{path}.volumes")
+    volumes += claims
     containers = spec.get("containers") or []
     if not containers:
         found.append(required(f"{path}.containers"))

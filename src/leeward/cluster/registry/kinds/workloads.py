@@ -138,7 +138,8 @@ def _validate(restart: tuple[str, ...], counts: tuple[str, ...]) -> Callable[[Ob
         policy = template["spec"].get("restartPolicy")
         if policy not in restart:
             found.append(unsupported("spec.template.spec.restartPolicy", policy, list(restart)))
-        return [*found, *validate_template(template, "spec.template")]
+        claims = [claim["metadata"].get("name") for claim in spec.get("volumeClaimTemplates") or ()]
+        return [*found, *validate_template(template, "spec.template", claims)]
 
     return validate
 
