@@ -12,17 +12,19 @@ $(READY): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "leeward needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade uv
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv sync --quiet --frozen --active
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv sync --quiet --frozen --active --compile-bytecode
+	$(BIN)/python -m compileall -q src
 	@touch $@
 
 demo: $(READY)  ## a shop on three zones, under load; zone b is cut, nobody notices
 	$(BIN)/python examples/storefront/demo.py
 
 unit: $(READY)
-	$(BIN)/pytest -q tests/unit tests/architecture
+	$(BIN)/pytest -q -n auto tests/unit tests/architecture tests/golden
 
 test: $(READY)  ## everything: unit, architecture and end-to-end tests
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n auto tests/unit tests/architecture tests/golden
+	$(BIN)/pytest -q tests/e2e
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -37,7 +37,9 @@ def main() -> None:
 def _row(schema: dict[str, Any]) -> list[Any] | None:
     merges = "merge" in (schema.get("x-kubernetes-patch-strategy") or "")
     reference = schema.get("$ref") or (schema.get("items") or {}).get("$ref")
-    reference = reference or next((each["$ref"] for each in schema.get("allOf") or () if "$ref" in each), None)
+    reference = reference or next(
+        (each["$ref"] for each in schema.get("allOf") or () if "$ref" in each), None
+    )
     if not merges and reference is None:
         return None
     key = schema.get("x-kubernetes-patch-merge-key") or ""

@@ -19,6 +19,8 @@ def check_golden() -> Callable[[Path, str], None]:
     def check(path: Path, text: str) -> None:
         if os.environ.get("LEEWARD_UPDATE_GOLDEN"):
             path.write_text(text, encoding="utf-8")
-        assert path.read_text(encoding="utf-8") == text, f"{path} differs; LEEWARD_UPDATE_GOLDEN=1 rewrites it"
+        assert path.read_text(encoding="utf-8") == text, (
+            f"{path} differs; LEEWARD_UPDATE_GOLDEN=1 rewrites it"
+        )
 
     return check

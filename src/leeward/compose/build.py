@@ -101,7 +101,9 @@ def _extensions(data: Data) -> Data:
     return {key: value for key, value in data.items() if key.startswith("x-")}
 
 
-def _make(kind: type[T], data: Data | None, converters: Mapping[str, Callable[[Any], Any]] | None = None) -> T:
+def _make(
+    kind: type[T], data: Data | None, converters: Mapping[str, Callable[[Any], Any]] | None = None
+) -> T:
     """Return a `kind` of `data`: nulls are left to defaults, lists become tuples."""
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     arguments: Data = {}

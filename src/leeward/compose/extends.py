@@ -64,7 +64,9 @@ class Extender:
             self._extend(name, file, interpolator, ())
         return tree.having({**tree.items(), "services": services.having(file.services)})
 
-    def _extend(self, name: str, file: _File, interpolator: Interpolator, chain: tuple[tuple[str, str], ...]) -> Node:
+    def _extend(
+        self, name: str, file: _File, interpolator: Interpolator, chain: tuple[tuple[str, str], ...]
+    ) -> Node:
         """Return service `name` of `file` with what it extends, and keep it in `file`."""
         service = file.services[name]
         extends = service.get("extends")
@@ -115,7 +117,9 @@ class Extender:
         file.services[name] = merge_services(base, rest)
         return file.services[name]
 
-    def _extended_file(self, extends: Node, file: _File, interpolator: Interpolator, reference: str) -> _File | None:
+    def _extended_file(
+        self, extends: Node, file: _File, interpolator: Interpolator, reference: str
+    ) -> _File | None:
         named = extends.text("file")
         if named is None:
             return file

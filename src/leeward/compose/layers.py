@@ -60,7 +60,9 @@ class LayerLoader:
             chain: the files that include this stack, outermost first.
         """
         interpolator = Interpolator(stack.environment, self._findings)
-        merged = Node({}, Location(self._sources.shown(stack.files[0]), 0) if stack.files else Location("", 0))
+        merged = Node(
+            {}, Location(self._sources.shown(stack.files[0]), 0) if stack.files else Location("", 0)
+        )
         for path in stack.files:
             for document in self._documents.parse(path):
                 tree = conform(interpolator.apply(document), COMPOSE, (), self._findings)

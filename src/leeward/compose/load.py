@@ -93,7 +93,9 @@ def load_project(options: LoadOptions) -> LoadResult:
     return LoadResult(project=project, diagnostics=findings.diagnostics, environment=environment)
 
 
-def _environment(options: LoadOptions, sources: Sources, directory: str, findings: Findings) -> dict[str, str]:
+def _environment(
+    options: LoadOptions, sources: Sources, directory: str, findings: Findings
+) -> dict[str, str]:
     """Return the variables for substitution: the user's environment over the environment files."""
     named = [str(file) for file in options.env_files]
     if not named and options.environment.get("COMPOSE_ENV_FILES"):
@@ -115,7 +117,9 @@ def _environment(options: LoadOptions, sources: Sources, directory: str, finding
 def _profiles(options: LoadOptions, environment: Mapping[str, str]) -> frozenset[str]:
     if options.profiles:
         return frozenset(options.profiles)
-    return frozenset(part.strip() for part in environment.get("COMPOSE_PROFILES", "").split(",") if part.strip())
+    return frozenset(
+        part.strip() for part in environment.get("COMPOSE_PROFILES", "").split(",") if part.strip()
+    )
 
 
 def _project_name(

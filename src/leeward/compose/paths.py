@@ -15,7 +15,9 @@ from typing import Any
 
 from leeward.compose.node import Node
 
-_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|git@|github\.com/|[^/]+\.git(#|\Z)|service:|docker-image:|target:")
+_REMOTE = re.compile(
+    r"[a-z][a-z0-9+.-]*://|git@|github\.com/|[^/]+\.git(#|\Z)|service:|docker-image:|target:"
+)
 Resolver = Callable[[Node, str, str | None], Node]
 
 

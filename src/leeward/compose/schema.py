@@ -267,7 +267,9 @@ SERVICE = Record(
         "deploy": DEPLOY,
         "develop": DEVELOP,
         "device_cgroup_rules": STRINGS,
-        "devices": Many(Record({"source": STRING, "target": STRING, "permissions": STRING}, ("source",), short.device)),
+        "devices": Many(
+            Record({"source": STRING, "target": STRING, "permissions": STRING}, ("source",), short.device)
+        ),
         "dns": STRING_OR_LIST,
         "dns_opt": STRINGS,
         "dns_search": STRING_OR_LIST,

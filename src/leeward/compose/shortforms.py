@@ -128,7 +128,9 @@ def hosts(node: Node) -> Node:
             previous = entries[host].elements() if host in entries else []
             entries[host] = Node([*previous, entry], element.location)
         return node.having(entries)
-    return node.having({host: strings(entry) for host, entry in node.items().items()}) if node.items() else node
+    return (
+        node.having({host: strings(entry) for host, entry in node.items().items()}) if node.items() else node
+    )
 
 
 def external(node: Node) -> Node:
@@ -216,7 +218,9 @@ def _mount_option(option: str, node: Node, entries: dict[str, Node], options: di
     elif option in _CONSISTENCY:
         entries["consistency"] = Node(option, node.location)
     else:
-        raise MalformedError(f'"{option}" is not an option of a volume.', "Use ro, rw, z, Z, nocopy or a propagation.")
+        raise MalformedError(
+            f'"{option}" is not an option of a volume.', "Use ro, rw, z, Z, nocopy or a propagation."
+        )
 
 
 def _split_mount(spec: str) -> list[str]:
@@ -260,7 +264,9 @@ def _port(element: Node) -> list[Node]:
     published = _range(match["published"]) if match["published"] else []
     host = match["v6"] or match["v4"]
     if published and len(published) != len(targets) and len(targets) > 1:
-        raise MalformedError(f'"{text}" has ranges of different length.', "Give both sides the same number of ports.")
+        raise MalformedError(
+            f'"{text}" has ranges of different length.', "Give both sides the same number of ports."
+        )
     result = []
     for index, target in enumerate(targets):
         entries: dict[str, Node] = {
@@ -282,5 +288,7 @@ def _range(text: str) -> range:
     first, _, last = text.partition("-")
     low, high = int(first or 0), int(last or first)
     if not 0 < low <= high < 65536:
-        raise MalformedError(f'"{text}" is not a port or a range of ports.', "Use ports from 1 to 65535, low to high.")
+        raise MalformedError(
+            f'"{text}" is not a port or a range of ports.', "Use ports from 1 to 65535, low to high."
+        )
     return range(low, high + 1)

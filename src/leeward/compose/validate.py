@@ -143,7 +143,9 @@ class _Checker:
     def _amounts(self, service: Service, path: ValuePath) -> None:
         if service.replicas < 0:
             key = "scale" if service.scale is not None else "deploy"
-            self._error("invalid-value", (*path, key), "The number of containers is negative.", "Use 0 or more.")
+            self._error(
+                "invalid-value", (*path, key), "The number of containers is negative.", "Use 0 or more."
+            )
 
     def _ports(self, service: Service, path: ValuePath) -> None:
         for index, port in enumerate(service.ports):
@@ -191,7 +193,8 @@ class _Checker:
                 "invalid-value",
                 (*path, "restart"),
                 f'There is no restart policy "{restart}".',
-                did_you_mean(restart, _RESTARTS) or 'Use "no", always, on-failure, on-failure:N or unless-stopped.',
+                did_you_mean(restart, _RESTARTS)
+                or 'Use "no", always, on-failure, on-failure:N or unless-stopped.',
             )
         policy = service.pull_policy
         if policy is not None and policy not in _PULLS and not policy.startswith("every_"):
@@ -263,7 +266,9 @@ class _Checker:
                 )
             seen[mount.target] = index
             if mount.type == "bind" and mount.source is None:
-                self._error("missing-key", (*path, "volumes", index), "A bind mount needs a source.", "Add source.")
+                self._error(
+                    "missing-key", (*path, "volumes", index), "A bind mount needs a source.", "Add source."
+                )
 
     def file_source(self, kind: str, name: str, source: Node) -> None:
         """Check that a config or secret says where its content is."""

@@ -63,9 +63,14 @@ def observe(at: float, pods: Iterable[Obj], slices: Iterable[Obj], cluster: Clus
         endpoint.get("nodeName") or ""
         for item in slices
         for endpoint in item.get("endpoints") or ()
-        if (endpoint.get("conditions") or {}).get("ready", True)
+        if _serves(endpoint.get("conditions") or {})
     )
     return Observation(at, ready, endpoints, frozenset(pending))
+
+
+def _serves(conditions: Obj) -> bool:
+    """Tell whether an endpoint can take traffic, also of a Service that publishes unready addresses."""
+    return bool(conditions.get("ready", True) and conditions.get("serving", True))
 
 
 def left_rotation(seen: Sequence[Observation], cluster: Cluster, cut: float) -> float | None:

@@ -101,7 +101,9 @@ class MemoryFiles:
         if path in self._files:
             return FileKind.FILE
         inside = path.rstrip("/") + "/"
-        return FileKind.DIRECTORY if any(name.startswith(inside) for name in self._files) else FileKind.MISSING
+        return (
+            FileKind.DIRECTORY if any(name.startswith(inside) for name in self._files) else FileKind.MISSING
+        )
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Look `path` up."""
@@ -112,7 +114,9 @@ class MemoryFiles:
         """Collect what is below `path`."""
         inside = path.rstrip("/") + "/"
         found = {
-            name[len(inside) :]: content for name, content in sorted(self._files.items()) if name.startswith(inside)
+            name[len(inside) :]: content
+            for name, content in sorted(self._files.items())
+            if name.startswith(inside)
         }
         total = sum(map(len, found.values()))
         return None if total > limit or len(found) > MAX_FILES else found

@@ -73,7 +73,9 @@ class ProjectContext:
         self.namespace = namespace
         self.findings: list[Diagnostic] = []
 
-    def report(self, path: Sequence[str | int], code: str, severity: Severity, message: str, remedy: str = "") -> None:
+    def report(
+        self, path: Sequence[str | int], code: str, severity: Severity, message: str, remedy: str = ""
+    ) -> None:
         """Take note of a finding about the value at `path`."""
         text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
         self.findings.append(
@@ -117,7 +119,9 @@ class ServiceContext:
         self.service: Service = plan.service
         self.options = project.options
 
-    def report(self, path: Sequence[str | int], code: str, severity: Severity, message: str, remedy: str = "") -> None:
+    def report(
+        self, path: Sequence[str | int], code: str, severity: Severity, message: str, remedy: str = ""
+    ) -> None:
         """Take note of a finding about a value inside the service."""
         self.project.report(("services", self.service.name, *path), code, severity, message, remedy)
 

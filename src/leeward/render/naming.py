@@ -80,7 +80,9 @@ def data_key(text: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', text)[:200].strip('-.') or 'key'}-{digest(text)}"
 
 
-def assign_names(names: dict[str, Location | None], *, section: str) -> tuple[dict[str, str], list[Diagnostic]]:
+def assign_names(
+    names: dict[str, Location | None], *, section: str
+) -> tuple[dict[str, str], list[Diagnostic]]:
     """Give each Compose name of one section its Kubernetes name.
 
     Args:

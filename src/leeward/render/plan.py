@@ -97,7 +97,9 @@ def _conditions(project: Project) -> Mapping[str, frozenset[str]]:
     return {name: frozenset(conditions) for name, conditions in wanted.items()}
 
 
-def _kind(service: Service, ports: tuple[ServicePort, ...], waited: frozenset[str], owns_volume: bool) -> Kind:
+def _kind(
+    service: Service, ports: tuple[ServicePort, ...], waited: frozenset[str], owns_volume: bool
+) -> Kind:
     mode = service.deploy.mode if service.deploy else "replicated"
     if mode in ("replicated-job", "global-job") or "service_completed_successfully" in waited:
         return Kind.JOB
@@ -133,7 +135,9 @@ def _aliases(project: Project, names: Mapping[str, str]) -> Mapping[str, tuple[s
                 wanted[target][alias] = None
     reserved = set(names.values())
     return {
-        name: tuple(sorted(alias for alias in found if naming.dns_label(alias) == alias and alias not in reserved))
+        name: tuple(
+            sorted(alias for alias in found if naming.dns_label(alias) == alias and alias not in reserved)
+        )
         for name, found in wanted.items()
     }
 
@@ -141,7 +145,9 @@ def _aliases(project: Project, names: Mapping[str, str]) -> Mapping[str, tuple[s
 def make_plan(project: Project) -> ProjectPlan:
     """Decide about every service of `project`."""
     find = project.locations.find
-    names, found = naming.assign_names({name: find("services", name) for name in project.services}, section="services")
+    names, found = naming.assign_names(
+        {name: find("services", name) for name in project.services}, section="services"
+    )
     volume_names, more = naming.assign_names(
         {name: find("volumes", name) for name in project.volumes}, section="volumes"
     )

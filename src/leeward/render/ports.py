@@ -53,7 +53,9 @@ def ports_of(service: Service) -> tuple[ServicePort, ...]:
         )
     for entry in service.expose:
         for number, protocol in _exposed(entry):
-            found.setdefault((number, protocol.upper()), ServicePort(f"{protocol}-{number}", number, protocol.upper()))
+            found.setdefault(
+                (number, protocol.upper()), ServicePort(f"{protocol}-{number}", number, protocol.upper())
+            )
     return tuple(found.values())
 
 

@@ -35,7 +35,9 @@ class Support:
     harmless: bool = False  # ignored without any effect on what the service does for others
 
 
-def _rows(level: Level, keys: str, reason: str, remedy: str = "", *, harmless: bool = False) -> dict[str, Support]:
+def _rows(
+    level: Level, keys: str, reason: str, remedy: str = "", *, harmless: bool = False
+) -> dict[str, Support]:
     return dict.fromkeys(keys.split(), Support(level, reason, remedy, harmless))
 
 
@@ -192,7 +194,9 @@ def _default(field: Any) -> Any:
     return field.default_factory() if field.default_factory is not MISSING else MISSING
 
 
-def _present(value: Any, path: tuple[str | int, ...], pattern: str) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _present(
+    value: Any, path: tuple[str | int, ...], pattern: str
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield (path, pattern) of every value below `value` that is not its default."""
     if is_dataclass(value) and not isinstance(value, type):
         for field in fields(value):

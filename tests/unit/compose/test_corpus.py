@@ -12,13 +12,17 @@ from leeward.compose.load import LoadOptions, LoadResult, load_project
 
 CORPUS = Path(__file__).parents[4] / "shared/data/compose-corpus"
 FILES = sorted(
-    path for pattern in ("compose.y*ml", "docker-compose*.y*ml", "docker-stack.yml") for path in CORPUS.rglob(pattern)
+    path
+    for pattern in ("compose.y*ml", "docker-compose*.y*ml", "docker-stack.yml")
+    for path in CORPUS.rglob(pattern)
 )
 needs_corpus = pytest.mark.skipif(not FILES, reason=f"the corpus is not at {CORPUS}")
 
 
 def load(path: Path) -> LoadResult:
-    return load_project(LoadOptions(working_dir=path.parent, files=[path.name], environment={"HOME": "/home/user"}))
+    return load_project(
+        LoadOptions(working_dir=path.parent, files=[path.name], environment={"HOME": "/home/user"})
+    )
 
 
 @needs_corpus

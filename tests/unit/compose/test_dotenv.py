@@ -61,7 +61,9 @@ def test_the_raw_format_keeps_everything() -> None:
     assert parse("A='x' # $B\n# no\nB=2", raw=True) == {"A": "'x' # $B", "B": "2"}
 
 
-@pytest.mark.parametrize(("text", "line"), [("A=1\nhello world\nB=2", 2), ('A=1\nB="open\n', 2), ("\n\nA=${\n", 3)])
+@pytest.mark.parametrize(
+    ("text", "line"), [("A=1\nhello world\nB=2", 2), ('A=1\nB="open\n', 2), ("\n\nA=${\n", 3)]
+)
 def test_a_bad_line_is_reported_with_its_number(text: str, line: int) -> None:
     findings = Findings()
     parse_dotenv(text, {}, ".env", findings)

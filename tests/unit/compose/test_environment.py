@@ -24,7 +24,9 @@ def test_named_env_files_replace_dot_env_and_later_ones_win(workspace: Workspace
 
 def test_a_named_env_file_that_is_missing_is_refused(workspace: Workspace) -> None:
     error = workspace.error(workspace.around(""), env_files=["nope.env"])
-    assert error == ('error: The environment file "nope.env" does not exist. Correct --env-file, or create the file.')
+    assert error == (
+        'error: The environment file "nope.env" does not exist. Correct --env-file, or create the file.'
+    )
 
 
 def test_an_unset_variable_is_empty_with_one_warning(workspace: Workspace) -> None:
@@ -52,7 +54,9 @@ def test_all_missing_required_variables_are_reported(workspace: Workspace) -> No
 
 def test_substituted_values_become_what_their_key_needs(workspace: Workspace) -> None:
     workspace.environment.update(N="3", YES="yes", PORT="8080")
-    service = workspace.web('scale: $N\nprivileged: $YES\nports: [{target: $PORT, published: "$N"}]\ncpus: $N')
+    service = workspace.web(
+        'scale: $N\nprivileged: $YES\nports: [{target: $PORT, published: "$N"}]\ncpus: $N'
+    )
     assert (service.scale, service.privileged, service.cpus) == (3, True, 3.0)
     assert (service.ports[0].target, service.ports[0].published) == (8080, "3")
 
@@ -66,7 +70,8 @@ def test_env_file_is_under_environment(workspace: Workspace) -> None:
     workspace.write({"one.env": "A=1\nB=1\nH=$HOST", "two.env": "B=2\nC='$X'"})
     workspace.environment.update(HOST="h", TAKEN="t")
     service = workspace.web(
-        "env_file: [one.env, {path: two.env}, {path: no.env, required: false}]\nenvironment: [C=3, TAKEN, GONE]"
+        "env_file: [one.env, {path: two.env}, {path: no.env, required: false}]\n"
+        "environment: [C=3, TAKEN, GONE]"
     )
     assert service.environment == {"A": "1", "B": "2", "H": "h", "C": "3", "TAKEN": "t", "GONE": None}
     assert [entry.required for entry in service.env_file] == [True, True, False]

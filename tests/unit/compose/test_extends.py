@@ -71,7 +71,9 @@ def test_extending_in_a_ring_is_refused(workspace: Workspace) -> None:
           b: {extends: a}
         """
     )
-    assert error.startswith("compose.yaml:3: error: services.b.extends: Services extend one another: a → b → a.")
+    assert error.startswith(
+        "compose.yaml:3: error: services.b.extends: Services extend one another: a → b → a."
+    )
 
 
 def test_extending_in_a_ring_over_two_files_is_refused(workspace: Workspace) -> None:
@@ -87,7 +89,8 @@ def test_a_service_that_extends_itself_is_refused(workspace: Workspace) -> None:
 def test_extending_what_does_not_exist_is_reported_where_it_is_written(workspace: Workspace) -> None:
     missing = workspace.error("services:\n  web:\n    extends: bse\n  base: {image: x}")
     assert missing == (
-        'compose.yaml:3: error: services.web.extends: There is no service "bse" in compose.yaml. Did you mean "base"?'
+        'compose.yaml:3: error: services.web.extends: There is no service "bse" in compose.yaml. '
+        'Did you mean "base"?'
     )
     no_file = workspace.error("services:\n  web:\n    extends: {file: nope.yaml, service: a}")
     assert no_file.startswith('compose.yaml:3: error: The extended file "nope.yaml" does not exist.')

@@ -23,7 +23,9 @@ TWO = "services: {two: {image: x}}"
         (("docker-compose.yaml",), "docker-compose.yaml"),
     ],
 )
-def test_default_names_are_tried_in_dockers_order(workspace: Workspace, present: tuple[str, ...], chosen: str) -> None:
+def test_default_names_are_tried_in_dockers_order(
+    workspace: Workspace, present: tuple[str, ...], chosen: str
+) -> None:
     workspace.write(dict.fromkeys(present, ONE))
     result = workspace.load()
     assert result.project.files == (chosen,)
@@ -61,7 +63,9 @@ def test_standard_input_is_a_file_named_dash(workspace: Workspace) -> None:
 
 def test_the_project_directory_can_be_given(workspace: Workspace) -> None:
     workspace.write({"deploy/a.yaml": "services: {a: {build: x, image: $I}}", ".env": "I=i"})
-    options = LoadOptions(working_dir=workspace.root / "deploy", files=["a.yaml"], project_directory=workspace.root)
+    options = LoadOptions(
+        working_dir=workspace.root / "deploy", files=["a.yaml"], project_directory=workspace.root
+    )
     service = load_project(options).project.services["a"]
     assert service.build is not None
     assert (service.build.context, service.image) == (str(workspace.root / "x"), "i")

@@ -53,7 +53,9 @@ def test_an_include_can_name_overrides_a_directory_and_env_files(workspace: Work
 
 def test_what_includes_may_change_what_it_includes(workspace: Workspace) -> None:
     workspace.write({"a.yaml": "services: {s: {image: x, command: a, environment: {A: 1}}}"})
-    service = workspace.project("include: [a.yaml]\nservices: {s: {command: b, environment: {B: 2}}}").services["s"]
+    service = workspace.project(
+        "include: [a.yaml]\nservices: {s: {command: b, environment: {B: 2}}}"
+    ).services["s"]
     assert (service.image, service.command, service.environment) == ("x", ("b",), {"A": "1", "B": "2"})
 
 

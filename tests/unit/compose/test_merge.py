@@ -99,7 +99,9 @@ def test_logging_options_belong_to_their_driver(workspace: Workspace) -> None:
 
 
 def test_a_reset_service_is_gone(workspace: Workspace) -> None:
-    workspace.write({"a.yaml": "services: {a: {image: x}, b: {image: y}}", "b.yaml": "services: {b: !reset }"})
+    workspace.write(
+        {"a.yaml": "services: {a: {image: x}, b: {image: y}}", "b.yaml": "services: {b: !reset }"}
+    )
     assert list(workspace.project(files=["a.yaml", "b.yaml"]).services) == ["a"]
 
 

@@ -81,7 +81,9 @@ def test_an_external_resource_keeps_its_name(workspace: Workspace) -> None:
 
 
 def test_a_local_bind_volume_gets_an_absolute_device(workspace: Workspace) -> None:
-    project = workspace.project(workspace.around("", "volumes: {a: {driver_opts: {type: none, o: bind, device: ./d}}}"))
+    project = workspace.project(
+        workspace.around("", "volumes: {a: {driver_opts: {type: none, o: bind, device: ./d}}}")
+    )
     assert project.volumes["a"].driver_opts["device"] == str(workspace.root / "d")
 
 
@@ -107,7 +109,9 @@ services:
         (("*",), ["always", "debug", "test"]),
     ],
 )
-def test_profiles_enable_services(workspace: Workspace, profiles: tuple[str, ...], enabled: list[str]) -> None:
+def test_profiles_enable_services(
+    workspace: Workspace, profiles: tuple[str, ...], enabled: list[str]
+) -> None:
     project = workspace.project(PROFILES, profiles=profiles)
     assert list(project.services) == enabled
     assert set(project.disabled) == {"always", "debug", "test"} - set(enabled)

@@ -41,13 +41,17 @@ def ports(web: Web, *specs: str) -> list[tuple[str | None, str | None, int, str]
         ("{target: 80, published: 8080, protocol: udp}", [(None, "8080", 80, "udp")]),
     ],
 )
-def test_ports_become_long(web: Web, spec: str, expected: list[tuple[str | None, str | None, int, str]]) -> None:
+def test_ports_become_long(
+    web: Web, spec: str, expected: list[tuple[str | None, str | None, int, str]]
+) -> None:
     assert ports(web, spec) == expected
 
 
 def test_a_long_port_keeps_its_name_and_protocol(web: Web) -> None:
     service = web("ports:\n  - {name: api, target: '80', app_protocol: http, mode: host, x-a: 1}")
-    assert service.ports == (Port(name="api", target=80, app_protocol="http", mode="host", extensions={"x-a": 1}),)
+    assert service.ports == (
+        Port(name="api", target=80, app_protocol="http", mode="host", extensions={"x-a": 1}),
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,9 +65,9 @@ def test_a_long_port_keeps_its_name_and_protocol(web: Web) -> None:
     ],
 )
 def test_volumes_become_mounts(web: Web, spec: str, mount: Mount) -> None:
-    assert web(f"volumes: [{spec!r}]" if spec[0] != "{" else f"volumes: [{spec}]", "volumes: {db: }").volumes == (
-        mount,
-    )
+    assert web(
+        f"volumes: [{spec!r}]" if spec[0] != "{" else f"volumes: [{spec}]", "volumes: {db: }"
+    ).volumes == (mount,)
 
 
 def test_a_path_is_a_bind_mount_that_creates_the_directory(web: Web) -> None:
@@ -125,7 +129,9 @@ def test_depends_on_a_list_means_started(web: Web) -> None:
 
 
 def test_a_health_check_string_runs_in_a_shell(web: Web) -> None:
-    check = web("healthcheck: {test: curl -f localhost, interval: 1m30s, timeout: 500ms, retries: '3'}").healthcheck
+    check = web(
+        "healthcheck: {test: curl -f localhost, interval: 1m30s, timeout: 500ms, retries: '3'}"
+    ).healthcheck
     assert check is not None
     assert check.test == ("CMD-SHELL", "curl -f localhost")
     assert (check.interval, check.timeout, check.retries) == (90.0, 0.5, 3)

@@ -65,7 +65,9 @@ if TYPE_CHECKING:
         ("env_file: [{path: compose.yaml, format: toml}]", 'There is no format "toml".'),
     ],
 )  # fmt: skip
-def test_wrong_input_is_named_with_its_place_and_a_remedy(workspace: Workspace, body: str, expected: str) -> None:
+def test_wrong_input_is_named_with_its_place_and_a_remedy(
+    workspace: Workspace, body: str, expected: str
+) -> None:
     found = workspace.errors(workspace.around(body, "networks: {back: }\nvolumes: {data: }\n"))
     assert expected in str(found[0])
     assert all(each.location is not None and each.location.line for each in found)
@@ -131,7 +133,9 @@ def test_unknown_keys_and_undefined_references_are_reported_together(workspace: 
 
 def test_the_version_key_is_noted(workspace: Workspace) -> None:
     result = workspace.load('version: "3.9"\nservices: {a: {image: x}}')
-    assert [(found.code, str(found.location)) for found in result.diagnostics] == [("obsolete-key", "compose.yaml:1")]
+    assert [(found.code, str(found.location)) for found in result.diagnostics] == [
+        ("obsolete-key", "compose.yaml:1")
+    ]
 
 
 def test_a_dependency_that_is_not_required_may_be_disabled(workspace: Workspace) -> None:

@@ -45,13 +45,17 @@ def test_an_image_without_a_check_has_none(text: str) -> None:
 def test_a_target_ends_the_reading_and_timings_are_seconds() -> None:
     check = "HEALTHCHECK --interval=1m30s --timeout=500ms --retries=4 CMD a"
     text = f"FROM x AS dev\n{check}\nFROM y\nHEALTHCHECK CMD b\n"
-    assert parse_healthcheck(text, "dev") == Healthcheck(test=("CMD-SHELL", "a"), interval=90.0, timeout=0.5, retries=4)
+    assert parse_healthcheck(text, "dev") == Healthcheck(
+        test=("CMD-SHELL", "a"), interval=90.0, timeout=0.5, retries=4
+    )
 
 
 def test_a_built_service_has_the_check_of_its_dockerfile_with_its_own_timings(
     render_text: Callable[..., Any], tmp_path: Path
 ) -> None:
-    files = MemoryFiles({f"{tmp_path}/Dockerfile": b"FROM x\nHEALTHCHECK --interval=5s --timeout=3s CMD ok\n"})
+    files = MemoryFiles(
+        {f"{tmp_path}/Dockerfile": b"FROM x\nHEALTHCHECK --interval=5s --timeout=3s CMD ok\n"}
+    )
     result = render_text("services: {a: {build: ., healthcheck: {interval: 7s}}}", files=files)
     probe = result.container("Deployment", "a")["readinessProbe"]
     assert (probe["exec"]["command"], probe["periodSeconds"], probe["timeoutSeconds"]) == (

@@ -24,7 +24,9 @@ Render = Callable[..., Any]
         (".:/app", "source-mount"),
     ],
 )
-def test_a_bind_mount_is_classified_and_reported(mount: str, code: str, render_text: Render, tmp_path: Path) -> None:
+def test_a_bind_mount_is_classified_and_reported(
+    mount: str, code: str, render_text: Render, tmp_path: Path
+) -> None:
     files = MemoryFiles({f"{tmp_path}/src/main.py": b"x", "/srv/elsewhere/a": b"x"})
     result = render_text(f"services: {{a: {{build: ., volumes: ['{mount}']}}}}", files=files)
     assert code in result.codes()
@@ -154,4 +156,7 @@ def test_a_mounted_private_key_is_a_secret(render_text: Render, tmp_path: Path) 
     result = render_text("services: {a: {image: x, volumes: ['./tls:/tls:ro']}}", files=files)
     assert result.names("ConfigMap") == []
     (volume,) = result.pod("Deployment", "a")["volumes"]
-    assert result.find("Secret", volume["secret"]["secretName"])["data"].keys() == {"server.crt", "server.key"}
+    assert result.find("Secret", volume["secret"]["secretName"])["data"].keys() == {
+        "server.crt",
+        "server.key",
+    }

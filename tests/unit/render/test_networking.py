@@ -10,7 +10,9 @@ Render = Callable[..., Any]
 
 
 def test_a_service_listens_on_container_ports_not_published_ones(render_text: Render) -> None:
-    service = render_text("services: {web: {image: x, ports: ['8000:80'], expose: ['9000']}}").find("Service", "web")
+    service = render_text("services: {web: {image: x, ports: ['8000:80'], expose: ['9000']}}").find(
+        "Service", "web"
+    )
     assert [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]] == [
         (80, 80),
         (9000, 9000),
@@ -73,7 +75,8 @@ def test_an_internal_network_has_no_way_out(render_text: Render) -> None:
         networks: {inside: {internal: true}, outside: }
     """)
     ways = {
-        name: len(result.find("NetworkPolicy", f"network-{name}")["spec"]["egress"]) for name in ("inside", "outside")
+        name: len(result.find("NetworkPolicy", f"network-{name}")["spec"]["egress"])
+        for name in ("inside", "outside")
     }
     assert ways == {"inside": 1, "outside": 2}
 
@@ -91,7 +94,9 @@ def test_a_volume_of_two_services_is_one_claim(render_text: Render) -> None:
         volumes: {data: }
     """)
     assert result.find("PersistentVolumeClaim", "data")["spec"]["accessModes"] == ["ReadWriteMany"]
-    claims = {result.pod("Deployment", name)["volumes"][0]["persistentVolumeClaim"]["claimName"] for name in "ab"}
+    claims = {
+        result.pod("Deployment", name)["volumes"][0]["persistentVolumeClaim"]["claimName"] for name in "ab"
+    }
     assert claims == {"data"}
 
 

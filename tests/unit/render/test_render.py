@@ -46,7 +46,9 @@ def test_each_environment_has_its_own_namespace(make_project: Callable[[str], Pr
 def test_every_object_names_its_line(render_text: Render) -> None:
     result = render_text(TWO)
     assert all("leeward.dev/origin" in obj["metadata"]["annotations"] for obj in result.objects)
-    assert result.find("Deployment", "a")["metadata"]["annotations"]["leeward.dev/origin"].endswith("compose.yaml:4")
+    assert result.find("Deployment", "a")["metadata"]["annotations"]["leeward.dev/origin"].endswith(
+        "compose.yaml:4"
+    )
 
 
 def test_a_one_line_change_changes_little(render_text: Render) -> None:

@@ -42,7 +42,9 @@ def test_a_key_that_is_not_exact_is_reported_at_its_line(
 ) -> None:
     result = render_text(f"services:\n  other: {{image: x}}\n  web:\n    image: x\n    {line}\n")
     found = [
-        item for item in result.diagnostics if item.path.startswith("services.web.") and item.code.startswith("key-")
+        item
+        for item in result.diagnostics
+        if item.path.startswith("services.web.") and item.code.startswith("key-")
     ]
     assert [item.severity for item in found] == [severity]
     assert found[0].location is not None

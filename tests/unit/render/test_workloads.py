@@ -62,7 +62,9 @@ def test_no_pod_goes_before_its_successor_is_ready(render_text: Render) -> None:
 
 
 @pytest.mark.parametrize(("replicas", "rule"), [(1, "ScheduleAnyway"), (3, "DoNotSchedule")])
-def test_replicas_are_balanced_over_the_zones_that_can_take_them(replicas: int, rule: str, render_text: Render) -> None:
+def test_replicas_are_balanced_over_the_zones_that_can_take_them(
+    replicas: int, rule: str, render_text: Render
+) -> None:
     text = f"services: {{web: {{image: x, deploy: {{replicas: {replicas}}}}}}}"
     zone = render_text(text).pod("Deployment", "web")["topologySpreadConstraints"][0]
     assert (zone["topologyKey"], zone["whenUnsatisfiable"]) == ("topology.kubernetes.io/zone", rule)
@@ -83,7 +85,9 @@ def test_no_token_and_no_service_links_reach_a_container(render_text: Render) ->
 
 def test_requests_are_never_missing_and_never_above_the_limit(render_text: Render) -> None:
     result = render_text("services: {a: {image: x}, b: {image: x, mem_limit: 64m, cpus: 0.05}}")
-    assert result.container("Deployment", "a")["resources"] == {"requests": {"cpu": "100m", "memory": "128Mi"}}
+    assert result.container("Deployment", "a")["resources"] == {
+        "requests": {"cpu": "100m", "memory": "128Mi"}
+    }
     assert result.container("Deployment", "b")["resources"] == {
         "requests": {"cpu": "50m", "memory": "64Mi"},
         "limits": {"cpu": "50m", "memory": "64Mi"},

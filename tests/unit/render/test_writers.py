@@ -32,7 +32,9 @@ def test_any_text_survives_the_yaml_writer(text: str) -> None:
     assert yaml.safe_load(to_text([obj])) == obj
 
 
-@pytest.mark.parametrize("text", ["1e3", "0o17", "0x1F", "y", "N", "on", "yes", "null", "~", "1_000", "12:30", "08"])
+@pytest.mark.parametrize(
+    "text", ["1e3", "0o17", "0x1F", "y", "N", "on", "yes", "null", "~", "1_000", "12:30", "08"]
+)
 def test_text_that_other_readers_take_for_something_else_is_quoted(text: str) -> None:
     line = next(line for line in to_text([config_map("x", key=text)]).splitlines() if "key:" in line)
     assert line.split(": ", 1)[1].startswith(("'", '"'))
@@ -55,7 +57,9 @@ def test_json_is_one_list() -> None:
 
 def test_a_directory_has_one_file_per_service(tmp_path: Path) -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
-    files = write_directory([namespace, config_map("a", "web"), config_map("b", "db"), config_map("c")], tmp_path)
+    files = write_directory(
+        [namespace, config_map("a", "web"), config_map("b", "db"), config_map("c")], tmp_path
+    )
     assert [path.name for path in files] == ["00-namespace.yaml", "01-shared.yaml", "db.yaml", "web.yaml"]
 
 

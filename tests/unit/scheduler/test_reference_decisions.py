@@ -105,7 +105,9 @@ def _check(world: World, pod: Obj, expected: Obj) -> None:
     cycle = Cycle(info, world.cache.nodes, world.reader)
     found = world.profile.find_feasible(cycle, world.cache.nominated_on)
     if expected["result"] == "bound":
-        assert sorted(node.name for node in found.feasible) == sorted(expected.get("feasible", [expected["node"]]))
+        assert sorted(node.name for node in found.feasible) == sorted(
+            expected.get("feasible", [expected["node"]])
+        )
         if "scores" in expected:
             table = world.profile.score(cycle, found.feasible)
             wanted = {
@@ -142,7 +144,11 @@ def test_decides_as_the_real_scheduler_did(case: Any, make_reader: MakeReader) -
     for pod, expected in zip(case["pending"], case["expected"], strict=False):
         if "op" in pod or "after" in expected:
             return  # what happens on events is tested with the queue
-        if expected["result"] == "none" or pod["spec"].get("nodeName") or expected.get("reason") == "SchedulingGated":
+        if (
+            expected["result"] == "none"
+            or pod["spec"].get("nodeName")
+            or expected.get("reason") == "SchedulingGated"
+        ):
             continue
         _check(world, world.admit(pod), expected)
         for name, node in expected.get("then_bound", {}).items():

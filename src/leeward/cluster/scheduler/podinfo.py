@@ -56,7 +56,9 @@ class PodInfo:
     @property
     def has_terms(self) -> bool:
         """Tell whether the Pod has affinity or anti-affinity terms of any kind."""
-        return bool(self.affinity or self.anti_affinity or self.preferred_affinity or self.preferred_anti_affinity)
+        return bool(
+            self.affinity or self.anti_affinity or self.preferred_affinity or self.preferred_anti_affinity
+        )
 
     @property
     def spec(self) -> Obj:

@@ -60,12 +60,18 @@ def eligibility(pod: PodInfo, cycle: Cycle, found: Feasibility) -> str:
         return ""
     for other in node.pods.values():
         condition = find_condition(other.pod, "DisruptionTarget") or {}
-        if other.terminating and other.priority < pod.priority and condition.get("reason") == "PreemptionByScheduler":
+        if (
+            other.terminating
+            and other.priority < pod.priority
+            and condition.get("reason") == "PreemptionByScheduler"
+        ):
             return "not eligible due to a terminating pod on the nominated node."
     return ""
 
 
-def plan(profile: Profile, cycle: Cycle, found: Feasibility, budgets: Sequence[Obj], nominated: Nominated) -> Plan:
+def plan(
+    profile: Profile, cycle: Cycle, found: Feasibility, budgets: Sequence[Obj], nominated: Nominated
+) -> Plan:
     """Decide who makes way for ``cycle.pod``."""
     if reason := eligibility(cycle.pod, cycle, found):
         return Plan(None, f"preemption: {reason}")

@@ -168,7 +168,9 @@ class Scheduler:
     def _report_held(self, info: PodInfo) -> None:
         rejection = self.profile.pre_enqueue(info)
         if rejection is not None and self._unsubscribe is not None:
-            status.set_unscheduled(self._client, self._clock, info.key, "SchedulingGated", rejection.reasons[0])
+            status.set_unscheduled(
+                self._client, self._clock, info.key, "SchedulingGated", rejection.reasons[0]
+            )
 
     # -- cycles
 
@@ -228,7 +230,9 @@ class Scheduler:
         waiting = self._binding.get(queued.info.uid)
         if waiting is None or waiting[0] is not queued or queued.attempts != attempt:
             return
-        self._client.record(queued.info.pod, event_type="Warning", reason="FailedScheduling", message=_TIMED_OUT)
+        self._client.record(
+            queued.info.pod, event_type="Warning", reason="FailedScheduling", message=_TIMED_OUT
+        )
         self._give_up(queued)
 
     def _try_nominated(self, cycle: Cycle) -> Feasibility | None:
@@ -268,7 +272,9 @@ class Scheduler:
         self.queue.park(queued, found.plugins())
         self._client.record(info.pod, event_type="Warning", reason="FailedScheduling", message=message)
         node = plan.candidate.node if plan.candidate else None
-        status.set_unscheduled(self._client, self._clock, info.key, "Unschedulable", message, nominated_node=node)
+        status.set_unscheduled(
+            self._client, self._clock, info.key, "Unschedulable", message, nominated_node=node
+        )
         if plan.candidate is not None:
             self._preempt(info, plan.candidate)
 

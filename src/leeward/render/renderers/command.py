@@ -79,7 +79,8 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
         container["tty"] = True
     if context.plan.ports:
         container["ports"] = [
-            {"name": port.name, "containerPort": port.port, "protocol": port.protocol} for port in context.plan.ports
+            {"name": port.name, "containerPort": port.port, "protocol": port.protocol}
+            for port in context.plan.ports
         ]
 
 

@@ -58,7 +58,9 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
             context.note(("environment", name), "unset-variable", f"{name} has no value and is left out.")
         else:
             values[name] = value
-    secret = {naming.data_key(name): value.encode() for name, value in values.items() if is_secret(name, value)}
+    secret = {
+        naming.data_key(name): value.encode() for name, value in values.items() if is_secret(name, value)
+    }
     secret_name = ""
     if secret:
         secret_name, obj = secret_object(context, f"{context.plan.name}-env", secret, "environment")

@@ -20,7 +20,9 @@ def _metadata(context: ServiceContext, draft: PodDraft) -> None:
     service, labels, annotations = context.service, draft.labels, draft.annotations
     for key, value in {**service.labels, **(service.deploy.labels if service.deploy else {})}.items():
         if not naming.is_label_key(key):
-            context.warn(("labels", key), "invalid-label", f"{key!r} cannot be a label or annotation and is left out.")
+            context.warn(
+                ("labels", key), "invalid-label", f"{key!r} cannot be a label or annotation and is left out."
+            )
         elif naming.is_label_value(value) and not key.startswith("app.kubernetes.io/"):
             labels[key] = value
         else:
@@ -36,7 +38,9 @@ def _metadata(context: ServiceContext, draft: PodDraft) -> None:
             )
     labels |= context.selector | context.project.labels()
     for network in context.plan.networks:
-        labels[NETWORK_PREFIX + context.project.plan.network_names.get(network, naming.dns_label(network))] = "true"
+        labels[
+            NETWORK_PREFIX + context.project.plan.network_names.get(network, naming.dns_label(network))
+        ] = "true"
     for alias in context.plan.aliases:
         labels[ALIAS_PREFIX + alias] = "true"
 
@@ -67,7 +71,9 @@ def _dns(context: ServiceContext) -> dict[str, Any]:
         config["searches"] = searches
     if service.dns_opt:
         pairs = [option.partition(":") for option in service.dns_opt]
-        config["options"] = [{"name": name, **({"value": value} if value else {})} for name, _, value in pairs]
+        config["options"] = [
+            {"name": name, **({"value": value} if value else {})} for name, _, value in pairs
+        ]
     return config
 
 

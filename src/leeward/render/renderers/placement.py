@@ -67,13 +67,17 @@ def _affinity(context: ServiceContext) -> dict[str, Any]:
     for index, text in enumerate(placement.constraints):
         match = _CONSTRAINT.fullmatch(text)
         key = (
-            _KEYS.get(match[1], match[1].removeprefix("node.labels.") if match[1].startswith("node.labels.") else "")
+            _KEYS.get(
+                match[1], match[1].removeprefix("node.labels.") if match[1].startswith("node.labels.") else ""
+            )
             if match
             else ""
         )
         if match and key:
             value = _ARCHITECTURES.get(match[3], match[3])
-            expressions.append({"key": key, "operator": "In" if match[2] == "==" else "NotIn", "values": [value]})
+            expressions.append(
+                {"key": key, "operator": "In" if match[2] == "==" else "NotIn", "values": [value]}
+            )
         else:
             context.warn(
                 (*path, "constraints", index),
@@ -114,9 +118,13 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
         draft.spec["affinity"] = affinity
     platform = context.service.platform
     if platform and context.options.on_embedded:
-        context.note(("platform",), "ignored", f"{platform}: the embedded cluster runs what this machine can run.")
+        context.note(
+            ("platform",), "ignored", f"{platform}: the embedded cluster runs what this machine can run."
+        )
     elif platform and "/" in platform:
-        draft.spec["nodeSelector"] = {ARCH: _ARCHITECTURES.get(platform.split("/")[1], platform.split("/")[1])}
+        draft.spec["nodeSelector"] = {
+            ARCH: _ARCHITECTURES.get(platform.split("/")[1], platform.split("/")[1])
+        }
 
 
 DESCRIPTOR = Renderer(name="placement", pod=_pod)

@@ -73,7 +73,9 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
     check = context.service.healthcheck
     if context.plan.kind is Kind.JOB:
         if check and check.test and not check.disable:
-            context.note(("healthcheck",), "ignored", "A service that runs to completion is not checked for health.")
+            context.note(
+                ("healthcheck",), "ignored", "A service that runs to completion is not checked for health."
+            )
         return
     if check and check.disable:
         return

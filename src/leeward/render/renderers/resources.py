@@ -40,7 +40,9 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
         cpu_limit = service.cpu_quota / (service.cpu_period or 100_000)
     memory_limit = limits.memory or service.mem_limit
     cpu_request = reserved.cpus or min(DEFAULT_CPU, cpu_limit or DEFAULT_CPU)
-    memory_request = reserved.memory or service.mem_reservation or min(DEFAULT_MEMORY, memory_limit or DEFAULT_MEMORY)
+    memory_request = (
+        reserved.memory or service.mem_reservation or min(DEFAULT_MEMORY, memory_limit or DEFAULT_MEMORY)
+    )
     resources: dict[str, Any] = {"requests": {"cpu": cpu(cpu_request), "memory": memory(memory_request)}}
     bounds: dict[str, Any] = {}
     if cpu_limit:

@@ -83,7 +83,9 @@ def _options(context: ServiceContext, draft: PodDraft, security: dict[str, Any])
         elif key == "apparmor" and value == "unconfined":
             security["appArmorProfile"] = {"type": "Unconfined"}
         else:
-            context.warn(("security_opt", index), "ignored", f"{option!r} has no counterpart and is left out.")
+            context.warn(
+                ("security_opt", index), "ignored", f"{option!r} has no counterpart and is left out."
+            )
     if profile:
         draft.security["seccompProfile"] = profile
 

@@ -61,7 +61,9 @@ def _published(context: ServiceContext) -> dict[str, str]:
             )
             continue
         if "-" in port.published:
-            context.note(("ports", index), "approximated", f"Of {port.published} the first host port is taken.")
+            context.note(
+                ("ports", index), "approximated", f"Of {port.published} the first host port is taken."
+            )
         entries.append(
             {
                 "hostIP": port.host_ip or "127.0.0.1",

@@ -73,7 +73,9 @@ def _named(context: ServiceContext, draft: PodDraft, index: int, mount: Mount, k
     draft.mount(volume, mount.target, sub_path=sub_path, read_only=mount.read_only)
 
 
-def _memory_volume(draft: PodDraft, name: str, target: str, size: int | None, *, read_only: bool = False) -> None:
+def _memory_volume(
+    draft: PodDraft, name: str, target: str, size: int | None, *, read_only: bool = False
+) -> None:
     spec: dict[str, Any] = {"medium": "Memory"}
     if size:
         spec["sizeLimit"] = memory(size)
@@ -140,7 +142,9 @@ def _project(context: ProjectContext) -> list[Obj]:
             continue
         shared = len(plans) > 1 or plans[0].kind is Kind.DAEMON_SET or plans[0].replicas > 1
         claim = context.object("v1", "PersistentVolumeClaim", claim_name(context, key), "volumes", key)
-        made.append({**claim, "spec": _claim_spec(context, volume, "ReadWriteMany" if shared else "ReadWriteOnce")})
+        made.append(
+            {**claim, "spec": _claim_spec(context, volume, "ReadWriteMany" if shared else "ReadWriteOnce")}
+        )
     return made
 
 

@@ -70,7 +70,9 @@ def _deployment_strategy(context: ServiceContext) -> dict[str, Any]:
     update = context.service.deploy.update_config if context.service.deploy else None
     step = update.parallelism if update and update.parallelism else 1
     stop_first = update is not None and update.order == "stop-first"
-    rolling = {"maxUnavailable": step, "maxSurge": 0} if stop_first else {"maxUnavailable": 0, "maxSurge": step}
+    rolling = (
+        {"maxUnavailable": step, "maxSurge": 0} if stop_first else {"maxUnavailable": 0, "maxSurge": step}
+    )
     return {"type": "RollingUpdate", "rollingUpdate": rolling}
 
 
@@ -150,7 +152,9 @@ def _report_approximations(context: ServiceContext) -> None:
             "Others need this service to run, so it is started again whenever it ends.",
         )
     if update and (update.order or update.parallelism) and kind in (Kind.STATEFUL_SET, Kind.DAEMON_SET):
-        context.note(("deploy", "update_config"), "approximated", f"A {kind.value} stops and starts one Pod at a time.")
+        context.note(
+            ("deploy", "update_config"), "approximated", f"A {kind.value} stops and starts one Pod at a time."
+        )
 
 
 def _service(context: ServiceContext, draft: PodDraft) -> list[Obj]:

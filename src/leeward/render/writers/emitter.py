@@ -17,7 +17,9 @@ import yaml
 from leeward.kube.objects import Obj
 
 _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_NUMBER_ELSEWHERE = re.compile(r"[-+]?(?:0[xXoObB][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?)")
+_NUMBER_ELSEWHERE = re.compile(
+    r"[-+]?(?:0[xXoObB][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?)"
+)
 _WORD_ELSEWHERE = frozenset({"y", "Y", "n", "N"})
 
 
@@ -28,7 +30,11 @@ class _Dumper(_Base):  # type: ignore[misc]  # the base is chosen at run time: l
 
 def _text(dumper: Any, value: str) -> Any:
     style = None
-    if "\n" in value and not re.search(r"[ \t]\n|[^\n\t\x20-\x7e\xa0-\ufffd]", value) and value[:1] not in " \t\n":
+    if (
+        "\n" in value
+        and not re.search(r"[ \t]\n|[^\n\t\x20-\x7e\xa0-\ufffd]", value)
+        and value[:1] not in " \t\n"
+    ):
         style = "|"
     elif value in _WORD_ELSEWHERE or _NUMBER_ELSEWHERE.fullmatch(value):
         style = '"'

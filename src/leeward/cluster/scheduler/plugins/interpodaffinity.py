@@ -128,7 +128,10 @@ class InterPodAffinity(Plugin):
         raw = {node.name: sum(counts.get(pair, 0) for pair in node.labels.items()) for node in feasible}
         smallest, largest = min(raw.values()), max(raw.values())
         spread = largest - smallest
-        return {name: int(MAX_SCORE * ((score - smallest) / spread)) if spread else 0 for name, score in raw.items()}
+        return {
+            name: int(MAX_SCORE * ((score - smallest) / spread)) if spread else 0
+            for name, score in raw.items()
+        }
 
 
 def _attractions(pod: PodInfo, other: PodInfo, reader: Reader) -> Iterator[tuple[AffinityTerm, int]]:

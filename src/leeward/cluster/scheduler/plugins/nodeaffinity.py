@@ -79,7 +79,9 @@ class NodeAffinity(Plugin):
         return normalize(
             {
                 node.name: sum(
-                    term["weight"] for term in terms if matches_node_term(term["preference"], node.labels, node.name)
+                    term["weight"]
+                    for term in terms
+                    if matches_node_term(term["preference"], node.labels, node.name)
                 )
                 for node in feasible
             }

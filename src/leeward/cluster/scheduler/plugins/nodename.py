@@ -16,7 +16,11 @@ class NodeName(Plugin):
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
         wanted = cycle.pod.spec.get("nodeName")
-        return None if not wanted or wanted == node.name else never("node(s) didn't match the requested node name")
+        return (
+            None
+            if not wanted or wanted == node.name
+            else never("node(s) didn't match the requested node name")
+        )
 
 
 DESCRIPTOR = Descriptor(NodeName.name, NodeName)

@@ -37,7 +37,10 @@ class NodePorts(Plugin):
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
         wanted = cycle.pod.host_ports
         taken = any(
-            _clash(mine, theirs) for other in node.pods.values() for theirs in other.host_ports for mine in wanted
+            _clash(mine, theirs)
+            for other in node.pods.values()
+            for theirs in other.host_ports
+            for mine in wanted
         )
         return reject("node(s) didn't have free ports for the requested pod ports") if taken else None
 

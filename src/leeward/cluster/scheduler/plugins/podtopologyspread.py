@@ -141,7 +141,11 @@ class PodTopologySpread(Plugin):
             return None
         self._size_up(state, feasible)
         self._count_domains(state, cycle)
-        raw = {node.name: self._raw(state, cycle.pod, node) for node in feasible if node.name not in state.ignored}
+        raw = {
+            node.name: self._raw(state, cycle.pod, node)
+            for node in feasible
+            if node.name not in state.ignored
+        }
         smallest, largest = min(raw.values(), default=0), max(raw.values(), default=0)
         return {
             node.name: 0

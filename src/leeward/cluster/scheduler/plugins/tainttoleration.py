@@ -28,7 +28,9 @@ class TaintToleration(Plugin):
             for found in cycle.pod.spec.get("tolerations") or ()
             if found.get("effect") in (None, "", "PreferNoSchedule")
         ]
-        raw = {node.name: len(untolerated(node.taints, tolerations, ("PreferNoSchedule",))) for node in feasible}
+        raw = {
+            node.name: len(untolerated(node.taints, tolerations, ("PreferNoSchedule",))) for node in feasible
+        }
         return normalize(raw, reverse=True)
 
 

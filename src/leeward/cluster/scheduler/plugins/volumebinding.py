@@ -103,7 +103,9 @@ class VolumeBinding(Plugin):
                 return PreFilterResult(rejection)
         if state.waiting:
             volumes = cycle.reader.list("persistentvolumes")
-            state.available = sorted(volumes, key=lambda volume: parse_quantity(volume["spec"]["capacity"]["storage"]))
+            state.available = sorted(
+                volumes, key=lambda volume: parse_quantity(volume["spec"]["capacity"]["storage"])
+            )
         cycle.state[self.name] = state
         return PASS
 
@@ -143,7 +145,9 @@ class VolumeBinding(Plugin):
                 (
                     found["metadata"]["name"]
                     for found in state.available
-                    if found["metadata"]["name"] not in taken and _fits(found, claim) and volume_allows(found, node)
+                    if found["metadata"]["name"] not in taken
+                    and _fits(found, claim)
+                    and volume_allows(found, node)
                 ),
                 None,
             )

@@ -1,0 +1,154 @@
+"""Measures what users wait for and what an idle cluster costs; writes bench/results.md.
+
+Whole processes on this machine, medians of RUNS runs, with the goals beside them. Run: make bench
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+STOREFRONT = ROOT / "examples" / "storefront"
+CORPUS = ROOT.parent / "shared" / "data" / "compose-corpus"
+RUNS = int(os.environ.get("BENCH_RUNS", "5"))
+IDLE_SECONDS = float(os.environ.get("BENCH_IDLE_SECONDS", "20"))
+TICKS = os.sysconf("SC_CLK_TCK")
+NAME = "bench"
+
+
+def leeward(*arguments: str, cwd: Path = ROOT) -> None:
+    """Run one command; its output is shown only when it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "leeward", *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"leeward {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Return the seconds that `work` takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and its descendants but containers: the daemon and its launcher."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(int(child) for child in children)]
+
+
+def resident_mb(pid: int) -> float:
+    """Return the resident memory of a process in MB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def cold_start(home: Path) -> float:
+    """Time ``cluster start`` from nothing to ready, nodes included; leaves the cluster running."""
+    shutil.rmtree(home, ignore_errors=True)
+    return timed(lambda: leeward("cluster", "start", "--name", NAME))
+
+
+def idle(home: Path) -> tuple[float, float]:
+    """Return resident MB and CPU percent of the idle cluster."""
+    pid = int((home / NAME / "lock").read_text())
+    time.sleep(2)
+    members = family(pid)
+    before = sum(cpu_seconds(each) for each in members)
+    time.sleep(IDLE_SECONDS)
+    used = sum(cpu_seconds(each) for each in members) - before
+    return sum(resident_mb(each) for each in members), 100 * used / IDLE_SECONDS
+
+
+def up_to_first_200(home: Path) -> float:
+    """Time ``leeward up`` of the storefront, cluster included, until the ingress answers 200."""
+    shutil.rmtree(home, ignore_errors=True)
+
+    def work() -> None:
+        leeward("up", "-d", "--cluster", NAME, cwd=STOREFRONT)
+        port = json.loads((home / NAME / "cluster.json").read_text())["ingressPort"]
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": "web.localhost"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            if answer.status != 200:
+                raise SystemExit(f"the ingress said {answer.status}")
+
+    return timed(work)
+
+
+def largest_project() -> Path:
+    """Return the corpus' Compose file with the most lines, or the storefront's."""
+    names = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+    found = [path for name in names for path in CORPUS.rglob(name)]
+    return max(found, key=lambda path: path.stat().st_size, default=STOREFRONT / "compose.yaml")
+
+
+def main() -> None:
+    """Measure and write."""
+    home = Path(tempfile.mkdtemp(prefix="leeward-bench-"))
+    os.environ["LEEWARD_HOME"] = str(home)
+    starts, memory, cpu, ups = [], [], [], []
+    try:
+        for number in range(RUNS):
+            print(f"run {number + 1} of {RUNS}", flush=True)
+            starts.append(cold_start(home))
+            resident, percent = idle(home)
+            memory.append(resident)
+            cpu.append(percent)
+            leeward("cluster", "stop", "--name", NAME)
+            ups.append(up_to_first_200(home))
+            leeward("cluster", "stop", "--name", NAME)
+    finally:
+        subprocess.run([sys.executable, "-m", "leeward", "cluster", "stop", "--name", NAME], check=False)
+        shutil.rmtree(home, ignore_errors=True)
+    project = largest_project()
+    renders = [timed(lambda: leeward("render", "-f", str(project))) for _ in range(RUNS)]
+    write(
+        [
+            ("cold start to /readyz and all six nodes Ready", starts, "s", 1.5),
+            ("resident memory, idle", memory, "MB", 150.0),
+            ("CPU, idle", cpu, "%", 1.0),
+            ("`leeward up` of the storefront to the first 200", ups, "s", 4.0),
+            (f"`leeward render` of {project.parent.name}, whole process", renders, "s", 0.5),
+        ]
+    )
+
+
+def write(rows: list[tuple[str, list[float], str, float]]) -> None:
+    """Write bench/results.md."""
+    lines = [
+        "# Benchmark",
+        "",
+        f"Medians of {RUNS} runs of `make bench`, whole processes, on {os.cpu_count()} cores. Lower is better.",
+        "",
+        "| what | median | least | most | goal |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for what, values, unit, goal in rows:
+        middle, least, most = statistics.median(values), min(values), max(values)
+        lines.append(f"| {what} | {middle:.2f} {unit} | {least:.2f} | {most:.2f} | <= {goal:g} {unit} |")
+    text = "\n".join(lines) + "\n"
+    (ROOT / "bench" / "results.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
