@@ -137,7 +137,7 @@ def write(rows: list[tuple[str, list[float], str, float]]) -> None:
     lines = [
         "# Benchmark",
         "",
-        f"Medians of {RUNS} runs of `make bench`, whole processes, on {os.cpu_count()} cores. Lower is better.",
+        f"Medians of {RUNS} runs of `make bench`: whole processes, {os.cpu_count()} cores, lower is better.",
         "",
         "| what | median | least | most | goal |",
         "|---|--:|--:|--:|--:|",

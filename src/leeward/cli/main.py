@@ -7,7 +7,7 @@ printed as a message and a remedy; anything else is a bug and says so, with the 
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
@@ -71,16 +71,15 @@ def run(arguments: list[str]) -> int:
 
 
 def _unexpected(error: Exception) -> int:
-    """Tell usage errors from bugs; both are exceptions to click."""
-    import click
-
-    if isinstance(error, click.exceptions.Exit):
-        return error.exit_code
-    if isinstance(error, click.exceptions.Abort):
+    """Tell usage errors, which are typer's, from bugs."""
+    if isinstance(error, typer.Exit):
+        return int(error.exit_code)
+    if isinstance(error, typer.Abort):
         output.error("interrupted")
         return 130
-    if isinstance(error, click.exceptions.ClickException):
-        error.show()
-        return error.exit_code
+    if any(kind.__name__ == "ClickException" for kind in type(error).__mro__):  # typer brings its own click
+        show: Any = error
+        show.show()
+        return int(show.exit_code)
     output.bug(error)
     return 1

@@ -1,0 +1,87 @@
+"""What a person gets wrong: a message with place and remedy, exit code 1 or 2, nothing left running."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        pytest.param(None, "", "Compose file", id="no-file"),
+        pytest.param("services:\n  web: [\n", "compose.yaml:", "", id="yaml-syntax"),
+        pytest.param(
+            "services:\n  web:\n    image: x\n    prots: []\n", "compose.yaml:4", "ports", id="unknown-key"
+        ),
+        pytest.param(
+            "services:\n  web:\n    image: ${X:?needed}\n", "compose.yaml:3", "needed", id="missing-variable"
+        ),
+        pytest.param(
+            "services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [a]}\n",
+            "compose.yaml:",
+            "wait for one another",
+            id="dependency-cycle",
+        ),
+        pytest.param(
+            "services:\n  db:\n    image: postgres:16\n", "compose.yaml:3", "build", id="image-cannot-run"
+        ),
+    ],
+)
+def test_up_says_what_is_wrong_and_starts_nothing(
+    leeward: Any, text: str | None, place: str, words: str
+) -> None:
+    if text is not None:
+        leeward.write("compose.yaml", text)
+    done = leeward.run("up", "-d")
+    assert done.returncode in (1, 2)
+    assert place in done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert leeward.run("cluster", "status", "--output", "json").stdout.strip() in ("[]", "")
+
+
+def test_a_port_that_is_taken_is_named_with_its_line(leeward: Any) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        leeward.write("compose.yaml", f"services:\n  web:\n    image: python:3\n    ports: ['{port}:80']\n")
+        done = leeward.run("up", "-d")
+    assert done.returncode == 2
+    assert f"port {port}" in done.stderr
+    assert "compose.yaml:4" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["ps"], ["logs"], ["down"], ["kubeconfig"], ["drill", "zone", "b"]])
+def test_a_verb_that_needs_a_cluster_says_how_to_start_one(leeward: Any, command: list[str]) -> None:
+    leeward.write("compose.yaml", "services: {web: {image: python:3}}\n")
+    done = leeward.run(*command)
+    assert done.returncode == 1
+    assert "does not exist" in done.stderr
+    assert "leeward cluster start" in done.stderr
+
+
+def test_a_state_directory_of_another_version_is_refused_untouched(leeward: Any) -> None:
+    path = leeward.home / "old" / "cluster.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"stateVersion": 99, "name": "old"}))
+    done = leeward.run("cluster", "start", "--name", "old")
+    assert done.returncode == 1
+    assert "state version 99" in done.stderr
+    assert json.loads(path.read_text())["stateVersion"] == 99
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    "options", [["--zones", "0"], ["--runtime", "magic"], ["--name", "No Good"], ["--port", "0"], ["--bogus"]]
+)
+def test_wrong_usage_is_exit_code_2(leeward: Any, options: list[str]) -> None:
+    done = leeward.run("cluster", "start", *options)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
