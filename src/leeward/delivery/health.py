@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from leeward.kube.objects import Obj, annotations_of, is_condition_true, is_terminating, labels_of
-from leeward.kube.wellknown import APP_NAME
+from leeward.kube.wellknown import APP_NAME, CONTROLLER_REVISION_HASH, DEPENDS_ON, POD_TEMPLATE_HASH
 
-DEPENDS_ON = "leeward.dev/depends-on"
 WORKLOADS = {
     "Deployment": "deployments.apps",
     "StatefulSet": "statefulsets.apps",
@@ -47,7 +46,7 @@ def judge(workload: Obj, pods: Iterable[Obj]) -> Health:
     status = workload.get("status") or {}
     wanted, ready, rolled = _COUNTS[kind](workload.get("spec") or {}, status)
     current = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
-    problem, hopeless = _problem(pods)
+    problem, hopeless = _problem(_newest(pods))
     if kind == "Job" and is_condition_true(workload, "Failed"):
         return Health(service, kind, ready, wanted, False, problem or "the job failed", True)
     done = ready >= wanted and rolled and (current or kind == "Job")
@@ -77,6 +76,19 @@ def _job(spec: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[int, int, 
 
 
 _COUNTS = {"Deployment": _deployment, "StatefulSet": _stateful_set, "DaemonSet": _daemon_set, "Job": _job}
+
+
+def _newest(pods: list[Obj]) -> list[Obj]:
+    """Return the Pods of the newest template: what older ones suffer from is about to go."""
+    latest = max(pods, key=lambda pod: pod["metadata"].get("creationTimestamp", ""), default=None)
+    if latest is None:
+        return []
+    return [pod for pod in pods if _revision(pod) == _revision(latest)]
+
+
+def _revision(pod: Obj) -> str | None:
+    labels = labels_of(pod)
+    return labels.get(POD_TEMPLATE_HASH) or labels.get(CONTROLLER_REVISION_HASH)
 
 
 def _problem(pods: Iterable[Obj]) -> tuple[str, bool]:

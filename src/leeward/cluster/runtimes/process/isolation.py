@@ -44,14 +44,12 @@ def find_isolation() -> Isolation:
 
 
 def _user_namespaces_work() -> bool:
-    """Try what a container needs: a user namespace with an overlay in it."""
+    """Try what a container needs: a user namespace with a bind mount in it."""
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
         "from leeward.cluster.runtimes.process.launcher import children, linux; import os, tempfile;"
-        "base = tempfile.mkdtemp(); [os.mkdir(f'{base}/{n}') for n in 'uwm'];"
-        "children.make_user_namespace(os.getuid(), os.getgid());"
-        "linux.attach('overlay', f'{base}/m', 'overlay', 0,"
-        " f'lowerdir=/,upperdir={base}/u,workdir={base}/w,userxattr')"
+        "base = tempfile.mkdtemp(); children.make_user_namespace(os.getuid(), os.getgid());"
+        "linux.attach('/usr', base, flags=linux.MS_BIND | linux.MS_REC)"
     )
     try:
         done = subprocess.run(

@@ -1,11 +1,11 @@
 """Builds what a container sees as its file system; runs in the container's own mount namespace.
 
-The root is an overlay of the container's writable layer over the machine's own root, because the
-machine's programs are what a process container runs. The image's files are copied into the writable
-layer: the kernel refuses lower layers that lie inside one another, and they all lie inside "/".
-/proc, /dev and /sys are there, /tmp and /run are the container's own.
+With root it is an overlay of the container's writable layer over the machine's own root, because the
+machine's programs are what a process container runs; without, bind mounts put the same together. The
+image's files are copied into the writable layer: the kernel refuses lower layers that lie inside one
+another, and they all lie inside "/". /proc, /dev and /sys are there, /tmp and /run are the container's.
 
-Invariant: nothing here changes a file of the machine; everything written goes to the upper layer.
+Invariant: nothing here changes a file of the machine; what a container may write is below its directory.
 """
 
 from __future__ import annotations
@@ -28,24 +28,63 @@ def build(spec: dict[str, Any]) -> None:
             ([[host path, container path, read only], …]), ``readOnlyRoot``, ``privileged`` (root).
     """
     base = spec["directory"]
-    root, upper, work = (os.path.join(base, name) for name in ("root", "upper", "work"))
-    for path in (root, upper, work):
-        os.makedirs(path, exist_ok=True)
+    root = os.path.join(base, "root")
     linux.attach("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
-    for layer in reversed(spec["layers"]):
-        shutil.copytree(layer, upper, symlinks=True, dirs_exist_ok=True)
-    options = f"lowerdir=/,upperdir={_escape(upper)},workdir={_escape(work)}"
-    if not spec["privileged"]:
-        options += ",userxattr"
-    linux.attach("overlay", root, "overlay", 0, options)
+    if spec["privileged"]:
+        _lay_over(base, root, spec["layers"])
+    else:
+        _assemble(root, spec["layers"], [inside for _, inside, _ in spec["mounts"]])
     _mount_system(root)
-    _mount_other_disks(root)
+    if spec["privileged"]:
+        _mount_other_disks(root)
     for host, inside, read_only in spec["mounts"]:
         _bind(host, _inside(root, inside), read_only)
     if spec["readOnlyRoot"]:
         linux.attach("none", root, flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY)
     os.chroot(root)
     os.chdir("/")
+
+
+def _lay_over(base: str, root: str, layers: list[str]) -> None:
+    """With root: an overlay of the writable layer over the machine's root."""
+    upper, work = (os.path.join(base, name) for name in ("upper", "work"))
+    for path in (root, upper, work):
+        os.makedirs(path, exist_ok=True)
+    for layer in reversed(layers):
+        shutil.copytree(layer, upper, symlinks=True, dirs_exist_ok=True)
+    linux.attach(
+        "overlay", root, "overlay", 0, f"lowerdir=/,upperdir={_escape(upper)},workdir={_escape(work)}"
+    )
+
+
+def _assemble(root: str, layers: list[str], targets: list[str]) -> None:
+    """Without root: a directory with the image's files, and the machine's own bound around them.
+
+    The kernel lets no user overlay the root directory, as it would uncover what is mounted below it.
+    """
+    for name in (*_OWN, *(os.path.dirname(target) for target in targets)):
+        os.makedirs(root + name, exist_ok=True)
+    for layer in reversed(layers):
+        shutil.copytree(layer, root, symlinks=True, dirs_exist_ok=True)
+    _bind_missing("/", root, _OWN)
+
+
+def _bind_missing(host: str, root: str, skipped: tuple[str, ...] = ()) -> None:
+    """Bind what `host` has and `root` has not, one level at a time where both have a directory."""
+    for name in sorted(os.listdir(host)):
+        theirs, ours = os.path.join(host, name), os.path.join(root, name)
+        try:
+            if theirs in skipped:
+                continue
+            if os.path.islink(theirs):
+                if not os.path.lexists(ours):
+                    os.symlink(os.readlink(theirs), ours)
+            elif not os.path.lexists(ours):
+                _bind(theirs, ours, read_only=False)
+            elif os.path.isdir(theirs) and os.path.isdir(ours):
+                _bind_missing(theirs, ours)
+        except OSError:
+            continue  # this user may not see it, nor need it
 
 
 def _mount_system(root: str) -> None:
