@@ -127,7 +127,9 @@ def prepare(options: StartOptions) -> StateDir:
         name=options.name,
         state_dir=state.root,
         api_port=_port(options.port, old.get("apiPort"), 6443, "--port"),
-        ingress_port=_port(options.ingress_port, old.get("ingressPort"), 8080, "--ingress-port"),
+        ingress_port=_port(
+            options.ingress_port, old.get("ingressPort"), _ingress_default(options), "--ingress-port"
+        ),
         zones=tuple(old.get("zones") or [chr(ord("a") + n) for n in range(options.zones or 3)]),
         nodes_per_zone=options.nodes_per_zone or old.get("nodesPerZone") or 2,
         runtime=options.runtime or old.get("runtime") or "auto",
@@ -162,12 +164,22 @@ def _check_unchanged(options: StartOptions, old: dict[str, Any]) -> None:
         )
 
 
+def _isolated(runtime: str | None) -> bool:
+    """Tell whether Pods will have networks of their own."""
+    return sys.platform == "linux" and os.geteuid() == 0 and runtime != "simulated"
+
+
+def _ingress_default(options: StartOptions) -> int:
+    """8080, unless Pods share this machine's ports: then one that services seldom listen on."""
+    return 8080 if _isolated(options.runtime) or options.runtime == "simulated" else 18080
+
+
 def _plan(name: str, config: ClusterConfig, old: dict[str, Any]) -> Any:
     """Choose the address ranges once; keep them afterwards unless isolation changed."""
     from leeward.cluster.network.addressing import choose_address_plan
     from leeward.cluster.statedir import config_from_record
 
-    isolated = sys.platform == "linux" and os.geteuid() == 0 and config.runtime != "simulated"
+    isolated = _isolated(config.runtime)
     if old and old.get("isolated") == isolated:
         return config_from_record(config.state_dir, old)[1]
     return choose_address_plan(name, isolated=isolated)

@@ -54,7 +54,14 @@ class Network:
         self._ingress = Ingress(
             lambda host, path: find_route(client, self._table, host, path), self._balancer, self._connections
         )
-        self._published = PublishedPorts(client, self._table, self._ingress, self._proxy, self._balancer)
+        self._published = PublishedPorts(
+            client,
+            self._table,
+            self._ingress,
+            self._proxy,
+            self._balancer,
+            shared=plan is not None and not plan.isolated,
+        )
         self._dns = DnsServer(Names(self._table), nameservers)
         self._server: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []

@@ -49,16 +49,25 @@ class PublishedPorts:
         ingress: serves HTTP.
         proxy: serves everything else.
         balancer: orders the endpoints.
+        shared: Pods share this machine's network, so one that listens on the published port is published.
     """
 
     def __init__(
-        self, reader: Reader, table: ServiceTable, ingress: Ingress, proxy: ServiceProxy, balancer: Balancer
+        self,
+        reader: Reader,
+        table: ServiceTable,
+        ingress: Ingress,
+        proxy: ServiceProxy,
+        balancer: Balancer,
+        *,
+        shared: bool = False,
     ) -> None:
         self._reader = reader
         self._table = table
         self._ingress = ingress
         self._proxy = proxy
         self._balancer = balancer
+        self._shared = shared
         self._wanted: dict[Published, Target] = {}
         self._servers: dict[Published, asyncio.Server] = {}
         self._wake = asyncio.Event()
@@ -70,6 +79,8 @@ class PublishedPorts:
             service = self._reader.find("services", *key)
             text = annotations_of(service).get(PUBLISHED_PORTS) if service else None
             for place, number in _parse(text) if text else ():
+                if self._shared and place.port == number:
+                    continue  # the container itself listens there
                 self._wanted.setdefault(place, Target(key, number))
         if set(self._wanted) != set(self._servers):
             self._wake.set()

@@ -18,6 +18,7 @@ from leeward.cluster.runtimes.process.isolation import source_root
 
 logger = logging.getLogger(__name__)
 MAX_MESSAGE = 1 << 20
+_ENDS_WITHIN = 2.0  # seconds that the launcher has for killing what it started
 _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv.pop(1));"
     "from leeward.cluster.runtimes.process.launcher.main import main; main()"
@@ -65,8 +66,11 @@ class LauncherControl:
             self._socket.close()
             self._socket = None
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            try:
+                self._process.wait(_ENDS_WITHIN)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
             self._process = None
         self._fail_all()
 

@@ -27,6 +27,7 @@ MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
@@ -79,6 +80,12 @@ def die_with_parent() -> None:
     """Have the kernel kill this process when its parent ends."""
     if hasattr(_libc, "prctl"):
         _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+
+
+def adopt_orphans() -> None:
+    """Have the kernel give this process the children that its children leave behind."""
+    if hasattr(_libc, "prctl"):
+        _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def set_hostname(name: str) -> None:

@@ -17,7 +17,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from leeward.cluster.runtimes.process.launcher import children, linux
 from leeward.cluster.runtimes.process.launcher.logs import LogStream
@@ -68,7 +68,7 @@ class Launcher:
         except ConnectionResetError:
             data = b""
         if not data:
-            os._exit(0)  # the cluster has gone; the kernel kills our children with us
+            self._end()
         request = json.loads(data)
         try:
             getattr(self, f"_op_{request['op']}")(request)
@@ -79,7 +79,14 @@ class Launcher:
         try:
             self._control.send(json.dumps(message).encode())
         except BrokenPipeError:
-            os._exit(0)
+            self._end()
+
+    def _end(self) -> NoReturn:
+        """The cluster has gone: so do all containers. The kernel would forget what they started."""
+        for child in self._containers.values():
+            if child.code is None:
+                _kill(child)
+        os._exit(0)
 
     # Operations ------------------------------------------------------------------------------------
 
@@ -170,7 +177,7 @@ class Launcher:
             if child is not None and child.code is None:
                 if request["silent"]:
                     self._silenced.add(name)
-                os.kill(child.pid, signal.SIGKILL)
+                _kill(child)
         for pid in request["sandboxes"]:
             if pid in self._children:
                 os.kill(pid, signal.SIGKILL)
@@ -256,6 +263,8 @@ class Launcher:
             if child is not None:
                 code = os.waitstatus_to_exitcode(status)
                 child.code = code if code >= 0 else 128 - code
+                if child.name and child.spec["mode"] == "plain":
+                    _kill(child)  # what it started ends with it, as in a PID namespace
                 self._finish_if_done(child)
 
     def _finish_if_done(self, child: Child) -> None:
@@ -271,10 +280,18 @@ class Launcher:
         self._send({"exited": child.name, "code": code})
 
 
+def _kill(child: Child) -> None:
+    """Kill a container; a plain one is a session of processes and no PID namespace."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if child.spec["mode"] == "plain":
+            os.killpg(child.pid, signal.SIGKILL)
+    if child.code is None:
+        os.kill(child.pid, signal.SIGKILL)
+
+
 def main() -> None:
     """Serve on the descriptor given as the only argument."""
-    if sys.platform == "linux":
-        linux.die_with_parent()
+    linux.adopt_orphans()
     control = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started the cluster
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
