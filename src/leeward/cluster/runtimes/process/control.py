@@ -65,6 +65,11 @@ class LauncherControl:
             asyncio.get_running_loop().remove_reader(self._socket.fileno())
             self._socket.close()
             self._socket = None
+        self._collect()
+        self._fail_all()
+
+    def _collect(self) -> None:
+        """Wait for the launcher's end, which the closed socket tells it to come to."""
         if self._process is not None:
             try:
                 self._process.wait(_ENDS_WITHIN)
@@ -72,7 +77,6 @@ class LauncherControl:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-        self._fail_all()
 
     def _fail_all(self) -> None:
         for future in self._waiting.values():
@@ -148,5 +152,6 @@ class LauncherControl:
             asyncio.get_running_loop().remove_reader(self._socket.fileno())
             self._socket.close()
             self._socket = None
+        self._collect()
         self._fail_all()
         self._on_lost()

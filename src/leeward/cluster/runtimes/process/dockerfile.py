@@ -53,10 +53,12 @@ def parse(path: Path) -> list[Instruction]:
     found: list[Instruction] = []
     index = 0
     while index < len(lines):
+        if not lines[index].strip() or lines[index].lstrip().startswith("#"):
+            index += 1
+            continue
         start = index
         text, index = _logical_line(lines, index)
-        if text:
-            found.append(_instruction(path, text, start + 1))
+        found.append(_instruction(path, text, start + 1))
     if not any(each.name == "FROM" for each in found):
         raise UserInputError(
             f"{path}: has no FROM", remedy="Begin with a base image, such as FROM python:3.12."

@@ -1,6 +1,7 @@
 """Container output as CRI log lines: ``<RFC 3339 with nanoseconds> stdout|stderr F|P <text>``.
 
-Source: kubernetes.io design proposal "kubelet-cri-logging"; a part of a long line is tagged P.
+Source: kubernetes.io design proposal "kubelet-cri-logging"; a part of a long line, and
+a last line that has no end, is tagged P.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class LogStream:
             rest = rest[MAX_LINE:]
         self._pending = rest
         if not data and self._pending:
-            out.append(self._line(stamp, b"F", self._pending))
+            out.append(self._line(stamp, b"P", self._pending))
             self._pending = b""
         if out:
             os.write(self._log, b"".join(out))

@@ -293,6 +293,7 @@ def main() -> None:
     """Serve on the descriptor given as the only argument."""
     linux.adopt_orphans()
     control = socket.socket(fileno=int(sys.argv[1]))
+    control.set_inheritable(False)  # no container may have it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started the cluster
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     Launcher(control).run()
