@@ -23,6 +23,7 @@ from leeward.cluster.runtimes.process.images import ImageStore
 from leeward.cluster.runtimes.process.isolation import Isolation
 from leeward.cluster.runtimes.process.runtime import ProcessRuntime
 
+pytestmark = pytest.mark.e2e
 MODES = ["plain", pytest.param("root", marks=pytest.mark.root)]
 if sys.platform != "linux" or os.geteuid() != 0:
     MODES = ["plain"]  # root's mode needs root

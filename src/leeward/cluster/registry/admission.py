@@ -122,7 +122,7 @@ class Admission:
             default = next((each for each in classes if each.get("globalDefault")), None)
             if default is None:
                 return {"priority": 0}
-            return {"priority": default.get("value", 0), "priorityClassName": default["metadata"]["name"]}
+            return {**_preference(default), "priorityClassName": default["metadata"]["name"]}
         found = self._reader.find("priorityclasses.scheduling.k8s.io", "", name)
         if found is None:
             pod_name = pod["metadata"]["name"]
@@ -130,8 +130,7 @@ class Admission:
                 f'pods "{pod_name}" is forbidden: no PriorityClass with name {name} was found',
                 details={"name": pod_name, "kind": "pods"},
             )
-        policy = found.get("preemptionPolicy") or "PreemptLowerPriority"
-        return {"priority": found.get("value", 0), "preemptionPolicy": policy}
+        return _preference(found)
 
     def _default_storage_class(self, claim: Obj) -> Obj:
         spec = claim["spec"]
@@ -141,3 +140,8 @@ class Admission:
             if annotations_of(each).get(DEFAULT_CLASS) == "true":
                 return {**claim, "spec": {**spec, "storageClassName": each["metadata"]["name"]}}
         return claim
+
+
+def _preference(priority_class: Obj) -> dict[str, Any]:
+    policy = priority_class.get("preemptionPolicy") or "PreemptLowerPriority"
+    return {"priority": priority_class.get("value", 0), "preemptionPolicy": policy}

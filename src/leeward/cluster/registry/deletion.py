@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from leeward.cluster.registry.options import DeleteOptions
-from leeward.kube.objects import Obj, format_time, is_terminating
+from leeward.kube.objects import Obj, format_time, is_terminating, parse_time
 from leeward.kube.resources import Resource
 from leeward.kube.status import ConflictError
 from leeward.kube.wellknown import FINALIZER_FOREGROUND, FINALIZER_ORPHAN
@@ -72,7 +72,9 @@ def plan_deletion(resource: Resource, obj: Obj, options: DeleteOptions, now: dat
         if "generation" in new:
             new["generation"] += 1
     elif old_grace is not None and grace < old_grace:
-        new["deletionTimestamp"] = format_time(now + timedelta(seconds=grace))
+        end = parse_time(meta["deletionTimestamp"]) - timedelta(seconds=old_grace - grace)
+        grace = grace if end >= now else min(grace, 1)
+        new["deletionTimestamp"] = format_time(max(end, now))
     if resource.name == "pods" or not already:
         new["deletionGracePeriodSeconds"] = grace if old_grace is None else min(grace, old_grace)
     result = {**obj, "metadata": new}
@@ -89,8 +91,9 @@ def _grace(resource: Resource, obj: Obj, options: DeleteOptions) -> int:
     if not spec.get("nodeName") or phase in _FINISHED:
         return 0
     if options.grace_period_seconds is not None:
-        return max(options.grace_period_seconds, 0)
-    return int(spec.get("terminationGracePeriodSeconds", 30))
+        return options.grace_period_seconds if options.grace_period_seconds >= 0 else 1
+    pending = obj["metadata"].get("deletionGracePeriodSeconds")
+    return int(spec.get("terminationGracePeriodSeconds", 30) if pending is None else pending)
 
 
 def _finalizers(have: list[str], options: DeleteOptions) -> list[str]:

@@ -114,12 +114,10 @@ class Registry:
         if resource.name == "jobs.batch":
             obj = complete_job(obj, obj["metadata"]["uid"])
         obj = strategy.default(obj)
-        if strategy.has_status:
-            obj = (
-                {**obj, "status": dict(strategy.initial_status)}
-                if strategy.initial_status is not None
-                else obj
-            )
+        if strategy.has_status and not strategy.brings_status:
+            obj = {key: value for key, value in obj.items() if key != "status"}
+            if strategy.initial_status is not None:
+                obj["status"] = dict(strategy.initial_status)
         obj = self._admission.create(resource, obj)
         self._validate(resource, strategy, obj)
         if options.dry_run:
@@ -244,8 +242,7 @@ class Registry:
         if subresource == "scale":
             return self._patch_scale(resource, old, patch, options, patch_type)
         patched = self._apply(resource, old, patch, patch_type)
-        if not isinstance(patched, dict) or not isinstance(patched.get("metadata"), dict):
-            raise BadRequestError("the patch leaves no object")
+        _check_is_object(patched)
         if patched["metadata"].get("name") != object_name:
             raise_if_any(
                 resource,
@@ -259,10 +256,15 @@ class Registry:
     ) -> Obj:
         scale = {"metadata": old["metadata"], "spec": {"replicas": old["spec"].get("replicas", 1)}}
         patched = self._apply(resource, scale, patch, "merge" if patch_type == "strategic" else patch_type)
+        _check_is_object(patched)
         replicas = (patched.get("spec") or {}).get("replicas", 0)
-        return self._replace(
-            resource, old, {**old, "spec": {**old["spec"], "replicas": replicas}}, options, ""
-        )
+        expected = patched["metadata"].get("resourceVersion")
+        scaled = {
+            **old,
+            "metadata": {**old["metadata"], "resourceVersion": expected},
+            "spec": {**old["spec"], "replicas": replicas},
+        }
+        return self._replace(resource, old, scaled, options, "")
 
     @staticmethod
     def _apply(resource: Resource, old: Obj, patch: Any, patch_type: PatchType) -> Any:
@@ -290,10 +292,11 @@ class Registry:
         return self.store.update(resource.name, deletion.obj)
 
     def finalize_namespace(self, obj: Obj, options: WriteOptions) -> Obj:
-        """Replace a namespace's ``spec.finalizers``; without any it goes."""
+        """Replace a namespace's ``spec``, which holds its finalizers; without any it goes."""
         resource = self.resource("namespaces")
         old = self._current(resource, "", obj["metadata"]["name"])
-        new = {**old, "spec": {**(old.get("spec") or {}), **(obj.get("spec") or {})}}
+        spec = obj.get("spec") or {}
+        new = {**old, "spec": {**spec, "finalizers": spec.get("finalizers") or []}}
         if options.dry_run:
             return new
         stored = self.store.update(resource.name, new)
@@ -322,6 +325,11 @@ class Registry:
                 **({"group": resource.group} if resource.group else {}),
             },
         )
+
+
+def _check_is_object(patched: Any) -> None:
+    if not isinstance(patched, dict) or not isinstance(patched.get("metadata"), dict):
+        raise BadRequestError("the patch leaves no object")
 
 
 def _substance(obj: Obj) -> Obj:

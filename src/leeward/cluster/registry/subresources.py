@@ -80,10 +80,12 @@ def _take_from_budget(registry: Registry, namespace: str, pod: Obj, options: Wri
         raise StatusError(
             "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
         )
-    if not budgets or not is_condition_true(pod, "Ready"):
+    if not budgets:
         return
     budget = budgets[0]
     status = budget.get("status") or {}
+    if not is_condition_true(pod, "Ready") and _spares_unready(budget):
+        return
     if status.get("disruptionsAllowed", 0) <= 0:
         healthy, wanted = status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
         name = budget["metadata"]["name"]
@@ -95,6 +97,14 @@ def _take_from_budget(registry: Registry, namespace: str, pod: Obj, options: Wri
     if not options.dry_run:
         left = {**status, "disruptionsAllowed": status["disruptionsAllowed"] - 1}
         registry.store.update(_BUDGETS, {**budget, "status": left})
+
+
+def _spares_unready(budget: Obj) -> bool:
+    """Tell whether a Pod that is not ready may go without a disruption: nothing that works is lost."""
+    status = budget.get("status") or {}
+    healthy, wanted = status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
+    always = (budget.get("spec") or {}).get("unhealthyPodEvictionPolicy") == "AlwaysAllow"
+    return always or 0 < wanted <= healthy
 
 
 def _pod(registry: Registry, namespace: str, name: str) -> Obj:

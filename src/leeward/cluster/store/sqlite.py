@@ -46,7 +46,11 @@ class SQLiteStore(MemoryStore):
         super().__init__()
         try:
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._open(path)
+            try:
+                self._open(path)
+            except BaseException:
+                self._database.close()
+                raise
         except sqlite3.DatabaseError as error:
             raise OperationError(
                 f"{path}: is no usable database: {error}",
@@ -66,7 +70,8 @@ class SQLiteStore(MemoryStore):
         database.executescript(_SCHEMA)
         database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         last = database.execute("SELECT value FROM revision").fetchone()[0]
-        self._revision = self._oldest = last + (_GAP if last > 1 else 0)
+        self._revision = self._oldest = last + (_GAP if version else 0)
+        database.execute("UPDATE revision SET value = ?", (self._revision,))
         for resource, value in database.execute("SELECT resource, value FROM object"):
             obj = orjson.loads(value)
             self._keep(resource, key_of(obj), obj, None)
@@ -91,7 +96,8 @@ class SQLiteStore(MemoryStore):
             database.execute("UPDATE revision SET value = ?", (revision,))
             database.execute("COMMIT")
         except BaseException:
-            database.execute("ROLLBACK")
+            if database.in_transaction:  # a full disk has ended it already
+                database.execute("ROLLBACK")
             raise
 
     def close(self) -> None:

@@ -8,13 +8,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from leeward.cluster.controllers.deployment.rolling import (
+    DESIRED,
+    MAXIMUM,
     fenceposts_of,
+    is_scaling,
     plan_recreate,
+    plan_resize,
     plan_rolling,
-    plan_scaling,
     wanted_of,
 )
-from leeward.cluster.controllers.deployment.status import make_status, seconds_to_deadline
+from leeward.cluster.controllers.deployment.status import (
+    is_complete,
+    make_status,
+    seconds_to_deadline,
+    with_progressing,
+)
+from leeward.cluster.controllers.framework.claims import adopters, claim
 from leeward.cluster.controllers.framework.controller import (
     ControllerContext,
     ControllerDescriptor,
@@ -26,21 +35,19 @@ from leeward.kube.objects import (
     ObjectKey,
     annotations_of,
     controller_of,
+    find_condition,
     is_terminating,
     key_of,
-    labels_of,
     owner_reference,
 )
-from leeward.kube.pods import template_hash
-from leeward.kube.selectors import matches_selector
+from leeward.kube.pods import is_finished, template_hash
 from leeward.kube.status import AlreadyExistsError
 from leeward.kube.wellknown import POD_TEMPLATE_HASH
 
 DEPLOYMENTS, REPLICA_SETS = "deployments.apps", "replicasets.apps"
 REVISION = "deployment.kubernetes.io/revision"
-DESIRED = "deployment.kubernetes.io/desired-replicas"
-MAXIMUM = "deployment.kubernetes.io/max-replicas"
-_NOT_COPIED = ("kubectl.kubernetes.io/last-applied-configuration", REVISION, DESIRED, MAXIMUM)
+HISTORY = "deployment.kubernetes.io/revision-history"
+_NOT_COPIED = ("kubectl.kubernetes.io/last-applied-configuration", REVISION, HISTORY, DESIRED, MAXIMUM)
 
 
 class DeploymentController:
@@ -56,6 +63,8 @@ class DeploymentController:
         """A Deployment, or the owner of a ReplicaSet; Pods matter when the last one of Recreate goes."""
         if event.resource == "pods":
             return self._recreating(event.object) if event.type == "DELETED" else ()
+        if event.resource == REPLICA_SETS and (keys := adopters(self._client, DEPLOYMENTS, event)):
+            return [*own_or_owner_key(event, DEPLOYMENTS, "Deployment"), *keys]
         return own_or_owner_key(event, DEPLOYMENTS, "Deployment")
 
     def _recreating(self, pod: Obj) -> list[ObjectKey]:
@@ -75,8 +84,8 @@ class DeploymentController:
         if is_terminating(deployment):
             return None
         new = self._find_new(deployment, sets)
-        paused = bool(deployment["spec"].get("paused"))
-        if new is None and not paused:
+        resizing = bool(deployment["spec"].get("paused")) or is_scaling(deployment, sets)
+        if new is None and not resizing:
             if self._is_recreate(deployment) and self._shrink_for_recreate(deployment, sets):
                 return self._report(key, None)
             new = self._create_new(deployment, sets)
@@ -85,23 +94,16 @@ class DeploymentController:
         elif new is not None:
             new = self._keep_revision(deployment, new, sets)
             sets = [new if each["metadata"]["uid"] == new["metadata"]["uid"] else each for each in sets]
-        self._resize(deployment, new, sets, paused=paused)
+        self._resize(deployment, new, sets, resizing=resizing)
         self._clean_up(deployment, new, self._claim(deployment))
         return self._report(key, new)
 
     # ReplicaSets -----------------------------------------------------------------------------------
 
     def _claim(self, deployment: Obj) -> list[Obj]:
-        """Return its ReplicaSets, oldest first; adopt matching orphans."""
-        uid, namespace = deployment["metadata"]["uid"], deployment["metadata"]["namespace"]
-        selector = deployment["spec"]["selector"]
-        found = self._client.controlled_by(REPLICA_SETS, uid)
-        for each in self._client.list(REPLICA_SETS, namespace) if not is_terminating(deployment) else ():
-            if controller_of(each) is None and matches_selector(selector, labels_of(each)):
-                references = [*(each["metadata"].get("ownerReferences") or ()), owner_reference(deployment)]
-                meta = {**each["metadata"], "ownerReferences": references}
-                found.append(self._client.update(REPLICA_SETS, {**each, "metadata": meta}))
-        return sorted(found, key=lambda each: (_revision(each), each["metadata"]["creationTimestamp"]))
+        """Return its ReplicaSets, oldest first."""
+        found = claim(self._client, REPLICA_SETS, deployment)
+        return sorted(found, key=lambda each: (each["metadata"]["creationTimestamp"], _revision(each)))
 
     @staticmethod
     def _find_new(deployment: Obj, sets: list[Obj]) -> Obj | None:
@@ -144,7 +146,15 @@ class DeploymentController:
         self._set_revision(deployment, revision)
         if size:
             self._scaled(deployment, name, 0, size)
+        self._say(deployment, "NewReplicaSetCreated", f'Created new replica set "{name}"')
         return created
+
+    def _say(self, deployment: Obj, reason: str, message: str) -> None:
+        """Begin to watch the progress of a rollout."""
+        if deployment["spec"].get("progressDeadlineSeconds") is not None:
+            fresh = self._client.get(DEPLOYMENTS, *key_of(deployment))
+            told = with_progressing(fresh, "True", reason, message, self._clock.now())
+            self._client.update_status(DEPLOYMENTS, told)
 
     def _initial_size(self, deployment: Obj, sets: list[Obj]) -> int:
         wanted = wanted_of(deployment["spec"])
@@ -158,13 +168,18 @@ class DeploymentController:
         others = [_revision(each) for each in sets if each["metadata"]["uid"] != new["metadata"]["uid"]]
         revision = max(_revision(new), max(others, default=0) + 1)
         have = annotations_of(new)
-        wanted = {**have, **_copied(deployment), REVISION: str(revision), **_sizes(deployment)}
+        wanted = {**have, **_copied(deployment), REVISION: str(revision)}
+        if wanted[REVISION] != have.get(REVISION, wanted[REVISION]):
+            wanted[HISTORY] = ",".join(filter(None, (have.get(HISTORY), have[REVISION])))
         ready = deployment["spec"].get("minReadySeconds", 0)
         if wanted != have or new["spec"].get("minReadySeconds", 0) != ready:
             spec = {**new["spec"], "minReadySeconds": ready} if ready else new["spec"]
             meta = {**new["metadata"], "annotations": wanted}
             new = self._client.update(REPLICA_SETS, {**new, "metadata": meta, "spec": spec})
         self._set_revision(deployment, str(revision))
+        if find_condition(deployment, "Progressing") is None:
+            text = f'Found new replica set "{new["metadata"]["name"]}"'
+            self._say(deployment, "FoundNewReplicaSet", text)
         return new
 
     def _set_revision(self, deployment: Obj, revision: str) -> None:
@@ -180,34 +195,28 @@ class DeploymentController:
 
     def _shrink_for_recreate(self, deployment: Obj, old: list[Obj]) -> bool:
         """Tell whether old Pods are still there, after asking for them to go."""
-        pods = sum(len(self._client.controlled_by("pods", each["metadata"]["uid"])) for each in old)
+        pods = self._count_pods(old)
         for name, size in plan_recreate(deployment, None, old, pods).items():
             self._scale(deployment, name, size)
         return pods > 0
 
-    def _resize(self, deployment: Obj, new: Obj | None, sets: list[Obj], *, paused: bool) -> None:
+    def _count_pods(self, sets: list[Obj]) -> int:
+        """Return how many Pods of `sets` have not ended."""
+        found = (self._client.controlled_by("pods", each["metadata"]["uid"]) for each in sets)
+        return sum(not is_finished(pod) for pods in found for pod in pods)
+
+    def _resize(self, deployment: Obj, new: Obj | None, sets: list[Obj], *, resizing: bool) -> None:
         old = [each for each in sets if new is None or each["metadata"]["uid"] != new["metadata"]["uid"]]
-        active = [each for each in sets if wanted_of(each["spec"])]
-        if paused or self._is_scaling(deployment, active):
-            planned = plan_scaling(deployment, list(reversed(active or sets[-1:])))
-            if len(active) <= 1 and (active or new):
-                target = active[0] if active else new
-                planned = {target["metadata"]["name"]: wanted_of(deployment["spec"])} if target else {}
+        if resizing:
+            planned = plan_resize(deployment, new, old)
         elif new is None:
             return
         elif self._is_recreate(deployment):
-            pods = sum(len(self._client.controlled_by("pods", each["metadata"]["uid"])) for each in old)
-            planned = plan_recreate(deployment, new, old, pods)
+            planned = plan_recreate(deployment, new, old, self._count_pods(old))
         else:
             planned = plan_rolling(deployment, new, old)
         for name, size in planned.items():
             self._scale(deployment, name, size)
-
-    @staticmethod
-    def _is_scaling(deployment: Obj, active: list[Obj]) -> bool:
-        """Tell whether the wanted number changed since the ReplicaSets were last sized."""
-        wanted = str(wanted_of(deployment["spec"]))
-        return len(active) > 1 and any(annotations_of(each).get(DESIRED, wanted) != wanted for each in active)
 
     def _scale(self, deployment: Obj, name: str, size: int) -> None:
         namespace = deployment["metadata"]["namespace"]
@@ -230,18 +239,15 @@ class DeploymentController:
         )
 
     def _clean_up(self, deployment: Obj, new: Obj | None, sets: list[Obj]) -> None:
-        """Delete the oldest ReplicaSets beyond the history limit."""
-        keep = deployment["spec"].get("revisionHistoryLimit", 10)
-        empty = [
-            each
-            for each in sets
-            if (new is None or each["metadata"]["uid"] != new["metadata"]["uid"])
-            and not wanted_of(each["spec"])
-            and not (each.get("status") or {}).get("replicas")
-            and not is_terminating(each)
-        ]
-        for each in empty[: max(0, len(empty) - keep)]:
-            self._client.delete(REPLICA_SETS, *key_of(each), uid=each["metadata"]["uid"])
+        """Delete the oldest ReplicaSets beyond the history limit; not before a rollout is over."""
+        if not deployment["spec"].get("paused") and not is_complete(deployment):
+            return
+        uid = new["metadata"]["uid"] if new else ""
+        old = [each for each in sets if each["metadata"]["uid"] != uid and not is_terminating(each)]
+        beyond = max(0, len(old) - deployment["spec"].get("revisionHistoryLimit", 10))
+        for each in sorted(old, key=_revision)[:beyond]:
+            if not wanted_of(each["spec"]) and not (each.get("status") or {}).get("replicas"):
+                self._client.delete(REPLICA_SETS, *key_of(each), uid=each["metadata"]["uid"])
 
     def _report(self, key: ObjectKey, new: Obj | None) -> float | None:
         deployment = self._client.find(DEPLOYMENTS, *key)

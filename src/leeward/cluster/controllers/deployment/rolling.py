@@ -9,7 +9,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from leeward.kube.objects import Obj
+from leeward.kube.objects import Obj, annotations_of
+
+DESIRED = "deployment.kubernetes.io/desired-replicas"  # of a ReplicaSet: what its size was made for
+MAXIMUM = "deployment.kubernetes.io/max-replicas"
 
 
 class Fenceposts(NamedTuple):
@@ -32,12 +35,14 @@ def _of(value: int | str, total: int) -> float:
 
 
 def fenceposts_of(deployment: Obj) -> Fenceposts:
-    """Return the bounds of a Deployment."""
-    spec = deployment["spec"]
-    rolling = (spec.get("strategy") or {}).get("rollingUpdate") or {}
-    return resolve_fenceposts(
-        rolling.get("maxSurge", "25%"), rolling.get("maxUnavailable", "25%"), wanted_of(spec)
-    )
+    """Return the bounds of a Deployment; Recreate has none, and no more can be missing than are wanted."""
+    spec, strategy = deployment["spec"], deployment["spec"].get("strategy") or {}
+    if strategy.get("type") == "Recreate":
+        return Fenceposts(0, 0)
+    rolling, wanted = strategy.get("rollingUpdate") or {}, wanted_of(spec)
+    surge, unavailable = rolling.get("maxSurge", "25%"), rolling.get("maxUnavailable", "25%")
+    posts = resolve_fenceposts(surge, unavailable, wanted)
+    return Fenceposts(posts.surge, min(posts.unavailable, wanted))
 
 
 def wanted_of(spec: Mapping[str, Any]) -> int:
@@ -107,27 +112,79 @@ def plan_recreate(deployment: Obj, new: Obj | None, old: Sequence[Obj], old_pods
     return {} if wanted_of(new["spec"]) == wanted else {new["metadata"]["name"]: wanted}
 
 
-def plan_scaling(deployment: Obj, sets: Sequence[Obj]) -> dict[str, int]:
-    """Spread a change of the wanted number over ReplicaSets in proportion to their sizes.
+def is_scaling(deployment: Obj, sets: Sequence[Obj]) -> bool:
+    """Tell whether the wanted number changed since ReplicaSets with Pods were last sized."""
+    active = [each for each in sets if wanted_of(each["spec"])]
+    if len(active) > 1 and (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
+        return False
+    wanted = str(wanted_of(deployment["spec"]))
+    return any(annotations_of(each).get(DESIRED, wanted) != wanted for each in active)
+
+
+def plan_resize(deployment: Obj, new: Obj | None, old: Sequence[Obj]) -> dict[str, int]:
+    """Return sizes for a new wanted number, without carrying a rollout on: for scaling and while paused.
 
     Args:
         deployment: the Deployment.
-        sets: the ReplicaSets with Pods, newest first.
+        new: the ReplicaSet of the current template, if there is one.
+        old: the others, oldest first.
     """
     wanted = wanted_of(deployment["spec"])
-    sizes = {each["metadata"]["name"]: wanted_of(each["spec"]) for each in sets}
-    total = sum(sizes.values())
-    allowed = wanted + fenceposts_of(deployment).surge if wanted else 0
-    left = allowed - total
-    if not sizes or left == 0:
+    sets = sorted(
+        [*old, *([new] if new else ())], key=lambda each: str(each["metadata"].get("creationTimestamp"))
+    )
+    active = [each for each in sets if wanted_of(each["spec"])]
+    if len(active) <= 1:
+        target = active[0] if active else new or (old[-1] if old else None)
+        return {target["metadata"]["name"]: wanted} if target else {}
+    if new is not None and _is_saturated(new, wanted):
+        return {each["metadata"]["name"]: 0 for each in active if each is not new}
+    if (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
         return {}
-    ordered = sorted(sizes, key=lambda name: sizes[name], reverse=left > 0)
-    result = dict(sizes)
-    for name in ordered:
-        share = round(sizes[name] * allowed / total) - sizes[name] if total else left
-        share = min(share, left) if left > 0 else max(share, left)
-        result[name] = max(0, sizes[name] + share)
+    return plan_scaling(deployment, active)
+
+
+def _is_saturated(new: Obj, wanted: int) -> bool:
+    sized_for = annotations_of(new).get(DESIRED)
+    return sized_for == str(wanted) and wanted_of(new["spec"]) == wanted == available_of(new)
+
+
+def plan_scaling(deployment: Obj, sets: Sequence[Obj]) -> dict[str, int]:
+    """Spread a change of the wanted number over ReplicaSets in proportion to their sizes.
+
+    Larger ones come first, among equals the newest when growing and the oldest when shrinking; what
+    rounding leaves over goes to the first.
+
+    Args:
+        deployment: the Deployment.
+        sets: the ReplicaSets with Pods, oldest first.
+
+    Returns:
+        The size of every one of `sets`, also when it stays the same.
+    """
+    wanted = wanted_of(deployment["spec"])
+    allowed = wanted + fenceposts_of(deployment).surge if wanted else 0
+    left = allowed - sum(wanted_of(each["spec"]) for each in sets)
+    grows = left > 0
+    by_age = list(reversed(sets)) if grows else list(sets)
+    result: dict[str, int] = {}
+    for each in sorted(by_age, key=lambda found: wanted_of(found["spec"]), reverse=True):
+        size = wanted_of(each["spec"])
+        share = _share(deployment, each, allowed)
+        share = min(share, left) if grows else max(share, left)
+        result[each["metadata"]["name"]] = size + share
         left -= share
-    if ordered and left:
-        result[ordered[0]] = max(0, result[ordered[0]] + left)
-    return {name: size for name, size in result.items() if size != sizes[name]}
+    if result and left:
+        first = next(iter(result))
+        result[first] = max(0, result[first] + left)
+    return result
+
+
+def _share(deployment: Obj, replica_set: Obj, allowed: int) -> int:
+    """Return by how much a ReplicaSet changes to keep its part of the whole; halves round up."""
+    size = wanted_of(replica_set["spec"])
+    if not allowed:
+        return -size
+    status = deployment.get("status") or {}
+    before = int(annotations_of(replica_set).get(MAXIMUM, "0")) or int(status.get("replicas", 0))
+    return (2 * size * allowed + before) // (2 * before) - size if before else 0

@@ -29,30 +29,34 @@ def make_status(deployment: Obj, new: Obj | None, sets: Sequence[Obj], now: date
     wanted = wanted_of(deployment["spec"])
     available, total = sum(available_of(each) for each in sets), _sum(sets, "replicas")
     old = deployment.get("status") or {}
-    updated = _sum([new], "replicas") if new else 0
+    asked = sum(wanted_of(each["spec"]) for each in sets)
     ours = {
         "observedGeneration": deployment["metadata"].get("generation", 0),
         "replicas": total,
-        "updatedReplicas": updated,
+        "updatedReplicas": _sum([new], "replicas") if new else 0,
         "readyReplicas": _sum(sets, "readyReplicas"),
         "availableReplicas": available,
-        "unavailableReplicas": max(0, wanted_or_total(wanted, total) - available),
+        "unavailableReplicas": max(0, asked - available),
     }
     status: Obj = {key: value for key, value in ours.items() if value}
+    status["terminatingReplicas"] = _sum(sets, "terminatingReplicas")
     for field in ("conditions", "collisionCount"):
         if old.get(field):
             status[field] = old[field]
     result = _with_available({**deployment, "status": status}, available, wanted, now)
-    return _with_progress(result, old, new, now, updated, total, available)
+    return _with_failure(_with_progress(result, old, new, now), new, sets, now)
 
 
-def wanted_or_total(wanted: int, total: int) -> int:
-    """Return how many Pods ought to be available: those that are there count."""
-    return max(wanted, total)
+def is_complete(deployment: Obj) -> bool:
+    """Tell whether the status says that the rollout is over."""
+    status, wanted = deployment.get("status") or {}, wanted_of(deployment["spec"])
+    counts = ("replicas", "updatedReplicas", "availableReplicas")
+    seen = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
+    return seen and all(status.get(count, 0) == wanted for count in counts)
 
 
 def _with_available(deployment: Obj, available: int, wanted: int, now: datetime) -> Obj:
-    enough = available >= wanted - (fenceposts_of(deployment).unavailable if wanted else 0)
+    enough = available >= wanted - fenceposts_of(deployment).unavailable
     condition = {
         "type": "Available",
         "status": "True" if enough else "False",
@@ -62,46 +66,91 @@ def _with_available(deployment: Obj, available: int, wanted: int, now: datetime)
     return _set(deployment, condition, now)
 
 
-def _with_progress(
-    deployment: Obj, old: Obj, new: Obj | None, now: datetime, updated: int, total: int, available: int
-) -> Obj:
-    wanted = wanted_of(deployment["spec"])
-    complete = new is not None and updated == wanted == total and available == wanted
-    name = new["metadata"]["name"] if new else ""
-    progressed = (
-        updated > old.get("updatedReplicas", 0)
-        or available > old.get("availableReplicas", 0)
-        or total - updated < old.get("replicas", 0) - old.get("updatedReplicas", 0)
-    )
-    before = find_condition(deployment, "Progressing")
-    if complete:
-        text = f'ReplicaSet "{name}" has successfully progressed.'
-        reason, status = "NewReplicaSetAvailable", "True"
-    elif progressed or before is None or before.get("reason") == "NewReplicaSetAvailable":
-        text = f'ReplicaSet "{name}" is progressing.'
-        reason, status = "ReplicaSetUpdated", "True"
-    elif _is_late(deployment, before, now):
-        text = f'ReplicaSet "{name}" has timed out progressing.'
-        reason, status = "ProgressDeadlineExceeded", "False"
-    else:
+def with_progressing(deployment: Obj, status: str, reason: str, message: str, now: datetime) -> Obj:
+    """Return the Deployment with its Progressing condition set."""
+    condition = {"type": "Progressing", "status": status, "reason": reason, "message": message}
+    return _set(deployment, condition, now)
+
+
+def _with_progress(deployment: Obj, old: Obj, new: Obj | None, now: datetime) -> Obj:
+    """Say how the rollout goes on; once it is over, Pods that fail later are no matter of progress."""
+    if deployment["spec"].get("progressDeadlineSeconds") is None:
+        return _without(deployment, "Progressing")
+    before = find_condition(deployment, "Progressing") or {}
+    if deployment["spec"].get("paused") or before.get("reason") == "DeploymentPaused":
+        return _with_pause(deployment, before, now)
+    status, over = deployment["status"], before.get("reason") == "NewReplicaSetAvailable"
+    if over and status.get("replicas", 0) == status.get("updatedReplicas", 0):
         return deployment
-    condition = {"type": "Progressing", "status": status, "reason": reason, "message": text}
-    return _set(deployment, condition, now, touch=progressed)
+    subject = f'ReplicaSet "{new["metadata"]["name"]}"' if new else _called(deployment)
+    if new is not None and is_complete(deployment):
+        text = f"{subject} has successfully progressed."
+        return with_progressing(deployment, "True", "NewReplicaSetAvailable", text, now)
+    if _has_progressed(old, status):
+        text = f"{subject} is progressing."
+        condition = {"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated", "message": text}
+        return _set(deployment, condition, now, touch=True)
+    if not over and _is_late(deployment, before, now):
+        text = f"{subject} has timed out progressing."
+        return with_progressing(deployment, "False", "ProgressDeadlineExceeded", text, now)
+    return deployment
+
+
+def _called(deployment: Obj) -> str:
+    return f'Deployment "{deployment["metadata"]["name"]}"'
+
+
+def _with_pause(deployment: Obj, before: Obj, now: datetime) -> Obj:
+    """A paused rollout is late at no time; what is late already stays so."""
+    if before.get("reason") == "ProgressDeadlineExceeded":
+        return deployment
+    if deployment["spec"].get("paused"):
+        return with_progressing(deployment, "Unknown", "DeploymentPaused", "Deployment is paused", now)
+    return with_progressing(deployment, "Unknown", "DeploymentResumed", "Deployment is resumed", now)
+
+
+def _has_progressed(old: Obj, new: Obj) -> bool:
+    def outdated(status: Obj) -> int:
+        return int(status.get("replicas", 0) - status.get("updatedReplicas", 0))
+
+    more = ("updatedReplicas", "readyReplicas", "availableReplicas")
+    grown = any(new.get(field, 0) > old.get(field, 0) for field in more)
+    return grown or outdated(new) < outdated(old)
+
+
+def _with_failure(deployment: Obj, new: Obj | None, sets: Sequence[Obj], now: datetime) -> Obj:
+    """Show why a ReplicaSet cannot make Pods; the newest one's reason counts most."""
+    ordered = [new] if new else []
+    for each in (*ordered, *sets):
+        failure = find_condition(each, "ReplicaFailure")
+        if failure is not None:
+            kept = {key: failure.get(key, "") for key in ("type", "status", "reason", "message")}
+            return _set(deployment, kept, now)
+    return _without(deployment, "ReplicaFailure")
+
+
+def _without(deployment: Obj, kind: str) -> Obj:
+    if find_condition(deployment, kind) is None:
+        return deployment
+    status = deployment["status"]
+    kept = [each for each in status["conditions"] if each["type"] != kind]
+    return {**deployment, "status": {**status, "conditions": kept}}
 
 
 def _is_late(deployment: Obj, progressing: Obj, now: datetime) -> bool:
-    deadline = deployment["spec"].get("progressDeadlineSeconds")
     since = progressing.get("lastUpdateTime")
-    if deadline is None or not since or deployment["spec"].get("paused"):
-        return bool(progressing.get("reason") == "ProgressDeadlineExceeded")
-    return bool((now - parse_time(since)).total_seconds() >= deadline)
+    if not since or progressing.get("reason") == "ProgressDeadlineExceeded":
+        return bool(since)
+    deadline = deployment["spec"]["progressDeadlineSeconds"]
+    return bool((now - parse_time(since)).total_seconds() > deadline)
 
 
 def seconds_to_deadline(deployment: Obj, now: datetime) -> float | None:
     """Return seconds until the progress deadline; None when nothing is waited for."""
     progressing = find_condition(deployment, "Progressing")
     deadline = deployment["spec"].get("progressDeadlineSeconds")
-    if not progressing or deadline is None or progressing.get("reason") != "ReplicaSetUpdated":
+    at_rest = ("NewReplicaSetAvailable", "ProgressDeadlineExceeded", "DeploymentPaused")
+    if not progressing or deadline is None or progressing.get("reason") in at_rest:
         return None
     return float(deadline - (now - parse_time(progressing["lastUpdateTime"])).total_seconds() + 1)
 

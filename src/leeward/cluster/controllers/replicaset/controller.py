@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from leeward.cluster.controllers.framework.claims import adopters, claim
 from leeward.cluster.controllers.framework.controller import (
     ControllerContext,
     ControllerDescriptor,
@@ -17,12 +18,8 @@ from leeward.kube.objects import (
     ObjectKey,
     controller_of,
     is_terminating,
-    key_of,
-    labels_of,
-    owner_reference,
 )
 from leeward.kube.pods import is_active, pod_from_template
-from leeward.kube.selectors import matches_selector
 from leeward.kube.status import NotFoundError, StatusError
 
 REPLICA_SETS = "replicasets.apps"
@@ -39,25 +36,20 @@ class ReplicaSetController:
 
     def keys_for(self, event: Event) -> Iterable[ObjectKey]:
         """A ReplicaSet, the owner of a Pod, or whoever might adopt an orphan."""
-        keys = list(own_or_owner_key(event, REPLICA_SETS, "ReplicaSet"))
-        if event.resource == "pods" and event.type != "DELETED" and controller_of(event.object) is None:
-            namespace = key_of(event.object).namespace
-            candidates = self._client.list(REPLICA_SETS, namespace)
-            labels = labels_of(event.object)
-            keys += [
-                key_of(each) for each in candidates if matches_selector(each["spec"]["selector"], labels)
-            ]
-        return keys
+        if event.resource == "pods" and (keys := adopters(self._client, REPLICA_SETS, event)):
+            return [*own_or_owner_key(event, REPLICA_SETS, "ReplicaSet"), *keys]
+        return own_or_owner_key(event, REPLICA_SETS, "ReplicaSet")
 
     def sync(self, key: ObjectKey) -> float | None:
         """Create or delete Pods, then report."""
         replica_set = self._client.find(REPLICA_SETS, *key)
         if replica_set is None:
             return None
-        pods = self._claim(replica_set)
+        pods = claim(self._client, "pods", replica_set, is_active)
         failure: StatusError | None = None
         if not is_terminating(replica_set):
-            planned = plan(replica_set, pods)
+            surplus = len(pods) > replica_set["spec"].get("replicas", 1)
+            planned = plan(replica_set, pods, self._related(replica_set) if surplus else pods)
             try:
                 self._create(replica_set, planned.create)
             except StatusError as error:
@@ -70,29 +62,12 @@ class ReplicaSetController:
             raise failure
         return again
 
-    def _claim(self, replica_set: Obj) -> list[Obj]:
-        """Return its Pods: adopt matching orphans, release what matches no longer."""
-        selector, uid = replica_set["spec"]["selector"], replica_set["metadata"]["uid"]
-        pods = []
-        for pod in self._client.controlled_by("pods", uid):
-            if matches_selector(selector, labels_of(pod)):
-                pods.append(pod)
-            elif not is_terminating(pod):
-                references = [r for r in pod["metadata"]["ownerReferences"] if r["uid"] != uid]
-                self._set_owners(pod, references)
-        if is_terminating(replica_set):
-            return pods
-        for pod in self._client.list("pods", replica_set["metadata"]["namespace"]):
-            orphan = controller_of(pod) is None and is_active(pod)
-            if orphan and matches_selector(selector, labels_of(pod)):
-                references = [*(pod["metadata"].get("ownerReferences") or ()), owner_reference(replica_set)]
-                pods.append(self._set_owners(pod, references))
-        return pods
-
-    def _set_owners(self, pod: Obj, references: list[Obj]) -> Obj:
-        return self._client.update(
-            "pods", {**pod, "metadata": {**pod["metadata"], "ownerReferences": references}}
-        )
+    def _related(self, replica_set: Obj) -> list[Obj]:
+        """Return the Pods of all ReplicaSets with the same owner, its own included."""
+        owner, uid = controller_of(replica_set), replica_set["metadata"]["uid"]
+        siblings = self._client.controlled_by(REPLICA_SETS, owner["uid"]) if owner else ()
+        uids = {uid, *(each["metadata"]["uid"] for each in siblings)}
+        return [pod for each in sorted(uids) for pod in self._client.controlled_by("pods", each)]
 
     def _create(self, replica_set: Obj, count: int) -> None:
         name = replica_set["metadata"]["name"]

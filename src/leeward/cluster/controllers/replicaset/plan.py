@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from leeward.kube.objects import Obj, annotations_of, labels_of
-from leeward.kube.pods import available_in, is_active, is_ready
+from leeward.kube.objects import Obj, annotations_of, is_terminating, labels_of
+from leeward.kube.pods import available_in, is_active, is_finished, is_ready
 from leeward.kube.selectors import matches_labels
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
@@ -29,23 +29,24 @@ class Plan:
     delete: Sequence[Obj]
 
 
-def plan(replica_set: Obj, pods: Sequence[Obj]) -> Plan:
+def plan(replica_set: Obj, pods: Sequence[Obj], related: Sequence[Obj] | None = None) -> Plan:
     """Compare the active Pods with the wanted number.
 
     Args:
         replica_set: the ReplicaSet.
         pods: its Pods.
+        related: its Pods and those of the ReplicaSets with the same owner; its own when None.
     """
     active = [pod for pod in pods if is_active(pod)]
     difference = len(active) - int(replica_set["spec"].get("replicas", 1))
     if difference < 0:
         return Plan(min(-difference, BURST), ())
-    return Plan(0, rank_for_deletion(active)[: min(difference, BURST)])
+    return Plan(0, rank_for_deletion(active, pods if related is None else related)[: min(difference, BURST)])
 
 
-def rank_for_deletion(pods: Sequence[Obj]) -> list[Obj]:
-    """Return Pods with the most dispensable first."""
-    per_node = Counter(pod["spec"].get("nodeName") for pod in pods if is_ready(pod))
+def rank_for_deletion(pods: Sequence[Obj], related: Sequence[Obj]) -> list[Obj]:
+    """Return `pods` with the most dispensable first: on a node with many `related` ones, among others."""
+    per_node = Counter(pod["spec"].get("nodeName") for pod in related if is_active(pod))
 
     def rank(pod: Obj) -> tuple[Any, ...]:
         status = pod.get("status") or {}
@@ -91,6 +92,8 @@ def _cost(pod: Obj) -> int:
 
 
 def _ready_since(pod: Obj) -> str:
+    if not is_ready(pod):
+        return ""
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return next((str(c.get("lastTransitionTime")) for c in conditions if c["type"] == "Ready"), "")
 
@@ -106,11 +109,11 @@ def make_status(replica_set: Obj, pods: Sequence[Obj], now: datetime) -> tuple[O
         "fullyLabeledReplicas": sum(1 for pod in active if matches_labels(wanted, labels_of(pod))),
         "readyReplicas": len(ready),
         "availableReplicas": sum(1 for age in ready if age == 0),
+        "terminatingReplicas": sum(1 for pod in pods if is_terminating(pod) and not is_finished(pod)),
         "observedGeneration": replica_set["metadata"].get("generation", 0),
     }
-    status = {
-        key: value for key, value in status.items() if value or key in ("replicas", "observedGeneration")
-    }
+    always = ("replicas", "terminatingReplicas", "observedGeneration")
+    status = {key: value for key, value in status.items() if value or key in always}
     old = replica_set.get("status") or {}
     if old.get("conditions"):
         status["conditions"] = old["conditions"]

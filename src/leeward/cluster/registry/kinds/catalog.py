@@ -44,7 +44,7 @@ def in_tree_strategies() -> Registry[Strategy]:
             "namespaces",
             Strategy(default=_default_namespace, has_status=True, initial_status={"phase": "Active"}),
         ),
-        ("nodes", _STATUS_ONLY),
+        ("nodes", Strategy(has_status=True, brings_status=True)),
         ("services", services.SERVICE),
         ("configmaps", Strategy(validate_update=_keep_immutable)),
         ("secrets", Strategy(default=lambda obj: fill(obj, type="Opaque"), validate_update=_keep_immutable)),

@@ -30,6 +30,7 @@ class Strategy:
 
     default: Callable[[Obj], Obj] = _same  # fills in what was left out
     initial_status: Obj | None = None  # status of a new object; None: none
+    brings_status: bool = False  # a new object may bring a status instead, as kubelets register nodes
     validate: Callable[[Obj], list[Failure]] = _no_failures
     validate_update: Callable[[Obj, Obj], list[Failure]] = _no_update_failures
     has_status: bool = False  # status is written through its subresource only
