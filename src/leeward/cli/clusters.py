@@ -134,7 +134,7 @@ def prepare(options: StartOptions) -> StateDir:
         nodes_per_zone=options.nodes_per_zone or old.get("nodesPerZone") or 2,
         runtime=options.runtime or old.get("runtime") or "auto",
     )
-    state.save(config_to_record(config, _plan(options.name, config, old)))
+    state.save(config_to_record(config, _plan(config, old)))
     if options.state is not None:
         home().mkdir(parents=True, exist_ok=True)
         (home() / f"{options.name}.path").write_text(f"{state.root}\n")
@@ -174,7 +174,7 @@ def _ingress_default(options: StartOptions) -> int:
     return 8080 if _isolated(options.runtime) or options.runtime == "simulated" else 18080
 
 
-def _plan(name: str, config: ClusterConfig, old: dict[str, Any]) -> Any:
+def _plan(config: ClusterConfig, old: dict[str, Any]) -> Any:
     """Choose the address ranges once; keep them afterwards unless isolation changed."""
     from leeward.cluster.network.addressing import choose_address_plan
     from leeward.cluster.statedir import config_from_record
@@ -182,7 +182,7 @@ def _plan(name: str, config: ClusterConfig, old: dict[str, Any]) -> Any:
     isolated = _isolated(config.runtime)
     if old and old.get("isolated") == isolated:
         return config_from_record(config.state_dir, old)[1]
-    return choose_address_plan(name, isolated=isolated)
+    return choose_address_plan(str(config.state_dir), isolated=isolated)
 
 
 def _port(wanted: int | None, recorded: int | None, default: int, flag: str) -> int:

@@ -19,19 +19,19 @@ _ROUTES = Path("/proc/net/route")
 
 
 def choose_address_plan(
-    name: str, *, isolated: bool, taken: Iterable[IPv4Network] | None = None
+    seed: str, *, isolated: bool, taken: Iterable[IPv4Network] | None = None
 ) -> AddressPlan:
-    """Return a plan for the cluster `name`; the same name prefers the same range.
+    """Return a plan for a cluster; the same seed prefers the same range.
 
     Args:
-        name: the cluster's name.
+        seed: what no other cluster of this machine has: its state directory, as others may have its name.
         isolated: Pods have network namespaces of their own.
         taken: networks in use; None to ask this machine.
 
     Raises:
         OperationError: every range is in use.
     """
-    digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    digest = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4], "big")
     busy = list(machine_networks() if taken is None else taken) if isolated else []
     for attempt in range(_COUNT):
         whole = IPv4Network(f"10.{_FIRST + (digest + attempt) % _COUNT}.0.0/16")

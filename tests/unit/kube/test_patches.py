@@ -1,0 +1,198 @@
+"""The three kinds of patch."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leeward.kube.patch.json_patch import apply_json_patch
+from leeward.kube.patch.merge import apply_merge_patch
+from leeward.kube.patch.strategic import apply_strategic_patch
+from leeward.kube.status import BadRequestError, StatusError
+
+SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=2)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def deployment(*containers: dict[str, Any], **template_spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "spec": {"template": {"spec": {"containers": list(containers), **template_spec}}},
+    }
+
+
+def strategic(target: dict[str, Any], pod_spec: dict[str, Any]) -> Any:
+    """Patch a Deployment's Pod template; returns the resulting Pod spec."""
+    patch = {"spec": {"template": {"spec": pod_spec}}}
+    return apply_strategic_patch(target, patch, "apps/v1", "Deployment")["spec"]["template"]["spec"]
+
+
+# The examples of RFC 7386, appendix A.
+@pytest.mark.parametrize(
+    ("target", "patch", "expected"),
+    [
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        (["a", "b"], ["c", "d"], ["c", "d"]),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_a_merge_patch_does_what_its_rfc_says(target: Any, patch: Any, expected: Any) -> None:
+    assert apply_merge_patch(target, patch) == expected
+
+
+@given(JSON, JSON)
+def test_a_merge_patch_changes_no_argument_and_is_idempotent(target: Any, patch: Any) -> None:
+    before = copy.deepcopy((target, patch))
+
+    once = apply_merge_patch(target, patch)
+
+    assert (target, patch) == before
+    assert apply_merge_patch(once, patch) == once
+
+
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        ([{"op": "add", "path": "/a/1", "value": 9}], {"a": [1, 9, 2], "b": {"c/d": 1}}),
+        ([{"op": "add", "path": "/a/-", "value": 9}], {"a": [1, 2, 9], "b": {"c/d": 1}}),
+        ([{"op": "remove", "path": "/a/0"}], {"a": [2], "b": {"c/d": 1}}),
+        ([{"op": "replace", "path": "/b/c~1d", "value": 2}], {"a": [1, 2], "b": {"c/d": 2}}),
+        ([{"op": "move", "from": "/b", "path": "/e"}], {"a": [1, 2], "e": {"c/d": 1}}),
+        ([{"op": "copy", "from": "/a/0", "path": "/f"}], {"a": [1, 2], "b": {"c/d": 1}, "f": 1}),
+        ([{"op": "test", "path": "/a", "value": [1, 2]}], {"a": [1, 2], "b": {"c/d": 1}}),
+    ],
+)
+def test_a_json_patch_does_what_its_rfc_says(operations: list[dict[str, Any]], expected: Any) -> None:
+    target = {"a": [1, 2], "b": {"c/d": 1}}
+
+    assert apply_json_patch(target, operations) == expected
+    assert target == {"a": [1, 2], "b": {"c/d": 1}}
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "remove", "path": "/nowhere"},
+        {"op": "replace", "path": "/nowhere", "value": 1},
+        {"op": "add", "path": "/a/7", "value": 1},
+        {"op": "add", "path": "/no/where", "value": 1},
+        {"op": "test", "path": "/a", "value": [3]},
+        {"op": "hop", "path": "/a"},
+        {"path": "/a"},
+        "remove",
+    ],
+)
+def test_a_json_patch_that_cannot_be_applied_is_refused(operation: Any) -> None:
+    with pytest.raises(StatusError):
+        apply_json_patch({"a": [1, 2]}, [operation])
+
+
+def test_containers_merge_by_name() -> None:
+    target = deployment(
+        {"name": "web", "image": "a:1", "env": [{"name": "A", "value": "1"}]}, {"name": "log"}
+    )
+
+    spec = strategic(
+        target,
+        {"containers": [{"name": "web", "image": "a:2", "env": [{"name": "B", "value": "2"}]}]},
+    )
+
+    assert spec["containers"] == [
+        {"name": "web", "image": "a:2", "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]},
+        {"name": "log"},
+    ]
+
+
+def test_an_element_is_deleted_by_directive() -> None:
+    spec = strategic(
+        deployment({"name": "web"}, {"name": "log"}), {"containers": [{"name": "log", "$patch": "delete"}]}
+    )
+
+    assert spec["containers"] == [{"name": "web"}]
+
+
+def test_a_list_is_replaced_by_directive() -> None:
+    spec = strategic(
+        deployment({"name": "web"}, {"name": "log"}), {"containers": [{"$patch": "replace"}, {"name": "new"}]}
+    )
+
+    assert spec["containers"] == [{"name": "new"}]
+
+
+def test_elements_are_ordered_by_directive() -> None:
+    spec = strategic(
+        deployment({"name": "a"}, {"name": "b"}),
+        {
+            "$setElementOrder/containers": [{"name": "b"}, {"name": "c"}, {"name": "a"}],
+            "containers": [{"name": "c"}],
+        },
+    )
+
+    assert [each["name"] for each in spec["containers"]] == ["b", "c", "a"]
+
+
+def test_keys_that_are_not_retained_go() -> None:
+    target = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}},
+    }
+    patch = {"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}
+
+    patched = apply_strategic_patch(target, patch, "apps/v1", "Deployment")
+
+    assert patched["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_a_list_of_scalars_that_merges_is_a_set() -> None:
+    target = {"apiVersion": "v1", "kind": "Pod", "metadata": {"finalizers": ["a", "b"]}}
+
+    added = apply_strategic_patch(target, {"metadata": {"finalizers": ["b", "c"]}}, "v1", "Pod")
+    removed = apply_strategic_patch(
+        target, {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"]}}, "v1", "Pod"
+    )
+
+    assert added["metadata"]["finalizers"] == ["a", "b", "c"]
+    assert removed["metadata"]["finalizers"] == ["b"]
+
+
+def test_a_list_without_a_merge_key_is_replaced() -> None:
+    spec = strategic(
+        deployment({"name": "web", "command": ["a", "b"]}),
+        {"containers": [{"name": "web", "command": ["c"]}]},
+    )
+
+    assert spec["containers"] == [{"name": "web", "command": ["c"]}]
+
+
+def test_an_element_without_its_merge_key_is_refused() -> None:
+    with pytest.raises(BadRequestError, match="does not contain declared merge key: name"):
+        strategic(deployment({"name": "web"}), {"containers": [{"image": "x"}]})
+
+
+@given(JSON.filter(lambda value: isinstance(value, dict)), JSON.filter(lambda value: isinstance(value, dict)))
+def test_for_an_unknown_kind_it_is_a_merge_patch(target: Any, patch: Any) -> None:
+    before = copy.deepcopy((target, patch))
+
+    patched = apply_strategic_patch(target, patch, "example.com/v1", "Thing")
+
+    assert (target, patch) == before
+    assert patched == apply_merge_patch(target, patch)
