@@ -59,6 +59,30 @@ def test_a_project_comes_up_answers_and_goes_without_a_trace(leeward: Any) -> No
     assert not Path(f"/sys/class/net/{record['interface']}").exists()
 
 
+@needs_root
+@pytest.mark.root
+@pytest.mark.parametrize("mode", ["power", "drain"])
+def test_losing_a_zone_under_load_loses_no_get(leeward: Any, mode: str) -> None:
+    compose = COMPOSE.replace("    expose", EXTRA_CHECK + "    ports").replace("name: tiny", f"name: {mode}")
+    leeward.write("compose.yaml", compose)
+    leeward.ok("up", "-d", "--cluster", mode)
+
+    done = leeward.run(
+        *("drill", "zone", "b", "--mode", mode, "--cluster", mode),
+        *("--rate", "20", "--duration", "16", "--output", "json"),
+    )
+
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["passed"], report["problems"]) == (0, True, [])
+    assert (report["requests"], report["failures"]) == (320, {})
+    assert report["zones_left"]["web"] == 2
+    assert report["left_rotation"] is not None
+    assert "local-b" in report["pods"]["before"]
+    assert "local-b" not in report["pods"]["during"]
+    nodes = json.loads(leeward.kubectl(mode, "get", "nodes", "-o", "json").stdout)["items"]
+    assert not any(node["spec"].get("unschedulable") for node in nodes)
+
+
 EXTRA_CHECK = """    healthcheck:
       test: ["CMD", "python", "-c", "import socket; socket.create_connection(('127.0.0.1', 8000), 1)"]
       interval: 2s
