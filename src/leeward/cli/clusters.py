@@ -10,7 +10,6 @@ import json
 import os
 import re
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -115,6 +114,11 @@ def prepare(options: StartOptions) -> StateDir:
         raise OperationError(
             f"cluster {options.name!r} is already running",
             remedy=f"Stop it (`leeward cluster stop{_name_flag(options.name)}`) or choose another --name.",
+        )
+    if state.is_foreign():
+        raise UserInputError(
+            f"{state.root} is not empty and holds no cluster",
+            remedy="Choose an empty or new directory with --state.",
         )
     old: dict[str, Any] = state.load() if state.exists() else {}
     if old and old["name"] != options.name:
@@ -295,12 +299,11 @@ def stop(state: StateDir) -> bool:
     return pid is not None
 
 
-def delete(name: str, state: StateDir) -> None:
-    """Stop the cluster and remove its state directory."""
+def delete(name: str, state: StateDir) -> list[Path]:
+    """Stop the cluster and remove its state; returns what is not leeward's and stays."""
     stop(state)
     (home() / f"{name}.path").unlink(missing_ok=True)
-    if state.exists():
-        shutil.rmtree(state.root)
+    return state.remove() if state.exists() else []
 
 
 def _end(pid: int, process: subprocess.Popen[bytes] | None) -> None:

@@ -18,9 +18,10 @@ from leeward.delivery.health import WORKLOADS, Health, dependencies, is_met, jud
 from leeward.kube.objects import Obj, is_terminating, labels_of
 from leeward.kube.resources import BUILT_IN, resource_of_kind
 from leeward.kube.status import NotFoundError
-from leeward.kube.wellknown import APP_NAME
+from leeward.kube.wellknown import APP_NAME, APP_PART_OF
 
 POLL_SECONDS = 0.1
+STOP_MARGIN_SECONDS = 60  # beyond the grace period, before a Pod counts as stuck
 _KEPT = frozenset(("Namespace", "PersistentVolumeClaim"))  # down and pruning leave them
 Show = Callable[[str], None]
 
@@ -90,29 +91,41 @@ async def deploy(
         OperationError: a workload cannot come up, or did not in time; says which and why.
     """
     first, workloads = in_order(objects)
-    for obj in first:
-        await apply_object(api, obj)
-    await _prune(api, project, namespace, objects)
     waiting = {obj["metadata"]["name"]: obj for obj in workloads}
-    applied: dict[str, str] = {}  # workload name → service
-    deadline = time.monotonic() + timeout
     health: dict[str, Health] = {}
+    try:
+        async with asyncio.timeout(timeout):
+            for obj in first:
+                await apply_object(api, obj)
+            await _prune(api, project, namespace, objects)
+            await _start_workloads(api, project, namespace, waiting, health, show)
+    except TimeoutError as error:
+        unfinished = _unfinished(health, waiting) or "earlier objects are still being deleted"
+        raise OperationError(
+            f"not up after {timeout:.0f} s: {unfinished}",
+            remedy="`leeward ps` and `leeward logs SERVICE` tell more; --timeout waits longer.",
+        ) from error
+    return Deployed(namespace, list(health.values()))
+
+
+async def _start_workloads(
+    api: Api, project: str, namespace: str, waiting: dict[str, Obj], health: dict[str, Health], show: Show
+) -> None:
+    """Apply each of `waiting` when its time has come and return when all are up; keeps `health` current."""
+    applied: dict[str, str] = {}  # workload name → service
     while True:
         for name, obj in list(waiting.items()):
             if _may_start(obj, health, set(applied.values())):
                 await apply_object(api, obj)
                 applied[name] = labels_of(obj).get(APP_NAME) or name
                 del waiting[name]
-        health = {h.service: h for h in await look(api, namespace, project) if h.service in applied.values()}
+        seen = await look(api, namespace, project)
+        health.clear()
+        health.update({each.service: each for each in seen if each.service in applied.values()})
         _stop_if_hopeless(health.values())
         if not waiting and len(health) == len(set(applied.values())) and all(h.done for h in health.values()):
-            return Deployed(namespace, list(health.values()))
+            return
         show(_progress(health, waiting))
-        if time.monotonic() > deadline:
-            raise OperationError(
-                f"not up after {timeout:.0f} s: {_unfinished(health, waiting)}",
-                remedy="`leeward ps` and `leeward logs SERVICE` tell more; --timeout waits longer.",
-            )
         await asyncio.sleep(POLL_SECONDS)
 
 
@@ -205,14 +218,28 @@ async def take_down(api: Api, project: str, namespace: str, *, volumes: bool, sh
         if obj["kind"] not in _KEPT:
             await _delete_quietly(api, resource, obj)
             removed += 1
-    while True:
-        pods = [pod for pod in await api.list("pods", namespace) if labels_of(pod).get(APP_NAME)]
-        if not pods:
-            break
-        show(f"stopping {len(pods)} Pods")
-        await asyncio.sleep(POLL_SECONDS)
+    await _until_pods_are_gone(api, project, namespace, show)
     if volumes:
         show("removing volumes")
         await _delete_and_wait(api, "namespaces", "", namespace)
         removed += 1
     return removed
+
+
+async def _until_pods_are_gone(api: Api, project: str, namespace: str, show: Show) -> None:
+    """Wait for a project's Pods to end, as long as they may take.
+
+    Raises:
+        OperationError: some do not; names them.
+    """
+    began = time.monotonic()
+    while pods := await api.list("pods", namespace, label_selector=f"{APP_PART_OF}={project}"):
+        show(f"stopping {len(pods)} Pods")
+        grace = max(pod["spec"].get("terminationGracePeriodSeconds") or 0 for pod in pods)
+        if time.monotonic() - began > grace + STOP_MARGIN_SECONDS:
+            names = ", ".join(pod["metadata"]["name"] for pod in pods)
+            raise OperationError(
+                f"{names}: not gone {grace + STOP_MARGIN_SECONDS} s after deletion",
+                remedy="`kubectl describe pod` tells why; a finalizer or a lost node may hold it.",
+            )
+        await asyncio.sleep(POLL_SECONDS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from leeward.base.errors import UserInputError
 from leeward.cli import clusters
 from leeward.cluster.statedir import StateDir
+from leeward.render.naming import dns_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def find_target(cluster: str, files: Sequence[Path] | None, project_name: str | 
     """
     state = clusters.require_running(cluster)
     if project_name and not files:
-        return Target(state, project_name, project_name, ())
+        return Target(state, project_name, dns_label(project_name), ())
     from leeward.cli.projects import Source, render_project
 
     rendered = render_project(Source.of(files, None, None, project_name), quiet=True)

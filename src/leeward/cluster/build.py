@@ -77,7 +77,7 @@ class Cluster:
         self._runtime, images = build_runtime(
             config.runtime,
             RuntimeContext(
-                directory=state.root / "run",
+                directory=state.runtime,
                 images=state.images,
                 clock=clock,
                 ids=ids,
@@ -96,8 +96,8 @@ class Cluster:
                 clock=clock,
                 runtime=self._runtime,
                 images=images,
-                pods_dir=state.root / "pods",
-                logs_dir=state.root / "logs",
+                pods_dir=state.pods,
+                logs_dir=state.logs,
                 host_ip=str(plan.gateway) if plan.isolated else _HOST,
                 dns=str(plan.dns) if plan.isolated and not self._simulated else "",
                 isolated=plan.isolated or self._simulated,
@@ -209,7 +209,7 @@ class Cluster:
 
     def _log_file(self, pod: Obj, container: str, *, previous: bool) -> Path | None:
         """Return where the kubelet keeps a container's output."""
-        directory = log_path(self._state.root / "logs", pod, container, 0).parent
+        directory = log_path(self._state.logs, pod, container, 0).parent
         attempts = sorted(int(path.stem) for path in directory.glob("*.log") if path.stem.isdigit())
         if previous:
             attempts = attempts[:-1]
@@ -224,7 +224,7 @@ class Cluster:
         self._manager.stop()
         await self._api.stop()
         self._store.close()
-        shutil.rmtree(self._state.root / "pods", ignore_errors=True)
+        shutil.rmtree(self._state.pods, ignore_errors=True)
 
 
 def build_cluster(state: StateDir) -> Cluster:
@@ -242,8 +242,8 @@ def remove_traces(state: StateDir) -> None:
     _, plan = config_from_record(state.root, state.load())
     if plan.isolated:
         BridgePodNetwork(plan).teardown()
-    for name in ("run", "pods"):
-        shutil.rmtree(state.root / name, ignore_errors=True)
+    for path in (state.runtime, state.pods):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _make_volume(path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,9 +68,45 @@ class StateDir:
         """Locked while the cluster runs; holds the pid."""
         return self.root / "lock"
 
+    @property
+    def runtime(self) -> Path:
+        """The runtime's own files, gone when the cluster stops."""
+        return self.root / "run"
+
+    @property
+    def pods(self) -> Path:
+        """Volumes that live as long as their Pod."""
+        return self.root / "pods"
+
+    @property
+    def logs(self) -> Path:
+        """What containers said, a directory a Pod."""
+        return self.root / "logs"
+
     def exists(self) -> bool:
         """Tell whether a cluster was ever started here."""
         return self.config_file.exists()
+
+    def is_foreign(self) -> bool:
+        """Tell whether the directory is somebody else's: it holds files and no cluster."""
+        return self.root.is_dir() and not self.exists() and any(self.root.iterdir())
+
+    def remove(self) -> list[Path]:
+        """Remove the cluster; returns what is not its own and therefore stays."""
+        own = (
+            *(self.images, self.volumes, self.pki, self.runtime, self.pods, self.logs),
+            *(self.root / (self.database.name + end) for end in ("", "-wal", "-shm")),
+            *(self.kubeconfig, self.daemon_log, self.lock_file, self.config_file),
+        )
+        for path in own:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        left = sorted(self.root.iterdir()) if self.root.is_dir() else []
+        if not left and self.root.is_dir():
+            self.root.rmdir()
+        return left
 
     def running_pid(self) -> int | None:
         """Return the pid of the process that runs this cluster, or None."""
@@ -132,6 +169,7 @@ class StateDir:
     def save(self, record: Mapping[str, Any]) -> None:
         """Write the configuration, whole or not at all."""
         self.root.mkdir(parents=True, exist_ok=True)
+        self.root.chmod(0o700)  # it holds Secrets
         data = json.dumps({"stateVersion": STATE_VERSION, **record}, indent=2, sort_keys=True)
         descriptor, name = tempfile.mkstemp(dir=self.root, prefix=".cluster-")
         with os.fdopen(descriptor, "w") as handle:

@@ -119,8 +119,10 @@ def delete(
         raise OperationError(f"there is no cluster {name!r}", remedy="`leeward cluster status` lists them.")
     if not yes and not typer.confirm(f"Remove cluster {name} and everything in {state.root}?"):
         raise typer.Exit(1)
-    clusters.delete(name, state)
+    left = clusters.delete(name, state)
     output.say(f"cluster {name} is removed")
+    if left:
+        output.note(f"{state.root} stays: it holds {', '.join(path.name for path in left)}")
 
 
 def status(

@@ -97,10 +97,13 @@ def _tell(state: Any, rendered: Any) -> None:
     ingress = record["ingressPort"]
     output.say(f"{rendered.project.name} is up")
     for name, service in rendered.project.services.items():
-        published = [port for port in service.ports if port.published]
-        if published:
+        if service.ports:
             urls = [f"http://{name}.localhost:{ingress}"]
-            urls += [f"http://{port.host_ip or 'localhost'}:{port.published}" for port in published]
+            urls += [
+                f"http://{port.host_ip or 'localhost'}:{port.published}"
+                for port in service.ports
+                if port.published
+            ]
             output.say(f"  {name:<12} {'  '.join(urls)}")
     output.say(f"  {'kubectl':<12} export KUBECONFIG={state.kubeconfig}  (namespace {rendered.namespace})")
 
