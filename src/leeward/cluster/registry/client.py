@@ -58,7 +58,8 @@ class RegistryClient:
         return self._registry.store.pods_on(node)
 
     def watch(self, resources: Collection[str] | None, handler: Handler) -> Unsubscribe:
-        return self._registry.store.subscribe(resources, handler)
+        stored = None if resources is None else {_stored(resource) for resource in resources}
+        return self._registry.store.subscribe(stored, handler)
 
     def create(self, resource: str, obj: Obj) -> Obj:
         return self._registry.create(resource, obj, self._options)

@@ -92,18 +92,20 @@ class IpAllocator:
         }
         raise_if_any(resource, service["metadata"]["name"], _node_port_failures(ports, taken))
         taken |= {port.get("nodePort") for port in ports}
-        kept = {(port.get("name"), port.get("port")): port.get("nodePort") for port in before}
-        result = []
-        for port in ports:
-            number = port.get("nodePort")
-            if not number:
-                number = kept.get((port.get("name"), port.get("port")))
-                if not number or number in taken:
-                    number = next((each for each in _NODE_PORTS if each not in taken), None)
-                if number is None:
-                    raise StatusError("range is full: no node port is free")
-                taken.add(number)
-            result.append({**port, "nodePort": number})
+        kept = {port.get("name"): port.get("nodePort") for port in before}
+        old = [kept.get(port.get("name")) for port in ports]
+        numbers = [
+            port.get("nodePort") or (number if number not in taken else None)
+            for port, number in zip(ports, old, strict=True)
+        ]
+        taken.update(numbers)
+        free = (number for number in _NODE_PORTS if number not in taken)
+        result = [
+            {**port, "nodePort": number or next(free, None)}
+            for port, number in zip(ports, numbers, strict=True)
+        ]
+        if any(port["nodePort"] is None for port in result):
+            raise StatusError("range is full: no node port is free")
         return result
 
 

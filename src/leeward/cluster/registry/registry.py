@@ -27,7 +27,7 @@ from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.kinds.workloads import complete_job
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.store.memory import MemoryStore
-from leeward.kube.objects import Obj, format_time
+from leeward.kube.objects import Obj, format_time, key_of
 from leeward.kube.patch.json_patch import apply_json_patch
 from leeward.kube.patch.merge import apply_merge_patch
 from leeward.kube.patch.strategic import apply_strategic_patch
@@ -288,7 +288,7 @@ class Registry:
         if options.dry_run:
             return deletion.obj
         if deletion.remove:
-            return self.store.delete(resource.name, namespace, object_name)
+            return self.store.delete(resource.name, *key_of(obj))
         return self.store.update(resource.name, deletion.obj)
 
     def finalize_namespace(self, obj: Obj, options: WriteOptions) -> Obj:
@@ -333,5 +333,5 @@ def _check_is_object(patched: Any) -> None:
 
 
 def _substance(obj: Obj) -> Obj:
-    """Return what counts for metadata.generation: everything but metadata and status."""
-    return {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+    """Return what counts for metadata.generation: all but metadata (a status of its own was kept)."""
+    return {key: value for key, value in obj.items() if key != "metadata"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 from leeward.base.registry import Registry
 from leeward.cluster.registry.failures import Failure, forbidden
 from leeward.cluster.registry.kinds import pods, services, storage, workloads
@@ -18,6 +20,16 @@ def _default_namespace(obj: Obj) -> Obj:
         "metadata": {**meta, "labels": labels},
         "spec": fill(obj.get("spec"), finalizers=["kubernetes"]),
     }
+
+
+def _default_secret(obj: Obj) -> Obj:
+    """Secrets are written with ``stringData`` for convenience; it is stored as data, which it overrides."""
+    obj = fill(obj, type="Opaque")
+    texts = obj.pop("stringData", None)
+    if texts:
+        encoded = {key: b64encode(str(text).encode()).decode() for key, text in texts.items()}
+        obj["data"] = {**(obj.get("data") or {}), **encoded}
+    return obj
 
 
 def _keep_immutable(new: Obj, old: Obj) -> list[Failure]:
@@ -47,7 +59,7 @@ def in_tree_strategies() -> Registry[Strategy]:
         ("nodes", Strategy(has_status=True, brings_status=True)),
         ("services", services.SERVICE),
         ("configmaps", Strategy(validate_update=_keep_immutable)),
-        ("secrets", Strategy(default=lambda obj: fill(obj, type="Opaque"), validate_update=_keep_immutable)),
+        ("secrets", Strategy(default=_default_secret, validate_update=_keep_immutable)),
         ("persistentvolumeclaims", storage.CLAIM),
         ("persistentvolumes", storage.VOLUME),
         ("replicationcontrollers", _SPEC_AND_STATUS),

@@ -98,7 +98,7 @@ def _default_cron_job(obj: Obj) -> Obj:
 
 def complete_job(obj: Obj, uid: str) -> Obj:
     """Give a Job the selector and labels that tie its Pods to it, unless it brings its own."""
-    spec = obj["spec"]
+    spec = obj.get("spec") or {}
     if spec.get("manualSelector") or spec.get("template") is None:
         return obj
     name = obj["metadata"]["name"]
