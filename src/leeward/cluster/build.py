@@ -168,6 +168,7 @@ class Cluster:
         await self._runtime.start()
         for limit in self._runtime.limits:
             progress(f"note: {limit}")
+        self._remove_left_volumes()
         self._fleet.start()
         await self._await_nodes()
         self._started.append("nodes")
@@ -175,6 +176,13 @@ class Cluster:
         await self._network.start()
         self._started.append("network")
         logger.info("cluster %s is ready", self._config.name)
+
+    def _remove_left_volumes(self) -> None:
+        """Remove volumes of Pods that went while no kubelet was running."""
+        uids = {pod["metadata"]["uid"] for pod in self._registry.client("system:admin").list("pods")}
+        for path in self._state.pods.glob("*"):
+            if path.name not in uids:
+                shutil.rmtree(path, ignore_errors=True)
 
     async def _await_nodes(self) -> None:
         """Wait until every node that has power is Ready."""
@@ -216,15 +224,17 @@ class Cluster:
         return directory / f"{attempts[-1]}.log" if attempts else None
 
     async def stop(self) -> None:
-        """Stop everything that started, last first; no process, interface or mount remains."""
-        await self._network.stop()
-        await self._fleet.stop()
-        await self._runtime.stop()
+        """Stop everything that started; no process, interface or mount remains.
+
+        First what would act on the end of containers, then these, while they still have a network.
+        """
         self._scheduler.stop()
         self._manager.stop()
+        await self._fleet.stop()
+        await self._network.stop()
+        await self._runtime.stop()
         await self._api.stop()
         self._store.close()
-        shutil.rmtree(self._state.pods, ignore_errors=True)
 
 
 def build_cluster(state: StateDir) -> Cluster:
@@ -238,12 +248,11 @@ def build_cluster(state: StateDir) -> Cluster:
 
 
 def remove_traces(state: StateDir) -> None:
-    """Remove what a killed cluster process left on this machine: interfaces, routes, Pods' files."""
+    """Remove what a killed cluster process left on this machine: interfaces, routes, containers' files."""
     _, plan = config_from_record(state.root, state.load())
     if plan.isolated:
         BridgePodNetwork(plan).teardown()
-    for path in (state.runtime, state.pods):
-        shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(state.runtime, ignore_errors=True)
 
 
 def _make_volume(path: Path) -> None:

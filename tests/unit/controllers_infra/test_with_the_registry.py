@@ -91,6 +91,10 @@ def test_a_service_lists_its_ready_pods_and_goes_with_its_slices(plane: Plane) -
     plane.clock.advance(0.1)
     (found,) = plane.client.list("endpointslices.discovery.k8s.io", "shop")
     assert found["endpoints"][0]["conditions"]["ready"]
+    plane.client.delete("pods", "shop", "web-1", grace_period_seconds=0)
+    plane.clock.advance(0.1)
+    (found,) = plane.client.list("endpointslices.discovery.k8s.io", "shop")
+    assert not found["endpoints"]
     plane.client.delete("services", "shop", "web")
     plane.clock.advance(0.1)
     assert plane.client.list("endpointslices.discovery.k8s.io", "shop") == []

@@ -154,6 +154,10 @@ class RuntimeService(Protocol):
         """Kill what is left in it, remove it, give back its address; harmless when gone."""
         ...
 
+    def is_alive(self, sandbox_id: str) -> bool:
+        """Tell whether a sandbox still is there; one may be lost with the runtime's own process."""
+        ...
+
     async def create_container(self, sandbox_id: str, config: ContainerConfig) -> str:
         """Prepare a container; returns its id, such as "process://<hex>"."""
         ...

@@ -75,10 +75,8 @@ class Fleet:
         kubelet = self._kubelets.get(node) if node else None
         if kubelet is None:
             return
-        if event.type == "DELETED":
-            kubelet.pod_gone(event.object)
-        else:
-            asyncio.get_running_loop().call_soon(kubelet.pod_changed, event.object)
+        tell = kubelet.pod_gone if event.type == "DELETED" else kubelet.pod_changed
+        asyncio.get_running_loop().call_soon(tell, event.object)  # later, but in the order of the events
 
     def _tell_changed(self) -> None:
         changed, self._changed = self._changed, set()

@@ -54,9 +54,13 @@ class Kubelet:
             self.pod_changed(pod)
 
     async def stop(self) -> None:
-        """Stop without ending Pods in the API; the runtime takes care of their containers."""
+        """End all containers; the API is not told, and Pods go on when the cluster comes back."""
+        workers, tasks = list(self._workers.values()), list(self._tasks.values())
         self.power_off()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for outcome in await asyncio.gather(*(worker.halt() for worker in workers), return_exceptions=True):
+            if isinstance(outcome, Exception):
+                logger.warning("%s: a container was not stopped in order: %s", self.node, outcome)
 
     def power_off(self) -> None:
         """Fall silent at once."""
@@ -102,7 +106,14 @@ class Kubelet:
             machine=_machine(),
             now=clock.now(),
         )
-        client.update_status("nodes", {**node, "status": status})
+        posted = client.update_status("nodes", {**node, "status": status})
+        if not is_condition_true(node, "Ready"):
+            client.record(
+                posted,
+                event_type="Normal",
+                reason="NodeReady",
+                message=f"Node {self.node} status is now: NodeReady",
+            )
         self._later("status", self._config.timing.node_status_report_seconds, self._report_node)
 
     def _heartbeat(self) -> None:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from leeward.base.clock import Clock
 from leeward.cluster.interface.client import Client
@@ -37,7 +38,9 @@ from leeward.kube.objects import Obj, is_terminating, key_of, parse_time
 from leeward.kube.status import ConflictError, NotFoundError
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 RETRY_SECONDS = 1.0  # for volumes and sandboxes that could not be made
+SHUTDOWN_SECONDS = 10.0  # grace period at most when the cluster is stopped
 IMAGE_BACKOFF = (10.0, 300.0)
 
 
@@ -83,7 +86,7 @@ class PodWorker:
             "spec.serviceAccountName": pod["spec"].get("serviceAccountName", "default"),
             **{f"allocatable.{name}": amount for name, amount in host.allocatable.items()},
         }
-        self._volumes = Volumes(host.client, host.pods_dir / self.uid / "volumes", self._facts)
+        self._volumes = Volumes(host.client, host.pods_dir / self.uid, self._facts)
         now = host.clock.now()
         self._started_at: datetime = now
         statuses = pod.get("status") or {}
@@ -123,13 +126,22 @@ class PodWorker:
         self._wake.set()
 
     async def run(self) -> None:
-        """Run the Pod until it is gone."""
-        while not is_terminating(self.pod):
+        """Run the Pod until it is gone; whatever goes wrong is tried again, so that nothing is left over."""
+        gone = False
+        while not gone:
             self._wake.clear()
-            delay = await self._step()
-            if not is_terminating(self.pod):
+            delay: float | None = RETRY_SECONDS
+            try:
+                if is_terminating(self.pod):
+                    await self._terminate()
+                    gone = True
+                else:
+                    delay = await self._step()
+            except Exception as error:
+                logger.exception("%s: Pod %s", self._host.node, self.pod["metadata"]["name"])
+                self._problem("sync", "FailedSync", f"error syncing pod: {error!r}")
+            if not gone and not (is_terminating(self.pod) and delay is None):
                 await self._wait(delay)
-        await self._terminate()
 
     async def _wait(self, seconds: float | None) -> None:
         timer = self._host.clock.call_later(seconds, self._wake.set) if seconds is not None else None
@@ -139,16 +151,39 @@ class PodWorker:
             if timer is not None:
                 timer.cancel()
 
+    async def _until(self, condition: Callable[[], bool], work: Coroutine[Any, Any, T]) -> T | None:
+        """Do `work` and return its result; drop it, and return None, as soon as `condition` holds."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not task.done() and not condition():
+                self._wake.clear()
+                waking = asyncio.ensure_future(self._wake.wait())
+                await asyncio.wait((task, waking), return_when=asyncio.FIRST_COMPLETED)
+                waking.cancel()
+            return task.result() if task.done() else None
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            self._wake.set()  # what woke this is looked at again
+
+    def _is_deleted(self) -> bool:
+        return is_terminating(self.pod)
+
     async def _step(self) -> float | None:
         """Do what is to be done now; returns seconds until the next look."""
         clock = self._host.clock
-        if (self.pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        over = (self.pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+        left = self._deadline_left()
+        if over or (left is not None and left <= 0):
+            await self._finish(deadline=not over)
             return None
         await self._restart_unhealthy()
         if actions.is_over(self.pod, self.records):
             await self._remove_sandbox()
             self.report()
             return None
+        self._notice_lost_sandbox()
         try:
             if self._sandbox is None:
                 self._paths = self._volumes.prepare(self.pod)
@@ -157,8 +192,8 @@ class PodWorker:
                 await self._make_sandbox()
             else:
                 self._volumes.refresh(self.pod)
-        except RuntimeFailureError as error:
-            self._problem("volumes", error.reason, str(error))
+        except (RuntimeFailureError, OSError, ValueError) as error:
+            self._problem("volumes", getattr(error, "reason", "FailedMount"), str(error))
             self.report()
             return RETRY_SECONDS
         planned = actions.plan(self.pod, self.records, clock.monotonic())
@@ -169,7 +204,32 @@ class PodWorker:
         later = actions.plan(self.pod, self.records, clock.monotonic())
         if later.start:
             return 0.0 if not planned.start else 0.02
-        return None if later.look_again_at is None else max(0.0, later.look_again_at - clock.monotonic())
+        waits = [] if later.look_again_at is None else [max(0.0, later.look_again_at - clock.monotonic())]
+        return min([*waits, *([] if left is None else [left])], default=None)
+
+    def _deadline_left(self) -> float | None:
+        """Return how many seconds the Pod may still be active; None: for ever."""
+        limit = self.pod["spec"].get("activeDeadlineSeconds")
+        since = (self.pod.get("status") or {}).get("startTime")
+        if limit is None or since is None:
+            return None
+        return float(limit) - (self._host.clock.now() - parse_time(since)).total_seconds()
+
+    async def _finish(self, *, deadline: bool) -> None:
+        """Stop a Pod that is not to run any more."""
+        if deadline:
+            message = "Pod was active on the node longer than the specified deadline"
+            self._failure = ("DeadlineExceeded", message)
+            self._problem("deadline", "DeadlineExceeded", message)
+        await self._until(self._is_deleted, self._end_containers(self._grace()))
+        if not self._is_deleted():
+            await self._remove_sandbox()
+            self.report()
+
+    def _notice_lost_sandbox(self) -> None:
+        if self._sandbox is not None and not self._host.runtime.is_alive(self._sandbox.id):
+            self._sandbox = None
+            self._event("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
 
     def _mark_waiting(self) -> None:
         """A container in its back-off waits, and its last state says how it ended."""
@@ -200,6 +260,8 @@ class PodWorker:
         self._sandbox = await self._host.runtime.run_sandbox(config)
         ip = self._host.host_ip if self.pod["spec"].get("hostNetwork") else self._sandbox.ip
         self._facts["status.podIP"] = self._facts["status.podIPs"] = ip
+        for container in self.pod["spec"].get("initContainers") or ():
+            self.records[container["name"]].run_again()  # what they did is gone with an earlier sandbox
 
     async def _start(self, name: str) -> None:
         """Pull, create and start one container; what goes wrong becomes its waiting reason."""
@@ -232,12 +294,16 @@ class PodWorker:
         except RuntimeFailureError as error:
             self._start_failed(record, error)
             return
+        except (OSError, ValueError) as error:
+            self._start_failed(record, RuntimeFailureError(str(error), reason="CreateContainerError"))
+            return
         self._event("Normal", "Started", f"Started container {name}")
         self._begin_probes(record, spec)
         post_start = (spec.get("lifecycle") or {}).get("postStart")
         if post_start:
-            problem = await run_hook(
-                host.runtime, record.container_id, spec, post_start, self._sandbox.ip, clock
+            problem = await self._until(
+                self._is_deleted,
+                run_hook(host.runtime, record.container_id, spec, post_start, self._sandbox.ip, clock),
             )
             if problem:
                 self._event("Warning", "FailedPostStartHook", problem)
@@ -303,10 +369,33 @@ class PodWorker:
     async def _restart_unhealthy(self) -> None:
         """Stop containers whose probes say so; their exit starts them again."""
         names, self._restart = self._restart, set()
-        grace = float(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
         for name in names:
             self._stop_probes(name)
-            await self._host.runtime.stop_container(self.records[name].container_id, grace)
+            stop = self._host.runtime.stop_container(self.records[name].container_id, self._grace())
+            await self._until(self._is_deleted, stop)
+
+    def _grace(self) -> float:
+        """Return the grace period that holds now, seconds."""
+        grace = self.pod["metadata"].get("deletionGracePeriodSeconds")
+        return float(self.pod["spec"].get("terminationGracePeriodSeconds", 30) if grace is None else grace)
+
+    async def _end_containers(self, grace: float, *, hooks: bool = True) -> None:
+        if self._sandbox is not None:
+            running = [record for record in self.records.values() if record.phase == "running"]
+            await shut_down(
+                self._host.runtime,
+                self._host.clock,
+                self.pod,
+                running,
+                self._spec,
+                self._sandbox.ip,
+                grace=grace,
+                hooks=hooks,
+            )
+
+    async def halt(self) -> None:
+        """End all containers because the cluster stops; the API is not told, so that they start again."""
+        await self._end_containers(min(self._grace(), SHUTDOWN_SECONDS))
 
     async def _terminate(self) -> None:
         """End all containers within the grace period, then have the API forget the Pod."""
@@ -314,11 +403,10 @@ class PodWorker:
         for name in list(self._probers):
             if "preStop" not in (self._spec(name).get("lifecycle") or {}):
                 self._stop_probes(name)
-        if self._sandbox is not None:
-            running = [r for r in self.records.values() if r.phase == "running"]
-            for record in running:
+        for record in self.records.values():
+            if record.phase == "running":
                 self._event("Normal", "Killing", f"Stopping container {record.name}")
-            await shut_down(host.runtime, host.clock, self.pod, running, self._spec, self._sandbox.ip)
+        await self._end_within(self._grace(), hooks=True)
         for name in list(self._probers):
             self._stop_probes(name)
         await self._host.clock.sleep(0)  # lets the last exits be noted
@@ -328,6 +416,12 @@ class PodWorker:
         namespace, name = key_of(self.pod)
         with contextlib.suppress(NotFoundError, ConflictError):
             host.client.delete("pods", namespace, name, uid=self.uid, grace_period_seconds=0)
+
+    async def _end_within(self, grace: float, *, hooks: bool) -> None:
+        """End all containers within `grace` seconds, or sooner when the API shortens them meanwhile."""
+        await self._until(lambda: self._grace() < grace, self._end_containers(grace, hooks=hooks))
+        if self._grace() < grace:
+            await self._end_within(self._grace(), hooks=False)
 
     async def _remove_sandbox(self) -> None:
         for name in list(self._probers):

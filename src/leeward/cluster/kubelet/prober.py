@@ -10,12 +10,11 @@ Source: pkg/kubelet/prober/{worker,prober}.go (Kubernetes 1.36).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
-from typing import Any
 
 from leeward.base.clock import Clock
 from leeward.cluster.interface.runtime import RuntimeFailureError, RuntimeService
+from leeward.cluster.kubelet.handlers import grpc_check, http_get, tcp_connect
 from leeward.kube.objects import Obj
 
 FAST_SECONDS = 0.5
@@ -107,67 +106,20 @@ class Prober:
         try:
             if "exec" in probe:
                 return await self._exec(probe["exec"].get("command") or [], seconds)
-            if "httpGet" in probe:
-                async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds):
+                if "httpGet" in probe:
                     return await http_get(self._ip, self._container, probe["httpGet"])
-            if "tcpSocket" in probe:
-                port = port_number(self._container, probe["tcpSocket"]["port"])
-                async with asyncio.timeout(seconds):
-                    _, writer = await asyncio.open_connection(
-                        probe["tcpSocket"].get("host") or self._ip, port
-                    )
-                    writer.close()
-                return True, ""
+                if "tcpSocket" in probe:
+                    return await tcp_connect(self._ip, self._container, probe["tcpSocket"])
+                if "grpc" in probe:
+                    return await grpc_check(self._ip, probe["grpc"])
         except TimeoutError:
             return False, "command timed out" if "exec" in probe else "context deadline exceeded"
         except (OSError, ValueError, RuntimeFailureError) as error:
             return False, str(error)
-        return True, ""  # a kind of probe that this kubelet does not know
+        return False, "the probe has no handler that is known here"
 
     async def _exec(self, command: list[str], seconds: float) -> tuple[bool, str]:
         result = await self._runtime.exec(self._id, command, seconds)
         text = (result.stdout + result.stderr).decode(errors="replace").strip()
         return result.exit_code == 0, text[:512]
-
-
-def port_number(container: Obj, port: Any) -> int:
-    """Return the number of a port given by number or name.
-
-    Raises:
-        ValueError: the container has no port of that name.
-    """
-    if isinstance(port, int) or str(port).isdigit():
-        return int(port)
-    for each in container.get("ports") or ():
-        if each.get("name") == port:
-            return int(each["containerPort"])
-    raise ValueError(f"couldn't find port: {port!r}")
-
-
-async def http_get(ip: str, container: Obj, action: Obj) -> tuple[bool, str]:
-    """Make a GET request; a status from 200 to 399 passes."""
-    port = port_number(container, action["port"])
-    host = action.get("host") or ip
-    headers = {
-        "Host": f"{host}:{port}",
-        "User-Agent": "kube-probe/1.36",
-        "Connection": "close",
-        "Accept": "*/*",
-    }
-    headers.update({each["name"]: each["value"] for each in action.get("httpHeaders") or ()})
-    lines = [
-        f"GET {action.get('path') or '/'} HTTP/1.1",
-        *(f"{key}: {value}" for key, value in headers.items()),
-    ]
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-        head = (await reader.readline()).split()
-        with contextlib.suppress(OSError):
-            await reader.read(4096)
-    finally:
-        writer.close()
-    if len(head) < 2 or not head[1].isdigit():
-        return False, "malformed HTTP response"
-    status = int(head[1])
-    return 200 <= status < 400, f"HTTP probe failed with statuscode: {status}"

@@ -67,6 +67,12 @@ class Record:
             status["containerID"] = self.container_id
         return status
 
+    def run_again(self) -> None:
+        """Forget that it ran, because what it did has gone."""
+        if self.phase == "terminated":
+            self.last = self.terminated()
+            self.phase, self.reason, self.message, self.retry_at = "waiting", "PodInitializing", "", 0.0
+
     @property
     def done(self) -> bool:
         """It ended well."""
@@ -148,6 +154,8 @@ def make_status(
     """
     old = pod.get("status") or {}
     phase = "Failed" if failure else pod_phase(pod, records, init)
+    if old.get("phase") in ("Succeeded", "Failed"):
+        phase = old["phase"]  # whoever said so: it does not live again
     finished = phase in ("Succeeded", "Failed")
     sidecars = _sidecar_names(pod)
     initialized = all(r.done or (r.name in sidecars and r.started) for r in init) or phase == "Succeeded"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from leeward.base.clock import Clock
 from leeward.cluster.interface.runtime import RuntimeFailureError, RuntimeService
-from leeward.cluster.kubelet.prober import http_get
+from leeward.cluster.kubelet.handlers import http_get
 from leeward.cluster.kubelet.records import Record
 from leeward.kube.objects import Obj
 
@@ -27,11 +27,22 @@ async def shut_down(
     running: Iterable[Record],
     spec_of: Callable[[str], Obj],
     pod_ip: str,
+    *,
+    grace: float,
+    hooks: bool,
 ) -> None:
-    """End `running` containers: the ordinary ones together, then sidecars in reverse order."""
-    grace = pod["metadata"].get("deletionGracePeriodSeconds")
-    if grace is None:
-        grace = pod["spec"].get("terminationGracePeriodSeconds", 30)
+    """End `running` containers: the ordinary ones together, then sidecars in reverse order.
+
+    Args:
+        runtime: ends them.
+        clock: measures the grace period.
+        pod: whose they are.
+        running: which.
+        spec_of: a container's spec by name.
+        pod_ip: where HTTP hooks go.
+        grace: seconds for hooks and stop signal together; 0 kills at once.
+        hooks: whether preStop hooks run; not when they have begun to before.
+    """
     deadline = clock.monotonic() + grace
     sidecars = [
         c["name"] for c in pod["spec"].get("initContainers") or () if c.get("restartPolicy") == "Always"
@@ -41,7 +52,7 @@ async def shut_down(
 
     async def end(record: Record) -> None:
         hook = (spec_of(record.name).get("lifecycle") or {}).get("preStop")
-        if hook and grace > 0:
+        if hook and hooks and grace > 0:
             try:
                 async with asyncio.timeout(max(0.0, deadline - clock.monotonic())):
                     await run_hook(runtime, record.container_id, spec_of(record.name), hook, pod_ip, clock)

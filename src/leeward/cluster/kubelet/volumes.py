@@ -18,6 +18,7 @@ from leeward.cluster.interface.runtime import Mount, RuntimeFailureError
 from leeward.cluster.kubelet.environment import contents, expand, field_value, find_source, resource_value
 from leeward.kube.objects import Obj
 
+_PROJECTED = ("configMap", "secret", "downwardAPI")
 Files = dict[str, tuple[bytes, int]]  # path below the volume → (content, mode)
 
 
@@ -68,6 +69,11 @@ class Volumes:
             if files != self._written.get(name):
                 self._write(name, files)
             return path
+        if "emptyDir" not in volume:
+            kind = next((key for key in volume if key != "name"), "of no kind")
+            raise RuntimeFailureError(
+                f"volume {name}: {kind} volumes cannot be mounted here", reason="FailedMount"
+            )
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o777)
         return path
@@ -90,13 +96,18 @@ class Volumes:
 
     def _files(self, pod: Obj, volume: Obj) -> Files | None:
         """Return the files of a volume made of objects; None for other volumes."""
-        for kind in ("configMap", "secret", "downwardAPI"):
+        for kind in _PROJECTED:
             if kind in volume:
                 return self._source_files(pod, kind, volume[kind], volume[kind].get("defaultMode", 0o644))
         if "projected" in volume:
             projected, files = volume["projected"], Files()
             for source in projected.get("sources") or ():
-                for kind in ("configMap", "secret", "downwardAPI"):
+                if not source.keys() <= set(_PROJECTED):
+                    raise RuntimeFailureError(
+                        f"volume {volume['name']}: {', '.join(source)} cannot be projected here",
+                        reason="FailedMount",
+                    )
+                for kind in _PROJECTED:
                     if kind in source:
                         mode = projected.get("defaultMode", 0o644)
                         files.update(self._source_files(pod, kind, source[kind], mode))
@@ -137,7 +148,7 @@ class Volumes:
         fresh = root / f"..{self._turn}"
         shutil.rmtree(fresh, ignore_errors=True)
         for relative, (content, mode) in files.items():
-            path = fresh / relative
+            path = _beneath(fresh, relative, "path")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             path.chmod(mode)
@@ -159,7 +170,7 @@ def _link_names(root: Path, names: set[str]) -> None:
         if entry.is_symlink() and not entry.name.startswith("..") and entry.name not in names:
             entry.unlink()
     for name in names:
-        if not (root / name).is_symlink():
+        if not os.path.lexists(root / name):
             (root / name).symlink_to(f"..data/{name}")
 
 
@@ -175,18 +186,28 @@ def _host_path(source: Obj) -> Path:
     return path
 
 
+def _beneath(base: Path, relative: str, what: str) -> Path:
+    """Return the real place of `relative` in `base`, whatever links are on the way.
+
+    Raises:
+        RuntimeFailureError: it is not below `base`.
+    """
+    place = Path(os.path.realpath(base / relative))
+    if relative.startswith("/") or ".." in relative.split("/") or not place.is_relative_to(base.resolve()):
+        raise RuntimeFailureError(
+            f"{what} {relative} leads out of its volume", reason="CreateContainerConfigError"
+        )
+    return place
+
+
 def make_mounts(container: Obj, volumes: Mapping[str, Path], variables: Mapping[str, str]) -> Iterable[Mount]:
     """Return what a container mounts where."""
     for mount in container.get("volumeMounts") or ():
         base = volumes[mount["name"]]
         below = mount.get("subPath") or expand(mount.get("subPathExpr") or "", variables)
-        host = base / below if below else base
+        host = base
         if below:
-            if os.path.normpath(below).startswith(".."):
-                raise RuntimeFailureError(
-                    f"subPath {below} leads out of its volume", reason="CreateContainerConfigError"
-                )
+            host = _beneath(base, below, "subPath")
             if not host.exists():
                 host.mkdir(parents=True)
-            host = Path(os.path.realpath(host))
         yield Mount(host_path=host, container_path=mount["mountPath"], read_only=bool(mount.get("readOnly")))

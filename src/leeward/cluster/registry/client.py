@@ -35,7 +35,7 @@ class RegistryClient:
         self._registry = registry
         self._options = WriteOptions(user=user, dry_run=dry_run)
         self._dry_run = dry_run
-        self._recorder = EventRecorder(self, user, clock)
+        self._recorder = EventRecorder(self, user, clock, registry.event_names)
 
     def find(self, resource: str, namespace: str, name: str) -> Obj | None:
         return self._registry.store.get(_stored(resource), namespace, name)

@@ -1,19 +1,37 @@
 """Records Events: one object for what repeats, counted.
 
-Source: client-go/tools/record/events_cache.go (aggregation), simplified: same object, reason and message
-are one Event.
+Names end in the time, so that a listing is in the order of what happened.
+
+Source: client-go/tools/record/{event,events_cache}.go (names, aggregation), simplified: same object, reason
+and message are one Event.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from leeward.base.clock import PassiveClock
 from leeward.kube.objects import Obj, format_time
 
+KNOWN = 4096  # Events remembered for counting, as upstream's cache
+
 if TYPE_CHECKING:
     from leeward.cluster.registry.client import RegistryClient
+
+
+class EventNames:
+    """Names that no two Events of a cluster share and that sort by time."""
+
+    def __init__(self, clock: PassiveClock) -> None:
+        self._clock = clock
+        self._last = 0  # nanoseconds
+
+    def make(self, involved: str) -> str:
+        """Return a new name for an Event about the object `involved`."""
+        nanoseconds = int(self._clock.now().timestamp() * 1_000_000) * 1000
+        self._last = max(nanoseconds, self._last + 1)
+        return f"{involved[:200]}.{self._last:x}"
 
 
 class EventRecorder:
@@ -23,20 +41,28 @@ class EventRecorder:
         client: writes them.
         component: the reporting component.
         clock: their times.
+        names: theirs and of all other recorders.
     """
 
-    def __init__(self, client: RegistryClient, component: str, clock: PassiveClock) -> None:
+    def __init__(
+        self, client: RegistryClient, component: str, clock: PassiveClock, names: EventNames
+    ) -> None:
         self._client = client
+        self._new_name = names.make
         self._component = component.rsplit(":", 1)[-1]
         self._clock = clock
+        self._names: OrderedDict[tuple[str | None, ...], str] = OrderedDict()
 
     def record(self, involved: Obj, event_type: str, reason: str, message: str) -> None:
         """Create an Event, or count it on the one that is there."""
         meta = involved["metadata"]
         namespace = meta.get("namespace") or "default"
         now = format_time(self._clock.now())
-        key = f"{meta.get('uid')}\0{reason}\0{message}\0{self._component}"
-        name = f"{meta['name'][:200]}.{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        key = (namespace, meta["name"], meta.get("uid"), reason, message)
+        name = self._names.pop(key, None) or self._new_name(meta["name"])
+        self._names[key] = name
+        if len(self._names) > KNOWN:
+            self._names.popitem(last=False)
         old = self._client.find("events", namespace, name)
         if old is not None:
             self._client.update("events", {**old, "count": old.get("count", 1) + 1, "lastTimestamp": now})

@@ -19,6 +19,7 @@ from leeward.cluster.interface.client import PatchType
 from leeward.cluster.registry.admission import Admission, AdmissionOptions
 from leeward.cluster.registry.client import RegistryClient
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
+from leeward.cluster.registry.events import EventNames
 from leeward.cluster.registry.failures import invalid, raise_if_any, required
 from leeward.cluster.registry.ipallocator import IpAllocator
 from leeward.cluster.registry.kinds.catalog import in_tree_strategies
@@ -65,6 +66,7 @@ class Registry:
         self.store = store
         self._clock = clock
         self._ids = ids
+        self.event_names = EventNames(clock)
         self._resources = {row.name: row for row in BUILT_IN}
         self._strategies = dict(in_tree_strategies().items())
         reader = self.client("system:apiserver")

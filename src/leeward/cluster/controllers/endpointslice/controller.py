@@ -53,7 +53,11 @@ class EndpointSliceController:
             return self._keys_for_slice(event)
         if event.resource == "nodes":
             return self._keys_for_node(event)
-        if event.previous is not None and _view(event.object) == _view(event.previous):
+        if (
+            event.type == "MODIFIED"
+            and event.previous is not None
+            and _view(event.object) == _view(event.previous)
+        ):
             return ()
         pods = [pod for pod in (event.object, event.previous) if pod is not None]
         return [

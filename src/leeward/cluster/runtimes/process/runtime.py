@@ -169,6 +169,10 @@ class ProcessRuntime:
             await self._in_netlink(self._network.detach, sandbox.ip)
         shutil.rmtree(sandbox.directory, ignore_errors=True)
 
+    def is_alive(self, sandbox_id: str) -> bool:
+        """Tell whether a sandbox still is there."""
+        return sandbox_id in self._sandboxes
+
     async def create_container(self, sandbox_id: str, config: ContainerConfig) -> str:
         """Prepare a container."""
         sandbox = self._sandboxes.get(sandbox_id)
@@ -198,8 +202,8 @@ class ProcessRuntime:
     async def start_container(self, container_id: str) -> None:
         """Start it."""
         container = self._find(container_id)
-        container.started = True
         await self._control.ask("start", container=container_id, spec=container.spec)
+        container.started = True
 
     async def stop_container(self, container_id: str, grace_seconds: float) -> None:
         """Ask it to end, kill it after the grace period, wait for its end."""
@@ -280,10 +284,15 @@ class ProcessRuntime:
             handler(container.exit)
 
     def _launcher_lost(self) -> None:
-        """Every container died with the launcher: report them, start another one."""
+        """Every container and sandbox died with the launcher: report them, start another one."""
+        lost, self._sandboxes = self._sandboxes, {}
         for container in list(self._containers.values()):
             if container.started and not container.ended.is_set():
                 self._exited(container.id, 137)
+        if self._network is not None:
+            for sandbox in lost.values():
+                if sandbox.ip != "127.0.0.1":
+                    self._netlink.submit(self._network.detach, sandbox.ip)
         self._control.start()
 
     def _new_id(self) -> str:

@@ -100,6 +100,10 @@ class SimulatedRuntime:
             self._end(name, 137, silent=True)
             del self._containers[name]
 
+    def is_alive(self, sandbox_id: str) -> bool:
+        """Tell whether a sandbox still is there."""
+        return sandbox_id in self._sandboxes
+
     async def create_container(self, sandbox_id: str, config: ContainerConfig) -> str:
         """Remember a container."""
         if sandbox_id not in self._sandboxes:

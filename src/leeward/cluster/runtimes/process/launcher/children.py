@@ -64,6 +64,12 @@ def container(spec: dict[str, Any], stdout: int, stderr: int) -> None:
     elif spec["mode"] == "userns":
         rootfs.build(spec)  # the user namespace was made before the fork
     os.chdir(spec["cwd"])
+    _become_user(spec)
+    _execute(spec["argv"], spec["env"], stdout, stderr)
+
+
+def _become_user(spec: dict[str, Any]) -> None:
+    """Give up root for the container's user, as far as its mode knows users."""
     if spec["mode"] == "root":
         os.setgroups(spec["groups"])
         if spec["gid"]:
@@ -71,7 +77,6 @@ def container(spec: dict[str, Any], stdout: int, stderr: int) -> None:
         if spec["uid"]:
             os.setuid(spec["uid"])
         linux.die_with_parent()  # changing identity cleared it
-    _execute(spec["argv"], spec["env"], stdout, stderr)
 
 
 def command(spec: dict[str, Any], pid: int, stdout: int, stderr: int, errors: int) -> None:
@@ -85,7 +90,12 @@ def command(spec: dict[str, Any], pid: int, stdout: int, stderr: int, errors: in
     linux.enter(pid, {**names, "mnt": linux.CLONE_NEWNS, "pid": linux.CLONE_NEWPID})
     os.chroot(os.path.join(spec["directory"], "root"))
     os.chdir(spec["cwd"])
-    _supervise(lambda: _execute(spec["argv"], spec["env"], stdout, stderr), errors)
+
+    def body() -> None:
+        _become_user(spec)
+        _execute(spec["argv"], spec["env"], stdout, stderr)
+
+    _supervise(body, errors)
 
 
 def user_container(spec: dict[str, Any], stdout: int, stderr: int, errors: int) -> None:
