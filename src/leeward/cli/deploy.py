@@ -138,17 +138,20 @@ def _may_start(obj: Obj, health: dict[str, Health], applied: set[str]) -> bool:
 def _stop_if_hopeless(health: Iterable[Health]) -> None:
     for each in health:
         if each.hopeless:
+            said = each.problem.startswith("it ends")
             raise OperationError(
                 f"service {each.service} does not come up: {each.problem}",
-                remedy=f"`leeward logs {each.service}` shows what it said.",
+                remedy=f"`leeward logs {each.service}` shows what it said."
+                if said
+                else "Correct it in the Compose file, then run `leeward up` again.",
             )
 
 
 def _progress(health: dict[str, Health], waiting: dict[str, Obj]) -> str:
     parts = [f"{h.service} {h.ready}/{h.wanted}" for h in health.values() if not h.done]
     later = sorted({labels_of(obj).get(APP_NAME) or name for name, obj in waiting.items()})
-    text = "waiting for " + ", ".join(parts) if parts else "starting"
-    return text + (f"; then {', '.join(later)}" if later else "")
+    text = "waiting for " + ", ".join(parts) if parts else "starting the next"
+    return text + (f"; later {', '.join(later)}" if later else "")
 
 
 def _unfinished(health: dict[str, Health], waiting: dict[str, Obj]) -> str:
@@ -234,7 +237,7 @@ async def _until_pods_are_gone(api: Api, project: str, namespace: str, show: Sho
     """
     began = time.monotonic()
     while pods := await api.list("pods", namespace, label_selector=f"{APP_PART_OF}={project}"):
-        show(f"stopping {len(pods)} Pods")
+        show(f"stopping {len(pods)} Pod{'s' if len(pods) > 1 else ''}")
         grace = max(pod["spec"].get("terminationGracePeriodSeconds") or 0 for pod in pods)
         if time.monotonic() - began > grace + STOP_MARGIN_SECONDS:
             names = ", ".join(pod["metadata"]["name"] for pod in pods)

@@ -18,6 +18,7 @@ from leeward.kube.wellknown import APP_MANAGED_BY, APP_PART_OF
 LAST_APPLIED = "leeward.dev/last-applied"
 Verb = Literal["create", "patch", "recreate", "unchanged"]
 _ONE_SHOT = frozenset(("Job",))  # their template cannot be changed: a new one takes their place
+_UNCOMPARED = frozenset(("resources", "status", "stringData", "data", "sizeLimit", "storage"))
 _ORDER = (
     "Namespace",
     "ServiceAccount",
@@ -76,21 +77,37 @@ def merge_diff(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 
 def _drift(desired: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
-    """Return numbers, booleans and texts of `desired` that `live` has otherwise.
+    """Return what of `desired` is otherwise in `live`, a list as a whole.
 
-    Lists are left alone, and so are quantities, because the API writes them in another form.
+    What `live` has beyond that stays, also in lists of things with names. Quantities are left alone,
+    because the API writes them in another form.
     """
     patch: dict[str, Any] = {}
     for key, value in desired.items():
         have = live.get(key)
-        if key in ("resources", "status", "stringData", "data"):
+        if key in _UNCOMPARED:
             continue
         if isinstance(value, dict) and isinstance(have, dict):
             if inner := _drift(value, have):
                 patch[key] = inner
-        elif isinstance(value, (str, int, float)) and have != value:
+        elif not _holds(value, have):
             patch[key] = value
     return patch
+
+
+def _holds(value: Any, have: Any) -> bool:
+    """Tell whether `have` is `value`, or `value` with what the API or others added."""
+    if isinstance(value, dict):
+        return isinstance(have, dict) and all(
+            key in _UNCOMPARED or _holds(inner, have.get(key)) for key, inner in value.items()
+        )
+    if not isinstance(value, list):
+        return bool(value == have) or (not value and not have)
+    have = have or []
+    if value and all(isinstance(each, dict) and "name" in each for each in value):
+        named = {each.get("name"): each for each in have}
+        return all(_holds(each, named.get(each["name"])) for each in value)
+    return len(value) == len(have) and all(map(_holds, value, have))
 
 
 def _overlay(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:

@@ -105,15 +105,23 @@ def _problem(pods: Iterable[Obj]) -> tuple[str, bool]:
             reason = waiting.get("reason", "")
             if reason in _HOPELESS:
                 return f"{reason}: {waiting.get('message', '')}".rstrip(": "), True
-            if container.get("restartCount", 0) >= _CRASHES and reason == "CrashLoopBackOff":
-                last = (container.get("lastState") or {}).get("terminated") or {}
-                return f"it ends again and again (exit code {last.get('exitCode', '?')})", True
+            if reason == "CrashLoopBackOff":
+                return _crash(container)
             if reason and reason not in ("ContainerCreating", "PodInitializing"):
                 return f"{reason}: {waiting.get('message', '')}".rstrip(": "), False
         for condition in status.get("conditions") or ():
             if condition["type"] == "PodScheduled" and condition["status"] == "False":
                 return condition.get("message", "cannot be scheduled"), False
     return "", False
+
+
+def _crash(container: Obj) -> tuple[str, bool]:
+    """Say how a container ended that ends again and again, and whether it is hopeless."""
+    last = (container.get("lastState") or {}).get("terminated") or {}
+    if last.get("reason") == "StartError":
+        return f"it cannot be started: {last.get('message', '')}", True
+    crashes = container.get("restartCount", 0)
+    return f"it ends again and again (exit code {last.get('exitCode', '?')})", crashes >= _CRASHES
 
 
 def dependencies(workload: Obj) -> dict[str, str]:

@@ -53,6 +53,38 @@ def test_a_scaled_workload_gets_its_number_back() -> None:
     assert change.patch["spec"] == {"replicas": 3}
 
 
+def web(image: str, *more: Obj) -> Obj:
+    pod = {"containers": [{"name": "web", "image": image, "env": [{"name": "A", "value": "1"}]}, *more]}
+    meta = {"name": "web"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": meta,
+        "spec": {"template": {"spec": pod}},
+    }
+
+
+def test_a_changed_image_is_put_right() -> None:
+    there = {**live(web("a:1")), "spec": web("other:2")["spec"]}
+    change = plan_change(web("a:1"), there)
+    assert change.patch is not None
+    assert apply_merge_patch(there, change.patch)["spec"] == web("a:1")["spec"]
+
+
+def test_what_the_api_and_others_add_to_lists_is_no_difference() -> None:
+    there = live(web("a:1"))
+    there["spec"] = web("a:1", {"name": "injected", "image": "proxy"})["spec"]
+    there["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always"
+    assert plan_change(web("a:1"), there).verb == "unchanged"
+
+
+def test_a_removed_variable_is_put_back() -> None:
+    there = live(web("a:1"))
+    there["spec"] = json.loads(json.dumps(there["spec"]))
+    there["spec"]["template"]["spec"]["containers"][0]["env"] = []
+    assert plan_change(web("a:1"), there).verb == "patch"
+
+
 def test_a_merge_diff_turns_before_into_after() -> None:
     before, after = {"a": 1, "b": {"c": [1], "d": 2}}, {"b": {"c": [2]}, "e": {"f": 1}}
     assert apply_merge_patch(before, merge_diff(before, after)) == after
@@ -88,3 +120,31 @@ def test_dependencies_are_read_and_met_by_their_condition() -> None:
     assert dependencies(workload) == {"db": "service_healthy", "cache": "service_started"}
     assert is_met("service_started", None, exists=True)
     assert not is_met("service_healthy", None, exists=True)
+
+
+def waits(reason: str, restarts: int, **last: Any) -> Obj:
+    """Return a Pod whose container waits after it has ended."""
+    status = {
+        "name": "c",
+        "restartCount": restarts,
+        "state": {"waiting": {"reason": reason, "message": "back-off 20s restarting failed container=c"}},
+        "lastState": {"terminated": last},
+    }
+    return {"metadata": {"name": "p"}, "status": {"containerStatuses": [status]}}
+
+
+def test_the_reason_why_a_container_cannot_be_started_is_told_at_once() -> None:
+    pod = waits(
+        "CrashLoopBackOff", 1, reason="StartError", exitCode=128, message="x: there is no such program"
+    )
+    health = judge(deployment(observedGeneration=2), [pod])
+    assert (health.problem, health.hopeless) == ("it cannot be started: x: there is no such program", True)
+
+
+def test_a_container_that_ends_is_given_some_tries() -> None:
+    once = judge(deployment(observedGeneration=2), [waits("CrashLoopBackOff", 1, reason="Error", exitCode=3)])
+    often = judge(
+        deployment(observedGeneration=2), [waits("CrashLoopBackOff", 9, reason="Error", exitCode=3)]
+    )
+    assert (once.hopeless, often.hopeless) == (False, True)
+    assert once.problem == "it ends again and again (exit code 3)"

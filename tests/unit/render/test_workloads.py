@@ -80,7 +80,15 @@ def test_no_token_and_no_service_links_reach_a_container(render_text: Render) ->
     pod = render_text("services: {kafka: {image: x}}").pod("Deployment", "kafka")
     assert pod["automountServiceAccountToken"] is False
     assert pod["enableServiceLinks"] is False
-    assert pod["hostname"] == "kafka"
+
+
+def test_only_a_pod_that_is_alone_is_called_like_its_service(render_text: Render) -> None:
+    result = render_text(
+        "services: {one: {image: x}, two: {image: x, scale: 2}, named: {image: x, scale: 2, hostname: me}}"
+    )
+    assert result.pod("Deployment", "one")["hostname"] == "one"
+    assert "hostname" not in result.pod("Deployment", "two")
+    assert result.pod("Deployment", "named")["hostname"] == "me"
 
 
 def test_requests_are_never_missing_and_never_above_the_limit(render_text: Render) -> None:

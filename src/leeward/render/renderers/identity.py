@@ -1,7 +1,8 @@
 """The Pod's name to itself and to others: hostname, hosts, DNS settings, labels, annotations.
 
-The hostname is the service's name, so that ``/etc/hosts`` maps it to the Pod's own address: programs
-that bind to or probe their own service name work as in Compose, and before they are ready.
+Where there is one Pod, its hostname is the service's name, so that ``/etc/hosts`` maps it to the Pod's own
+address: programs that bind to or probe their own service name work as in Compose, and before they are
+ready. Several Pods keep names of their own, as Compose's containers do.
 
 Source: ``pkg/kubelet/kubelet_pods.go`` (managed hosts file); the Compose Specification, "labels".
 """
@@ -14,6 +15,7 @@ from typing import Any
 from leeward.kube.wellknown import ALIAS_PREFIX, NETWORK_PREFIX
 from leeward.render import naming
 from leeward.render.model import PodDraft, Renderer, ServiceContext
+from leeward.render.plan import Kind
 
 
 def _metadata(context: ServiceContext, draft: PodDraft) -> None:
@@ -80,13 +82,15 @@ def _dns(context: ServiceContext) -> dict[str, Any]:
 def _pod(context: ServiceContext, draft: PodDraft) -> None:
     service = context.service
     _metadata(context, draft)
-    draft.spec["hostname"] = naming.dns_label(service.hostname or context.plan.name)
+    single = context.plan.replicas == 1 and context.plan.kind in (Kind.DEPLOYMENT, Kind.JOB)
+    if service.hostname or single:
+        draft.spec["hostname"] = naming.dns_label(service.hostname or context.plan.name)
     draft.spec["enableServiceLinks"] = False
     draft.spec["automountServiceAccountToken"] = False
     if service.network_mode == "host":
         draft.spec["hostNetwork"] = True
         draft.spec["dnsPolicy"] = "ClusterFirstWithHostNet"
-        del draft.spec["hostname"]
+        draft.spec.pop("hostname", None)
     if hosts := _hosts(context):
         draft.spec["hostAliases"] = hosts
     if config := _dns(context):
