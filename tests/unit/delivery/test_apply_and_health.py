@@ -122,12 +122,14 @@ def test_dependencies_are_read_and_met_by_their_condition() -> None:
     assert not is_met("service_healthy", None, exists=True)
 
 
-def waits(reason: str, restarts: int, **last: Any) -> Obj:
+def waits(restarts: int, **last: Any) -> Obj:
     """Return a Pod whose container waits after it has ended."""
     status = {
         "name": "c",
         "restartCount": restarts,
-        "state": {"waiting": {"reason": reason, "message": "back-off 20s restarting failed container=c"}},
+        "state": {
+            "waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s restarting failed container=c"}
+        },
         "lastState": {"terminated": last},
     }
     return {"metadata": {"name": "p"}, "status": {"containerStatuses": [status]}}
@@ -142,9 +144,7 @@ def test_the_reason_why_a_container_cannot_be_started_is_told_at_once() -> None:
 
 
 def test_a_container_that_ends_is_given_some_tries() -> None:
-    once = judge(deployment(observedGeneration=2), [waits("CrashLoopBackOff", 1, reason="Error", exitCode=3)])
-    often = judge(
-        deployment(observedGeneration=2), [waits("CrashLoopBackOff", 9, reason="Error", exitCode=3)]
-    )
+    once = judge(deployment(observedGeneration=2), [waits(1, reason="Error", exitCode=3)])
+    often = judge(deployment(observedGeneration=2), [waits(9, reason="Error", exitCode=3)])
     assert (once.hopeless, often.hopeless) == (False, True)
     assert once.problem == "it ends again and again (exit code 3)"
