@@ -136,9 +136,7 @@ def waits(restarts: int, **last: Any) -> Obj:
 
 
 def test_the_reason_why_a_container_cannot_be_started_is_told_at_once() -> None:
-    pod = waits(
-        "CrashLoopBackOff", 1, reason="StartError", exitCode=128, message="x: there is no such program"
-    )
+    pod = waits(1, reason="StartError", exitCode=128, message="x: there is no such program")
     health = judge(deployment(observedGeneration=2), [pod])
     assert (health.problem, health.hopeless) == ("it cannot be started: x: there is no such program", True)
 
