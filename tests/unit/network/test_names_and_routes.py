@@ -95,3 +95,15 @@ def test_a_request_goes_to_the_best_rule(world: Any, host: str, path: str, expec
     made = world(services, [], [rules])
     route = find_route(made.reader, made.table, host, path)
     assert (route.service.name if route else None) == expected
+
+
+def test_a_host_stays_with_the_ingress_that_had_it_first(world: Any) -> None:
+    old, new = (ingress("web.localhost", ("/", "Prefix", name)) for name in ("web", "api"))
+    old["metadata"] |= {"name": "z", "creationTimestamp": "2030-01-01T00:00:00Z"}
+    new["metadata"] |= {"name": "a", "creationTimestamp": "2030-01-02T00:00:00Z"}
+    made = world([world.service(name) for name in ("web", "api")], [], [new, old])
+
+    route = find_route(made.reader, made.table, "web.localhost", "/")
+
+    assert route is not None
+    assert route.service.name == "web"

@@ -3,7 +3,8 @@
 Pure but for the objects it reads.
 
 Source: networking.k8s.io/v1 Ingress: exact host before wildcard, longest path first, Exact before
-Prefix; Prefix matches whole path elements.
+Prefix; Prefix matches whole path elements. Of two Ingresses that claim the same, the older has it, as with
+ingress-nginx.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def find_route(reader: Reader, table: ServiceTable, host: str, path: str) -> Rou
         path: the path without query.
     """
     best: tuple[_Match, str, dict[str, Any]] | None = None
-    for ingress in reader.list("ingresses.networking.k8s.io"):
+    for ingress in sorted(reader.list("ingresses.networking.k8s.io"), key=_age):  # the oldest keeps its host
         if _is_ours(ingress):
             for match, backend in _matches(ingress, host, path):
                 if best is None or match > best[0]:
@@ -52,6 +53,11 @@ def find_route(reader: Reader, table: ServiceTable, host: str, path: str) -> Rou
     if best is not None:
         return _backend_route(table, best[1], best[2])
     return _name_route(table, host)
+
+
+def _age(ingress: Obj) -> tuple[str, str, str]:
+    meta = ingress["metadata"]
+    return meta.get("creationTimestamp") or "", meta.get("namespace") or "", meta["name"]
 
 
 def _is_ours(ingress: Obj) -> bool:
