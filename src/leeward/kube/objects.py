@@ -92,3 +92,12 @@ def parse_time(text: str) -> datetime:
     """
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def without_finalizer(obj: Obj, finalizer: str) -> Obj:
+    """Return `obj` without one finalizer; `obj` itself when it has it not."""
+    have = obj["metadata"].get("finalizers") or []
+    if finalizer not in have:
+        return obj
+    left = [name for name in have if name != finalizer]
+    return {**obj, "metadata": {**obj["metadata"], "finalizers": left}}

@@ -25,6 +25,8 @@ SERVICE_NAME: Final = "kubernetes.io/service-name"
 FINALIZER_ORPHAN: Final = "orphan"
 FINALIZER_FOREGROUND: Final = "foregroundDeletion"
 
+PVC_PROTECTION: Final = "kubernetes.io/pvc-protection"
+PV_PROTECTION: Final = "kubernetes.io/pv-protection"
 NODE_LEASE_NAMESPACE: Final = "kube-node-lease"
 SYSTEM_NAMESPACES: Final = ("default", "kube-system", "kube-public", NODE_LEASE_NAMESPACE)
 

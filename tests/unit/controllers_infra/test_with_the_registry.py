@@ -110,3 +110,24 @@ def test_a_node_that_falls_silent_is_tainted(plane: Plane) -> None:
     taints = plane.client.get("nodes", "", "node-c1")["spec"]["taints"]
     assert {taint["effect"] for taint in taints} == {"NoSchedule", "NoExecute"}
     assert "taints" not in plane.client.get("nodes", "", "node-a1")["spec"]
+
+
+def test_a_claim_and_its_data_stay_until_no_pod_uses_them(plane: Plane) -> None:
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    plane.client.create(
+        "persistentvolumeclaims", {"metadata": {"name": "data", "namespace": "shop"}, "spec": claim}
+    )
+    plane.pod("db", volumes=[{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}])
+    plane.clock.advance(1)
+    volume = plane.client.get("persistentvolumeclaims", "shop", "data")["spec"]["volumeName"]
+
+    plane.client.delete("persistentvolumeclaims", "shop", "data")
+    plane.client.delete("persistentvolumes", "", volume)
+    plane.clock.advance(5)
+    assert plane.client.get("persistentvolumeclaims", "shop", "data")["metadata"]["deletionTimestamp"]
+    assert plane.client.get("persistentvolumes", "", volume)["status"]["phase"] == "Bound"
+
+    plane.client.delete("pods", "shop", "db", grace_period_seconds=0)
+    plane.clock.advance(1)
+    assert plane.client.find("persistentvolumeclaims", "shop", "data") is None
+    assert plane.client.find("persistentvolumes", "", volume) is None

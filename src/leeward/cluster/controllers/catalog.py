@@ -15,6 +15,8 @@ from leeward.cluster.controllers.namespace import controller as namespace
 from leeward.cluster.controllers.nodelifecycle import controller as nodelifecycle
 from leeward.cluster.controllers.persistentvolume import controller as persistentvolume
 from leeward.cluster.controllers.podgc import controller as podgc
+from leeward.cluster.controllers.pvcprotection import controller as pvcprotection
+from leeward.cluster.controllers.pvprotection import controller as pvprotection
 from leeward.cluster.controllers.replicaset import controller as replicaset
 from leeward.cluster.controllers.serviceaccount import controller as serviceaccount
 from leeward.cluster.controllers.statefulset import controller as statefulset
@@ -28,6 +30,8 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     tainteviction.DESCRIPTOR,
     podgc.DESCRIPTOR,
     persistentvolume.DESCRIPTOR,
+    pvcprotection.DESCRIPTOR,
+    pvprotection.DESCRIPTOR,
     daemonset.DESCRIPTOR,
     deployment.DESCRIPTOR,
     job.DESCRIPTOR,

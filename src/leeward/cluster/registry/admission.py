@@ -18,7 +18,7 @@ from leeward.cluster.registry.kinds.pods import qos_class
 from leeward.kube.objects import Obj, annotations_of, is_terminating
 from leeward.kube.resources import Resource
 from leeward.kube.status import ForbiddenError, NotFoundError
-from leeward.kube.wellknown import TAINT_NOT_READY, TAINT_UNREACHABLE
+from leeward.kube.wellknown import PV_PROTECTION, PVC_PROTECTION, TAINT_NOT_READY, TAINT_UNREACHABLE
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
@@ -54,7 +54,9 @@ class Admission:
         if resource.name == "pods":
             return self._create_pod(obj)
         if resource.name == "persistentvolumeclaims":
-            return self._default_storage_class(obj)
+            return _protected(self._default_storage_class(obj), PVC_PROTECTION)
+        if resource.name == "persistentvolumes":
+            return _protected(obj, PV_PROTECTION)
         if resource.name == "services":
             return self._addresses.assign(resource, obj, None)
         return obj
@@ -145,3 +147,12 @@ class Admission:
 def _preference(priority_class: Obj) -> dict[str, Any]:
     policy = priority_class.get("preemptionPolicy") or "PreemptLowerPriority"
     return {"priority": priority_class.get("value", 0), "preemptionPolicy": policy}
+
+
+def _protected(obj: Obj, finalizer: str) -> Obj:
+    """Keep storage that is in use (admission plugin StorageObjectInUseProtection)."""
+    meta = obj["metadata"]
+    have = meta.get("finalizers") or []
+    if finalizer in have:
+        return obj
+    return {**obj, "metadata": {**meta, "finalizers": [*have, finalizer]}}

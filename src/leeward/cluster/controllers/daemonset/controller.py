@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from leeward.cluster.controllers.daemonset.plan import node_of, plan, tolerations, wants_pod
+from leeward.cluster.controllers.framework.claims import adopters, claim
 from leeward.cluster.controllers.framework.controller import (
     ControllerContext,
     ControllerDescriptor,
@@ -13,7 +14,7 @@ from leeward.cluster.controllers.framework.controller import (
 from leeward.cluster.controllers.framework.revisions import Revisions
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import Obj, ObjectKey, is_terminating, key_of, labels_of
-from leeward.kube.pods import available_in, is_active, is_ready, pod_from_template
+from leeward.kube.pods import available_in, is_ready, pod_from_template
 from leeward.kube.status import NotFoundError
 from leeward.kube.wellknown import CONTROLLER_REVISION_HASH
 
@@ -32,6 +33,8 @@ class DaemonSetController:
 
     def keys_for(self, event: Event) -> Iterable[ObjectKey]:
         """A DaemonSet, the owner of a Pod, or all of them when a node's labels or taints change."""
+        if event.resource == "pods" and (keys := adopters(self._client, DAEMON_SETS, event)):
+            return [*own_or_owner_key(event, DAEMON_SETS, "DaemonSet"), *keys]
         if event.resource != "nodes":
             return own_or_owner_key(event, DAEMON_SETS, "DaemonSet")
         if event.previous is not None and _face(event.previous) == _face(event.object):
@@ -44,8 +47,8 @@ class DaemonSetController:
         if daemon_set is None or is_terminating(daemon_set):
             return None
         update = self._revisions.current(daemon_set)["metadata"]["name"].rsplit("-", 1)[-1]
-        pods = self._client.controlled_by("pods", daemon_set["metadata"]["uid"])
-        planned = plan(daemon_set, self._client.list("nodes"), pods, update)
+        pods = claim(self._client, "pods", daemon_set)
+        planned = plan(daemon_set, self._client.list("nodes"), pods, update, self._clock.now())
         for node in planned.create:
             self._create(daemon_set, node, update)
         for pod in planned.delete:
@@ -80,14 +83,19 @@ class DaemonSetController:
         if daemon_set is None:
             return None
         template, seconds = daemon_set["spec"]["template"], daemon_set["spec"].get("minReadySeconds", 0)
-        wanted = {n["metadata"]["name"] for n in self._client.list("nodes") if wants_pod(template, n)[0]}
-        pods = [p for p in self._client.controlled_by("pods", daemon_set["metadata"]["uid"]) if is_active(p)]
-        here = [pod for pod in pods if node_of(pod) in wanted]
+        nodes = {node["metadata"]["name"]: node for node in self._client.list("nodes")}
+        wanted = {name for name, node in nodes.items() if wants_pod(template, node)[0]}
+        oldest: dict[str, Obj] = {}  # one Pod speaks for its node
+        for pod in self._client.controlled_by("pods", daemon_set["metadata"]["uid"]):
+            node = node_of(pod)
+            if node not in oldest or _since(pod) < _since(oldest[node]):
+                oldest[node] = pod
+        here = [pod for node, pod in oldest.items() if node in wanted]
         ages = [available_in(pod, seconds, self._clock.now()) for pod in here]
         available = sum(1 for age in ages if age == 0)
         status: Obj = {
-            "currentNumberScheduled": len({node_of(pod) for pod in here}),
-            "numberMisscheduled": len(pods) - len(here),
+            "currentNumberScheduled": len(here),
+            "numberMisscheduled": len(oldest.keys() & nodes.keys()) - len(here),
             "desiredNumberScheduled": len(wanted),
             "numberReady": sum(1 for pod in here if is_ready(pod)),
             "observedGeneration": daemon_set["metadata"].get("generation", 0),
@@ -105,6 +113,10 @@ class DaemonSetController:
         name = daemon_set["metadata"]["name"]
         self._revisions.clean_up(daemon_set, keep={f"{name}-{update}"})
         return min((age for age in ages if age), default=None)
+
+
+def _since(pod: Obj) -> tuple[str, str]:
+    return pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]
 
 
 def _pinned(affinity: Obj, node: str) -> Obj:

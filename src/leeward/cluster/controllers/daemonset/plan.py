@@ -6,16 +6,16 @@ util/daemonset_util.go (Kubernetes 1.36).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from leeward.cluster.controllers.daemonset.rolling import Rolling
 from leeward.kube.objects import Obj, is_terminating, labels_of
-from leeward.kube.pods import is_finished, is_ready
+from leeward.kube.pods import is_finished
 from leeward.kube.selectors import matches_labels, matches_node_selector
 from leeward.kube.wellknown import (
-    CONTROLLER_REVISION_HASH,
     TAINT_NOT_READY,
     TAINT_UNREACHABLE,
     TAINT_UNSCHEDULABLE,
@@ -67,7 +67,7 @@ def wants_pod(template: Obj, node: Obj) -> tuple[bool, bool]:
     fits = matches_labels(spec.get("nodeSelector"), labels_of(node))
     if affinity is not None:
         fits = fits and matches_node_selector(affinity, labels_of(node), name)
-    if not fits:
+    if not fits or spec.get("nodeName", name) != name:
         return False, False
     tolerated = [*(spec.get("tolerations") or ()), *tolerations()]
     taints = (node.get("spec") or {}).get("taints") or ()
@@ -83,7 +83,7 @@ def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
     return toleration.get("operator") == "Exists" or toleration.get("value", "") == taint.get("value", "")
 
 
-def plan(daemon_set: Obj, nodes: Sequence[Obj], pods: Sequence[Obj], update: str) -> Plan:
+def plan(daemon_set: Obj, nodes: Sequence[Obj], pods: Sequence[Obj], update: str, now: datetime) -> Plan:
     """Compare nodes and Pods.
 
     Args:
@@ -91,45 +91,31 @@ def plan(daemon_set: Obj, nodes: Sequence[Obj], pods: Sequence[Obj], update: str
         nodes: all nodes.
         pods: its Pods.
         update: hash of the current template's revision.
+        now: for minReadySeconds.
     """
     by_node: dict[str, list[Obj]] = {}
     for pod in pods:
         by_node.setdefault(node_of(pod), []).append(pod)
     create: list[str] = []
     delete: list[Obj] = []
+    rolling, wanted = Rolling(daemon_set, update, now), 0
     for node in nodes:
         name = node["metadata"]["name"]
         should, may_stay = wants_pod(daemon_set["spec"]["template"], node)
-        here = by_node.pop(name, [])
-        failed = [pod for pod in here if is_finished(pod) and not is_terminating(pod)]
-        live = [pod for pod in here if not is_finished(pod)]
-        delete += failed
+        wanted += should
+        here = by_node.get(name, [])
+        living = [pod for pod in here if not is_finished(pod) and not is_terminating(pod)]
+        delete += [pod for pod in here if is_finished(pod) and not is_terminating(pod)]
         if not may_stay:
-            delete += [pod for pod in live if not is_terminating(pod)]
+            delete += living
         elif should and not here:
             create.append(name)
-        elif len(live) > 1:
-            delete += [pod for pod in sorted(live, key=_age)[1:] if not is_terminating(pod)]
-    for left in by_node.values():  # their nodes are gone
-        delete += [pod for pod in left if not is_terminating(pod)]
+        else:
+            delete += rolling.surplus(living)
+    known = {node["metadata"]["name"] for node in nodes}
+    for name, left in by_node.items():
+        if name not in known:  # the node is gone
+            delete += [pod for pod in left if not is_terminating(pod)]
     if not create and not delete:
-        delete = _outdated(daemon_set, pods, update, len(nodes))
+        return Plan(*rolling.step(by_node, wanted))
     return Plan(create, delete)
-
-
-def _age(pod: Obj) -> str:
-    return str(pod["metadata"]["creationTimestamp"])
-
-
-def _outdated(daemon_set: Obj, pods: Sequence[Obj], update: str, total: int) -> list[Obj]:
-    """Return the Pods to replace next in a rolling update."""
-    strategy = daemon_set["spec"].get("updateStrategy") or {}
-    if strategy.get("type") == "OnDelete":
-        return []
-    limit = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1)
-    allowed = limit if isinstance(limit, int) else math.ceil(int(limit.rstrip("%")) * total / 100)
-    unavailable = sum(1 for pod in pods if is_terminating(pod) or not is_ready(pod))
-    old = [p for p in pods if labels_of(p).get(CONTROLLER_REVISION_HASH) != update and not is_terminating(p)]
-    broken = [pod for pod in old if not is_ready(pod)]
-    fine = [pod for pod in old if is_ready(pod)]
-    return broken + fine[: max(0, max(allowed, 1) - unavailable)]

@@ -5,6 +5,7 @@ Source: pkg/controller/history/controller_history.go (Kubernetes 1.36).
 
 from __future__ import annotations
 
+from leeward.cluster.controllers.framework.claims import claim
 from leeward.cluster.interface.client import Client
 from leeward.kube.objects import Obj, key_of, owner_reference
 from leeward.kube.pods import template_hash
@@ -23,9 +24,8 @@ class Revisions:
         self._client = client
 
     def history(self, owner: Obj) -> list[Obj]:
-        """Return the revisions of `owner`, oldest first."""
-        found = self._client.controlled_by(REVISIONS, owner["metadata"]["uid"])
-        return sorted(found, key=lambda each: int(each["revision"]))
+        """Return the revisions of `owner`, oldest first; those an earlier owner left behind are adopted."""
+        return sorted(claim(self._client, REVISIONS, owner), key=lambda each: int(each["revision"]))
 
     def current(self, owner: Obj) -> Obj:
         """Return the revision of the current template; made when missing, moved to the top when old."""

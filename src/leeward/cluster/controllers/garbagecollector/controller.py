@@ -14,7 +14,7 @@ from typing import Any
 from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
 from leeward.cluster.controllers.garbagecollector.graph import Graph, Node, node_of
 from leeward.cluster.interface.client import Event, Propagation
-from leeward.kube.objects import Obj, ObjectKey
+from leeward.kube.objects import Obj, ObjectKey, without_finalizer
 from leeward.kube.resources import BUILT_IN, CRDS, Resource, custom_resources, group_of
 from leeward.kube.status import NotFoundError
 from leeward.kube.wellknown import FINALIZER_FOREGROUND, FINALIZER_ORPHAN
@@ -109,10 +109,7 @@ class GarbageCollector:
 
     def _remove_finalizer(self, node: Node, obj: Obj, finalizer: str) -> None:
         current = self._client.find(node.resource, *node.key) or obj
-        left = [found for found in current["metadata"].get("finalizers") or () if found != finalizer]
-        self._client.update(
-            node.resource, {**current, "metadata": {**current["metadata"], "finalizers": left}}
-        )
+        self._client.update(node.resource, without_finalizer(current, finalizer))
 
     def _drop_references(self, node: Node, uids: Collection[str]) -> None:
         obj = self._client.find(node.resource, *node.key)

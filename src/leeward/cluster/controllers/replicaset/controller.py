@@ -17,6 +17,7 @@ from leeward.kube.objects import (
     Obj,
     ObjectKey,
     controller_of,
+    find_condition,
     is_terminating,
 )
 from leeward.kube.pods import is_active, pod_from_template
@@ -101,13 +102,15 @@ class ReplicaSetController:
         pods = self._client.controlled_by("pods", replica_set["metadata"]["uid"])
         status, again = make_status(replica_set, pods, now)
         updated = {**replica_set, "status": status}
-        if failure is not None:
-            condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}
-            updated = with_condition(updated, {**condition, "message": str(failure)}, now)
-        else:
+        if failure is None:
             kept = [c for c in status.get("conditions") or () if c["type"] != "ReplicaFailure"]
             status = {k: v for k, v in status.items() if k != "conditions"}
             updated["status"] = {**status, "conditions": kept} if kept else status
+        elif (
+            find_condition(updated, "ReplicaFailure") is None
+        ):  # the message may name a Pod, ever another one
+            condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}
+            updated = with_condition(updated, {**condition, "message": str(failure)}, now)
         if updated["status"] != replica_set.get("status"):
             self._client.update_status(REPLICA_SETS, updated)
         return again

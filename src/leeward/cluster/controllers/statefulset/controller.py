@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import partial
 
+from leeward.cluster.controllers.framework.claims import adopters, claim
 from leeward.cluster.controllers.framework.controller import (
     ControllerContext,
     ControllerDescriptor,
@@ -11,15 +13,17 @@ from leeward.cluster.controllers.framework.controller import (
 )
 from leeward.cluster.controllers.framework.revisions import Revisions
 from leeward.cluster.controllers.statefulset.plan import (
+    is_member,
     make_claims,
     make_pod,
     ordinal_of,
+    partition_of,
     plan,
     wanted_ordinals,
 )
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import Obj, ObjectKey, is_terminating, key_of, labels_of
-from leeward.kube.pods import available_in, is_active, is_ready
+from leeward.kube.pods import available_in
 from leeward.kube.wellknown import CONTROLLER_REVISION_HASH
 
 STATEFUL_SETS, CLAIMS = "statefulsets.apps", "persistentvolumeclaims"
@@ -36,7 +40,9 @@ class StatefulSetController:
         self._revisions = Revisions(context.client)
 
     def keys_for(self, event: Event) -> Iterable[ObjectKey]:
-        """A StatefulSet, or the owner of a Pod."""
+        """A StatefulSet, the owner of a Pod, or whoever might adopt an orphan."""
+        if event.resource == "pods" and (keys := adopters(self._client, STATEFUL_SETS, event)):
+            return [*own_or_owner_key(event, STATEFUL_SETS, "StatefulSet"), *keys]
         return own_or_owner_key(event, STATEFUL_SETS, "StatefulSet")
 
     def sync(self, key: ObjectKey) -> float | None:
@@ -46,7 +52,8 @@ class StatefulSetController:
             return None
         update = self._revisions.current(stateful_set)
         if not is_terminating(stateful_set):
-            planned = plan(stateful_set, self._pods(stateful_set), update["metadata"]["name"])
+            revision = update["metadata"]["name"]
+            planned = plan(stateful_set, self._pods(stateful_set), revision, self._clock.now())
             for number in planned.create:
                 self._create(stateful_set, number, update)
             for pod in planned.delete:
@@ -54,29 +61,27 @@ class StatefulSetController:
         return self._report(key, update["metadata"]["name"])
 
     def _pods(self, stateful_set: Obj) -> dict[int, Obj]:
-        pods = self._client.controlled_by("pods", stateful_set["metadata"]["uid"])
+        pods = claim(self._client, "pods", stateful_set, partial(is_member, stateful_set))
         return {ordinal_of(pod): pod for pod in pods}
 
     def _create(self, stateful_set: Obj, number: int, update: Obj) -> None:
-        for claim in make_claims(stateful_set, number):
-            if self._client.find(CLAIMS, *key_of(claim)) is None:
-                self._client.create(CLAIMS, claim)
-                self._event(stateful_set, "SuccessfulCreate", f"create Claim {claim['metadata']['name']}")
+        name = stateful_set["metadata"]["name"]
+        pod_name = f"{name}-{number}"
+        for wanted in make_claims(stateful_set, number):
+            if self._client.find(CLAIMS, *key_of(wanted)) is None:
+                self._client.create(CLAIMS, wanted)
+                text = f"Create Claim {key_of(wanted).name} Pod {pod_name} in StatefulSet {name} success"
+                self._event(stateful_set, "SuccessfulCreate", text)
         revision = self._revision_for(stateful_set, number, update)
         template = revision["data"]["spec"]["template"]
-        pod = self._client.create(
-            "pods", make_pod(stateful_set, number, template, revision["metadata"]["name"])
-        )
-        name = stateful_set["metadata"]["name"]
-        text = f"create Pod {pod['metadata']['name']} in StatefulSet {name} successful"
+        self._client.create("pods", make_pod(stateful_set, number, template, revision["metadata"]["name"]))
+        text = f"Create Pod {pod_name} in StatefulSet {name} successful"
         self._event(stateful_set, "SuccessfulCreate", text)
 
     def _revision_for(self, stateful_set: Obj, number: int, update: Obj) -> Obj:
         """Below the partition a Pod is made anew as it was before the update."""
-        strategy = stateful_set["spec"].get("updateStrategy") or {}
-        partition = (strategy.get("rollingUpdate") or {}).get("partition", 0)
         current = (stateful_set.get("status") or {}).get("currentRevision")
-        if number < partition and current:
+        if number < partition_of(stateful_set) and current:
             found = self._client.find(
                 "controllerrevisions.apps", stateful_set["metadata"]["namespace"], current
             )
@@ -86,7 +91,7 @@ class StatefulSetController:
     def _delete(self, stateful_set: Obj, pod: Obj) -> None:
         self._client.delete("pods", *key_of(pod), uid=pod["metadata"]["uid"])
         name = stateful_set["metadata"]["name"]
-        text = f"delete Pod {pod['metadata']['name']} in StatefulSet {name} successful"
+        text = f"Delete Pod {pod['metadata']['name']} in StatefulSet {name} successful"
         self._event(stateful_set, "SuccessfulDelete", text)
 
     def _event(self, stateful_set: Obj, reason: str, message: str) -> None:
@@ -97,21 +102,22 @@ class StatefulSetController:
         if stateful_set is None:
             return None
         old = stateful_set.get("status") or {}
-        pods = [pod for pod in self._pods(stateful_set).values() if is_active(pod)]
+        pods = list(self._pods(stateful_set).values())
         seconds = stateful_set["spec"].get("minReadySeconds", 0)
         ages = [available_in(pod, seconds, self._clock.now()) for pod in pods]
-        updated = [pod for pod in pods if labels_of(pod).get(CONTROLLER_REVISION_HASH) == update]
+        revisions = [labels_of(p).get(CONTROLLER_REVISION_HASH) for p in pods if not is_terminating(p)]
+        ready, updated = sum(1 for age in ages if age is not None), revisions.count(update)
         current = old.get("currentRevision") or update
-        whole = len(updated) == len(wanted_ordinals(stateful_set)) == len(pods) and all(map(is_ready, pods))
-        if whole or not pods:
+        on_delete = (stateful_set["spec"].get("updateStrategy") or {}).get("type") == "OnDelete"
+        if not on_delete and {updated, ready, len(pods)} == {len(wanted_ordinals(stateful_set))}:
             current = update
         status: Obj = {
             "observedGeneration": stateful_set["metadata"].get("generation", 0),
             "replicas": len(pods),
-            "readyReplicas": sum(1 for age in ages if age is not None),
+            "readyReplicas": ready,
             "availableReplicas": sum(1 for age in ages if age == 0),
-            "currentReplicas": sum(1 for p in pods if labels_of(p).get(CONTROLLER_REVISION_HASH) == current),
-            "updatedReplicas": len(updated),
+            "currentReplicas": revisions.count(current),
+            "updatedReplicas": updated,
             "currentRevision": current,
             "updateRevision": update,
             "collisionCount": old.get("collisionCount", 0),

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from leeward.kube.objects import Obj, is_terminating, labels_of, owner_reference
-from leeward.kube.pods import is_finished, is_ready, pod_from_template
+from leeward.kube.pods import available_in, is_finished, pod_from_template
 from leeward.kube.wellknown import CONTROLLER_REVISION_HASH
 
 POD_NAME = "statefulset.kubernetes.io/pod-name"
@@ -37,16 +38,30 @@ def wanted_ordinals(stateful_set: Obj) -> range:
     return range(start, start + spec.get("replicas", 1))
 
 
-def plan(stateful_set: Obj, pods: Mapping[int, Obj], update_revision: str) -> Plan:
+def is_member(stateful_set: Obj, pod: Obj) -> bool:
+    """Tell whether a Pod has a name that the StatefulSet would give."""
+    parent = pod["metadata"]["name"].rpartition("-")[0]
+    return ordinal_of(pod) >= 0 and parent == stateful_set["metadata"]["name"]
+
+
+def partition_of(stateful_set: Obj) -> int:
+    """Return the first ordinal that a rolling update replaces."""
+    strategy = stateful_set["spec"].get("updateStrategy") or {}
+    partition = (strategy.get("rollingUpdate") or {}).get("partition") or 0
+    return wanted_ordinals(stateful_set).start + int(partition)
+
+
+def plan(stateful_set: Obj, pods: Mapping[int, Obj], update_revision: str, now: datetime) -> Plan:
     """Decide the next steps.
 
-    Ordered: one thing at a time, and only when every lower ordinal is running and ready. Parallel: all at
-    once. A terminating Pod is waited for.
+    Ordered: one thing at a time, and only when every lower ordinal is available. Parallel: all at once. A
+    terminating Pod is waited for.
 
     Args:
         stateful_set: the StatefulSet.
         pods: its Pods by ordinal.
         update_revision: name of the current template's revision.
+        now: for minReadySeconds.
     """
     ordered = stateful_set["spec"].get("podManagementPolicy") != "Parallel"
     wanted = wanted_ordinals(stateful_set)
@@ -61,7 +76,7 @@ def plan(stateful_set: Obj, pods: Mapping[int, Obj], update_revision: str) -> Pl
             create.append(number)
             if ordered:
                 return Plan(create=create)
-        elif ordered and (is_terminating(pod) or not is_ready(pod)):
+        elif ordered and not _is_up(stateful_set, pod, now):
             return Plan()
     surplus = [pod for number, pod in sorted(pods.items(), reverse=True) if number not in wanted]
     gone = [pod for pod in surplus if not is_terminating(pod)]
@@ -69,22 +84,24 @@ def plan(stateful_set: Obj, pods: Mapping[int, Obj], update_revision: str) -> Pl
         return Plan(create, gone[:1] if len(gone) == len(surplus) else ())
     if create or gone:
         return Plan(create, gone)
-    return Plan(delete=_outdated(stateful_set, pods, update_revision))
+    return Plan(delete=_outdated(stateful_set, pods, update_revision, now))
 
 
-def _outdated(stateful_set: Obj, pods: Mapping[int, Obj], update_revision: str) -> list[Obj]:
+def _is_up(stateful_set: Obj, pod: Obj, now: datetime) -> bool:
+    seconds = stateful_set["spec"].get("minReadySeconds", 0)
+    return not is_terminating(pod) and available_in(pod, seconds, now) == 0
+
+
+def _outdated(stateful_set: Obj, pods: Mapping[int, Obj], update_revision: str, now: datetime) -> list[Obj]:
     """Return the Pod to replace next in a rolling update: from the highest ordinal to the partition."""
-    strategy = stateful_set["spec"].get("updateStrategy") or {}
-    if strategy.get("type") == "OnDelete":
+    if (stateful_set["spec"].get("updateStrategy") or {}).get("type") == "OnDelete":
         return []
-    partition = (strategy.get("rollingUpdate") or {}).get("partition", 0)
-    for number in sorted(pods, reverse=True):
+    wanted = wanted_ordinals(stateful_set)
+    for number in range(wanted.stop - 1, max(wanted.start, partition_of(stateful_set)) - 1, -1):
         pod = pods[number]
-        if number < partition:
-            break
         if labels_of(pod).get(CONTROLLER_REVISION_HASH) != update_revision and not is_terminating(pod):
             return [pod]
-        if is_terminating(pod) or not is_ready(pod):
+        if not _is_up(stateful_set, pod, now):
             return []
     return []
 

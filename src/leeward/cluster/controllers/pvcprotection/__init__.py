@@ -1,0 +1,1 @@
+"""Keeps claims until no Pod uses them."""

@@ -1,0 +1,1 @@
+"""Keeps volumes until no claim is bound to them."""
