@@ -10,6 +10,7 @@ import h11
 from leeward.cluster.network.balancer import Balancer, NoEndpointError, Stream
 from leeward.cluster.network.endpoints import Endpoint
 from leeward.cluster.network.proxy import Connections
+from leeward.cluster.network.relay import abort, close
 
 BUFFER_BYTES = 1024 * 1024  # an answer up to this size is read whole before it is passed on
 HOP_BY_HOP = frozenset(
@@ -20,7 +21,15 @@ BodyReader = Callable[[], asyncio.Future[bytes]]
 
 
 class UpstreamError(Exception):
-    """The endpoint could not be reached, or its answer broke off."""
+    """The endpoint could not be reached, or went away."""
+
+
+class NotSentError(UpstreamError):
+    """No endpoint took the connection, so that none has seen the request."""
+
+
+class BrokenAnswerError(UpstreamError):
+    """An answer began and then broke off, or made no sense."""
 
 
 class Request:
@@ -43,6 +52,14 @@ class Request:
         """The Host without port, lower case."""
         host = self.header(b"host").decode("latin-1").lower()
         return host.rsplit(":", 1)[0] if ":" in host and not host.endswith("]") else host
+
+    @property
+    def path(self) -> str:
+        """The path without query, whether the target is only that or a whole URL."""
+        target = self.target.decode("latin-1").partition("?")[0]
+        if target.startswith("/") or "://" not in target:
+            return target
+        return "/" + target.partition("://")[2].partition("/")[2]
 
     @property
     def upgrade(self) -> bool:
@@ -121,6 +138,7 @@ class Exchange:
         self.stream = stream
         self._connections = connections
         self._http = h11.Connection(h11.CLIENT)
+        self._heard = False  # a byte of the answer arrived
         connections.add(endpoint, stream)
 
     @classmethod
@@ -130,12 +148,12 @@ class Exchange:
         """Connect to the first endpoint that takes it.
 
         Raises:
-            UpstreamError: none did.
+            NotSentError: none did.
         """
         try:
             endpoint, stream = await balancer.connect(endpoints)
         except NoEndpointError as error:
-            raise UpstreamError(str(error)) from error
+            raise NotSentError(str(error)) from error
         return cls(endpoint, stream, connections)
 
     async def send(self, request: Request, body: BodyReader | None) -> Answer:
@@ -146,7 +164,7 @@ class Exchange:
             body: reads the rest of the body; b"" ends it; None when all is buffered.
 
         Raises:
-            UpstreamError: the endpoint went away.
+            UpstreamError: the endpoint went away; BrokenAnswerError when it had begun to answer.
         """
         head = h11.Request(method=request.method, target=request.target, headers=request.forwarded_headers())
         try:
@@ -163,7 +181,7 @@ class Exchange:
                 if isinstance(event, h11.Response):
                     return Answer(self, event)
         except OSError as error:
-            raise UpstreamError(f"{self.endpoint.ip}: {error}") from error
+            raise self._gone(str(error)) from error
 
     async def next_chunk(self) -> bytes | None:
         """Return more of the body; None at its end.
@@ -177,12 +195,18 @@ class Exchange:
     async def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
-                self._http.receive_data(await self.stream[0].read(65536))
+                data = await self.stream[0].read(65536)
+                self._heard = self._heard or bool(data)
+                self._http.receive_data(data)
         except (OSError, h11.RemoteProtocolError) as error:
-            raise UpstreamError(f"{self.endpoint.ip}: {error}") from error
+            raise self._gone(str(error)) from error
         if isinstance(event, h11.ConnectionClosed):
-            raise UpstreamError(f"{self.endpoint.ip}: the connection ended early")
+            raise self._gone("the connection ended early")
         return event
+
+    def _gone(self, reason: str) -> UpstreamError:
+        kind = BrokenAnswerError if self._heard else UpstreamError
+        return kind(f"{self.endpoint.ip}: {reason}")
 
     def _write(self, event: h11.Event) -> None:
         data = self._http.send(event)
@@ -192,4 +216,9 @@ class Exchange:
     def close(self) -> None:
         """End the connection."""
         self._connections.remove(self.endpoint, self.stream)
-        self.stream[1].close()
+        close(self.stream)
+
+    def abandon(self) -> None:
+        """End the connection without waiting for what a silent peer does not take."""
+        self._connections.remove(self.endpoint, self.stream)
+        abort(self.stream)

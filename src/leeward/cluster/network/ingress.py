@@ -1,9 +1,7 @@
 """The way in: an HTTP/1.1 reverse proxy that hides the loss of an endpoint.
 
 * A connection attempt that fails is repeated on another endpoint: nothing was sent, so any method may.
-* An idempotent request with a small body is sent again to another endpoint when the first one fails
-  before its answer is complete, and *hedged* when it stays silent: after HEDGE_SECONDS a second
-  endpoint is asked too and the first answer wins. A machine that lost power never says so.
+* An idempotent request with a small body may be sent to several endpoints; `attempts` says when.
 * A request that is not idempotent is sent to one endpoint only; its failure is told as 502.
 * Upgrades (WebSocket) and large or endless answers are streamed.
 
@@ -15,10 +13,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import h11
 
+from leeward.cluster.network.attempts import IDEMPOTENT, Attempts
 from leeward.cluster.network.balancer import Balancer, Stream
 from leeward.cluster.network.endpoints import Endpoint
 from leeward.cluster.network.exchange import Answer, Exchange, Request, UpstreamError
@@ -27,11 +25,7 @@ from leeward.cluster.network.relay import relay
 from leeward.cluster.network.routes import Route
 
 logger = logging.getLogger(__name__)
-HEDGE_SECONDS = 1.0
-MAX_ATTEMPTS = 4
-RETRIED_STATUSES = frozenset((502, 503, 504))
 REPLAY_BYTES = 256 * 1024  # a larger request body is sent once
-IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))
 RouteFinder = Callable[[str, str], Route | None]
 
 
@@ -49,19 +43,20 @@ class Ingress:
         self._balancer = balancer
         self._connections = connections
 
-    async def serve(self, client: Stream, first: bytes = b"", fixed: Route | None = None) -> None:
+    async def serve(
+        self, client: Stream, first: bytes = b"", fixed: Callable[[], Route | None] | None = None
+    ) -> None:
         """Serve one client connection until it ends.
 
         Args:
             client: the accepted connection.
             first: bytes already read from it.
-            fixed: where every request goes (a published port), whatever its Host.
+            fixed: returns where requests go now (a published port), whatever their Host.
         """
         side = _ClientSide(client, first)
         try:
             while (request := await side.next_request()) is not None:
-                route = fixed or self._find_route(request.host, urlsplit(request.target.decode()).path)
-                keep = await self._answer(side, request, route)
+                keep = await self._answer(side, request, fixed or self._finder(request))
                 if not keep or not side.start_next_cycle():
                     break
         except (OSError, h11.RemoteProtocolError, h11.LocalProtocolError) as error:
@@ -69,22 +64,31 @@ class Ingress:
         finally:
             client[1].close()
 
-    async def _answer(self, side: _ClientSide, request: Request, route: Route | None) -> bool:
+    def _finder(self, request: Request) -> Callable[[], Route | None]:
+        return lambda: self._find_route(request.host, request.path)
+
+    async def _answer(
+        self, side: _ClientSide, request: Request, find_route: Callable[[], Route | None]
+    ) -> bool:
         """Answer one request; False when the connection cannot be used again."""
+        route = find_route()
         if route is None:
             return await side.say(404, f"no service is published as {request.host!r}\n")
-        endpoints = self._balancer.order(self._endpoints(route))
-        if not endpoints:
+
+        def candidates() -> list[Endpoint]:
+            found = find_route()
+            return self._balancer.order(found.port.endpoints) if found else []
+
+        if not route.port.endpoints:
             return await side.say(503, f"service {route.service.name} has no ready endpoint\n")
-        if request.upgrade:
-            await self._upgrade(side, request, endpoints)
-            return False
         try:
-            replayable = request.method in IDEMPOTENT and await side.buffer_body(request, REPLAY_BYTES)
-            if replayable:
-                answer = await self._first_answer(request, endpoints)
+            if request.upgrade:
+                await self._upgrade(side, request, candidates())
+                return False
+            if request.method in IDEMPOTENT and await side.buffer_body(request, REPLAY_BYTES):
+                answer = await Attempts(request, candidates, self._balancer, self._connections).first_answer()
             else:
-                answer = await self._single_answer(side, request, endpoints)
+                answer = await self._single_answer(side, request, candidates())
         except UpstreamError as error:
             return await side.say(502, f"service {route.service.name}: {error}\n")
         try:
@@ -92,56 +96,14 @@ class Ingress:
         finally:
             answer.exchange.close()
 
-    def _endpoints(self, route: Route) -> tuple[Endpoint, ...]:
-        return route.port.endpoints
-
     async def _single_answer(self, side: _ClientSide, request: Request, endpoints: list[Endpoint]) -> Answer:
         """Send once, streaming the body; only connecting is retried."""
-        exchange = await Exchange.connect(self._balancer, self._connections, endpoints[:MAX_ATTEMPTS])
+        exchange = await Exchange.connect(self._balancer, self._connections, endpoints)
         try:
             return await exchange.send(request, side.body(request))
         except BaseException:
-            exchange.close()
+            exchange.abandon()
             raise
-
-    async def _first_answer(self, request: Request, endpoints: list[Endpoint]) -> Answer:
-        """Ask endpoint after endpoint, overlapping when one is silent; the first good answer wins."""
-        queue = [*endpoints, *endpoints][:MAX_ATTEMPTS]
-        running: dict[asyncio.Task[Answer], Endpoint] = {}
-        outcome = _Outcome()
-        try:
-            while queue or running:
-                if queue:
-                    endpoint = queue.pop(0)
-                    running[asyncio.ensure_future(self._attempt(request, endpoint))] = endpoint
-                done, _ = await asyncio.wait(
-                    running, timeout=HEDGE_SECONDS if queue else None, return_when=asyncio.FIRST_COMPLETED
-                )
-                for endpoint in running.values() if not done else ():
-                    self._balancer.suspect(endpoint)  # silent: ask another one too, and these last next time
-                for task in done:
-                    endpoint = running.pop(task)
-                    if outcome.take(task):
-                        return outcome.answer()
-                    if outcome.failed:
-                        self._balancer.suspect(endpoint)
-            return outcome.answer()
-        finally:
-            for task in running:
-                task.cancel()
-                task.add_done_callback(_close_unused)
-
-    async def _attempt(self, request: Request, endpoint: Endpoint) -> Answer:
-        """Ask one endpoint and read a small answer whole, so that it can still be replaced."""
-        exchange = await Exchange.connect(self._balancer, self._connections, [endpoint])
-        try:
-            answer = await exchange.send(request, None)
-            await answer.buffer()
-        except BaseException:
-            exchange.close()
-            raise
-        self._balancer.trust(endpoint)
-        return answer
 
     async def _upgrade(self, side: _ClientSide, request: Request, endpoints: list[Endpoint]) -> None:
         """Hand both connections over to each other, beginning with the request as it was read."""
@@ -150,45 +112,6 @@ class Ingress:
             await relay(side.stream, exchange.stream, first=request.head_bytes() + side.trailing())
         finally:
             exchange.close()
-
-
-class _Outcome:
-    """What became of the attempts so far: the best answer, or the last failure."""
-
-    def __init__(self) -> None:
-        self._best: Answer | None = None
-        self._failure = UpstreamError("no endpoint answered")
-        self.failed = False  # the last attempt brought no answer
-
-    def take(self, attempt: asyncio.Task[Answer]) -> bool:
-        """Take note of a finished attempt; True when its answer is good enough to pass on."""
-        error = attempt.exception()
-        self.failed = error is not None
-        if error is None:
-            if self._best is not None:
-                self._best.exchange.close()
-            self._best = attempt.result()
-            return self._best.status not in RETRIED_STATUSES
-        if not isinstance(error, UpstreamError):
-            raise error
-        self._failure = error
-        return False
-
-    def answer(self) -> Answer:
-        """Return the best answer there was.
-
-        Raises:
-            UpstreamError: there was none.
-        """
-        if self._best is None:
-            raise self._failure
-        return self._best
-
-
-def _close_unused(task: asyncio.Task[Answer]) -> None:
-    """End the exchange of an answer that came too late to be wanted."""
-    if not task.cancelled() and task.exception() is None:
-        task.result().exchange.close()
 
 
 class _ClientSide:

@@ -43,13 +43,17 @@ class Network:
         nameservers: Sequence[str] = (),
     ) -> None:
         self._client = client
-        self._plan = plan
+        self._isolated = plan if plan is not None and plan.isolated else None
         self._ingress_port = ingress_port
         self._table = ServiceTable(client, clock)
         self._balancer = Balancer(self._table, clock)
         self._connections = Connections()
         self._proxy = ServiceProxy(
-            self._table, self._balancer, self._connections, reserved=str(plan.dns) if plan else ""
+            self._table,
+            self._balancer,
+            self._connections,
+            clock=clock,
+            reserved=str(plan.dns) if plan else "",
         )
         self._ingress = Ingress(
             lambda host, path: find_route(client, self._table, host, path), self._balancer, self._connections
@@ -70,12 +74,27 @@ class Network:
         """Begin to serve.
 
         Raises:
-            OperationError: the ingress port is taken.
+            OperationError: the ingress port or the DNS port is taken; nothing serves then.
         """
         self._table.on_node_lost = self._connections.reset
         self._published.on_conflict = lambda service, message: self._client.record(
             service, event_type="Warning", reason="PortConflict", message=message
         )
+        try:
+            await self._listen()
+        except BaseException:
+            await self.stop()
+            raise
+        self._table.listen(self._published.changed)
+        self._table.listen(lambda keys: publish_status(self._client, self._ingress_port))
+        self._tasks.append(asyncio.ensure_future(self._published.run()))
+        if self._isolated is not None:
+            self._table.listen(self._proxy.changed)
+            self._tasks.append(asyncio.ensure_future(self._proxy.run()))
+        self._table.start()
+
+    async def _listen(self) -> None:
+        """Open the ingress and the DNS server."""
         try:
             self._server = await asyncio.start_server(
                 lambda reader, writer: self._ingress.serve((reader, writer)),
@@ -88,14 +107,15 @@ class Network:
                 f"the ingress cannot listen on 127.0.0.1:{self._ingress_port}: {error.strerror or error}",
                 remedy="Choose another port with --ingress-port, or stop the program that has it.",
             ) from error
-        self._table.listen(self._published.changed)
-        self._table.listen(lambda keys: publish_status(self._client, self._ingress_port))
-        self._tasks.append(asyncio.ensure_future(self._published.run()))
-        if self._plan is not None and self._plan.isolated:
-            await self._dns.start(str(self._plan.dns))
-            self._table.listen(self._proxy.changed)
-            self._tasks.append(asyncio.ensure_future(self._proxy.run()))
-        self._table.start()
+        if self._isolated is None:
+            return
+        try:
+            await self._dns.start(str(self._isolated.dns))
+        except OSError as error:
+            raise OperationError(
+                f"the cluster DNS cannot listen on {self._isolated.dns}:53: {error.strerror or error}",
+                remedy="Stop this machine's DNS server that listens on every address, or limit it to some.",
+            ) from error
 
     async def stop(self) -> None:
         """Close every listener."""

@@ -13,6 +13,8 @@ Source: rtnetlink(7) through pyroute2.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +22,6 @@ from typing import Any
 
 from leeward.cluster.interface.network import AddressPlan
 from leeward.cluster.network.addressing import AddressPool
-from leeward.cluster.runtimes.process.launcher import linux
 
 logger = logging.getLogger(__name__)
 _SETTINGS = {
@@ -41,11 +42,19 @@ class BridgePodNetwork:
         self._plan = plan
         self._pool = AddressPool(plan)
         self._links: dict[str, str] = {}  # Pod address → the machine's end of its veth pair
+        self._prefix = f"{plan.interface[:8]}-"  # of every veth; the kernel allows 15 characters in all
         self._bridge = 0  # interface index
 
     def setup(self) -> None:
         """Create bridge and routes, in place of any that are left from before."""
         self.teardown()
+        try:
+            self._create()
+        except BaseException:
+            self.teardown()
+            raise
+
+    def _create(self) -> None:
         plan = self._plan
         with _netlink() as ip:
             ip.link("add", ifname=plan.interface, kind="bridge", br_stp_state=0, br_forward_delay=0)
@@ -64,12 +73,13 @@ class BridgePodNetwork:
         """Remove the bridge, every veth on it and the Service route."""
         plan = self._plan
         with _netlink() as ip:
-            found = ip.link_lookup(ifname=plan.interface)
-            if found:
-                for link in ip.get_links(master=found[0]):
-                    with contextlib.suppress(Exception):  # it may vanish with its namespace meanwhile
-                        ip.link("del", index=link["index"])
-                ip.link("del", index=found[0])
+            bridges = ip.link_lookup(ifname=plan.interface)
+            for link in list(ip.get_links()):
+                ours = link.get_attr("IFLA_IFNAME").startswith(self._prefix)
+                if ours or link.get_attr("IFLA_MASTER") in bridges:
+                    _remove(ip, link["index"])
+            for bridge in bridges:
+                _remove(ip, bridge)
             with contextlib.suppress(Exception):  # absent: nothing to remove
                 ip.route("del", dst=str(plan.service_network), type="local", table=255, scope="host")
         self._links.clear()
@@ -78,7 +88,16 @@ class BridgePodNetwork:
         """Connect the network namespace of `pid`; returns the Pod's address."""
         address = self._pool.take()
         suffix = "".join(f"{int(part):02x}" for part in address.split(".")[1:])
-        outer = f"{self._plan.interface[:8]}-{suffix}"[:15]
+        self._links[address] = f"{self._prefix}{suffix}"
+        try:
+            self._connect(pid, address)
+        except BaseException:
+            self.detach(address)
+            raise
+        return address
+
+    def _connect(self, pid: int, address: str) -> None:
+        outer = self._links[address]
         with _netlink() as ip:
             ip.link("add", ifname=outer, kind="veth", peer={"ifname": "eth0", "net_ns_pid": pid})
             index = _index(ip, outer)
@@ -89,26 +108,24 @@ class BridgePodNetwork:
             inside.addr("add", index=eth0, address=address, prefixlen=prefix)
             inside.link("set", index=eth0, state="up")
             inside.route("add", dst="default", gateway=str(self._plan.gateway))
-        self._links[address] = outer
-        return address
 
     def detach(self, ip: str) -> None:
         """Free an address; its interface goes with the sandbox's namespace, or here."""
         self._remove_link(ip)
-        self._pool.give_back(ip)
+        self._pool.give_back(ip)  # not before: its next user's interface has the same name
 
     def silence(self, ip: str) -> None:
         """Cut a Pod off: its interface goes away while its connections believe in it."""
         self._remove_link(ip)
 
     def _remove_link(self, address: str) -> None:
-        outer = self._links.pop(address, None)
+        outer = self._links.get(address)
         if outer is None:
             return
         with _netlink() as ip:
             for index in ip.link_lookup(ifname=outer):
-                with contextlib.suppress(Exception):  # it vanished with its namespace meanwhile
-                    ip.link("del", index=index)
+                _remove(ip, index)
+        del self._links[address]
 
 
 @contextlib.contextmanager
@@ -118,13 +135,16 @@ def _inside(pid: int) -> Iterator[Any]:
     pyroute2's own way forks a child and ends it with SIGTERM; forked from a process with an event loop,
     that child tells the loop's signal pipe, which it shares, and the whole cluster would stop.
     """
+    from pyroute2.netns import setns
+
+    libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/thread-self/ns/net") as own, open(f"/proc/{pid}/ns/net") as theirs:
-        linux.setns(theirs.fileno(), linux.CLONE_NEWNET)
+        setns(theirs.fileno(), libc=libc)
         try:
             with _netlink() as netlink:
                 yield netlink
         finally:
-            linux.setns(own.fileno(), linux.CLONE_NEWNET)
+            setns(own.fileno(), libc=libc)
 
 
 def _netlink() -> Any:
@@ -135,3 +155,14 @@ def _netlink() -> Any:
 
 def _index(netlink: Any, name: str) -> int:
     return int(netlink.link_lookup(ifname=name)[0])
+
+
+def _remove(netlink: Any, index: int) -> None:
+    """Remove an interface, unless it vanished with its namespace meanwhile."""
+    from pyroute2 import NetlinkError
+
+    try:
+        netlink.link("del", index=index)
+    except NetlinkError as error:
+        if error.code != errno.ENODEV:
+            raise

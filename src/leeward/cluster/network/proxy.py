@@ -11,12 +11,14 @@ the next change.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from leeward.base.clock import Clock
 from leeward.cluster.network.balancer import Balancer, NoEndpointError, Stream
-from leeward.cluster.network.endpoints import Endpoint, ServicePort
+from leeward.cluster.network.endpoints import Endpoint
 from leeward.cluster.network.relay import abort, close, relay
 from leeward.cluster.network.table import ServiceTable
 from leeward.cluster.network.udp import UdpRelay
@@ -37,20 +39,26 @@ class Connections:
     """Open connections by node, so that those of a lost node can be reset."""
 
     def __init__(self) -> None:
-        self._by_node: dict[str, set[asyncio.StreamWriter]] = {}
+        self._by_node: dict[str, set[Stream]] = {}
 
     def add(self, endpoint: Endpoint, *streams: Stream) -> None:
         """Remember `streams` as depending on the endpoint's node."""
-        self._by_node.setdefault(endpoint.node, set()).update(stream[1] for stream in streams)
+        self._by_node.setdefault(endpoint.node, set()).update(streams)
 
     def remove(self, endpoint: Endpoint, *streams: Stream) -> None:
         """Forget `streams`."""
-        self._by_node.get(endpoint.node, set()).difference_update(stream[1] for stream in streams)
+        self._by_node.get(endpoint.node, set()).difference_update(streams)
+
+    def count(self, node: str) -> int:
+        """Return how many connections depend on `node`."""
+        return len(self._by_node.get(node, ()))
 
     def reset(self, node: str) -> None:
-        """Reset every connection that depends on `node`."""
-        for writer in self._by_node.pop(node, set()):
-            writer.transport.abort()
+        """Reset every connection that depends on `node`; whoever reads from one gets an error."""
+        for stream in self._by_node.pop(node, set()):
+            # the end alone would pass for the end of an answer that has no length
+            stream[0].set_exception(ConnectionResetError(errno.ECONNRESET, f"node {node} is lost"))
+            abort(stream)
 
 
 class ServiceProxy:
@@ -60,18 +68,26 @@ class ServiceProxy:
         table: the Services.
         balancer: orders the endpoints.
         connections: shared with the ingress.
+        clock: measures how long a UDP client is idle.
         reserved: an address that somebody else serves: the cluster DNS.
     """
 
     def __init__(
-        self, table: ServiceTable, balancer: Balancer, connections: Connections, *, reserved: str = ""
+        self,
+        table: ServiceTable,
+        balancer: Balancer,
+        connections: Connections,
+        *,
+        clock: Clock,
+        reserved: str = "",
     ) -> None:
+        self._clock = clock
         self._table = table
         self._reserved = reserved
         self._balancer = balancer
         self._connections = connections
         self._servers: dict[Address, asyncio.Server | UdpRelay] = {}
-        self._wanted: dict[Address, tuple[ObjectKey, int]] = {}
+        self._wanted: dict[Address, ObjectKey] = {}
         self._by_service: dict[ObjectKey, set[Address]] = {}
         self._wake = asyncio.Event()
 
@@ -80,14 +96,19 @@ class ServiceProxy:
         for key in keys:
             for address in self._by_service.pop(key, set()):
                 self._wanted.pop(address, None)
+        for key in sorted(keys):  # after all are gone: one may have the address of another
             view = self._table.find(*key)
             if view is None or view.cluster_ip in ("", self._reserved):
                 continue
             addresses = {Address(view.cluster_ip, port.port, port.protocol) for port in view.ports}
             self._by_service[key] = addresses
-            self._wanted.update({address: (key, address.port) for address in addresses})
+            self._wanted.update(dict.fromkeys(addresses, key))
         if set(self._wanted) != set(self._servers):
             self._wake.set()
+
+    def wanted(self) -> list[Address]:
+        """Return where there should be listeners, in order."""
+        return sorted(self._wanted)
 
     async def run(self) -> None:
         """Open and close listeners until cancelled."""
@@ -108,7 +129,11 @@ class ServiceProxy:
         try:
             if address.protocol == "UDP":
                 self._servers[address] = await UdpRelay.listen(
-                    address.ip, address.port, lambda: self._endpoints(address)
+                    address.ip,
+                    address.port,
+                    lambda: self.ready(address),
+                    balancer=self._balancer,
+                    clock=self._clock,
                 )
             elif address.protocol == "TCP":
                 self._servers[address] = await asyncio.start_server(
@@ -117,20 +142,20 @@ class ServiceProxy:
         except OSError as error:
             logger.warning("cannot listen on Service address %s:%s: %s", *address[:2], error)
 
-    def _endpoints(self, address: Address) -> list[Endpoint]:
-        wanted = self._wanted.get(address)
-        port = self._find_port(*wanted) if wanted else None
-        return self._balancer.order(port.endpoints) if port else []
-
-    def _find_port(self, key: ObjectKey, number: int) -> ServicePort | None:
-        view = self._table.find(*key)
-        return view.port_numbered(number) if view else None
+    def ready(self, address: Address) -> Sequence[Endpoint]:
+        """Return what stands behind an address now."""
+        key = self._wanted.get(address)
+        view = self._table.find(*key) if key else None
+        for port in view.ports if view else ():
+            if (port.port, port.protocol) == (address.port, address.protocol):
+                return port.endpoints
+        return ()
 
     def _handler(
         self, address: Address
-    ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], asyncio.Future[None]]:
-        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> asyncio.Future[None]:
-            return asyncio.ensure_future(self.serve((reader, writer), self._endpoints(address)))
+    ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self.serve((reader, writer), self._balancer.order(self.ready(address)))
 
         return accept
 

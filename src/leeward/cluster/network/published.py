@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from leeward.cluster.interface.client import Reader
@@ -68,6 +68,7 @@ class PublishedPorts:
         self._proxy = proxy
         self._balancer = balancer
         self._shared = shared
+        self._asked: dict[ObjectKey, list[tuple[Published, int]]] = {}
         self._wanted: dict[Published, Target] = {}
         self._servers: dict[Published, asyncio.Server] = {}
         self._wake = asyncio.Event()
@@ -75,15 +76,26 @@ class PublishedPorts:
     def changed(self, keys: set[ObjectKey]) -> None:
         """Take note of changed Services; called by the table."""
         for key in keys:
-            self._wanted = {place: to for place, to in self._wanted.items() if to.service != key}
             service = self._reader.find("services", *key)
             text = annotations_of(service).get(PUBLISHED_PORTS) if service else None
-            for place, number in _parse(text) if text else ():
-                if self._shared and place.port == number:
-                    continue  # the container itself listens there
-                self._wanted.setdefault(place, Target(key, number))
+            self._asked[key] = _parse(text) if text else []
+            if not self._asked[key]:
+                del self._asked[key]
+        self._wanted = {
+            place: to
+            for place, to in self._wanted.items()
+            if (place, to.port) in self._asked.get(to.service, ())
+        }
+        for key in sorted(self._asked):  # of several that ask for a port the first one has it
+            for place, number in self._asked[key]:
+                if not (self._shared and place.port == number):  # else the container itself listens there
+                    self._wanted.setdefault(place, Target(key, number))
         if set(self._wanted) != set(self._servers):
             self._wake.set()
+
+    def wanted(self) -> dict[Published, Target]:
+        """Return where there should be listeners, and what stands behind each."""
+        return dict(self._wanted)
 
     async def run(self) -> None:
         """Open and close listeners until cancelled."""
@@ -105,8 +117,8 @@ class PublishedPorts:
             server = await asyncio.start_server(self._handler(place), place.ip, place.port, backlog=512)
         except OSError as error:
             logger.warning("cannot publish %s:%s: %s", place.ip, place.port, error)
-            target = self._wanted[place]
-            service = self._reader.find("services", *target.service)
+            target = self._wanted.get(place)
+            service = self._reader.find("services", *target.service) if target else None
             if service is not None:
                 self.on_conflict(service, f"cannot listen on {place.ip}:{place.port}: {error}")
             return
@@ -116,17 +128,21 @@ class PublishedPorts:
 
     def _handler(
         self, place: Published
-    ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], asyncio.Future[None]]:
-        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> asyncio.Future[None]:
-            return asyncio.ensure_future(self._serve((reader, writer), place))
+    ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._serve((reader, writer), place)
 
         return accept
 
-    async def _serve(self, client: Stream, place: Published) -> None:
+    def _route(self, place: Published) -> Route | None:
+        """Return what stands behind a listener now."""
         target = self._wanted.get(place)
         view = self._table.find(*target.service) if target else None
         port = view.port_numbered(target.port) if view and target else None
-        if view is None or port is None:
+        return Route(view, port) if view and port else None
+
+    async def _serve(self, client: Stream, place: Published) -> None:
+        if self._route(place) is None:
             client[1].close()
             return
         first = b""
@@ -139,9 +155,12 @@ class PublishedPorts:
             client[1].close()
             return
         if first.startswith(METHODS):
-            await self._ingress.serve(client, first, Route(view, port))
+            await self._ingress.serve(client, first, lambda: self._route(place))
         else:
-            await self._proxy.serve(client, self._balancer.order(port.endpoints), first)
+            route = self._route(place)
+            await self._proxy.serve(
+                client, self._balancer.order(route.port.endpoints if route else ()), first
+            )
 
 
 def _parse(text: str) -> list[tuple[Published, int]]:
@@ -151,6 +170,8 @@ def _parse(text: str) -> list[tuple[Published, int]]:
         for entry in json.loads(text):
             if str(entry.get("protocol", "TCP")).upper() == "TCP":
                 place = Published(entry.get("hostIP") or "127.0.0.1", int(entry["published"]))
+                if not 0 < place.port < 65536:
+                    raise ValueError(place.port)
                 found.append((place, int(entry["target"])))
     except (ValueError, KeyError, TypeError, AttributeError):
         logger.warning("annotation %s is not understood: %s", PUBLISHED_PORTS, text)

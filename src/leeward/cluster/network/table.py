@@ -40,6 +40,9 @@ class ServiceTable:
     def start(self) -> None:
         """Read everything and follow changes."""
         self._unsubscribe = self._reader.watch(WATCHED, self._note)
+        self.lost_nodes = {
+            node["metadata"]["name"] for node in self._reader.list("nodes") if _has_unknown_state(node)
+        }
         for item in self._reader.list("endpointslices.discovery.k8s.io"):
             self._keep_slice(item)
         for service in self._reader.list("services"):
@@ -84,8 +87,7 @@ class ServiceTable:
     def _note_node(self, event: Event) -> None:
         """Remember lost nodes; say so the moment one is lost."""
         name = event.object["metadata"]["name"]
-        condition = find_condition(event.object, "Ready")
-        lost = event.type == "DELETED" or (condition is not None and condition.get("status") == "Unknown")
+        lost = event.type == "DELETED" or _has_unknown_state(event.object)
         if lost and name not in self.lost_nodes:
             self.lost_nodes.add(name)
             self._clock.call_later(0.0, lambda: self.on_node_lost(name))
@@ -109,3 +111,8 @@ class ServiceTable:
             self._views[key] = view_service(service, [slices[name] for name in sorted(slices)])
         for listener in self._listeners:
             listener(changed)
+
+
+def _has_unknown_state(node: Obj) -> bool:
+    condition = find_condition(node, "Ready")
+    return condition is not None and condition.get("status") == "Unknown"
