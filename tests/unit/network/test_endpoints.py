@@ -42,3 +42,12 @@ def test_a_headless_service_has_backends_but_no_address() -> None:
     view = view_service(service(clusterIP="None"), [endpoint_slice(endpoint("10.0.1.1"))])
     assert view.cluster_ip == ""
     assert [backend.ip for backend in view.backends] == ["10.0.1.1"]
+
+
+def test_published_unready_addresses_that_are_leaving_get_traffic_only_when_there_is_no_other() -> None:
+    leaving = endpoint("10.0.1.1", serving=True, terminating=True)
+    staying = endpoint("10.0.1.2", serving=False)
+    both = view_service(service(publishNotReadyAddresses=True), [endpoint_slice(leaving, staying)])
+    last = view_service(service(publishNotReadyAddresses=True), [endpoint_slice(leaving)])
+    assert [found.ip for found in both.ports[0].endpoints] == ["10.0.1.2"]
+    assert [found.ip for found in last.ports[0].endpoints] == ["10.0.1.1"]

@@ -107,3 +107,14 @@ def test_a_host_stays_with_the_ingress_that_had_it_first(world: Any) -> None:
 
     assert route is not None
     assert route.service.name == "web"
+
+
+def test_a_name_does_not_resolve_to_a_pod_that_is_leaving_while_there_is_another(world: Any) -> None:
+    service = world.service("db", ip="None", publishNotReadyAddresses=True)
+    leaving, staying = world.slice("db", "10.0.1.1"), world.slice("db", "10.0.1.2")
+    leaving["endpoints"][0]["conditions"]["terminating"] = True
+    staying["metadata"]["name"] = "db-y"
+
+    names = Names(world([service], [leaving, staying]).table)
+
+    assert ask(names, "db.shop.svc.cluster.local") == ("NOERROR", ["10.0.1.2"])

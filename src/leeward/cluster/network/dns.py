@@ -52,7 +52,10 @@ class Names:
             return named or None
         if view.external_name:
             return view.external_name
-        return [view.cluster_ip] if view.cluster_ip else [backend.ip for backend in _visible(view)]
+        if view.cluster_ip:
+            return [view.cluster_ip]
+        visible = _visible(view)
+        return [backend.ip for backend in visible if not backend.terminating] or [b.ip for b in visible]
 
     def services(self, name: str) -> list[tuple[int, str]] | None:
         """Return (port, target name) for an SRV question ``_port._tcp.service.namespace.svc``."""

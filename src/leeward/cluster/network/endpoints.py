@@ -31,6 +31,7 @@ class Backend:
     ip: str
     hostname: str  # "" when the Pod has none of its own
     ready: bool
+    terminating: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,9 @@ def _port(entry: Mapping[str, Any], slices: Iterable[Obj]) -> ServicePort:
         for endpoint in item.get("endpoints") or ():
             conditions = endpoint.get("conditions") or {}
             found = {Endpoint(ip, number, endpoint.get("nodeName") or "") for ip in endpoint["addresses"]}
-            if conditions.get("ready", True):
+            if conditions.get("ready", True) and not conditions.get("terminating"):
                 ready |= found
-            elif conditions.get("serving") and conditions.get("terminating"):
+            elif conditions.get("serving", conditions.get("ready")) and conditions.get("terminating"):
                 draining |= found
     return ServicePort(name, protocol, entry["port"], tuple(sorted(ready or draining)))
 
@@ -112,7 +113,8 @@ def _backends(slices: Iterable[Obj]) -> Iterable[Backend]:
     found: dict[str, Backend] = {}
     for item in slices:
         for endpoint in item.get("endpoints") or ():
-            ready = (endpoint.get("conditions") or {}).get("ready", True)
+            conditions = endpoint.get("conditions") or {}
+            ready, leaving = conditions.get("ready", True), bool(conditions.get("terminating"))
             for ip in endpoint["addresses"]:
-                found[ip] = Backend(ip, endpoint.get("hostname") or "", ready)
+                found[ip] = Backend(ip, endpoint.get("hostname") or "", ready, leaving)
     return sorted(found.values(), key=lambda backend: backend.ip)
