@@ -88,17 +88,23 @@ class StateDir:
         return self.config_file.exists()
 
     def is_foreign(self) -> bool:
-        """Tell whether the directory is somebody else's: it holds files and no cluster."""
-        return self.root.is_dir() and not self.exists() and any(self.root.iterdir())
+        """Tell whether the directory is somebody else's: it holds no cluster, but other things."""
+        if not self.root.is_dir() or self.exists():
+            return False
+        own = {path.name for path in self._own()}
+        return any(path.name not in own for path in self.root.iterdir())
 
-    def remove(self) -> list[Path]:
-        """Remove the cluster; returns what is not its own and therefore stays."""
-        own = (
+    def _own(self) -> tuple[Path, ...]:
+        """Everything that a cluster keeps here."""
+        return (
             *(self.images, self.volumes, self.pki, self.runtime, self.pods, self.logs),
             *(self.root / (self.database.name + end) for end in ("", "-wal", "-shm")),
             *(self.kubeconfig, self.daemon_log, self.lock_file, self.config_file),
         )
-        for path in own:
+
+    def remove(self) -> list[Path]:
+        """Remove the cluster; returns what is not its own and therefore stays."""
+        for path in self._own():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:

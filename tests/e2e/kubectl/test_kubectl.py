@@ -120,7 +120,7 @@ def test_describe_explain_and_discovery_work(cluster: Any, kubectl: Kubectl) -> 
 
 def test_exec_is_refused_with_the_reason(cluster: Any, kubectl: Kubectl) -> None:
     cluster.put("pods", _pod("web"))
-    assert "leeward exec" in kubectl("exec", "web", "--", "true", fails=True)
+    assert "`kubectl exec` is not served" in kubectl("exec", "web", "--", "true", fails=True)
 
 
 def test_without_the_token_nothing_is_answered(cluster: Any, kubectl: Kubectl) -> None:

@@ -27,8 +27,8 @@ from leeward.kube.status import BadRequestError
 
 TABLE_FILE = Path(__file__).with_name("protobuf-fields.json")
 _MAGIC = b"k8s\x00"
-_META = "k8s.io.apimachinery.pkg.apis.meta.v1"
-_MACHINERY = "k8s.io.apimachinery.pkg"
+META = "k8s.io.apimachinery.pkg.apis.meta.v1"
+MACHINERY = "k8s.io.apimachinery.pkg"
 
 # Pointers in Go: an explicit zero or false means something and is kept.
 # fmt: off
@@ -49,7 +49,8 @@ Field = tuple[str, str, str]  # name, type, flags: r repeated, i inline, q requi
 
 
 @lru_cache(maxsize=1)
-def _table() -> Mapping[str, Mapping[int, Field]]:
+def table() -> Mapping[str, Mapping[int, Field]]:
+    """Return message → field number → field."""
     raw: dict[str, Sequence[Sequence[Any]]] = orjson.loads(TABLE_FILE.read_bytes())
     return {
         message: {number: (name, kind, flags) for number, name, kind, flags in rows}
@@ -101,8 +102,8 @@ def decode(body: bytes) -> Obj:
         envelope = dict(_fields(body[len(_MAGIC) :]))
         kinds = {number: _text(value) for number, value in _fields(_bytes(envelope.get(1, b"")))}
         version, kind = kinds.get(1, ""), kinds.get(2, "")
-        message = _message_name(version, kind)
-        if message not in _table():
+        message = message_name(version, kind)
+        if message not in table():
             raise BadRequestError(f"{kind} in {version} cannot be sent as protobuf here; send JSON")
         obj = _message(message, _bytes(envelope.get(2, b"")))
     except (ValueError, IndexError, struct.error, UnicodeDecodeError) as error:
@@ -110,9 +111,10 @@ def decode(body: bytes) -> Obj:
     return {"kind": kind, "apiVersion": version, **obj}
 
 
-def _message_name(version: str, kind: str) -> str:
-    if kind.endswith("Options") and f"{_META}.{kind}" in _table():
-        return f"{_META}.{kind}"
+def message_name(version: str, kind: str) -> str:
+    """Return the message of a kind; it need not be in the table."""
+    if kind.endswith("Options") and f"{META}.{kind}" in table():
+        return f"{META}.{kind}"
     group, _, number = version.rpartition("/")
     package = {"": "core", "rbac.authorization.k8s.io": "rbac"}.get(group, group.partition(".")[0])
     return f"k8s.io.api.{package}.{number}.{kind}"
@@ -132,7 +134,7 @@ def _message(name: str, data: bytes) -> Any:
     special = _SPECIAL.get(name)
     if special is not None:
         return special(data)
-    fields = _table().get(name, {})
+    fields = table().get(name, {})
     result: dict[str, Any] = {}
     for number, raw in _fields(data):
         if number not in fields:
@@ -214,13 +216,13 @@ def _items(data: bytes) -> list[str]:
 
 
 _SPECIAL = {
-    f"{_META}.Time": _time,
-    f"{_META}.MicroTime": _micro_time,
-    f"{_META}.FieldsV1": _raw_json,
-    f"{_META}.Verbs": _items,
-    f"{_MACHINERY}.runtime.RawExtension": _raw_json,
-    f"{_MACHINERY}.util.intstr.IntOrString": _int_or_string,
-    f"{_MACHINERY}.api.resource.Quantity": _quantity,
+    f"{META}.Time": _time,
+    f"{META}.MicroTime": _micro_time,
+    f"{META}.FieldsV1": _raw_json,
+    f"{META}.Verbs": _items,
+    f"{MACHINERY}.runtime.RawExtension": _raw_json,
+    f"{MACHINERY}.util.intstr.IntOrString": _int_or_string,
+    f"{MACHINERY}.api.resource.Quantity": _quantity,
     "k8s.io.api.authorization.v1.ExtraValue": _items,
     "k8s.io.api.authentication.v1.ExtraValue": _items,
 }

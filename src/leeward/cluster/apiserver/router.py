@@ -46,7 +46,7 @@ from leeward.kube.status import (
 _log = logging.getLogger(__name__)
 
 _NOT_SERVED = {
-    "exec": "`kubectl exec` is not served by this cluster's API; use `leeward exec`",
+    "exec": "`kubectl exec` is not served by this cluster's API; `leeward logs` shows what a service says",
     "attach": "`kubectl attach` is not served by this cluster's API; use `leeward logs -f`",
     "portforward": "`kubectl port-forward` is not served by this cluster's API; publish a port instead",
     "proxy": "proxying is not served by this cluster's API",

@@ -8,10 +8,12 @@ Source: ``k8s.io/apiserver/pkg/endpoints/handlers`` (1.36).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from leeward.cluster.apiserver import bodies
+import orjson
+
+from leeward.cluster.apiserver import bodies, decoding
 from leeward.cluster.apiserver.http import Answer, Request
 from leeward.cluster.apiserver.negotiation import negotiate, respond
 from leeward.cluster.apiserver.options import (
@@ -27,7 +29,7 @@ from leeward.cluster.apiserver.selection import make_matcher
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import Client
 from leeward.kube.objects import Obj
-from leeward.kube.status import BadRequestError, ConflictError, NotFoundError
+from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError
 
 _CREATED = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
@@ -60,7 +62,6 @@ class Writes:
         self._reads = reads
 
     def _writer(self, request: Request, kind: str) -> Client:
-        check_field_validation(request.query, kind)
         return self._rehearsal() if is_dry_run(request.query.all("dryRun"), kind) else self._client
 
     def _rehearsal(self) -> Client:
@@ -68,16 +69,36 @@ class Writes:
             raise BadRequestError("dryRun is not served by this cluster's API")
         return self._dry
 
-    def _answer(self, request: Request, served: Served, obj: Obj, status: int = 200) -> Answer:
+    def _answer(
+        self,
+        request: Request,
+        served: Served,
+        obj: Obj,
+        status: int = 200,
+        warnings: Sequence[str] = (),
+    ) -> Answer:
         representation = negotiate(request.headers.get("accept", ""))
         include = request.query.text("includeObject", "Metadata")
-        return respond(self._reads.shown(served, obj, representation, include), representation, status=status)
+        shown = self._reads.shown(served, obj, representation, include)
+        return respond(shown, representation, status=status, warnings=tuple(warnings))
+
+    @staticmethod
+    def _decode(request: Request, served: Served, body: Obj, kind: str) -> tuple[Obj, list[str]]:
+        """Return the body as its type has it, and warnings about fields that the type has not."""
+        level = check_field_validation(request.query, kind)
+        if served.custom:
+            return body, []
+        fitted, unknown = decoding.fit_object(body, served.api_version, served.kind)
+        if unknown and level == "Strict":
+            raise decoding.strict_error(unknown, served.api_version, served.kind)
+        return decoding.without_nulls(fitted), decoding.warnings(unknown) if level == "Warn" else []
 
     async def create(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on a collection."""
         client = self._writer(request, "CreateOptions")
         obj = bodies.fitted(await bodies.read_object(request), served, path)
-        return self._answer(request, served, client.create(served.name, obj), 201)
+        obj, warnings = self._decode(request, served, obj, "CreateOptions")
+        return self._answer(request, served, client.create(served.name, obj), 201, warnings)
 
     async def bind(self, request: Request, path: ResourcePath, _served: Served) -> Answer:
         """Answer POST on ``pods/NAME/binding``."""
@@ -104,10 +125,10 @@ class Writes:
             return self._scale(request, path, served, client, body)
         obj = bodies.fitted(body, served, path)
         meta = bodies.named(obj["metadata"], path.name)
-        obj = {**obj, "metadata": meta}
+        obj, warnings = self._decode(request, served, {**obj, "metadata": meta}, "UpdateOptions")
         if path.subresource == "status":
-            return self._answer(request, served, client.update_status(served.name, obj))
-        return self._answer(request, served, client.update(served.name, obj))
+            return self._answer(request, served, client.update_status(served.name, obj), warnings=warnings)
+        return self._answer(request, served, client.update(served.name, obj), warnings=warnings)
 
     def _scale(
         self, request: Request, path: ResourcePath, served: Served, client: Client, body: Obj
@@ -125,6 +146,10 @@ class Writes:
         client = self._writer(request, "PatchOptions")
         patch_type, patch = await bodies.read_patch(request, custom=served.custom)
         subresource = path.subresource if path.subresource in ("status", "scale") else ""
+        level = check_field_validation(request.query, "PatchOptions")
+        warnings: list[str] = []
+        if patch_type != "json" and subresource != "scale" and not served.custom:
+            patch, warnings = _fitted_patch(patch, served, level)
         patched = client.patch(
             served.name,
             path.namespace,
@@ -136,7 +161,7 @@ class Writes:
         if subresource == "scale":
             shown = patched if patched.get("kind") == "Scale" else scale_of(patched)
             return respond(shown, negotiate(request.headers.get("accept", "")))
-        return self._answer(request, served, patched)
+        return self._answer(request, served, patched, warnings=warnings)
 
     async def delete(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer DELETE on an object."""
@@ -200,6 +225,33 @@ class Writes:
             options |= document
         check_propagation(options.get("propagationPolicy"))
         return options
+
+
+def _fitted_patch(patch: Any, served: Served, level: str) -> tuple[Any, list[str]]:
+    """Return a merge patch without the fields that its kind has not, and warnings about these.
+
+    Raises:
+        InvalidError: a value has the wrong type.
+        BadRequestError: there are unknown fields, and validation is strict.
+    """
+    if not isinstance(patch, dict):
+        return patch, []
+    try:
+        fitted, unknown = decoding.fit_document(patch, served.api_version, served.kind)
+    except decoding.WrongTypeError as error:
+        shown = orjson.dumps(patch).decode()
+        cause = {
+            "reason": "FieldValueInvalid",
+            "message": f"Invalid value: {shown}: {error}",
+            "field": "patch",
+        }
+        raise InvalidError(
+            f' "" is invalid: patch: Invalid value: {orjson.dumps(shown).decode()}: {error}',
+            details={"causes": [cause]},
+        ) from None
+    if unknown and level == "Strict":
+        raise decoding.strict_error(unknown, served.api_version, served.kind)
+    return fitted, decoding.warnings(unknown) if level == "Warn" else []
 
 
 def _check_preconditions(obj: Obj, served: Served, wanted: Mapping[str, Any]) -> None:

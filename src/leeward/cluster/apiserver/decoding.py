@@ -1,0 +1,218 @@
+"""Fits a JSON document to the type of its kind: right types stay, nulls and unknown fields go.
+
+A value of the wrong type is refused in the words of Go's decoder; unknown fields are reported, for the
+caller's ``fieldValidation`` to judge. Types come from the same table as protobuf; a kind that is not in it
+is taken as it is.
+
+Source: sigs.k8s.io/json (strict and case-sensitive decoding), encoding/json's UnmarshalTypeError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from leeward.cluster.apiserver.protobuf import MACHINERY, META, message_name, table
+from leeward.kube.objects import Obj
+from leeward.kube.status import BadRequestError
+
+_ANY = frozenset((f"{META}.FieldsV1", f"{MACHINERY}.runtime.RawExtension"))
+_TEXTS = frozenset(("string", "bytes", f"{META}.Time", f"{META}.MicroTime"))
+_QUANTITY, _INT_OR_STRING = f"{MACHINERY}.api.resource.Quantity", f"{MACHINERY}.util.intstr.IntOrString"
+_LISTS = frozenset((f"{META}.Verbs", "k8s.io.api.authorization.v1.ExtraValue"))
+_RANGES = {"int32": 1 << 31, "int64": 1 << 63}
+
+
+class WrongTypeError(ValueError):
+    """A value has another type than its field."""
+
+
+class Fitted(NamedTuple):
+    """A document as its type has it."""
+
+    document: Any
+    unknown: list[str]  # "spec.containers[0].imagePullpolicy"
+
+
+class _Field(NamedTuple):
+    kind: str  # "string", "int32", "map<string,bytes>", a message's name
+    repeated: bool
+
+
+@lru_cache(maxsize=1024)
+def _fields_of(message: str) -> Mapping[str, _Field]:
+    """Return the JSON fields of a message, with those of messages that are inlined in it."""
+    found: dict[str, _Field] = {}
+    for name, kind, flags in table().get(message, {}).values():
+        if "i" in flags:
+            found.update(_fields_of(kind))
+        else:
+            found[name] = _Field(kind, "r" in flags)
+    return found
+
+
+def fit_object(obj: Obj, api_version: str, kind: str) -> Fitted:
+    """Fit the body of a create or update.
+
+    Raises:
+        BadRequestError: a value has the wrong type.
+    """
+    try:
+        return fit_document(obj, api_version, kind)
+    except WrongTypeError as error:
+        raise BadRequestError(f"{_cannot(api_version, kind)}: {error}") from None
+
+
+def fit_document(document: Any, api_version: str, kind: str) -> Fitted:
+    """Fit an object, or part of one such as a patch.
+
+    Raises:
+        WrongTypeError: a value has the wrong type.
+    """
+    message = message_name(api_version, kind)
+    if message not in table():
+        return Fitted(document, [])
+    fitter = _Fitter()
+    return Fitted(fitter.message(document, message, "", ""), fitter.unknown)
+
+
+def strict_error(unknown: list[str], api_version: str, kind: str) -> BadRequestError:
+    """Return the refusal of a document with unknown fields."""
+    return BadRequestError(
+        f"{_cannot(api_version, kind)}: strict decoding error: {', '.join(warnings(unknown))}"
+    )
+
+
+def warnings(unknown: list[str]) -> list[str]:
+    """Return the same as texts, sorted as the API server sorts them."""
+    return [f'unknown field "{path}"' for path in sorted(unknown)]
+
+
+def without_nulls(value: Any) -> Any:
+    """Return a document in which null means absent, as in Go."""
+    if isinstance(value, dict):
+        return {key: without_nulls(each) for key, each in value.items() if each is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+def _cannot(api_version: str, kind: str) -> str:
+    return f'{kind} in version "{api_version.rpartition("/")[2]}" cannot be handled as a {kind}'
+
+
+class _Fitter:
+    """Walks one document."""
+
+    def __init__(self) -> None:
+        self.unknown: list[str] = []
+
+    def message(self, value: Any, name: str, path: str, owner: str) -> Any:
+        """Fit an object.
+
+        Args:
+            value: what is there.
+            name: the message it should be.
+            path: where, "spec.containers[0]".
+            owner: the Go struct and path for errors.
+        """
+        if not isinstance(value, dict):
+            raise _wrong(value, owner, _short(name))
+        fields, struct = _fields_of(name), name.rpartition(".")[2]
+        result: dict[str, Any] = {}
+        for key, inner in value.items():
+            place = f"{path}.{key}" if path else key
+            field = fields.get(key)
+            if not path and key in ("kind", "apiVersion"):
+                result[key] = inner
+            elif field is None:
+                if not key.startswith("$"):  # directives of a strategic merge patch
+                    self.unknown.append(place)
+                    continue
+                result[key] = inner
+            elif inner is None:
+                result[key] = None
+            else:
+                result[key] = self._field(inner, field, place, f"{struct}.{_unindexed(place)}")
+        return result
+
+    def _field(self, value: Any, field: _Field, path: str, owner: str) -> Any:
+        kind = field.kind
+        if kind.startswith("map<"):
+            if not isinstance(value, dict):
+                raise _wrong(value, owner, f"map[string]{_short(_inner(kind))}")
+            inner = _inner(kind)
+            return {
+                key: None if each is None else self._value(each, inner, f"{path}.{key}", owner)
+                for key, each in value.items()
+            }
+        if not field.repeated:
+            return self._value(value, kind, path, owner)
+        if not isinstance(value, list):
+            raise _wrong(value, owner, f"[]{_short(kind)}")
+        return [
+            each if each is None else self._value(each, kind, f"{path}[{index}]", owner)
+            for index, each in enumerate(value)
+        ]
+
+    def _value(self, value: Any, kind: str, path: str, owner: str) -> Any:
+        if kind in _ANY:
+            return value
+        if kind in _TEXTS:
+            return _checked(value, str, owner, _short(kind))
+        if kind == "bool":
+            return _checked(value, bool, owner, "bool")
+        if kind in _RANGES:
+            return _integer(value, kind, owner)
+        if kind == "double":
+            return _checked(value, (int, float), owner, "float64")
+        if kind == _QUANTITY:
+            return _quantity(value, owner)
+        if kind == _INT_OR_STRING:
+            return _checked(value, (int, str), owner, "intstr.IntOrString")
+        if kind in _LISTS:
+            return _checked(value, list, owner, "[]string")
+        return self.message(value, kind, path, owner) if kind in table() else value
+
+
+def _checked(value: Any, types: type | tuple[type, ...], owner: str, name: str) -> Any:
+    if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
+        raise _wrong(value, owner, name)
+    return value
+
+
+def _integer(value: Any, kind: str, owner: str) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not -_RANGES[kind] <= value < _RANGES[kind]:
+        raise _wrong(value, owner, kind)
+    return value
+
+
+def _quantity(value: Any, owner: str) -> str:
+    """Return a quantity as text; it may come as a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise _wrong(value, owner, "resource.Quantity")
+    return value if isinstance(value, str) else str(value)
+
+
+def _wrong(value: Any, owner: str, name: str) -> WrongTypeError:
+    words: dict[type, str] = {str: "string", bool: "bool", dict: "object", list: "array"}
+    word = words.get(type(value)) or ("number" if name not in _RANGES else f"number {value}")
+    field = f"struct field {owner}" if owner else "value"
+    return WrongTypeError(f"json: cannot unmarshal {word} into Go {field} of type {name}")
+
+
+def _short(kind: str) -> str:
+    """Return a type as Go names it: "v1.PodSpec"."""
+    plain = {"bytes": "[]uint8", "double": "float64"}
+    return plain.get(kind) or ".".join(kind.split(".")[-2:])
+
+
+def _inner(kind: str) -> str:
+    return kind[len("map<string,") : -1]
+
+
+def _unindexed(path: str) -> str:
+    return "".join(
+        part.partition("]")[2] if "]" in part else part for part in path.replace("[", "\0[").split("\0")
+    )

@@ -1,0 +1,92 @@
+"""Bodies have the types of their kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from leeward.cluster.apiserver.decoding import fit_document, fit_object, strict_error, without_nulls
+from leeward.kube.status import BadRequestError
+
+
+def pod(**container: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "a"},
+        "spec": {"containers": [{"name": "c", "image": "i", **container}]},
+    }
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        {"env": [{"name": "A", "value": "5"}]},
+        {"ports": [{"containerPort": 80, "name": None}]},
+        {"livenessProbe": {"httpGet": {"port": "http"}}},
+        {"livenessProbe": {"httpGet": {"port": 80}}},
+        {"securityContext": {"runAsUser": 1000, "capabilities": {"drop": ["ALL"]}}},
+    ],
+)
+def test_right_types_stay_as_they_are(container: dict[str, Any]) -> None:
+    assert fit_object(pod(**container), "v1", "Pod") == (pod(**container), [])
+
+
+@pytest.mark.parametrize(
+    ("container", "message"),
+    [
+        ({"env": [{"name": "A", "value": 5}]}, "number into Go struct field EnvVar.{}.env.value of type string"),
+        ({"command": "sh"}, "string into Go struct field Container.{}.command of type []string"),
+        ({"ports": [1]}, "number into Go struct field Container.{}.ports of type v1.ContainerPort"),
+        ({"stdin": "yes"}, "string into Go struct field Container.{}.stdin of type bool"),
+        ({"ports": [{"hostPort": 1.5}]}, "number 1.5 into Go struct field ContainerPort.{}.ports.hostPort of type int32"),
+        ({"ports": [{"hostPort": 1 << 40}]}, "number 1099511627776 into Go struct field ContainerPort.{}"),
+    ],
+)  # fmt: skip
+def test_a_wrong_type_is_refused_in_the_words_of_the_real_server(
+    container: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        fit_object(pod(**container), "v1", "Pod")
+
+    beginning = 'Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal '
+    assert str(caught.value).startswith(beginning + message.format("spec.containers"))
+
+
+def test_a_spec_that_is_no_object_is_refused() -> None:
+    with pytest.raises(BadRequestError, match=r"string into Go struct field Pod\.spec of type v1\.PodSpec"):
+        fit_object({**pod(), "spec": "x"}, "v1", "Pod")
+
+
+def test_quantities_may_be_numbers() -> None:
+    fitted = fit_object(pod(resources={"limits": {"cpu": 2, "memory": "1Gi"}}), "v1", "Pod").document
+
+    assert fitted["spec"]["containers"][0]["resources"] == {"limits": {"cpu": "2", "memory": "1Gi"}}
+
+
+def test_unknown_fields_go_and_are_named_with_their_place() -> None:
+    document, unknown = fit_object({**pod(imagePullpolicy="Always"), "x": 1}, "v1", "Pod")
+
+    assert document == pod()
+    assert sorted(unknown) == ["spec.containers[0].imagePullpolicy", "x"]
+    assert str(strict_error(unknown, "v1", "Pod")) == (
+        'Pod in version "v1" cannot be handled as a Pod: strict decoding error: '
+        'unknown field "spec.containers[0].imagePullpolicy", unknown field "x"'
+    )
+
+
+def test_what_has_no_schema_is_taken_as_it_is() -> None:
+    custom = {"apiVersion": "example.com/v1", "kind": "Widget", "spec": {"anything": [1]}}
+
+    assert fit_document(custom, "example.com/v1", "Widget") == (custom, [])
+
+
+def test_directives_of_a_patch_are_no_unknown_fields() -> None:
+    patch = {"spec": {"containers": [{"name": "c", "$patch": "delete"}], "$retainKeys": ["containers"]}}
+
+    assert fit_document(patch, "v1", "Pod") == (patch, [])
+
+
+def test_null_means_absent() -> None:
+    assert without_nulls({"a": None, "b": [{"c": None, "d": 1}]}) == {"b": [{"d": 1}]}
