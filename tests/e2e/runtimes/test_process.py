@@ -19,14 +19,17 @@ from leeward.cluster.interface.runtime import (
     RuntimeFailureError,
     SandboxConfig,
 )
+from leeward.cluster.runtimes.process import isolation
 from leeward.cluster.runtimes.process.images import ImageStore
 from leeward.cluster.runtimes.process.isolation import Isolation
 from leeward.cluster.runtimes.process.runtime import ProcessRuntime
 
 pytestmark = pytest.mark.e2e
-MODES = ["plain", pytest.param("root", marks=pytest.mark.root)]
-if sys.platform != "linux" or os.geteuid() != 0:
-    MODES = ["plain"]  # root's mode needs root
+MODES = ["plain"]
+if sys.platform == "linux" and isolation._user_namespaces_work():
+    MODES.append("userns")
+if sys.platform == "linux" and os.geteuid() == 0:
+    MODES.append("root")
 
 
 class Machine:
@@ -71,7 +74,7 @@ class Machine:
 Run = Callable[[Callable[[Machine], Awaitable[None]]], None]
 
 
-@pytest.fixture(params=MODES)
+@pytest.fixture(params=[pytest.param(mode, marks=[pytest.mark.root] * (mode == "root")) for mode in MODES])
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     def runner(body: Callable[[Machine], Awaitable[None]]) -> None:
         async def whole() -> None:
@@ -234,7 +237,7 @@ def test_a_volume_is_seen_where_it_is_mounted(run: Run) -> None:
     run(body)
 
 
-@pytest.mark.skipif("root" not in str(MODES), reason="needs root on Linux")
+@pytest.mark.skipif("root" not in MODES, reason="needs root on Linux")
 def test_with_root_a_container_writes_to_a_file_system_of_its_own(tmp_path: Path) -> None:
     async def body() -> None:
         machine = Machine(tmp_path, "root")

@@ -36,14 +36,14 @@ def test_right_types_stay_as_they_are(container: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("container", "message"),
     [
-        ({"env": [{"name": "A", "value": 5}]}, "number into Go struct field EnvVar.{}.env.value of type string"),
-        ({"command": "sh"}, "string into Go struct field Container.{}.command of type []string"),
-        ({"ports": [1]}, "number into Go struct field Container.{}.ports of type v1.ContainerPort"),
-        ({"stdin": "yes"}, "string into Go struct field Container.{}.stdin of type bool"),
-        ({"ports": [{"hostPort": 1.5}]}, "number 1.5 into Go struct field ContainerPort.{}.ports.hostPort of type int32"),
-        ({"ports": [{"hostPort": 1 << 40}]}, "number 1099511627776 into Go struct field ContainerPort.{}"),
+        ({"env": [{"name": "A", "value": 5}]}, "number {} EnvVar.{}.env.value of type string"),
+        ({"command": "sh"}, "string {} Container.{}.command of type []string"),
+        ({"ports": [1]}, "number {} Container.{}.ports of type v1.ContainerPort"),
+        ({"stdin": "yes"}, "string {} Container.{}.stdin of type bool"),
+        ({"ports": [{"hostPort": 1.5}]}, "number 1.5 {} ContainerPort.{}.ports.hostPort of type int32"),
+        ({"ports": [{"hostPort": 1 << 40}]}, "number 1099511627776 {} ContainerPort.{}.ports.hostPort"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_type_is_refused_in_the_words_of_the_real_server(
     container: dict[str, Any], message: str
 ) -> None:
@@ -51,7 +51,7 @@ def test_a_wrong_type_is_refused_in_the_words_of_the_real_server(
         fit_object(pod(**container), "v1", "Pod")
 
     beginning = 'Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal '
-    assert str(caught.value).startswith(beginning + message.format("spec.containers"))
+    assert str(caught.value).startswith(beginning + message.format("into Go struct field", "spec.containers"))
 
 
 def test_a_spec_that_is_no_object_is_refused() -> None:

@@ -154,3 +154,106 @@ def test_a_failed_build_leaves_nothing_behind(bench: Bench) -> None:
         bench.build("FROM python\nCOPY nothing /\n")
 
     assert list(bench.store.directory.iterdir()) == []
+
+
+def layer_of(bench: Bench, image: Image) -> Path:
+    (layer,) = bench.store.layers(image.id)
+    return layer
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "COPY dir /app\nCOPY passwd /app/out/passwd\n",
+        "COPY dir /app\nCOPY passwd /app/out/\n",
+        "COPY dir /app\nCOPY sub /app\n",
+        "COPY dir /app\nWORKDIR /app/out\nCOPY passwd passwd\n",
+        "FROM python AS one\nCOPY dir /app\nFROM one\nCOPY passwd /app/out/passwd\n",
+    ],
+)
+def test_a_link_in_the_layer_leads_nowhere_out_of_it(bench: Bench, steps: str) -> None:
+    outside = bench.context.parent / "outside"
+    outside.mkdir()
+    bench.put(passwd="p", dir__a="A", sub__out__passwd="p")
+    (bench.context / "dir" / "out").symlink_to(outside)
+
+    image, _ = bench.build(f"FROM python\n{steps}")
+
+    layer = layer_of(bench, image)
+    assert list(outside.iterdir()) == []
+    assert (layer / str(outside).lstrip("/") / "passwd").read_text() == "p"
+
+
+def test_a_file_takes_the_place_of_a_link_and_not_of_what_it_points_to(bench: Bench) -> None:
+    outside = bench.context.parent / "outside"
+    outside.write_text("theirs")
+    bench.put(sub__a="A")
+    (bench.context / "links").mkdir()
+    (bench.context / "links" / "a").symlink_to(outside)
+
+    image, _ = bench.build("FROM python\nCOPY links /app\nCOPY sub /app\n")
+
+    assert outside.read_text() == "theirs"
+    assert bench.files(image) == {"app/a": "A"}
+
+
+@pytest.mark.parametrize("source", ["link", "dir/file", "li*", "dir/*"])
+def test_a_link_out_of_the_context_is_not_followed(bench: Bench, source: str) -> None:
+    outside = bench.context.parent / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("secret")
+    (bench.context / "link").symlink_to(outside / "file")
+    (bench.context / "dir").symlink_to(outside)
+
+    with pytest.raises(UserInputError, match="is not in the build context"):
+        bench.build(f"FROM python\nCOPY {source} /x\n")
+
+
+def test_a_source_that_is_a_link_is_followed_inside_the_context(bench: Bench) -> None:
+    bench.put(real__a="A", real__b="B")
+    (bench.context / "file").symlink_to("real/a")
+    (bench.context / "absolute").symlink_to("/real/b")
+    (bench.context / "dir").symlink_to("real")
+
+    image, _ = bench.build("FROM python\nCOPY file absolute /x/\nCOPY dir /y\n")
+
+    assert bench.files(image) == {"x/absolute": "B", "x/file": "A", "y/a": "A", "y/b": "B"}
+
+
+def test_links_in_a_directory_stay_links_wherever_they_point(bench: Bench) -> None:
+    bench.put(dir__a="A")
+    (bench.context / "dir" / "link").symlink_to("/etc/hostname")
+    (bench.context / "dir" / "inner").symlink_to("a")
+
+    image, _ = bench.build("FROM python\nCOPY dir /app\n")
+
+    layer = layer_of(bench, image)
+    assert (layer / "app" / "link").readlink() == Path("/etc/hostname")
+    assert (layer / "app" / "inner").readlink() == Path("a")
+
+
+def test_wildcards_also_match_hidden_files_and_stay_within_a_name(bench: Bench) -> None:
+    bench.put(**{"a.md": "", ".b.md": "", "sub__c.md": "", "sub__d.txt": ""})
+
+    image, _ = bench.build("FROM python\nCOPY *.md /x\nCOPY */[^x].txt s?b/c.md /y/\n")
+
+    assert set(bench.files(image)) == {"x/a.md", "x/.b.md", "y/c.md", "y/d.txt"}
+
+
+def test_what_is_in_the_way_is_told_with_its_line(bench: Bench) -> None:
+    bench.put(a="A", dir__a__b="")
+
+    with pytest.raises(UserInputError, match="Dockerfile:3: a cannot be copied: the image has a directory"):
+        bench.build("FROM python\nCOPY dir /\nCOPY a /\n")
+    with pytest.raises(UserInputError, match="Dockerfile:3: /a/b: File exists"):
+        bench.build("FROM python\nCOPY dir /\nWORKDIR /a/b\n")
+
+
+def test_a_file_that_is_left_out_cannot_be_copied(bench: Bench) -> None:
+    bench.put(secret="s", dir__a="A")
+    (bench.context / ".dockerignore").write_text("secret\ndir\n")
+    (bench.context / "link").symlink_to("secret")
+
+    for source in ("secret", "link", "dir"):
+        with pytest.raises(UserInputError, match=f"Dockerfile:2: {source} is not in the build context"):
+            bench.build(f"FROM python\nCOPY {source} /\n")

@@ -35,7 +35,7 @@ def test_a_base_image_runs_when_its_program_is_here(tmp_path: Path) -> None:
     ("reference", "message"),
     [
         ("postgres:16", "cannot run as a process of this machine.*`build:`"),
-        ("leeward.local/shop/web", "is not built; run `leeward up`"),
+        ("leeward.local/shop/web", "is not built.*Run `leeward up`"),
     ],
 )
 def test_what_cannot_run_is_refused_with_what_to_do(tmp_path: Path, reference: str, message: str) -> None:
@@ -48,7 +48,11 @@ def test_a_base_image_whose_program_is_missing_is_refused(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert "needs ruby, which this machine has not" in (ImageStore(tmp_path).why_not("ruby:3") or "")
+    refusal = ImageStore(tmp_path).why_not("ruby:3")
+
+    assert refusal is not None
+    assert refusal.message == "image ruby:3 needs ruby, which this machine has not"
+    assert "leeward cluster start --runtime simulated" in refusal.remedy
 
 
 def test_an_image_is_found_by_every_name_given_to_it(tmp_path: Path) -> None:

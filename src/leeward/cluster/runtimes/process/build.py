@@ -3,12 +3,11 @@
 FROM, COPY, ADD of local files, WORKDIR, ENV, ARG, USER, EXPOSE, ENTRYPOINT, CMD, SHELL and STOPSIGNAL do
 what they say; a RUN step is not executed, because it would change this machine, and is reported.
 
-Source: the Dockerfile reference; patterns of .dockerignore as in moby/patternmatcher.
+Source: the Dockerfile reference.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import shutil
 import tempfile
@@ -18,8 +17,11 @@ from pathlib import Path
 
 from leeward.base.errors import UserInputError
 from leeward.cluster.interface.runtime import Image
+from leeward.cluster.runtimes.process.copying import Origin, copy
 from leeward.cluster.runtimes.process.dockerfile import Instruction, expand, pairs, parse, words
+from leeward.cluster.runtimes.process.ignore import Ignore, read_ignore
 from leeward.cluster.runtimes.process.images import PATH, ImageStore, program_of, repository
+from leeward.cluster.runtimes.process.launcher import tree
 
 
 @dataclass
@@ -94,12 +96,11 @@ class _Builder:
 
     def __init__(self, scratch: Path, context: Path, dockerfile: Path, args: dict[str, str]) -> None:
         self._scratch = scratch
-        self._context = context
+        self._origin = Origin(str(context), read_ignore(context, dockerfile))
         self._file = dockerfile
         self._given = args
         self._stages: dict[str, _Stage] = {}
         self._global_args: dict[str, str] = {}
-        self._ignore = _read_ignore(context, dockerfile)
         self.notes: list[str] = []
         self._handlers: dict[str, Callable[[_Stage, Instruction], None]] = {
             "ADD": self._copy,
@@ -165,7 +166,12 @@ class _Builder:
         stage.working_dir = os.path.normpath(
             os.path.join(stage.working_dir, expand(each.text, stage.variables()))
         )
-        _below(stage.layer, stage.working_dir).mkdir(parents=True, exist_ok=True)
+        try:
+            os.makedirs(tree.inside(str(stage.layer), stage.working_dir), exist_ok=True)
+        except OSError as error:
+            raise UserInputError(
+                f"{self._file}:{each.line}: {stage.working_dir}: {error.strerror}"
+            ) from error
 
     def _user(self, stage: _Stage, each: Instruction) -> None:
         stage.user = expand(each.text, stage.variables())
@@ -199,93 +205,44 @@ class _Builder:
             self.notes.append(f"{self._file}:{each.line}: {each.name} {each.text} is not understood")
             return
         *sources, target = parts
-        origin = self._origin(each)
+        origin = self._origin_of(each)
         if origin is None:
             return
-        place = os.path.join(stage.working_dir, target)
-        many = len(sources) > 1 or target.endswith("/") or target in (".", "./")
+        directory = len(sources) > 1 or target.rpartition("/")[2] in ("", ".")
+        place = os.path.normpath(os.path.join(stage.working_dir, target)) + "/" * directory
         for source in sources:
             if "://" in source:
                 self.notes.append(f"{self._file}:{each.line}: {source} is not downloaded")
-            else:
-                self._copy_one(stage, each, origin, source, place, many)
+                continue
+            try:
+                self._copy_one(stage, each, origin, source, place)
+            except (OSError, ValueError) as error:
+                why = getattr(error, "strerror", None) or error
+                raise UserInputError(f"{self._file}:{each.line}: {source} cannot be copied: {why}") from error
 
-    def _origin(self, each: Instruction) -> Path | None:
-        """Return the directory a COPY reads from; None when it is another image."""
+    def _origin_of(self, each: Instruction) -> Origin | None:
+        """Return where a COPY reads from; None when it is another image."""
         name = each.flags.get("from")
         if name is None:
-            return self._context
+            return self._origin
         found = self._stages.get(name.lower())
         if found is None:
             self.notes.append(f"{self._file}:{each.line}: files of image {name} are not copied")
             return None
-        return found.layer
+        return Origin(str(found.layer), Ignore())
 
-    def _copy_one(
-        self, stage: _Stage, each: Instruction, origin: Path, source: str, place: str, many: bool
-    ) -> None:
+    def _copy_one(self, stage: _Stage, each: Instruction, origin: Origin, source: str, place: str) -> None:
         relative = os.path.normpath(source.lstrip("/") or ".")
-        if relative.startswith(".."):
+        if relative.split("/")[0] == "..":
             raise UserInputError(f"{self._file}:{each.line}: {source} is outside the build context")
-        found = sorted(origin.glob(relative)) if any(c in relative for c in "*?[") else [origin / relative]
-        if not found or not all(path.exists() for path in found):
-            if origin is not self._context:  # a RUN of that stage would have made it
+        found = origin.find(relative)
+        if not found:
+            if origin is not self._origin:  # a RUN of that stage would have made it
                 self.notes.append(f"{self._file}:{each.line}: {source} is not there without its RUN steps")
                 return
             raise UserInputError(
-                f"{self._file}:{each.line}: {source} is not in the build context {self._context}",
-                remedy="Check the path; it is relative to `build.context`.",
+                f"{self._file}:{each.line}: {source} is not in the build context {self._origin.directory}",
+                remedy="Check the path, which is relative to `build.context`, and .dockerignore.",
             )
-        ignored = self._ignore if origin is self._context else lambda path: False
         for path in found:
-            target = _below(stage.layer, place)
-            if path.is_dir():
-                _copy_tree(path, target, origin, ignored)
-            elif not ignored(str(path.relative_to(origin))):
-                into = target / path.name if many or target.is_dir() or len(found) > 1 else target
-                into.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(path, into)
-
-
-def _copy_tree(source: Path, target: Path, root: Path, ignored: Callable[[str], bool]) -> None:
-    """Copy what is in a directory, leaving out what is ignored."""
-    target.mkdir(parents=True, exist_ok=True)
-    for path in sorted(source.iterdir()):
-        if ignored(str(path.relative_to(root))):
-            continue
-        if path.is_symlink():
-            (target / path.name).unlink(missing_ok=True)
-            (target / path.name).symlink_to(path.readlink())
-        elif path.is_dir():
-            _copy_tree(path, target / path.name, root, ignored)
-        elif path.is_file():
-            shutil.copy2(path, target / path.name)
-
-
-def _below(layer: Path, path: str) -> Path:
-    return layer / os.path.normpath(path).lstrip("/")
-
-
-def _read_ignore(context: Path, dockerfile: Path) -> Callable[[str], bool]:
-    """Return a test for paths that .dockerignore leaves out; the last rule that fits decides."""
-    rules: list[tuple[bool, str]] = []
-    for candidate in (dockerfile.with_name(dockerfile.name + ".dockerignore"), context / ".dockerignore"):
-        if candidate.is_file():
-            for raw in candidate.read_text(errors="replace").splitlines():
-                line = raw.strip()
-                if line and not line.startswith("#"):
-                    rules.append((not line.startswith("!"), line.lstrip("!").strip("/")))
-            break
-
-    def ignored(path: str) -> bool:
-        verdict = False
-        for excludes, pattern in rules:
-            names = [path, *(str(parent) for parent in Path(path).parents)]
-            bare = pattern.removeprefix("**/")
-            if any(fnmatch.fnmatch(n, pattern) or fnmatch.fnmatch(n, bare) for n in names) or (
-                bare != pattern and fnmatch.fnmatch(Path(path).name, bare)
-            ):
-                verdict = excludes
-        return verdict
-
-    return ignored
+            copy(origin, path, str(stage.layer), place, into=place.endswith("/") or len(found) > 1)

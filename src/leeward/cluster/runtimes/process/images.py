@@ -14,13 +14,13 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from leeward.cluster.interface.runtime import Image, ImageFailureError
 
 _REMEDY = (
-    "The process runtime runs programs of this machine. Give the service a `build:`, install the program "
-    "here and use a base image with a `command:`, or use `--runtime simulated` or a real cluster."
+    "Give the service a `build:`; or install the program here and use a base image with a `command:`; or "
+    "use a cluster that runs nothing, after `leeward cluster start --runtime simulated`, or a real one."
 )
 # Base images by repository name: the program they are there for, and what a container of theirs runs.
 BASES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -37,6 +37,13 @@ BASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "scratch": ("", ()),
 }
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Refusal(NamedTuple):
+    """Why an image cannot run on this machine, and what to do."""
+
+    message: str
+    remedy: str
 
 
 def repository(reference: str) -> str:
@@ -73,24 +80,24 @@ class ImageStore:
             return found
         problem = self.why_not(reference)
         if problem is not None:
-            raise ImageFailureError(problem)
+            raise ImageFailureError(f"{problem.message}. {problem.remedy}")
         return self._base_image(reference)
 
     async def find(self, reference: str) -> Image | None:
         """Return a built image, or None."""
         return self.read(reference)
 
-    def why_not(self, reference: str) -> str | None:
+    def why_not(self, reference: str) -> Refusal | None:
         """Return why `reference` cannot run here and what to do, or None when it can."""
         if self.read(reference) is not None:
             return None
         if reference.startswith("leeward.local/"):
-            return f"image {reference} is not built; run `leeward up` where its Compose file is"
+            return Refusal(f"image {reference} is not built", "Run `leeward up` where its Compose file is.")
         program = program_of(repository(reference))
         if program is None:
-            return f"image {reference} cannot run as a process of this machine. {_REMEDY}"
+            return Refusal(f"image {reference} cannot run as a process of this machine", _REMEDY)
         if program and shutil.which(program) is None:
-            return f"image {reference} needs {program}, which this machine has not. {_REMEDY}"
+            return Refusal(f"image {reference} needs {program}, which this machine has not", _REMEDY)
         return None
 
     def _base_image(self, reference: str) -> Image:

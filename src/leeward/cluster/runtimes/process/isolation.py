@@ -47,9 +47,9 @@ def _user_namespaces_work() -> bool:
     """Try what a container needs: a user namespace with a bind mount in it."""
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
-        "from leeward.cluster.runtimes.process.launcher import children, linux; import os, tempfile;"
-        "base = tempfile.mkdtemp(); children.make_user_namespace(os.getuid(), os.getgid());"
-        "linux.attach('/usr', base, flags=linux.MS_BIND | linux.MS_REC)"
+        "from leeward.cluster.runtimes.process.launcher import children, linux; import os;"
+        "children.make_user_namespace(os.getuid(), os.getgid());"
+        "linux.attach('/usr', '/usr', flags=linux.MS_BIND | linux.MS_REC)"
     )
     try:
         done = subprocess.run(

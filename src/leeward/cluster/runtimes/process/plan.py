@@ -5,7 +5,6 @@ Source: Kubernetes' command and args over an image's ENTRYPOINT and CMD; Docker'
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from leeward.cluster.interface.runtime import (
 )
 from leeward.cluster.runtimes.process.images import PATH
 from leeward.cluster.runtimes.process.isolation import Mode
+from leeward.cluster.runtimes.process.launcher import tree
 
 
 def launch_spec(
@@ -105,8 +105,8 @@ def _lay_out(spec: dict[str, Any], config: ContainerConfig, directory: Path, lay
     root = directory / "root"
     root.mkdir()
     for layer in layers:
-        shutil.copytree(layer, root, symlinks=True, dirs_exist_ok=True)
-    inside = root / spec["cwd"].lstrip("/")
+        tree.lay(str(layer), str(root), merged=False)
+    inside = Path(tree.inside(str(root), spec["cwd"]))
     inside.mkdir(parents=True, exist_ok=True)
     for mount in config.mounts:
         if not mount.container_path.startswith(spec["cwd"].rstrip("/") + "/"):
@@ -115,8 +115,9 @@ def _lay_out(spec: dict[str, Any], config: ContainerConfig, directory: Path, lay
                 f"mount it below {spec['cwd']}, or run as root on Linux",
                 reason="CreateContainerError",
             )
-        link = root / mount.container_path.lstrip("/")
+        link = Path(tree.inside(str(root), mount.container_path, last=False))
         link.parent.mkdir(parents=True, exist_ok=True)
+        tree.remove(str(link))
         link.symlink_to(mount.host_path)
     spec["cwd"] = str(inside)
     spec["env"]["PATH"] = f"{root}/usr/local/bin:{spec['env']['PATH']}"

@@ -2,11 +2,16 @@
 
 Source: kubernetes.io design proposal "kubelet-cri-logging"; a part of a long line, and
 a last line that has no end, is tagged P.
+
+Invariant: the file has whole lines only. What it cannot take, on a full disk, is dropped; a container is
+neither stopped nor held up by that.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import time
 
 MAX_LINE = 16384
@@ -26,6 +31,7 @@ class LogStream:
         self._log = log
         self._name = name.encode()
         self._pending = b""
+        self._dropping = False
 
     def read(self) -> bool:
         """Move what is there to the log; False at the end of the pipe."""
@@ -46,11 +52,36 @@ class LogStream:
             out.append(self._line(stamp, b"P", self._pending))
             self._pending = b""
         if out:
-            os.write(self._log, b"".join(out))
+            self._write(b"".join(out))
         return bool(data)
+
+    def _write(self, lines: bytes) -> None:
+        """Append lines; those that do not fit are dropped."""
+        written = 0
+        try:
+            while written < len(lines):
+                written += os.write(self._log, lines[written:])
+            self._dropping = False
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._cut(written - lines[:written].rfind(b"\n") - 1)
+            if not self._dropping:
+                self._dropping = True
+                tell(f"{self._name.decode()} of a container is lost: {error}")
+
+    def _cut(self, length: int) -> None:
+        """Take back the last bytes of the file, which are part of a line."""
+        if length:
+            os.ftruncate(self._log, os.fstat(self._log).st_size - length)
 
     def _line(self, stamp: bytes, tag: bytes, text: bytes) -> bytes:
         return b"%s %s %s %s\n" % (stamp, self._name, tag, text)
+
+
+def tell(message: str) -> None:
+    """Say something on the launcher's own stderr, if that can be written."""
+    with contextlib.suppress(OSError):
+        print(f"leeward launcher: {message}", file=sys.stderr, flush=True)
 
 
 def _now() -> bytes:

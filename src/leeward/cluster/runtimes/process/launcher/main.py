@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from leeward.cluster.runtimes.process.launcher import children, linux
-from leeward.cluster.runtimes.process.launcher.logs import LogStream
+from leeward.cluster.runtimes.process.launcher.logs import LogStream, tell
 
 MAX_MESSAGE = 1 << 20
 MAX_OUTPUT = 64 * 1024  # of a command, each stream
@@ -60,7 +60,10 @@ class Launcher:
         self._selector.register(waking, selectors.EVENT_READ, lambda: self._reap(waking))
         while True:
             for key, _ in self._selector.select():
-                key.data()
+                try:
+                    key.data()
+                except OSError as error:  # of one stream; every container depends on this loop
+                    tell(str(error))
 
     def _receive(self) -> None:
         try:
@@ -110,28 +113,36 @@ class Launcher:
     def _op_start(self, request: dict[str, Any]) -> None:
         """Start a container; answers its pid, or why it could not be started."""
         spec = request["spec"]
-        stdout, stderr, errors = os.pipe(), os.pipe(), os.pipe()
-
-        def body() -> None:
-            if spec["mode"] == "userns":
-                children.user_container(spec, stdout[1], stderr[1], errors[1])
-            else:
-                children.container(spec, stdout[1], stderr[1])
-
-        if spec["mode"] == "root":
-            linux.unshare(linux.CLONE_NEWPID)
-        try:
-            pid = self._fork(body, errors[1])
-        finally:
-            if spec["mode"] == "root":
-                linux.setns(self._own_pid_namespace, linux.CLONE_NEWPID)
+        with contextlib.ExitStack() as undo:  # all that can fail comes before the fork
+            log = os.open(spec["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+            undo.callback(os.close, log)
+            stdout, stderr, errors = (_pipe(undo) for _ in range(3))
+            pid = self._fork_container(spec, stdout[1], stderr[1], errors[1])
+            undo.pop_all()
         for pipe in (stdout, stderr, errors):
             os.close(pipe[1])
         child = Child(pid, request["container"], spec)
         self._children[pid] = self._containers[child.name] = child
-        self._follow_logs(child, stdout[0], stderr[0])
+        self._follow_logs(child, stdout[0], stderr[0], log)
         child.finish = lambda code: self._exited(child, code)
         self._await_start(request["id"], child, errors[0])
+
+    def _fork_container(self, spec: dict[str, Any], stdout: int, stderr: int, errors: int) -> int:
+        """Fork a container's first process, as its mode needs; returns its pid."""
+
+        def body() -> None:
+            if spec["mode"] == "userns":
+                children.user_container(spec, stdout, stderr, errors)
+            else:
+                children.container(spec, stdout, stderr)
+
+        if spec["mode"] == "root":
+            linux.unshare(linux.CLONE_NEWPID)
+        try:
+            return self._fork(body, errors)
+        finally:
+            if spec["mode"] == "root":
+                linux.setns(self._own_pid_namespace, linux.CLONE_NEWPID)
 
     def _await_start(self, request: int, child: Child, errors: int) -> None:
         """Answer when the program runs (the pipe closes on exec) or could not be run."""
@@ -144,8 +155,7 @@ class Launcher:
 
         self._selector.register(errors, selectors.EVENT_READ, told)
 
-    def _follow_logs(self, child: Child, stdout: int, stderr: int) -> None:
-        log = os.open(child.spec["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    def _follow_logs(self, child: Child, stdout: int, stderr: int, log: int) -> None:
         for descriptor, name in ((stdout, "stdout"), (stderr, "stderr")):
             os.set_blocking(descriptor, False)
             stream = LogStream(descriptor, log, name)
@@ -215,7 +225,12 @@ class Launcher:
         child.pipes += 1
 
         def read() -> None:
-            data = os.read(descriptor, 65536)
+            try:
+                data = os.read(descriptor, 65536)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
             output[name] = (output[name] + data)[:MAX_OUTPUT]
             if not data:
                 self._selector.unregister(descriptor)
@@ -278,6 +293,14 @@ class Launcher:
             self._silenced.discard(child.name)
             return
         self._send({"exited": child.name, "code": code})
+
+
+def _pipe(undo: contextlib.ExitStack) -> tuple[int, int]:
+    """Return a pipe that is closed when `undo` is."""
+    ends = os.pipe()
+    for end in ends:
+        undo.callback(os.close, end)
+    return ends
 
 
 def _kill(child: Child) -> None:
