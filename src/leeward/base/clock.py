@@ -14,9 +14,11 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class PassiveClock(Protocol):
@@ -156,6 +158,31 @@ class VirtualClock:
                 ran += 1
         self._elapsed = target
         return ran
+
+
+async def within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """Do `work`, for at most `seconds` of `clock`'s time.
+
+    Raises:
+        TimeoutError: it was not done by then, and was cancelled.
+    """
+    task = asyncio.ensure_future(work)
+    expired = False
+
+    def expire() -> None:
+        nonlocal expired
+        expired = not task.done()
+        task.cancel()
+
+    timer = clock.call_later(seconds, expire)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if expired:
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
 
 
 if TYPE_CHECKING:  # fail here, not at a distant call, when a clock stops being a Clock

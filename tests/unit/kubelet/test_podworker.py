@@ -316,3 +316,17 @@ def test_a_power_cut_is_silent_and_the_pod_runs_again_when_power_is_back(world: 
         assert "c" in world.runtime.live.values()
 
     world.run(body)
+
+
+def test_a_hook_that_takes_longer_than_the_grace_period_is_cut_short(world: World) -> None:
+    async def body() -> None:
+        await world.pod(
+            container={"lifecycle": {"preStop": {"sleep": {"seconds": 60}}}}, terminationGracePeriodSeconds=5
+        )
+        world.client.delete("pods", "default", "web")
+        await world.settle(6.0)
+
+        assert world.runtime.asked == [("c", 2.0)]  # the least that a stop signal gets
+        assert world.find() is None
+
+    world.run(body)

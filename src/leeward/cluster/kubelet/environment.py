@@ -6,6 +6,7 @@ Source: pkg/kubelet/kubelet_pods.go (makeEnvironmentVariables), third_party/fork
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -43,7 +44,7 @@ def make_environment(reader: Reader, pod: Obj, container: Obj, facts: Mapping[st
         RuntimeFailureError: something that is referred to is missing.
     """
     namespace = pod["metadata"]["namespace"]
-    result = service_variables(reader, namespace) if pod["spec"].get("enableServiceLinks", True) else {}
+    result = service_variables(reader, namespace, links=pod["spec"].get("enableServiceLinks", True))
     for source in container.get("envFrom") or ():
         prefix = source.get("prefix") or ""
         for key, value in _all_keys(reader, namespace, source).items():
@@ -125,7 +126,9 @@ def field_value(pod: Obj, path: str, facts: Mapping[str, str]) -> str:
         return source.get(match.group(2), "")
     if path in ("metadata.labels", "metadata.annotations"):
         source = labels_of(pod) if path.endswith("labels") else annotations_of(pod)
-        return "\n".join(f'{key}="{value}"' for key, value in sorted(source.items()))
+        return "\n".join(
+            f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in sorted(source.items())
+        )
     section, _, name = path.partition(".")
     value: Any = {"metadata": meta, "spec": pod["spec"]}.get(section, {}).get(name, "")
     return str(value)
@@ -137,21 +140,51 @@ def resource_value(pod: Obj, container: Obj, reference: Obj, facts: Mapping[str,
     target = next((c for c in pod["spec"]["containers"] if c["name"] == name), container)
     kind, _, resource = reference["resource"].partition(".")
     resources = target.get("resources") or {}
-    amount = (resources.get(kind) or {}).get(resource) or facts.get(f"allocatable.{resource}", "0")
+    unset = facts.get(f"allocatable.{resource}", "0") if kind == "limits" else "0"
+    amount = (resources.get(kind) or {}).get(resource) or unset
     divisor = reference.get("divisor") or "1"
     scale = parse_quantity(divisor)
     value = parse_quantity(amount) / (scale or 1)
     return str(to_units(str(float(value))) if value.denominator != 1 else value.numerator)
 
 
-def service_variables(reader: Reader, namespace: str) -> dict[str, str]:
-    """Return NAME_SERVICE_HOST and NAME_SERVICE_PORT of the Services of a namespace."""
+def service_variables(reader: Reader, namespace: str, *, links: bool) -> dict[str, str]:
+    """Return the variables about the API's own Service and, with `links`, about those of the namespace.
+
+    Source: pkg/kubelet/envvars/envvars.go.
+    """
+    own = reader.find("services", "default", "kubernetes")
+    services = [own] if own is not None else []
+    services += [each for each in reader.list("services", namespace) if each is not own] if links else []
     result: dict[str, str] = {}
-    for service in reader.list("services", namespace):
-        address = service["spec"].get("clusterIP")
-        ports = service["spec"].get("ports") or []
+    for service in services:
+        address, ports = service["spec"].get("clusterIP"), service["spec"].get("ports") or []
         if address and address != "None" and ports:
             base = service["metadata"]["name"].upper().replace("-", "_")
             result[f"{base}_SERVICE_HOST"] = address
             result[f"{base}_SERVICE_PORT"] = str(ports[0]["port"])
+            for port in ports:
+                if port.get("name"):
+                    result[f"{base}_SERVICE_PORT_{port['name'].upper().replace('-', '_')}"] = str(
+                        port["port"]
+                    )
+            result |= _link_variables(base, address, ports)
+    return result
+
+
+def _link_variables(base: str, address: str, ports: list[Any]) -> dict[str, str]:
+    """Return what Docker's old links set: BASE_PORT_80_TCP and its parts."""
+    result: dict[str, str] = {}
+    for index, port in enumerate(ports):
+        protocol = port.get("protocol") or "TCP"
+        url = f"{protocol.lower()}://{address}:{port['port']}"
+        prefix = f"{base}_PORT_{port['port']}_{protocol}"
+        if index == 0:
+            result[f"{base}_PORT"] = url
+        result |= {
+            prefix: url,
+            f"{prefix}_PROTO": protocol.lower(),
+            f"{prefix}_PORT": str(port["port"]),
+            f"{prefix}_ADDR": address,
+        }
     return result

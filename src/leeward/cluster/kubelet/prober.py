@@ -10,9 +10,10 @@ Source: pkg/kubelet/prober/{worker,prober}.go (Kubernetes 1.36).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from leeward.base.clock import Clock
+from leeward.base.clock import Clock, within
 from leeward.cluster.interface.runtime import RuntimeFailureError, RuntimeService
 from leeward.cluster.kubelet.handlers import grpc_check, http_get, tcp_connect
 from leeward.kube.objects import Obj
@@ -70,9 +71,10 @@ class Prober:
         self._tasks.clear()
 
     async def _run(self, kind: str, probe: Obj) -> None:
+        begin = self._clock.monotonic() + probe.get("initialDelaySeconds", 0)  # from the container's start
         if kind != "startup":
             await self._started.wait()
-        await self._clock.sleep(probe.get("initialDelaySeconds", 0))
+        await self._clock.sleep(begin - self._clock.monotonic())
         period = float(probe.get("periodSeconds", 10))
         state: bool | None = None
         successes = failures = 0
@@ -106,18 +108,21 @@ class Prober:
         try:
             if "exec" in probe:
                 return await self._exec(probe["exec"].get("command") or [], seconds)
-            async with asyncio.timeout(seconds):
-                if "httpGet" in probe:
-                    return await http_get(self._ip, self._container, probe["httpGet"])
-                if "tcpSocket" in probe:
-                    return await tcp_connect(self._ip, self._container, probe["tcpSocket"])
-                if "grpc" in probe:
-                    return await grpc_check(self._ip, probe["grpc"])
+            if (check := self._check(probe)) is not None:
+                return await within(self._clock, seconds, check)
         except TimeoutError:
             return False, "command timed out" if "exec" in probe else "context deadline exceeded"
         except (OSError, ValueError, RuntimeFailureError) as error:
             return False, str(error)
         return False, "the probe has no handler that is known here"
+
+    def _check(self, probe: Obj) -> Coroutine[Any, Any, tuple[bool, str]] | None:
+        """Return what a probe does over the network, if it does."""
+        if "httpGet" in probe:
+            return http_get(self._ip, self._container, probe["httpGet"])
+        if "tcpSocket" in probe:
+            return tcp_connect(self._ip, self._container, probe["tcpSocket"])
+        return grpc_check(self._ip, probe["grpc"]) if "grpc" in probe else None
 
     async def _exec(self, command: list[str], seconds: float) -> tuple[bool, str]:
         result = await self._runtime.exec(self._id, command, seconds)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from leeward.kube.objects import Obj, find_condition, format_time
+from leeward.kube.objects import Obj, find_condition, format_time, parse_time
 
 
 @dataclass
@@ -97,8 +97,10 @@ def record_from_status(container: Obj, status: Obj | None, now: datetime) -> Rec
             ended.get("reason", ""),
             ended["exitCode"],
         )
+        record.message, record.image_id = ended.get("message", ""), status.get("imageID", "")
         record.container_id = ended.get("containerID", "")
-        record.finished_at = record.started_at = now
+        record.started_at = parse_time(ended["startedAt"]) if ended.get("startedAt") else now
+        record.finished_at = parse_time(ended["finishedAt"]) if ended.get("finishedAt") else now
     elif "running" in state:
         record.phase, record.reason, record.exit_code = "terminated", "ContainerStatusUnknown", 137
         record.message = "The container could not be located when the pod was restarted"
@@ -120,9 +122,7 @@ def pod_phase(pod: Obj, records: list[Record], init: list[Record]) -> str:
         if policy == "Never" or (policy == "OnFailure" and all(record.done for record in records)):
             return "Succeeded" if all(record.done for record in records) else "Failed"
         return "Running"
-    if any(record.phase != "waiting" or record.last for record in records):
-        return "Running"
-    return "Pending"
+    return "Pending" if any(r.phase == "waiting" and not r.last for r in records) else "Running"
 
 
 def _sidecar_names(pod: Obj) -> set[str]:
@@ -159,15 +159,27 @@ def make_status(
     finished = phase in ("Succeeded", "Failed")
     sidecars = _sidecar_names(pod)
     initialized = all(r.done or (r.name in sidecars and r.started) for r in init) or phase == "Succeeded"
-    ready = not finished and bool(records) and all(record.ready for record in records)
-    unready = [record.name for record in records if not record.ready]
+    serving = [*(record for record in init if record.name in sidecars), *records]
+    ready = not finished and bool(records) and all(record.ready for record in serving)
+    unready = [record.name for record in serving if not record.ready]
     reason = "PodCompleted" if phase == "Succeeded" else "PodFailed" if finished else "ContainersNotReady"
     message = "" if finished else f"containers with unready status: [{' '.join(unready)}]"
-    gates = all(_is_true(old, gate["conditionType"]) for gate in pod["spec"].get("readinessGates") or ())
+    gates = [gate["conditionType"] for gate in pod["spec"].get("readinessGates") or ()]
+    shut = [gate for gate in gates if not _is_true(old, gate)]
+    if ready and shut:
+        reason = "ReadinessGatesNotReady"
+        message = "; ".join(
+            f'corresponding condition of pod readiness gate "{g}" does not exist.' for g in shut
+        )
     wanted = [
         ("PodReadyToStartContainers", bool(pod_ip) and not finished, "", ""),
         ("Initialized", initialized, "" if initialized else "ContainersNotInitialized", ""),
-        ("Ready", ready and gates, "" if ready else reason, "" if ready else message),
+        (
+            "Ready",
+            ready and not shut,
+            "" if ready and not shut else reason,
+            "" if ready and not shut else message,
+        ),
         ("ContainersReady", ready, "" if ready else reason, "" if ready else message),
     ]
     conditions = [_condition(old, *each, now) for each in wanted]

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-from leeward.base.clock import Clock
+from leeward.base.clock import Clock, within
 from leeward.cluster.interface.runtime import RuntimeFailureError, RuntimeService
 from leeward.cluster.kubelet.handlers import http_get
 from leeward.cluster.kubelet.records import Record
@@ -54,8 +54,9 @@ async def shut_down(
         hook = (spec_of(record.name).get("lifecycle") or {}).get("preStop")
         if hook and hooks and grace > 0:
             try:
-                async with asyncio.timeout(max(0.0, deadline - clock.monotonic())):
-                    await run_hook(runtime, record.container_id, spec_of(record.name), hook, pod_ip, clock)
+                left = max(0.0, deadline - clock.monotonic())
+                spec = spec_of(record.name)
+                await within(clock, left, run_hook(runtime, record.container_id, spec, hook, pod_ip, clock))
             except TimeoutError:
                 logger.info("%s: preStop hook did not end within the grace period", record.name)
         left = deadline - clock.monotonic()
