@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 
+from leeward.drill.services import service_of
 from leeward.kube.objects import Obj, controller_of, is_condition_true, is_terminating, labels_of
-from leeward.kube.wellknown import APP_NAME, ZONE
+from leeward.kube.wellknown import ZONE
 
 Zones = dict[str, int]  # zone → Pods
 
@@ -25,6 +27,11 @@ class Observation:
     endpoints_on: frozenset[str]  # nodes that some ready endpoint is on
     pending: frozenset[str]  # Pods without a node
 
+    @property
+    def has_ready(self) -> bool:
+        """Any Pod is ready."""
+        return any(any(zones.values()) for zones in self.ready.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -32,7 +39,16 @@ class Cluster:
 
     zone_of: dict[str, str]  # node → zone
     nodes_in: frozenset[str]  # nodes of the zone that is lost
-    jobs: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def lost(self) -> str:
+        """The zone that is lost."""
+        return self.zone_of[min(self.nodes_in)]
+
+    @property
+    def zones(self) -> frozenset[str]:
+        """All zones."""
+        return frozenset(self.zone_of.values())
 
 
 def zones_of(nodes: Iterable[Obj]) -> dict[str, str]:
@@ -51,8 +67,7 @@ def observe(at: float, pods: Iterable[Obj], slices: Iterable[Obj], cluster: Clus
         owner = controller_of(pod)
         if owner is None or owner["kind"] == "Job" or is_terminating(pod):
             continue
-        service = labels_of(pod).get(APP_NAME) or owner["name"]
-        zones = ready.setdefault(service, {})
+        zones = ready.setdefault(service_of(pod), {})
         node = pod["spec"].get("nodeName")
         if not node:
             pending.add(pod["metadata"]["name"])
@@ -100,25 +115,68 @@ def replaced(
 
 def surviving(look: Observation, service: str, cluster: Cluster) -> int:
     """Return the ready Pods of `service` outside the lost zone."""
-    lost = {cluster.zone_of[node] for node in cluster.nodes_in}
-    return sum(count for zone, count in look.ready.get(service, {}).items() if zone not in lost)
+    return sum(count for zone, count in look.ready.get(service, {}).items() if zone != cluster.lost)
 
 
-def zones_left(seen: Sequence[Observation], cluster: Cluster, since: float, until: float) -> dict[str, int]:
-    """Return, a service, the smallest number of other zones with a ready Pod between two times."""
-    lost = {cluster.zone_of[node] for node in cluster.nodes_in}
-    least: dict[str, int] = {}
-    for look in seen:
-        if since <= look.at <= until:
-            for service, zones in look.ready.items():
-                count = sum(1 for zone, pods in zones.items() if pods and zone not in lost)
-                least[service] = min(least.get(service, count), count)
-    return least
+def other_zones(look: Observation, service: str, cluster: Cluster) -> int:
+    """Return the number of zones but the lost one with a ready Pod of `service`."""
+    return sum(1 for zone, pods in look.ready.get(service, {}).items() if pods and zone != cluster.lost)
+
+
+def zones_left(
+    seen: Sequence[Observation], cluster: Cluster, since: float, until: float, services: Iterable[str] = ()
+) -> dict[str, int]:
+    """Return, a service, the smallest number of other zones with a ready Pod between two times.
+
+    Args:
+        seen: the observations.
+        cluster: the zones.
+        since: seconds.
+        until: seconds.
+        services: those that count even when nothing is seen of them.
+    """
+    looks = [look for look in seen if since <= look.at <= until]
+    names = {*services, *(name for look in looks for name in look.ready)}
+    return {name: min(other_zones(look, name, cluster) for look in looks) for name in sorted(names) if looks}
+
+
+def downtime(
+    seen: Sequence[Observation], service: str, cluster: Cluster, cut: float, back: float, *, abrupt: bool
+) -> float:
+    """Return the seconds from the cut on in which no Pod of `service` was ready.
+
+    Args:
+        seen: the observations.
+        service: its name.
+        cluster: the zones.
+        cut: when the zone was lost.
+        back: when it came back.
+        abrupt: Pods in the lost zone are dead at once, whatever the API still says of them.
+    """
+
+    def serves(look: Observation, at: float) -> bool:
+        dead = abrupt and cut <= at < back
+        return bool(surviving(look, service, cluster) if dead else sum(look.ready.get(service, {}).values()))
+
+    before = last_before(seen, cut)
+    spans = pairwise([(cut, before), *((look.at, look) for look in seen if look.at >= cut)])
+    return sum(end - start for (start, look), (end, _) in spans if look is None or not serves(look, start))
+
+
+def longest_blink(seen: Sequence[Observation], since: float, until: float) -> float:
+    """Return the longest time between two times in which nothing was observed."""
+    moments = [since, *(look.at for look in seen if since <= look.at <= until), until]
+    return max(end - start for start, end in pairwise(moments))
 
 
 def last_before(seen: Sequence[Observation], moment: float) -> Observation | None:
     """Return the last observation before `moment`."""
     return next((look for look in reversed(seen) if look.at < moment), None)
+
+
+def ready_in(look: Observation | None, service: str) -> list[str]:
+    """Return the zones with ready Pods of `service`."""
+    return sorted(zone for zone, count in (look.ready.get(service, {}) if look else {}).items() if count)
 
 
 def by_zone(look: Observation | None) -> Zones:

@@ -1,9 +1,9 @@
-"""The verdict of a drill: what customers saw, what the cluster did, whether that was good. Pure."""
+"""The report of a drill: what customers saw, what the cluster did, the verdict. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,11 +15,11 @@ from leeward.drill.observation import (
     by_zone,
     last_before,
     left_rotation,
+    ready_in,
     replaced,
     zones_left,
 )
-
-SAFE_METHODS = frozenset(("GET", "HEAD"))
+from leeward.drill.verdict import SAFE_METHODS, Drill, count_of, judge, wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +44,19 @@ class Report:
     replaced: float | None
     pods: dict[str, Zones]  # before, during, after → zone → ready Pods
     zones_left: dict[str, int]  # service → other zones with a ready Pod, at worst
-    pinned: dict[str, list[str]] = field(default_factory=dict)  # service → volumes held in the zone
+    pinned: Mapping[str, list[str]] = field(default_factory=dict)  # service → Pods with a volume in the zone
+    at_risk: Mapping[str, str] = field(default_factory=dict)  # service → what its loss costs, and the cure
+    findings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """No customer's GET failed and every service stayed in at least two other zones."""
+        """No GET failed and every service stayed in the other zones, as far as it could."""
         return not self.problems
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON."""
         return {**asdict(self), "passed": self.passed}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drill:
-    """What was done, when; seconds since the load began."""
-
-    zone: str
-    mode: str
-    cut: float
-    back: float
-    pinned: dict[str, list[str]] = field(default_factory=dict)
 
 
 def make_report(
@@ -79,8 +70,10 @@ def make_report(
         "after": (drill.back, float("inf")),
     }
     left = left_rotation(seen, cluster, drill.cut)
-    grown = replaced(seen, cluster, drill.cut, frozenset(drill.pinned))
-    least = zones_left(seen, cluster, drill.cut, drill.back)
+    services = wanted(drill, last_before(seen, drill.cut), cluster)
+    staying = {name for name, service in services.items() if service.everywhere} | set(drill.pinned)
+    grown = replaced(seen, cluster, drill.cut, frozenset(staying))
+    verdict = judge(drill, samples, seen, cluster)
     return Report(
         zone=drill.zone,
         mode=drill.mode,
@@ -94,10 +87,27 @@ def make_report(
             "during": by_zone(last_before(seen, drill.back)),
             "after": by_zone(seen[-1] if seen else None),
         },
-        zones_left=least,
+        zones_left=zones_left(seen, cluster, drill.cut, drill.back, services),
         pinned=drill.pinned,
-        problems=tuple(_problems(samples, least, cluster)),
+        at_risk=verdict.at_risk,
+        findings=(*verdict.findings, *_not_replaced(grown, services.keys() - staying, drill, seen)),
+        problems=tuple(verdict.problems),
     )
+
+
+def _not_replaced(
+    grown: float | None, movable: Iterable[str], drill: Drill, seen: Sequence[Observation]
+) -> list[str]:
+    """Tell that Pods were lost and no others took their place in time."""
+    before = last_before(seen, drill.cut)
+    lost = sorted(name for name in movable if drill.zone in ready_in(before, name))
+    if not lost or (grown is not None and grown <= drill.back - drill.cut):
+        return []
+    return [
+        f"not all that zone {drill.zone} had of {', '.join(lost)} was replaced in the "
+        f"{drill.back - drill.cut:.1f} s it was gone: `leeward ps` tells why; "
+        "a longer --duration gives more time"
+    ]
 
 
 def _phase(samples: Sequence[Sample], since: float, until: float) -> Phase:
@@ -110,18 +120,6 @@ def _quantile(ordered: Sequence[float], share: float) -> float | None:
     if not ordered:
         return None
     return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)
-
-
-def _problems(samples: Sequence[Sample], least: dict[str, int], cluster: Cluster) -> list[str]:
-    lost = sum(1 for sample in samples if sample.failure and sample.method in SAFE_METHODS)
-    problems = [f"{lost} GET requests failed"] if lost else []
-    other_zones = len(set(cluster.zone_of.values())) - 1
-    for service, count in sorted(least.items()):
-        if count < min(2, other_zones):
-            problems.append(f"service {service} had ready Pods in only {count} other zones")
-    if not samples:
-        problems.append("no request was sent")
-    return problems
 
 
 def to_lines(report: Report) -> list[str]:
@@ -148,9 +146,21 @@ def to_lines(report: Report) -> list[str]:
         lines.append(f"Pods {name:<14} {counts or 'none'}")
     for service, volumes in sorted(report.pinned.items()):
         lines.append(f"pinned              {service}: {', '.join(volumes)} stays in the zone with its volume")
+    lines += [f"at risk             {risk}" for _, risk in sorted(report.at_risk.items())]
+    lines += [f"finding             {finding}" for finding in report.findings]
     lines += [f"problem             {problem}" for problem in report.problems]
-    lines.append(f"verdict             {'PASSED' if report.passed else 'FAILED'}")
+    lines.append(f"verdict             {_verdict(report)}")
     return lines
+
+
+def _verdict(report: Report) -> str:
+    if not report.passed:
+        return "FAILED"
+    notes = [
+        *([f"{count_of(len(report.at_risk), 'service')} at risk"] if report.at_risk else []),
+        *([count_of(len(report.findings), "finding")] if report.findings else []),
+    ]
+    return f"PASSED{', with ' if notes else ''}{' and '.join(notes)}"
 
 
 def _ms(value: float | None) -> str:

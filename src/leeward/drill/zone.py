@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from leeward.base.clock import Clock
-from leeward.base.errors import OperationError, UserInputError
-from leeward.drill.load import Load, RequestKind
-from leeward.drill.observation import Cluster, Observation, observe, zones_of
-from leeward.drill.report import Drill, Report, make_report
+from leeward.base.errors import LeewardError, OperationError, UserInputError
+from leeward.drill.frontdoor import name_url
+from leeward.drill.load import Load
+from leeward.drill.observation import Cluster, Observation, last_before, observe, zones_of
+from leeward.drill.report import Report, make_report
+from leeward.drill.request import Door, RequestKind, ask
+from leeward.drill.services import WORKLOADS, Held, Service, held_volumes, services_of
+from leeward.drill.verdict import Drill
 from leeward.kube.client import KubeClient
-from leeward.kube.objects import Obj, controller_of, labels_of
+from leeward.kube.objects import Obj, annotations_of, controller_of
 from leeward.kube.status import NotFoundError, StatusError, TooManyRequestsError
-from leeward.kube.wellknown import APP_NAME, NODE_POWER, ZONE
+from leeward.kube.wellknown import NODE_POWER
 
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.25
@@ -49,39 +53,99 @@ async def run_zone_drill(
 
     Raises:
         UserInputError: there is no such zone.
-        OperationError: it is the only one.
+        OperationError: it is the only one or gone already, nothing runs, or a request fails before the cut.
     """
-    cluster = _cluster(await api.list("nodes"), plan.zone)
-    zone = cluster.zone_of[min(cluster.nodes_in)]
-    load = Load(plan.url, plan.kinds, rate=plan.rate, duration=plan.duration, clock=clock)
+    nodes = await api.list("nodes")
+    cluster = _cluster(nodes, plan.zone)
+    outage = _Outage(api, plan.mode, cluster, nodes, clock)
+    held = await _held(api, plan.namespace)
+    services = await _services(api, plan.namespace, nodes, held)
+    if not observe(0.0, await api.list("pods", plan.namespace), (), cluster).has_ready:
+        raise OperationError(
+            f"nothing of {plan.namespace} is ready", remedy="`leeward ps` and `leeward logs` tell why."
+        )
+    await _ask_first(plan)
+    samples, seen = await _rehearse(api, plan, cluster, outage, clock, show)
+    done = Drill(
+        zone=cluster.lost,
+        mode=plan.mode,
+        cut=outage.cut,
+        back=outage.back,
+        pinned={name: zones[cluster.lost] for name, zones in held.items() if cluster.lost in zones},
+        services=services,
+    )
+    return make_report(done, samples, seen, cluster)
+
+
+async def _rehearse(
+    api: KubeClient,
+    plan: ZoneDrill,
+    cluster: Cluster,
+    outage: _Outage,
+    clock: Clock,
+    show: Callable[[str], None],
+) -> tuple[list[Any], list[Observation]]:
+    """Lose the zone under load and bring it back; returns samples and observations."""
+    zone = cluster.lost
+    load = Load(Door.of(plan.url), plan.kinds, rate=plan.rate, duration=plan.duration, clock=clock)
     seen: list[Observation] = []
     began = clock.monotonic()
-    pinned = await _pinned(api, plan.namespace, zone)
     watching = asyncio.ensure_future(_watch(api, plan.namespace, cluster, clock, began, seen))
-    running = asyncio.ensure_future(load.run())
-    switched = False
+    running = asyncio.ensure_future(load.run(began))
+    complete = False
     try:
         show(f"{plan.rate:g} requests/s to {plan.url}")
         await clock.sleep(began + plan.cut - clock.monotonic())
         show(f"cutting zone {zone} ({', '.join(sorted(cluster.nodes_in))})")
-        cut = clock.monotonic() - began
-        switched = True
-        await _lose(api, plan, cluster, clock)
+        await outage.begin(began)
         await clock.sleep(began + plan.back - clock.monotonic())
         show(f"bringing zone {zone} back")
-        back = clock.monotonic() - began
-        await _restore(api, plan, cluster)
-        switched = False
+        await outage.end(began)
         samples = await running
-        await _settle(seen, cut, clock)
+        await _settle(seen, outage.cut, clock)
+        complete = True
     finally:
-        running.cancel()
-        watching.cancel()
-        await asyncio.gather(running, watching, return_exceptions=True)
-        if switched:
-            await _restore(api, plan, cluster)
-    done = Drill(zone=zone, mode=plan.mode, cut=cut, back=back, pinned=pinned)
-    return make_report(done, samples, seen, cluster)
+        was_cut = outage.on
+        try:
+            if was_cut:
+                await outage.end(began)
+        finally:
+            running.cancel()
+            watching.cancel()
+            await asyncio.gather(running, watching, return_exceptions=True)
+        if not complete:
+            show(f"stopped; zone {zone} {'is back' if outage.begun else 'was not cut'}")
+    return samples, seen
+
+
+async def _services(api: KubeClient, namespace: str, nodes: Sequence[Obj], held: Held) -> dict[str, Service]:
+    workloads = [item for resource in WORKLOADS for item in await api.list(resource, namespace)]
+    return services_of(workloads, nodes, held)
+
+
+async def _held(api: KubeClient, namespace: str) -> Held:
+    pods = await api.list("pods", namespace)
+    claims = await api.list("persistentvolumeclaims", namespace)
+    return held_volumes(pods, claims, await api.list("persistentvolumes"))
+
+
+async def _ask_first(plan: ZoneDrill) -> None:
+    """Make one request of each kind: a drill of what fails anyway would prove nothing.
+
+    Raises:
+        OperationError: one failed; says what was answered.
+    """
+    door = Door.of(plan.url)
+    for kind in plan.kinds:
+        answer = await ask(door, kind)
+        if answer.failure:
+            line = answer.excerpt.partition("\n")[0]
+            said = f" ({line})" if line and not line.startswith("<") else ""
+            raise OperationError(
+                f"before anything was cut, {kind.method} http://{door.host}{kind.path} failed: "
+                f"{answer.failure}{said}",
+                remedy=name_url(door.host),
+            )
 
 
 def _cluster(nodes: Sequence[Obj], wanted: str) -> Cluster:
@@ -91,61 +155,106 @@ def _cluster(nodes: Sequence[Obj], wanted: str) -> Cluster:
     if zone is None:
         raise UserInputError(f"there is no zone {wanted!r}", remedy=f"The zones are {', '.join(known)}.")
     if len(known) < 2:
-        raise OperationError("the cluster has only one zone", remedy="Start one with `--zones 3`.")
+        raise OperationError(
+            "the cluster has only one zone", remedy="Start one with `leeward cluster start --zones 3`."
+        )
     return Cluster(zone_of, frozenset(node for node, each in zone_of.items() if each == zone))
 
 
 async def _watch(
     api: KubeClient, namespace: str, cluster: Cluster, clock: Clock, began: float, seen: list[Observation]
 ) -> None:
-    """Look at the cluster again and again."""
+    """Look at the cluster again and again; a look that fails leaves a gap, which the verdict judges."""
     while True:
-        pods = await api.list("pods", namespace)
-        slices = await api.list("endpointslices.discovery.k8s.io", namespace)
-        seen.append(observe(clock.monotonic() - began, pods, slices, cluster))
+        try:
+            pods = await api.list("pods", namespace)
+            slices = await api.list("endpointslices.discovery.k8s.io", namespace)
+        except LeewardError as error:
+            logger.warning("the cluster cannot be observed: %s", error)
+        else:
+            seen.append(observe(clock.monotonic() - began, pods, slices, cluster))
         await clock.sleep(LOOK_SECONDS)
 
 
-async def _pinned(api: KubeClient, namespace: str, zone: str) -> dict[str, list[str]]:
-    """Return, a service, the claims whose volume is in the zone: their Pods cannot go elsewhere."""
-    volumes = {volume["metadata"]["name"]: volume for volume in await api.list("persistentvolumes")}
-    held = {
-        claim["metadata"]["name"]
-        for claim in await api.list("persistentvolumeclaims", namespace)
-        if _zone_of_volume(volumes.get(claim["spec"].get("volumeName", ""))) == zone
-    }
-    found: dict[str, list[str]] = {}
-    for pod in await api.list("pods", namespace):
-        owner = controller_of(pod)
-        for volume in pod["spec"].get("volumes") or ():
-            name = (volume.get("persistentVolumeClaim") or {}).get("claimName")
-            if name in held and owner is not None:
-                service = labels_of(pod).get(APP_NAME) or owner["name"]
-                found.setdefault(service, []).append(pod["metadata"]["name"])
-    return found
+class _Outage:
+    """The loss of the zone, and its return.
 
+    Args:
+        api: the cluster.
+        mode: "power" or "drain".
+        cluster: what is lost.
+        nodes: all; those of the zone that were cordoned before stay so.
+        clock: tells when.
 
-def _zone_of_volume(volume: Obj | None) -> str:
-    required = (((volume or {}).get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}
-    for term in required.get("nodeSelectorTerms") or ():
-        for rule in term.get("matchExpressions") or ():
-            if rule["key"] == ZONE and rule.get("values"):
-                return str(rule["values"][0])
-    return ""
+    Raises:
+        OperationError: a node of the zone has no power already.
+    """
 
+    def __init__(
+        self, api: KubeClient, mode: str, cluster: Cluster, nodes: Sequence[Obj], clock: Clock
+    ) -> None:
+        inside = [node for node in nodes if node["metadata"]["name"] in cluster.nodes_in]
+        dark = sorted(node["metadata"]["name"] for node in inside if NODE_POWER in annotations_of(node))
+        if dark:
+            raise OperationError(
+                f"{', '.join(dark)} of zone {cluster.lost} is without power already",
+                remedy=f"`kubectl annotate node {' '.join(dark)} {NODE_POWER}-` brings it back.",
+            )
+        self._api = api
+        self._power = mode == "power"
+        self._cluster = cluster
+        self._clock = clock
+        self._nodes = sorted(
+            node["metadata"]["name"]
+            for node in inside
+            if self._power or not node["spec"].get("unschedulable")
+        )
+        self.on = False
+        self.begun = False
+        self.cut = 0.0
+        self.back = 0.0
 
-async def _lose(api: KubeClient, plan: ZoneDrill, cluster: Cluster, clock: Clock) -> None:
-    if plan.mode == "power":
-        await asyncio.gather(*(_annotate(api, node, "off") for node in sorted(cluster.nodes_in)))
-        return
-    for node in sorted(cluster.nodes_in):
-        await api.patch("nodes", "", node, {"spec": {"unschedulable": True}})
-    for pod in await api.list("pods"):
-        owner = controller_of(pod)
-        if pod["spec"].get("nodeName") in cluster.nodes_in and (
-            owner is None or owner["kind"] != "DaemonSet"
-        ):
-            await _evict(api, pod, clock)
+    async def begin(self, since: float) -> None:
+        """Lose the zone; times count from `since`."""
+        self.cut = self._clock.monotonic() - since
+        self.on = self.begun = True
+        await asyncio.gather(*(self._switch(node, lost=True) for node in self._nodes))
+        if not self._power:
+            await self._evict_all()
+
+    async def end(self, since: float) -> None:
+        """Bring the zone back, every node that can be reached.
+
+        Raises:
+            OperationError: a node could not be; says what to do.
+        """
+        self.back = self._clock.monotonic() - since
+        switches: list[Awaitable[None]] = [self._switch(node, lost=False) for node in self._nodes]
+        results = await asyncio.gather(*switches, return_exceptions=True)
+        self.on = False
+        failed = next((result for result in results if isinstance(result, BaseException)), None)
+        if failed is not None:
+            names = " ".join(self._nodes)
+            undo = f"annotate node {names} {NODE_POWER}-" if self._power else f"uncordon {names}"
+            raise OperationError(
+                f"zone {self._cluster.lost} could not be brought back: {failed}",
+                remedy=f"`kubectl {undo}` brings it back.",
+            ) from failed
+
+    async def _switch(self, node: str, *, lost: bool) -> None:
+        patch: dict[str, Any] = (
+            {"metadata": {"annotations": {NODE_POWER: "off" if lost else None}}}
+            if self._power
+            else {"spec": {"unschedulable": True if lost else None}}
+        )
+        await self._api.patch("nodes", "", node, patch, patch_type="merge")
+
+    async def _evict_all(self) -> None:
+        for pod in await self._api.list("pods"):
+            owner = controller_of(pod)
+            inside = pod["spec"].get("nodeName") in self._cluster.nodes_in
+            if inside and (owner is None or owner["kind"] != "DaemonSet"):
+                await _evict(self._api, pod, self._clock)
 
 
 async def _evict(api: KubeClient, pod: Obj, clock: Clock) -> None:
@@ -170,22 +279,9 @@ async def _evict(api: KubeClient, pod: Obj, clock: Clock) -> None:
         return
 
 
-async def _restore(api: KubeClient, plan: ZoneDrill, cluster: Cluster) -> None:
-    for node in sorted(cluster.nodes_in):
-        if plan.mode == "power":
-            await _annotate(api, node, None)
-        else:
-            await api.patch("nodes", "", node, {"spec": {"unschedulable": None}})
-
-
-async def _annotate(api: KubeClient, node: str, value: str | None) -> None:
-    patch: dict[str, Any] = {"metadata": {"annotations": {NODE_POWER: value}}}
-    await api.patch("nodes", "", node, patch, patch_type="merge")
-
-
 async def _settle(seen: list[Observation], cut: float, clock: Clock) -> None:
     """Go on watching until as many Pods are ready as before the cut, or for a while."""
-    before = next((look for look in reversed(seen) if look.at < cut), None)
+    before = last_before(seen, cut)
     wanted = sum(sum(zones.values()) for zones in before.ready.values()) if before else 0
     deadline = clock.monotonic() + SETTLE_SECONDS
     while clock.monotonic() < deadline:

@@ -51,7 +51,9 @@ def test_a_link_in_place_of_a_directory_is_not_followed(tmp_path: Path) -> None:
     assert (elsewhere / "file").exists()
 
 
-@pytest.mark.parametrize(("files", "foreign"), [((), False), (("images",), False), (("images", "notes.txt"), True)])
+@pytest.mark.parametrize(
+    ("files", "foreign"), [((), False), (("images",), False), (("images", "notes.txt"), True)]
+)
 def test_a_directory_with_files_and_no_cluster_is_foreign(
     tmp_path: Path, files: tuple[str, ...], foreign: bool
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -230,3 +231,18 @@ def test_deploy_is_typed(web: Web) -> None:
     assert deploy.restart_policy.max_attempts == 3
     assert deploy.placement is not None
     assert deploy.placement.spread == ("node.labels.zone",)
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ("ports:\n  - 'x:y'\n  - 99999:1\n  - 80\n  - '1-2:3-5'", [5, 6, 8]),
+        ("ports:\n  - 'x:y'\n  - {target: 80, bogus: 1}\n  - {target: none}", [5, 6, 7]),
+        ("environment:\n  - A=1\n  - {B: 2}\n  - [C]", [6, 7]),
+        ("depends_on:\n  - 1\n  - 2", [5, 6]),
+        ("extra_hosts:\n  - a\n  - b:1.1.1.1\n  - c", [5, 7]),
+    ],
+)
+def test_every_mistake_of_a_list_is_told(workspace: Any, body: str, wrong: list[int]) -> None:
+    found = workspace.errors(workspace.around(body))
+    assert [each.location.line for each in found if each.location] == wrong
