@@ -1,32 +1,58 @@
-"""Every verb, in the order in which help shows them."""
+"""Every verb, in the order in which help shows them; the module of a verb is loaded when it is used."""
 
 from __future__ import annotations
 
-import typer
+from importlib import import_module
+from typing import Any
 
-from leeward.cli.commands import (
-    cluster,
-    down,
-    drill,
-    kubeconfig,
-    logs,
-    ps,
-    render,
-    restart,
-    scale,
-    up,
-)
+import typer
+from typer.core import TyperGroup
+
+VERBS = {  # name, which is that of its module too: the first sentence of its help
+    "up": "Run a Compose project on an embedded three-zone Kubernetes cluster.",
+    "down": "Stop and remove a project; its volumes stay unless -v is given. The cluster goes on running.",
+    "ps": "List the Pods of a project with their service, zone and state.",
+    "logs": "Print the logs of services, of all their Pods together.",
+    "restart": "Restart services by a rolling update, as `kubectl rollout restart` does.",
+    "scale": "Set the number of Pods of services, until the next `leeward up`.",
+    "render": "Print the Kubernetes objects of a Compose project.",
+    "kubeconfig": "Print the kubeconfig of an embedded cluster.",
+    "cluster": "Start, stop and show embedded clusters.",
+    "drill": "Rehearse losses on a running cluster.",
+}
+
+
+class LazyVerbs(TyperGroup):
+    """The root command: knows every verb by name and summary, and loads the one that is asked for."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the verb that `args` begin with, loaded."""
+        name, known, rest = super().resolve_command(ctx, args)
+        return name, None if known is None else load_verb(str(known.name)), rest
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add every verb to `app`."""
-    app.command("up")(up.up)
-    app.command("down")(down.down)
-    app.command("ps")(ps.ps)
-    app.command("logs")(logs.logs)
-    app.command("restart")(restart.restart)
-    app.command("scale")(scale.scale)
-    app.command("render")(render.render)
-    app.command("kubeconfig")(kubeconfig.kubeconfig)
-    app.add_typer(cluster.build_app(), name="cluster")
-    app.add_typer(drill.build_app(), name="drill")
+    """Add the name and summary of every verb to `app`, whose class is LazyVerbs."""
+    for name, summary in VERBS.items():
+        app.command(name, short_help=summary)(_to_be_loaded)
+
+
+def _to_be_loaded() -> None:
+    """Stand in for a verb."""
+
+
+def load_verb(name: str) -> Any:
+    """Return the command, or group of commands, of one verb."""
+    module = import_module(f"leeward.cli.commands.{name}")
+    if hasattr(module, "build_app"):
+        app = module.build_app()
+        app.rich_markup_mode = None
+        command: Any = typer.main.get_group(app)
+        for inner in command.commands.values():
+            inner.short_help = inner.help.split("\n\n")[0]  # whole, not cut to a line
+    else:
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(name)(getattr(module, name))
+        command = typer.main.get_command(app)
+    command.name = name
+    return command

@@ -15,17 +15,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from leeward.base.errors import OperationError, UserInputError
+from leeward.cli import interrupts
+from leeward.cli.options import DEFAULT_CLUSTER
 from leeward.cluster.config import ClusterConfig
 from leeward.cluster.statedir import StateDir, config_to_record
 
-DEFAULT_NAME = "local"
+DEFAULT_NAME = DEFAULT_CLUSTER
 START_SECONDS = 60.0  # a healthy start takes about one
 STOP_SECONDS = 30.0
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
@@ -43,6 +45,7 @@ class StartOptions:
     zones: int | None = None
     nodes_per_zone: int | None = None
     runtime: str | None = None
+    reserved: frozenset[int] = frozenset()  # ports that the cluster must not choose for itself
 
 
 def home() -> Path:
@@ -81,8 +84,17 @@ def known_names() -> list[str]:
     return sorted(names)
 
 
-def require_running(name: str) -> StateDir:
+def running_names() -> list[str]:
+    """Return the names of the clusters of this user that run."""
+    return [name for name in known_names() if state_of(name).running_pid() is not None]
+
+
+def require_running(name: str, flag: str = "--cluster") -> StateDir:
     """Return the state directory of a running cluster.
+
+    Args:
+        name: of the cluster.
+        flag: how the verb at hand spells the option for another one.
 
     Raises:
         OperationError: it does not run.
@@ -90,10 +102,11 @@ def require_running(name: str) -> StateDir:
     state = state_of(name)
     if state.running_pid() is None:
         started = "is not running" if state.exists() else "does not exist"
-        raise OperationError(
-            f"cluster {name!r} {started}",
-            remedy=f"Start it with `leeward cluster start{_name_flag(name)}`, or run `leeward up`.",
-        )
+        remedy = f"Start it with `leeward cluster start{_name_flag(name)}`, or run `leeward up`."
+        others = running_names() if name == DEFAULT_NAME else []
+        if len(others) == 1:
+            remedy = f"Cluster {others[0]!r} runs; add {flag} {others[0]}. Or: {remedy}"
+        raise OperationError(f"cluster {name!r} {started}", remedy=remedy)
     return state
 
 
@@ -130,9 +143,13 @@ def prepare(options: StartOptions) -> StateDir:
     config = ClusterConfig(
         name=options.name,
         state_dir=state.root,
-        api_port=_port(options.port, old.get("apiPort"), 6443, "--port"),
+        api_port=_port(options.port, old.get("apiPort"), 6443, "--port", options.reserved),
         ingress_port=_port(
-            options.ingress_port, old.get("ingressPort"), _ingress_default(options), "--ingress-port"
+            options.ingress_port,
+            old.get("ingressPort"),
+            _ingress_default(options),
+            "--ingress-port",
+            options.reserved,
         ),
         zones=tuple(old.get("zones") or [chr(ord("a") + n) for n in range(options.zones or 3)]),
         nodes_per_zone=options.nodes_per_zone or old.get("nodesPerZone") or 2,
@@ -189,8 +206,12 @@ def _plan(config: ClusterConfig, old: dict[str, Any]) -> Any:
     return choose_address_plan(str(config.state_dir), isolated=isolated)
 
 
-def _port(wanted: int | None, recorded: int | None, default: int, flag: str) -> int:
+def _port(
+    wanted: int | None, recorded: int | None, default: int, flag: str, reserved: Collection[int]
+) -> int:
     """Return a free port: the one asked for or recorded, or the first free one from the default.
+
+    What is reserved is not chosen, unless it is asked for.
 
     Raises:
         OperationError: the port asked for is taken.
@@ -205,7 +226,7 @@ def _port(wanted: int | None, recorded: int | None, default: int, flag: str) -> 
     candidates = [recorded] if recorded else []
     candidates += range(default, default + 100)
     for port in candidates:
-        if port_is_free(port):
+        if port not in reserved and port_is_free(port):
             return port
     raise OperationError(f"no free port from {default} on", remedy=f"Choose one with {flag}.")
 
@@ -230,6 +251,7 @@ def start(options: StartOptions, progress: Callable[[str], None]) -> StateDir:
 
     Raises:
         OperationError: it did not come up; its process is gone.
+        InterruptedByUserError: Ctrl-C; its process is gone, or told to go.
     """
     state = prepare(options)
     reading, writing = os.pipe()
@@ -242,10 +264,17 @@ def start(options: StartOptions, progress: Callable[[str], None]) -> StateDir:
             pass_fds=[writing],
             start_new_session=True,
         )
-    os.close(writing)
     try:
+        os.close(writing)
         with os.fdopen(reading, "rb", buffering=0) as pipe:
             _await_ready(pipe, process, state, progress)
+    except KeyboardInterrupt:
+        progress(f"interrupted; stopping cluster {options.name}")
+        raise interrupts.finish(
+            lambda: _end(process.pid, process),
+            f"cluster {options.name} is stopped",
+            f"cluster {options.name} was told to stop; `leeward cluster status` tells whether it has",
+        ) from None
     except BaseException:
         _end(process.pid, process)
         raise

@@ -8,14 +8,13 @@ from pathlib import Path
 from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.base.errors import DiagnosticsError, UserInputError
 from leeward.cli import output
-from leeward.cli.clusters import port_is_free
 from leeward.cluster.runtimes.process.build import build
 from leeward.cluster.runtimes.process.images import ImageStore
 from leeward.cluster.statedir import StateDir
 from leeward.compose.project import Project, Service
 
 
-def prepare_images(project: Project, state: StateDir, *, quiet: bool = False) -> Mapping[str, str]:
+def prepare_images(project: Project, state: StateDir) -> Mapping[str, str]:
     """Build what has a ``build:``; check the rest. Returns service → reference of what was built.
 
     Raises:
@@ -25,11 +24,14 @@ def prepare_images(project: Project, state: StateDir, *, quiet: bool = False) ->
     built: dict[str, str] = {}
     problems: list[Diagnostic] = []
     made: dict[tuple[object, ...], str] = {}
+    notes: list[str] = []
     for name, service in project.services.items():
         if service.build is not None:
-            built[name] = _build(project, name, service, store, made, problems, quiet=quiet)
+            built[name] = _build(project, name, service, store, made, problems, notes)
         elif service.image and (why := store.why_not(service.image)) is not None:
-            problems.append(_finding(project, name, "image", "image-cannot-run", why))
+            problems.append(_finding(project, name, "image", "image-cannot-run", why.message, why.remedy))
+    for text in dict.fromkeys(notes):  # services of one Dockerfile have the same
+        output.note(f"note: {text}")
     if problems:
         raise DiagnosticsError(problems)
     return built
@@ -42,8 +44,7 @@ def _build(
     store: ImageStore,
     made: dict[tuple[object, ...], str],
     problems: list[Diagnostic],
-    *,
-    quiet: bool,
+    notes: list[str],
 ) -> str:
     assert service.build is not None
     context = Path(service.build.context or project.working_dir)
@@ -56,14 +57,13 @@ def _build(
         return made[key]
     reference = service.image or f"leeward.local/{project.name}/{name}"
     try:
-        image, notes = build(
+        image, found = build(
             store, reference, context=context, dockerfile=dockerfile, target=service.build.target, args=args
         )
     except UserInputError as error:
         problems.append(_finding(project, name, "build", "cannot-build", str(error), error.remedy))
         return reference
-    for text in () if quiet else notes:
-        output.note(f"note: {text}")
+    notes += found
     tagged = f"leeward.local/{project.name}/{name}:{image.id[-12:]}"
     store.tag(tagged, image.id)
     made[key] = tagged
@@ -81,35 +81,3 @@ def _finding(
         message=message,
         remedy=remedy,
     )
-
-
-def check_ports(project: Project, ours: set[tuple[str, int]]) -> None:
-    """Refuse published ports that another program has.
-
-    Args:
-        project: the project.
-        ours: (address, port) that this project publishes already.
-
-    Raises:
-        DiagnosticsError: ports that are taken, all of them, with file and line.
-    """
-    problems = []
-    for name, service in project.services.items():
-        for index, port in enumerate(service.ports):
-            if not port.published or not str(port.published).isdigit() or port.protocol == "udp":
-                continue
-            host, number = port.host_ip or "127.0.0.1", int(port.published)
-            if (host, number) not in ours and not port_is_free(number, host):
-                location = project.locations.find("services", name, "ports", index)
-                problems.append(
-                    Diagnostic(
-                        path=f"services.{name}.ports[{index}]",
-                        location=location,
-                        code="port-taken",
-                        severity=Severity.ERROR,
-                        message=f"port {number} on {host} is already taken",
-                        remedy="Stop the program that has it, or publish another port.",
-                    )
-                )
-    if problems:
-        raise DiagnosticsError(problems)

@@ -14,7 +14,8 @@ import typer
 from leeward import __version__
 from leeward.base.errors import DiagnosticsError, LeewardError
 from leeward.cli import output
-from leeward.cli.catalog import add_commands
+from leeward.cli.catalog import LazyVerbs, add_commands
+from leeward.cli.interrupts import INTERRUPTED, InterruptedByUserError
 
 EPILOG = "Start with `leeward up` in a directory with a Compose file."
 
@@ -23,11 +24,13 @@ def build_app() -> typer.Typer:
     """Return the command line with every verb of the catalog."""
     app = typer.Typer(
         name="leeward",
+        cls=LazyVerbs,
         help="Run Compose projects on a multi-zone Kubernetes cluster: embedded here, or any real one.",
         epilog=EPILOG,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # formatting with rich takes longer to import than everything else
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
@@ -56,17 +59,22 @@ def run(arguments: list[str]) -> int:
     except DiagnosticsError as error:
         output.show_diagnostics(error.diagnostics)
         return error.exit_code
+    except InterruptedByUserError as error:
+        output.note(f"interrupted: {error}")
+        return error.exit_code
     except LeewardError as error:
         output.error(str(error), getattr(error, "remedy", ""))
         return error.exit_code
     except KeyboardInterrupt:
-        output.error("interrupted")
-        return 130
+        output.note("interrupted")
+        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     except Exception as error:  # noqa: BLE001 - the outermost edge: a bug is reported as one
         return _unexpected(error)
+    if result == INTERRUPTED:  # typer makes this of KeyboardInterrupt
+        output.note("interrupted")
     return int(result) if isinstance(result, int) else 0
 
 
@@ -75,8 +83,8 @@ def _unexpected(error: Exception) -> int:
     if isinstance(error, typer.Exit):
         return int(error.exit_code)
     if isinstance(error, typer.Abort):
-        output.error("interrupted")
-        return 130
+        output.note("interrupted")
+        return INTERRUPTED
     if any(kind.__name__ == "ClickException" for kind in type(error).__mro__):  # typer brings its own click
         show: Any = error
         show.show()

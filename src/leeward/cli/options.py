@@ -11,16 +11,28 @@ from leeward.cli.output import Format
 
 Files = Annotated[
     list[Path] | None,
-    typer.Option("--file", "-f", help="Compose file; may be repeated, later ones override earlier ones."),
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="FILE",
+        help="Compose file; may be repeated, later ones override earlier ones.",
+    ),
 ]
-Profiles = Annotated[list[str] | None, typer.Option("--profile", help="Enable a profile; may be repeated.")]
+Profiles = Annotated[
+    list[str] | None, typer.Option("--profile", metavar="NAME", help="Enable a profile; may be repeated.")
+]
 EnvFiles = Annotated[
     list[Path] | None,
-    typer.Option("--env-file", help="File with variables, instead of .env; may be repeated."),
+    typer.Option("--env-file", metavar="FILE", help="File with variables, instead of .env; may be repeated."),
 ]
 ProjectName = Annotated[
-    str | None, typer.Option("--project-name", "-p", help="Project name, and namespace on the cluster.")
+    str | None,
+    typer.Option("--project-name", "-p", metavar="NAME", help="Project name, and namespace on the cluster."),
 ]
-ClusterName = Annotated[str, typer.Option("--cluster", help="Name of the embedded cluster.")]
+ClusterName = Annotated[
+    str, typer.Option("--cluster", "--name", metavar="NAME", help="Name of the embedded cluster.")
+]
+Name = Annotated[str, typer.Option("--name", "--cluster", metavar="NAME", help="Name of the cluster.")]
+DEFAULT_CLUSTER = "local"
 Output = Annotated[Format, typer.Option("--output", "-o", help="Form of the listing.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 import json
 import sys
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -46,8 +45,15 @@ def error(message: str, remedy: str = "") -> None:
 
 def bug(failure: BaseException) -> None:
     """Print an unexpected failure with its traceback."""
+    import traceback
+
     traceback.print_exception(failure, file=sys.stderr)
     error("this is a bug in leeward; please report the lines above")
+
+
+def count(number: int, noun: str) -> str:
+    """Return how many of something there are, such as "1 note" or "2 notes"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def show_diagnostics(found: Iterable[Diagnostic]) -> None:

@@ -46,24 +46,16 @@ class Rendered:
     namespace: str
 
 
-def load(source: Source, *, strict: bool = False) -> Project:
-    """Load a project and print what was found.
-
-    Raises:
-        DiagnosticsError: it cannot be used; or `strict` and there are warnings.
-    """
-    result = load_project(
-        LoadOptions(
-            files=source.files,
-            project_name=source.project_name,
-            env_files=source.env_files,
-            profiles=source.profiles,
-            environment=dict(os.environ),
-            working_dir=Path.cwd(),
-        )
+def load_options(source: Source) -> LoadOptions:
+    """Return what the loader is asked for: the source, this process's environment and directory."""
+    return LoadOptions(
+        files=source.files,
+        project_name=source.project_name,
+        env_files=source.env_files,
+        profiles=source.profiles,
+        environment=dict(os.environ),
+        working_dir=Path.cwd(),
     )
-    report(result.diagnostics, strict=strict)
-    return result.project
 
 
 def render_project(
@@ -72,25 +64,28 @@ def render_project(
     strict: bool = False,
     environment: str = "local",
     build: Callable[[Project], Mapping[str, str]] | None = None,
-    quiet: bool = False,
+    notes: bool = False,
 ) -> Rendered:
-    """Load and render a project and print what was found.
+    """Load and render a project and print what was found, once.
 
     Args:
         source: where it comes from.
         strict: warnings are errors.
         environment: production defaults differ from local ones.
         build: makes images of the services to build; service → reference.
-        quiet: print only what stops.
+        notes: print notes, not only their number.
 
     Raises:
-        DiagnosticsError: it cannot be used.
+        DiagnosticsError: it cannot be used; or `strict` and there are warnings.
     """
-    project = load(source, strict=strict)
-    images = build(project) if build else {}
-    result = render(project, RenderOptions(environment=environment, images=images))
-    report(result.diagnostics, strict=strict, quiet=quiet)
-    return Rendered(project, list(result.objects), namespace_of(result.objects))
+    loaded = load_project(load_options(source))
+    stop_at_errors(loaded.diagnostics, strict=strict)
+    images = build(loaded.project) if build else {}
+    result = render(loaded.project, RenderOptions(environment=environment, images=images))
+    found = list(dict.fromkeys([*loaded.diagnostics, *result.diagnostics]))
+    stop_at_errors(found, strict=strict)
+    show_findings(found, notes=notes)
+    return Rendered(loaded.project, list(result.objects), namespace_of(result.objects))
 
 
 def namespace_of(objects: Iterable[Obj]) -> str:
@@ -98,8 +93,8 @@ def namespace_of(objects: Iterable[Obj]) -> str:
     return str(next(obj["metadata"]["name"] for obj in objects if obj["kind"] == "Namespace"))
 
 
-def report(found: Sequence[Diagnostic], *, strict: bool, quiet: bool = False) -> None:
-    """Print findings; stop when one is an error.
+def stop_at_errors(found: Sequence[Diagnostic], *, strict: bool) -> None:
+    """Stop when a finding is an error.
 
     Raises:
         DiagnosticsError: there is an error, or `strict` and there is a warning.
@@ -108,8 +103,12 @@ def report(found: Sequence[Diagnostic], *, strict: bool, quiet: bool = False) ->
     stops = [item for item in found if item.severity in stopping]
     if stops:
         raise DiagnosticsError(stops)
-    if not quiet:
-        output.show_diagnostics(item for item in found if item.severity is Severity.WARNING)
-        notes = sum(1 for item in found if item.severity is Severity.NOTE)
-        if notes:
-            output.note(f"{notes} notes; `leeward render --notes` shows them")
+
+
+def show_findings(found: Sequence[Diagnostic], *, notes: bool = False) -> None:
+    """Print warnings, and notes or how many there are."""
+    output.show_diagnostics(item for item in found if notes or item.severity is not Severity.NOTE)
+    hidden = 0 if notes else sum(1 for item in found if item.severity is Severity.NOTE)
+    if hidden:
+        them = "it" if hidden == 1 else "them"
+        output.note(f"{output.count(hidden, 'note')}; `leeward render --notes` shows {them}")

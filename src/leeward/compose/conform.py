@@ -12,7 +12,7 @@ from collections.abc import Callable
 from leeward.compose.findings import Findings, ValuePath, did_you_mean
 from leeward.compose.node import Node, Scalar, Tag, describe
 from leeward.compose.scalars import parse_duration, parse_integer, parse_size, scalar_text
-from leeward.compose.shapes import MalformedError, Many, Record, Shape, Table, Value
+from leeward.compose.shapes import MalformedError, Many, PartlyMalformedError, Record, Shape, Table, Value
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]+\Z")
 _TRUE = {"true", "yes", "y", "on", "1"}
@@ -36,17 +36,8 @@ def conform(node: Node, shape: Shape, path: ValuePath, findings: Findings) -> No
         return None
     if node.tag is Tag.RESET:
         return node
-    try:
-        expanded = _expand(_unbroken(node), shape)
-    except MalformedError as error:
-        findings.error(
-            "invalid-value",
-            error.message,
-            path=path,
-            at=error.location or node.location,
-            remedy=error.remedy,
-            damages=True,
-        )
+    expanded = _expand(_unbroken(node), shape, path, findings)
+    if expanded is None:
         return None
     if isinstance(shape, Value):
         return _value(expanded, shape, path, findings)
@@ -94,10 +85,30 @@ def _unbroken(node: Node) -> Node:
     return node
 
 
-def _expand(node: Node, shape: Shape) -> Node:
+def _expand(node: Node, shape: Shape, path: ValuePath, findings: Findings) -> Node | None:
+    """Return the long form of what can be read, or None when nothing can."""
     if isinstance(shape, Value) or shape.expand is None:
         return node
-    return shape.expand(node)
+    try:
+        return shape.expand(node)
+    except MalformedError as error:
+        _malformed(error, node, path, findings)
+        return None
+    except PartlyMalformedError as error:
+        for each in error.errors:
+            _malformed(each, node, path, findings)
+        return error.rest
+
+
+def _malformed(error: MalformedError, node: Node, path: ValuePath, findings: Findings) -> None:
+    findings.error(
+        "invalid-value",
+        error.message,
+        path=path,
+        at=error.location or node.location,
+        remedy=error.remedy,
+        damages=True,
+    )
 
 
 def _many(node: Node, shape: Many, path: ValuePath, findings: Findings) -> Node | None:

@@ -61,12 +61,7 @@ def load_project(options: LoadOptions) -> LoadResult:
         DiagnosticsError: the files cannot be used; it has every error found.
     """
     findings = Findings()
-    sources = Sources(options.working_dir, findings, options.stdin)
-    directory = None if options.project_directory is None else str(options.project_directory)
-    early = _environment(options, sources, sources.absolute(directory or "."), Findings())
-    files = find_files([str(file) for file in options.files], directory, early, sources, findings)
-    findings.raise_errors()
-    environment = _environment(options, sources, files.directory, findings)
+    sources, files, environment = _begin(options, findings)
     loader = LayerLoader(sources, findings, environment)
     stack = Stack(files.files, files.directory, environment)
     name = _project_name(options, environment, loader.written_name(stack), files, findings)
@@ -91,6 +86,35 @@ def load_project(options: LoadOptions) -> LoadResult:
     check_project(project, tree, findings)
     findings.raise_errors()
     return LoadResult(project=project, diagnostics=findings.diagnostics, environment=environment)
+
+
+def find_project_name(options: LoadOptions) -> str:
+    """Return the name that :func:`load_project` gives, reading no more of the files than it takes.
+
+    Raises:
+        DiagnosticsError: the files cannot be found or parsed, or the name is wrong.
+    """
+    findings = Findings()
+    sources, files, environment = _begin(options, findings)
+    stack = Stack(files.files, files.directory, environment)
+    written = LayerLoader(sources, findings, environment).written_name(stack)
+    name = _project_name(options, environment, written, files, findings)
+    findings.raise_errors()
+    return name
+
+
+def _begin(options: LoadOptions, findings: Findings) -> tuple[Sources, ProjectFiles, dict[str, str]]:
+    """Find the files and the variables of a project.
+
+    Raises:
+        DiagnosticsError: there are no files.
+    """
+    sources = Sources(options.working_dir, findings, options.stdin)
+    directory = None if options.project_directory is None else str(options.project_directory)
+    early = _environment(options, sources, sources.absolute(directory or "."), Findings())
+    files = find_files([str(file) for file in options.files], directory, early, sources, findings)
+    findings.raise_errors()
+    return sources, files, _environment(options, sources, files.directory, findings)
 
 
 def _environment(

@@ -6,7 +6,7 @@ are checked and scalars converted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from leeward.base.diagnostics import Location
@@ -27,6 +27,20 @@ class MalformedError(ValueError):
         self.message = message
         self.remedy = remedy
         self.location = location
+
+
+class PartlyMalformedError(ValueError):
+    """A list in short form of which some elements cannot be read.
+
+    Args:
+        errors: one for each of them, with its location.
+        rest: the long form of the others.
+    """
+
+    def __init__(self, errors: Sequence[MalformedError], rest: Node) -> None:
+        super().__init__("; ".join(error.message for error in errors))
+        self.errors = tuple(errors)
+        self.rest = rest
 
 
 Expand = Callable[[Node], Node]

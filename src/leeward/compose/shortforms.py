@@ -1,6 +1,7 @@
 """Short forms → long forms, one function a form.
 
 Each takes the node as written and returns the long form; what is already long passes through unchanged.
+Of a list, every element that cannot be read is told, and the others are kept.
 
 Source: Compose Specification, the "Short syntax" sections.
 """
@@ -9,12 +10,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from leeward.compose.node import Node, Tag, describe
 from leeward.compose.scalars import scalar_text
-from leeward.compose.shapes import MalformedError
+from leeward.compose.shapes import MalformedError, PartlyMalformedError
 
+T = TypeVar("T")
 _MOUNT_FLAGS = {"rprivate", "private", "rshared", "shared", "rslave", "slave"}
 _CONSISTENCY = {"consistent", "cached", "delegated"}
 _PORT = re.compile(
@@ -23,6 +26,30 @@ _PORT = re.compile(
     r"(?P<target>[0-9]+(?:-[0-9]+)?)"
     r"(?:/(?P<protocol>[A-Za-z]+))?\Z"
 )
+
+
+def _each(elements: list[Node], read: Callable[[Node], Iterable[T]]) -> tuple[list[T], list[MalformedError]]:
+    """Read every element; return what came of them and what is wrong with the others."""
+    found: list[T] = []
+    errors: list[MalformedError] = []
+    for element in elements:
+        try:
+            found.extend(read(element))
+        except MalformedError as error:
+            error.location = error.location or element.location
+            errors.append(error)
+    return found, errors
+
+
+def _whole(node: Node, errors: list[MalformedError]) -> Node:
+    """Return `node` when there are no errors.
+
+    Raises:
+        PartlyMalformedError: there are.
+    """
+    if errors:
+        raise PartlyMalformedError(errors, node)
+    return node
 
 
 def strings(node: Node) -> Node:
@@ -58,31 +85,31 @@ def pairs(node: Node) -> Node:
 def _to_mapping(node: Node, separator: str) -> Node:
     if not isinstance(node.value, list):
         return node
-    entries: dict[str, Node] = {}
-    for element in node.value:
+
+    def read(element: Node) -> Iterable[tuple[str, Node]]:
         if isinstance(element.value, (dict, list)) or element.value is None:
             raise MalformedError(
                 f"An element is {describe(element)}, not KEY{separator}value.",
                 "Write all elements as KEY=value, or write a mapping without dashes.",
-                element.location,
             )
         key, found, value = scalar_text(element.value).partition(separator)
-        entries[key.strip() if found else key] = Node(value if found else None, element.location)
-    return node.having(entries)
+        yield key.strip() if found else key, Node(value if found else None, element.location)
+
+    entries, errors = _each(node.value, read)
+    return _whole(node.having(dict(entries)), errors)
 
 
 def named(node: Node) -> Node:
     """Turn a list of names into a mapping of names to nothing."""
     if not isinstance(node.value, list):
         return node
-    return node.having({_name(element): Node(None, element.location) for element in node.value})
+    entries, errors = _each(node.value, lambda element: [(_name(element), Node(None, element.location))])
+    return _whole(node.having(dict(entries)), errors)
 
 
 def _name(element: Node) -> str:
     if not isinstance(element.value, str):
-        raise MalformedError(
-            f"An element is {describe(element)}, not a name.", "Write a list of names.", element.location
-        )
+        raise MalformedError(f"An element is {describe(element)}, not a name.", "Write a list of names.")
     return element.value
 
 
@@ -90,12 +117,14 @@ def dependencies(node: Node) -> Node:
     """Turn ``depends_on: [db]`` into conditions."""
     if not isinstance(node.value, list):
         return node
-    entries: dict[str, Node] = {}
-    for element in node.value:
+
+    def read(element: Node) -> Iterable[tuple[str, Node]]:
         started = Node("service_started", element.location)
         required = Node(True, element.location)
-        entries[_name(element)] = Node({"condition": started, "required": required}, element.location)
-    return node.having(entries)
+        yield _name(element), Node({"condition": started, "required": required}, element.location)
+
+    entries, errors = _each(node.value, read)
+    return _whole(node.having(dict(entries)), errors)
 
 
 def under(key: str) -> Callable[[Node], Node]:
@@ -114,23 +143,24 @@ def env_files(node: Node) -> Node:
 
 def hosts(node: Node) -> Node:
     """Turn ``host:ip``, ``host=ip`` and single addresses into host → list of addresses."""
-    if isinstance(node.value, list):
-        entries: dict[str, Node] = {}
-        for element in node.value:
-            text = _name(element)
-            cut = "=" if "=" in text else ":"
-            host, found, address = text.partition(cut)
-            if not found or not host:
-                raise MalformedError(
-                    f'"{text}" is not host=address.', 'Write "somehost=162.242.195.82".', element.location
-                )
-            entry = Node(address.strip().removeprefix("[").removesuffix("]"), element.location)
-            previous = entries[host].elements() if host in entries else []
-            entries[host] = Node([*previous, entry], element.location)
-        return node.having(entries)
-    return (
-        node.having({host: strings(entry) for host, entry in node.items().items()}) if node.items() else node
-    )
+    if not isinstance(node.value, list):
+        entries = {host: strings(entry) for host, entry in node.items().items()}
+        return node.having(entries) if entries else node
+    pairs_of_hosts, errors = _each(node.value, _host)
+    grouped: dict[str, Node] = {}
+    for host, entry in pairs_of_hosts:
+        previous = grouped[host].elements() if host in grouped else []
+        grouped[host] = Node([*previous, entry], entry.location)
+    return _whole(node.having(grouped), errors)
+
+
+def _host(element: Node) -> Iterable[tuple[str, Node]]:
+    text = _name(element)
+    cut = "=" if "=" in text else ":"
+    host, found, address = text.partition(cut)
+    if not found or not host:
+        raise MalformedError(f'"{text}" is not host=address.', 'Write "somehost=162.242.195.82".')
+    yield host, Node(address.strip().removeprefix("[").removesuffix("]"), element.location)
 
 
 def external(node: Node) -> Node:
@@ -238,20 +268,13 @@ def ports(node: Node) -> Node:
     """Turn every element of ``ports`` into long ones, one for each port of a range."""
     if not isinstance(node.value, list):
         return node
-    expanded: list[Node] = []
-    for element in node.value:
-        if isinstance(element.value, (dict, list)) or element.tag is not Tag.NONE:
-            expanded.append(element)
-            continue
-        try:
-            expanded.extend(_port(element))
-        except MalformedError as error:
-            error.location = element.location
-            raise
-    return node.having(expanded)
+    expanded, errors = _each(node.value, _port)
+    return _whole(node.having(expanded), errors)
 
 
 def _port(element: Node) -> list[Node]:
+    if isinstance(element.value, (dict, list)) or element.tag is not Tag.NONE:
+        return [element]
     if isinstance(element.value, (bool, float)) or element.value is None:
         raise MalformedError(f"A port is {describe(element)}.", 'Write "8080:80" in quotes.')
     text = str(element.value)

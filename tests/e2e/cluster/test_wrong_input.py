@@ -85,3 +85,44 @@ def test_wrong_usage_is_exit_code_2(leeward: Any, options: list[str]) -> None:
     done = leeward.run("cluster", "start", *options)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+NEEDY = "name: shop\nservices:\n  web:\n    image: ${IMAGE:?which one?}\n"
+
+
+def test_a_project_that_is_not_there_is_told_alike_by_every_verb(leeward: Any) -> None:
+    leeward.ok("cluster", "start", "--runtime", "simulated")
+    leeward.write("compose.yaml", "name: shop\nservices: {web: {image: x}}\n")
+    leeward.ok("up", "-d")
+    for verb in (["ps"], ["logs"], ["restart"], ["scale", "web=2"]):
+        done = leeward.run(*verb, "-p", "nope")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "project nope is not on cluster local" in done.stderr
+        assert "On it: shop." in done.stderr
+    assert leeward.ok("down", "-p", "nope") == "nope was not up\n"
+    leeward.ok("down")
+    assert leeward.ok("ps", "--output", "json") == "[]\n"
+    assert leeward.run("logs").returncode == 1
+
+
+def test_a_missing_variable_stops_only_up(leeward: Any) -> None:
+    leeward.ok("cluster", "start", "--runtime", "simulated")
+    leeward.write("compose.yaml", NEEDY)
+    leeward.write("qa.env", "IMAGE=x\n")
+    leeward.ok("up", "-d", "--env-file", "qa.env")
+    assert leeward.run("up", "-d").returncode == 2
+    for verb in (["ps"], ["logs"], ["scale", "web=2"], ["restart"], ["down"]):
+        done = leeward.run(*verb)
+        assert done.returncode == 0, done.stderr
+        assert "compose.yaml:4: The required variable IMAGE is not set" in done.stderr
+        assert "Going by the project's name: shop." in done.stderr
+
+
+def test_the_ingress_and_other_projects_are_named_when_they_have_a_port(leeward: Any) -> None:
+    leeward.ok("cluster", "start", "--runtime", "simulated")
+    ingress = json.loads(leeward.ok("cluster", "status", "--output", "json"))[0]["ingress"].rsplit(":")[-1]
+    leeward.write("compose.yaml", f"services: {{web: {{image: x, ports: ['{ingress}:80']}}}}\n")
+    done = leeward.run("up", "-d")
+    assert done.returncode == 2
+    assert f"port {ingress} on 127.0.0.1 is the ingress of cluster local" in done.stderr
+    assert "--ingress-port" in done.stderr

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leeward.cli import clusters, options, output
-from leeward.cli.clusters import DEFAULT_NAME, StartOptions
+from leeward.cli import options, output
 from leeward.cli.progress import Steps
 
-Name = Annotated[str, typer.Option("--name", help="Name of the cluster.")]
+if TYPE_CHECKING:
+    from leeward.cli.clusters import StartOptions
+    from leeward.cluster.statedir import StateDir
 
 
 def build_app() -> typer.Typer:
@@ -27,8 +26,10 @@ def build_app() -> typer.Typer:
 
 
 def start(
-    name: Name = DEFAULT_NAME,
-    state: Annotated[Path | None, typer.Option("--state", help="Where the cluster keeps everything.")] = None,
+    name: options.Name = options.DEFAULT_CLUSTER,
+    state: Annotated[
+        Path | None, typer.Option("--state", metavar="DIRECTORY", help="Where the cluster keeps everything.")
+    ] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port of the Kubernetes API.")] = None,
     ingress_port: Annotated[int | None, typer.Option("--ingress-port", help="Port of the ingress.")] = None,
     zones: Annotated[int | None, typer.Option("--zones", help="Availability zones.  [default: 3]")] = None,
@@ -51,7 +52,9 @@ def start(
 
       leeward cluster start --name big --runtime simulated --nodes-per-zone 20
     """
-    wanted = StartOptions(
+    from leeward.cli import clusters
+
+    wanted = clusters.StartOptions(
         name=name,
         state=state,
         port=port,
@@ -71,6 +74,7 @@ def start(
 
 
 def _run_in_foreground(wanted: StartOptions) -> None:
+    from leeward.cli import clusters
     from leeward.cluster import daemon
 
     where = clusters.prepare(wanted)
@@ -91,6 +95,8 @@ def _tell(name: str, where: Any) -> None:
 
 
 def _merge(name: str, where: Any) -> None:
+    import os
+
     from leeward.kube.kubeconfig import load_kubeconfig, merge_into_file
 
     first = (os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")).split(os.pathsep)[0]
@@ -98,26 +104,25 @@ def _merge(name: str, where: Any) -> None:
     output.say(f"  context         leeward-{name} in {first}")
 
 
-def stop(name: Name = DEFAULT_NAME) -> None:
+def stop(name: options.Name = options.DEFAULT_CLUSTER) -> None:
     """Stop a cluster; its objects and volumes stay for the next start."""
-    state = clusters.state_of(name)
-    if not clusters.stop(state):
+    from leeward.cli import clusters
+
+    if not clusters.stop(_known(name)):
         output.note(f"cluster {name} was not running")
         return
     output.say(f"cluster {name} is stopped")
 
 
 def delete(
-    name: Name = DEFAULT_NAME,
+    name: options.Name = options.DEFAULT_CLUSTER,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Stop a cluster and remove its objects, images and volumes for good."""
-    from leeward.base.errors import OperationError
+    from leeward.cli import clusters
 
-    state = clusters.state_of(name)
-    if not state.exists():
-        raise OperationError(f"there is no cluster {name!r}", remedy="`leeward cluster status` lists them.")
-    if not yes and not typer.confirm(f"Remove cluster {name} and everything in {state.root}?"):
+    state = _known(name)
+    if not yes and not _confirmed(f"Remove cluster {name} and everything in {state.root}?"):
         raise typer.Exit(1)
     left = clusters.delete(name, state)
     output.say(f"cluster {name} is removed")
@@ -125,22 +130,68 @@ def delete(
         output.note(f"{state.root} stays: it holds {', '.join(path.name for path in left)}")
 
 
+def _known(name: str) -> StateDir:
+    """Return the state of a cluster that was started once.
+
+    Raises:
+        OperationError: there is none of that name.
+    """
+    from leeward.base.errors import OperationError
+    from leeward.cli import clusters
+
+    state = clusters.state_of(name)
+    if not state.exists():
+        known = clusters.known_names()
+        raise OperationError(
+            f"there is no cluster {name!r}",
+            remedy=f"There are: {', '.join(known)}." if known else "There are none at all.",
+        )
+    return state
+
+
+def _confirmed(question: str) -> bool:
+    """Ask; without a terminal, and without an answer on standard input, refuse.
+
+    Raises:
+        UserInputError: nobody answers.
+    """
+    import sys
+
+    from leeward.base.errors import UserInputError
+
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        output.say()  # ends the line of the question
+        raise UserInputError(
+            "this needs a confirmation, and there is no terminal to ask on", remedy="Add --yes."
+        ) from None
+
+
 def status(
-    name: Annotated[str | None, typer.Option("--name", help="Only this cluster.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", "--cluster", metavar="NAME", help="Only this cluster.")
+    ] = None,
     form: options.Output = output.Format.TABLE,
 ) -> None:
     """List the clusters of this user, and whether they run."""
-    from leeward.base.errors import OperationError
+    from leeward.cli import clusters
 
+    if name is not None:
+        _known(name)
     names = clusters.known_names() if name is None else [name]
-    if name is not None and not clusters.state_of(name).exists():
-        raise OperationError(f"there is no cluster {name!r}", remedy="`leeward cluster status` lists them.")
     rows = [_status_row(each) for each in names]
     columns = ("name", "status", "nodes", "zones", "runtime", "api", "ingress", "state")
     output.show_rows(columns, rows, form, empty="no clusters; start one with `leeward cluster start`")
 
 
 def _status_row(name: str) -> dict[str, Any]:
+    import asyncio
+
+    from leeward.cli import clusters
+
     state = clusters.state_of(name)
     record = state.load()
     running = state.running_pid() is not None

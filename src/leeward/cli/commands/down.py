@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
 
-from leeward.cli import clusters, options, output
+from leeward.cli import options, output
 from leeward.cli.progress import Steps
 
 
 def down(
     files: options.Files = None,
+    env_files: options.EnvFiles = None,
     project_name: options.ProjectName = None,
     volumes: Annotated[
         bool, typer.Option("--volumes", "-v", help="Remove its volumes for good, too.")
     ] = False,
-    cluster: options.ClusterName = clusters.DEFAULT_NAME,
+    cluster: options.ClusterName = options.DEFAULT_CLUSTER,
 ) -> None:
     """Stop and remove a project; its volumes stay unless -v is given. The cluster goes on running.
 
@@ -27,9 +27,11 @@ def down(
 
       leeward down -v
     """
+    import asyncio
+
     from leeward.cli.target import find_target
 
-    target = find_target(cluster, files, project_name)
+    target = find_target(cluster, files, project_name, env_files)
 
     async def work(steps: Steps) -> int:
         from leeward.cli.connection import connect

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from leeward.cli.clusters import DEFAULT_NAME, require_running
+from leeward.cli import options
 
 
 def kubeconfig(
-    name: Annotated[str, typer.Option("--name", help="Name of the cluster.")] = DEFAULT_NAME,
+    name: options.Name = options.DEFAULT_CLUSTER,
     path: Annotated[
         bool, typer.Option("--path", help="Print the file's path instead of its content.")
     ] = False,
@@ -23,5 +23,7 @@ def kubeconfig(
 
       leeward kubeconfig --name dev > dev.kubeconfig
     """
-    state = require_running(name)
+    from leeward.cli.clusters import require_running
+
+    state = require_running(name, flag="--name")
     print(state.kubeconfig if path else state.kubeconfig.read_text(), end="\n" if path else "")

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Annotated
 
 import typer
 
 from leeward.base.errors import UserInputError
-from leeward.cli import clusters, options
+from leeward.cli import options
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def logs(
-    services: Annotated[list[str] | None, typer.Argument(help="Services; all when none is named.")] = None,
+    services: Annotated[
+        list[str] | None, typer.Argument(metavar="[SERVICE]...", help="Services; all when none is named.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes.")] = False,
     since: Annotated[str | None, typer.Option("--since", help="How far back, such as 10m or 2h.")] = None,
     tail: Annotated[int | None, typer.Option("--tail", "-n", help="Only the last lines of each Pod.")] = None,
     timestamps: Annotated[
         bool, typer.Option("--timestamps", "-t", help="Show when lines were written.")
     ] = False,
-    files: Annotated[list[str] | None, typer.Option("--file", help="Compose file; may be repeated.")] = None,
+    files: Annotated[
+        list[str] | None, typer.Option("--file", metavar="FILE", help="Compose file; may be repeated.")
+    ] = None,
+    env_files: options.EnvFiles = None,
     f: Annotated[bool, typer.Option("-f", help="The same as --follow.")] = False,
     project_name: options.ProjectName = None,
-    cluster: options.ClusterName = clusters.DEFAULT_NAME,
+    cluster: options.ClusterName = options.DEFAULT_CLUSTER,
 ) -> None:
     """Print the logs of services, of all their Pods together.
 
@@ -35,27 +39,28 @@ def logs(
 
       leeward logs -f --since 5m web api
     """
+    import asyncio
     from pathlib import Path
 
-    from leeward.cli.target import check_service, find_target
+    from leeward.cli.target import find_running, find_target, require_services
 
     seconds = _seconds(since) if since else None
-    target = find_target(cluster, [Path(name) for name in files or ()], project_name)
-    for service in services or ():
-        check_service(target, service)
+    target = find_target(cluster, [Path(name) for name in files or ()], project_name, env_files)
 
     async def work() -> None:
         from leeward.cli.connection import connect
         from leeward.cli.follow import LogFollower
-        from leeward.kube.objects import labels_of
-        from leeward.kube.wellknown import APP_NAME
 
         async with connect(target.state) as api:
-            pods = await api.list("pods", target.namespace)
-            known = target.services or sorted({labels_of(pod).get(APP_NAME, "") for pod in pods} - {""})
-            wanted = services or list(known)
+            running = await find_running(api)
+            wanted = require_services(target, services or (), running)
             follower = LogFollower(
-                api, target.namespace, wanted, since_seconds=seconds, tail=tail, timestamps=timestamps
+                api,
+                target.namespace,
+                wanted or sorted(running[target.project]),
+                since_seconds=seconds,
+                tail=tail,
+                timestamps=timestamps,
             )
             await (follower.forever() if follow or f else follower.once())
 

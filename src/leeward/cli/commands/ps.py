@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from leeward.cli import clusters, options, output
+from leeward.cli import options, output
 
 
 def ps(
     files: options.Files = None,
+    env_files: options.EnvFiles = None,
     project_name: options.ProjectName = None,
-    cluster: options.ClusterName = clusters.DEFAULT_NAME,
+    cluster: options.ClusterName = options.DEFAULT_CLUSTER,
     form: options.Output = output.Format.TABLE,
 ) -> None:
     """List the Pods of a project with their service, zone and state."""
-    from leeward.cli.target import find_target
+    import asyncio
 
-    target = find_target(cluster, files, project_name)
+    from leeward.cli.target import find_running, find_target, require_project
+
+    target = find_target(cluster, files, project_name, env_files)
 
     async def rows() -> list[dict[str, Any]]:
         from leeward.cli.connection import connect
@@ -25,6 +27,8 @@ def ps(
         from leeward.kube.wellknown import APP_NAME, ZONE
 
         async with connect(target.state) as api:
+            if not target.here:
+                require_project(target, await find_running(api))
             zones = {
                 node["metadata"]["name"]: labels_of(node).get(ZONE, "") for node in await api.list("nodes")
             }

@@ -9,6 +9,8 @@ import typer
 
 from leeward.cli import options, output
 
+USUAL_ENVIRONMENTS = ("local", "ci", "qa", "uat", "staging", "production", "demo")
+
 
 def render(
     files: options.Files = None,
@@ -38,22 +40,20 @@ def render(
       leeward render -f compose.yaml -f compose.qa.yaml | kubectl diff -f -
     """
     from leeward.base.errors import UserInputError
-    from leeward.cli.projects import Source, load, report
-    from leeward.render.render import RenderOptions
-    from leeward.render.render import render as render_objects
+    from leeward.cli.projects import Source, render_project
     from leeward.render.writers import json as json_writer
     from leeward.render.writers import yaml as yaml_writer
 
     if form not in ("yaml", "json"):
         raise UserInputError(f"there is no format {form!r}", remedy="Use yaml or json.")
-    project = load(Source.of(files, profiles, env_files, project_name), strict=strict)
-    result = render_objects(project, RenderOptions(environment=environment))
-    report(result.diagnostics, strict=strict, quiet=notes)
-    if notes:
-        output.show_diagnostics(result.diagnostics)
+    if environment not in USUAL_ENVIRONMENTS:
+        usual = ", ".join(USUAL_ENVIRONMENTS)
+        output.note(f"note: environment {environment!r} is not a usual name; usual are {usual}")
+    source = Source.of(files, profiles, env_files, project_name)
+    objects = render_project(source, strict=strict, environment=environment, notes=notes).objects
     if output_dir is not None:
-        written = yaml_writer.write_directory(result.objects, output_dir)
-        output.note(f"{len(written)} files in {output_dir}")
+        written = yaml_writer.write_directory(objects, output_dir)
+        output.note(f"{output.count(len(written), 'file')} in {output_dir}")
         return
-    text = json_writer.to_text(result.objects) if form == "json" else yaml_writer.to_text(result.objects)
+    text = json_writer.to_text(objects) if form == "json" else yaml_writer.to_text(objects)
     print(text, end="")

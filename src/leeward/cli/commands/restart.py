@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from leeward.base.errors import OperationError
-from leeward.cli import clusters, options, output
+from leeward.cli import options, output
 
 
 def restart(
-    services: Annotated[list[str] | None, typer.Argument(help="Services; all when none is named.")] = None,
+    services: Annotated[
+        list[str] | None, typer.Argument(metavar="[SERVICE]...", help="Services; all when none is named.")
+    ] = None,
     files: options.Files = None,
+    env_files: options.EnvFiles = None,
     project_name: options.ProjectName = None,
-    cluster: options.ClusterName = clusters.DEFAULT_NAME,
+    cluster: options.ClusterName = options.DEFAULT_CLUSTER,
 ) -> None:
     """Restart services by a rolling update, as ``kubectl rollout restart`` does.
 
@@ -24,11 +26,11 @@ def restart(
 
       leeward restart web
     """
-    from leeward.cli.target import check_service, find_target
+    import asyncio
 
-    target = find_target(cluster, files, project_name)
-    for service in services or ():
-        check_service(target, service)
+    from leeward.cli.target import find_running, find_target, require_services
+
+    target = find_target(cluster, files, project_name, env_files)
 
     async def work() -> list[str]:
         from leeward.cli.connection import connect
@@ -40,16 +42,20 @@ def restart(
         patch = {"spec": {"template": {"metadata": {"annotations": stamp}}}}
         done = []
         async with connect(target.state) as api:
+            wanted = require_services(target, services or (), await find_running(api))
             for resource in ("deployments.apps", "statefulsets.apps", "daemonsets.apps"):
                 selector = project_selector(target.project)
                 for workload in await api.list(resource, target.namespace, label_selector=selector):
                     name = labels_of(workload).get(APP_NAME, "")
-                    if not services or name in services:
+                    if not wanted or name in wanted:
                         await api.patch(resource, target.namespace, workload["metadata"]["name"], patch)
                         done.append(name)
         return done
 
     done = asyncio.run(work())
     if not done:
-        raise OperationError(f"nothing of {target.project} runs", remedy="Start it with `leeward up`.")
+        raise OperationError(
+            f"nothing of {target.project} can be restarted: it has only jobs",
+            remedy="`leeward up` runs a job again when it changed.",
+        )
     output.say(f"restarting {', '.join(sorted(done))}")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Annotated
 
 import typer
 
 from leeward.base.errors import OperationError, UserInputError
-from leeward.cli import clusters, options, output
+from leeward.cli import options, output
 
 
 def scale(
-    counts: Annotated[list[str], typer.Argument(help="SERVICE=N, such as web=5.")],
+    counts: Annotated[list[str], typer.Argument(metavar="SERVICE=N...", help="Such as web=5.")],
     files: options.Files = None,
+    env_files: options.EnvFiles = None,
     project_name: options.ProjectName = None,
-    cluster: options.ClusterName = clusters.DEFAULT_NAME,
+    cluster: options.ClusterName = options.DEFAULT_CLUSTER,
 ) -> None:
     """Set the number of Pods of services, until the next ``leeward up``.
 
@@ -24,12 +24,12 @@ def scale(
 
       leeward scale web=5 api=4
     """
-    from leeward.cli.target import check_service, find_target
+    import asyncio
 
-    wanted = dict(_parse(text) for text in counts)
-    target = find_target(cluster, files, project_name)
-    for service in wanted:
-        check_service(target, service)
+    from leeward.cli.target import find_running, find_target, require_services
+
+    asked = dict(_parse(text) for text in counts)
+    target = find_target(cluster, files, project_name, env_files)
 
     async def work() -> dict[str, tuple[int, int]]:
         from leeward.cli.connection import connect
@@ -39,6 +39,8 @@ def scale(
 
         done: dict[str, tuple[int, int]] = {}
         async with connect(target.state) as api:
+            names = require_services(target, list(asked), await find_running(api))
+            wanted = dict(zip(names, asked.values(), strict=True))
             for resource in ("deployments.apps", "statefulsets.apps"):
                 selector = project_selector(target.project)
                 for workload in await api.list(resource, target.namespace, label_selector=selector):
@@ -47,14 +49,14 @@ def scale(
                         patch = {"spec": {"replicas": wanted[name]}}
                         await api.patch(resource, target.namespace, workload["metadata"]["name"], patch)
                         done[name] = (workload["spec"].get("replicas", 1), wanted[name])
+        if missing := sorted(wanted.keys() - done.keys()):
+            raise OperationError(
+                f"{', '.join(missing)} cannot be scaled: not up, or not a service with replicas",
+                remedy="`leeward ps` shows what runs.",
+            )
         return done
 
     done = asyncio.run(work())
-    if missing := sorted(wanted.keys() - done.keys()):
-        raise OperationError(
-            f"{', '.join(missing)} cannot be scaled: it is not up, or not a service with replicas",
-            remedy="`leeward ps` shows what runs.",
-        )
     for name, (before, after) in sorted(done.items()):
         output.say(f"{name}: {before} -> {after}")
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leeward.cli import clusters, options, output
+from leeward.cli import options, output
 from leeward.cli.progress import Steps
+
+if TYPE_CHECKING:
+    from leeward.cli.clusters import StartOptions
+    from leeward.cli.projects import Rendered
+    from leeward.cluster.statedir import StateDir
+    from leeward.compose.project import Project
+    from leeward.kube.client import KubeClient
 
 
 def up(
@@ -19,7 +25,7 @@ def up(
     env_files: options.EnvFiles = None,
     project_name: options.ProjectName = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is up.")] = False,
-    cluster: options.ClusterName = clusters.DEFAULT_NAME,
+    cluster: options.ClusterName = options.DEFAULT_CLUSTER,
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds to wait for health.")] = 120.0,
     strict: options.Strict = False,
 ) -> None:
@@ -34,64 +40,144 @@ def up(
 
       leeward up -d -f compose.yaml -f compose.qa.yaml --profile debug
     """
-    from leeward.cli.images import check_ports, prepare_images
+    from leeward.cli import clusters
     from leeward.cli.projects import Source, render_project
 
     state = clusters.state_of(cluster)
     was_running = state.running_pid() is not None
-    source = Source.of(files, profiles, env_files, project_name)
 
-    def build(project: Any) -> Mapping[str, str]:
-        published = asyncio.run(_published(state, project.name)) if was_running else set()
-        check_ports(project, published)
-        if _runtime(state) == "simulated":
-            return {}
-        return prepare_images(project, state)
+    def build(project: Project) -> Mapping[str, str]:
+        from leeward.cli.images import prepare_images
+        from leeward.cli.ports import check_ports
 
-    rendered = render_project(source, strict=strict, build=build)
+        check_ports(project, cluster)
+        return {} if _runtime(state) == "simulated" else prepare_images(project, state)
+
+    rendered = render_project(Source.of(files, profiles, env_files, project_name), strict=strict, build=build)
     with Steps() as steps:
         if not was_running:
-            state = clusters.start(clusters.StartOptions(name=cluster), steps.show)
-        asyncio.run(_deploy(state, rendered, timeout, steps))
-    _tell(state, rendered)
-    if not detach:
-        asyncio.run(_attach(state, rendered))
-        if not was_running:
-            clusters.stop(state)
+            state = clusters.start(_start_options(cluster, rendered.project), steps.show)
+    running = Running(state, rendered, timeout, stops_cluster=not was_running)
+    if detach:
+        _bring_up_detached(running)
+    else:
+        _bring_up_attached(running)
 
 
-def _runtime(state: Any) -> str:
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A project that is brought up on a cluster that runs."""
+
+    state: StateDir
+    rendered: Rendered
+    timeout: float  # seconds to wait for health
+    stops_cluster: bool  # at the end of an attached `up` that started it
+
+
+def _runtime(state: StateDir) -> str:
     return str(state.load()["runtime"]) if state.exists() else "auto"
 
 
-async def _published(state: Any, project: str) -> set[tuple[str, int]]:
-    """Return what the project publishes already: those ports are taken by itself."""
-    from leeward.cli.connection import connect
-    from leeward.delivery.apply import project_selector
-    from leeward.kube.objects import annotations_of
-    from leeward.kube.wellknown import PUBLISHED_PORTS
+def _start_options(cluster: str, project: Project) -> StartOptions:
+    """Leave the ports that the project publishes to it."""
+    from leeward.cli.clusters import StartOptions
+    from leeward.cli.ports import published_addresses
 
-    async with connect(state) as api:
-        services = await api.list("services", label_selector=project_selector(project))
-    texts = [annotations_of(service).get(PUBLISHED_PORTS, "[]") for service in services]
-    return {
-        (entry.get("hostIP") or "127.0.0.1", int(entry["published"]))
-        for text in texts
-        for entry in json.loads(text)
-    }
+    reserved = frozenset(port for _, port in published_addresses(project).values())
+    return StartOptions(name=cluster, reserved=reserved)
 
 
-async def _deploy(state: Any, rendered: Any, timeout: float, steps: Steps) -> None:
-    from leeward.cli.connection import connect
+def _bring_up_detached(running: Running) -> None:
+    """Deploy and return; on Ctrl-C leave everything as it is.
+
+    Raises:
+        InterruptedByUserError: Ctrl-C.
+    """
+    from leeward.cli.interrupts import InterruptedByUserError
+
+    try:
+        _deploy(running)
+    except KeyboardInterrupt:
+        raise InterruptedByUserError("what was started keeps running; `leeward down` stops it") from None
+    _tell(running.state, running.rendered)
+
+
+def _bring_up_attached(running: Running) -> None:
+    """Deploy and follow the logs until Ctrl-C, then stop what was started.
+
+    Raises:
+        InterruptedByUserError: always, when nothing else went wrong.
+    """
+    from leeward.cli.interrupts import finish
+
+    try:
+        _deploy(running)
+        _tell(running.state, running.rendered)
+        _follow(running)
+    except KeyboardInterrupt:
+        name = running.rendered.project.name
+        output.note(f"\nstopping {name} (volumes stay; Ctrl-C again does not wait for it)")
+        raise finish(
+            lambda: _stop(running),
+            f"{name} is stopped" + (", and so is the cluster" if running.stops_cluster else ""),
+            f"{name} is not all down yet; `leeward down` finishes it",
+        ) from None
+
+
+def _deploy(running: Running) -> None:
     from leeward.cli.deploy import deploy
 
-    async with connect(state) as api:
-        await deploy(
-            api, rendered.project.name, rendered.namespace, rendered.objects, timeout=timeout, show=steps.show
+    rendered = running.rendered
+    with Steps() as steps:
+        _on_cluster(
+            running.state,
+            lambda api: deploy(
+                api,
+                rendered.project.name,
+                rendered.namespace,
+                rendered.objects,
+                timeout=running.timeout,
+                show=steps.show,
+            ),
         )
 
 
-def _tell(state: Any, rendered: Any) -> None:
+def _follow(running: Running) -> None:
+    from leeward.cli.follow import follow_project
+
+    namespace, services = running.rendered.namespace, list(running.rendered.project.services)
+    _on_cluster(running.state, lambda api: follow_project(api, namespace, services))
+
+
+def _stop(running: Running) -> None:
+    """Take the project down, leaving its volumes, and the cluster that was started for it."""
+    from leeward.cli import clusters
+    from leeward.cli.deploy import take_down
+
+    name, namespace = running.rendered.project.name, running.rendered.namespace
+    with Steps() as steps:
+        _on_cluster(
+            running.state, lambda api: take_down(api, name, namespace, volumes=False, show=steps.show)
+        )
+        if running.stops_cluster:
+            steps.show("stopping the cluster")
+            clusters.stop(running.state)
+
+
+def _on_cluster(state: StateDir, work: Callable[[KubeClient], Awaitable[object]]) -> None:
+    """Run `work` with a client of the cluster."""
+    import asyncio
+
+    from leeward.cli.connection import connect
+
+    async def connected() -> None:
+        async with connect(state) as api:
+            await work(api)
+
+    asyncio.run(connected())
+
+
+def _tell(state: StateDir, rendered: Rendered) -> None:
     """Print where everything is."""
     record = state.load()
     ingress = record["ingressPort"]
@@ -106,21 +192,3 @@ def _tell(state: Any, rendered: Any) -> None:
             ]
             output.say(f"  {name:<12} {'  '.join(urls)}")
     output.say(f"  {'kubectl':<12} export KUBECONFIG={state.kubeconfig}  (namespace {rendered.namespace})")
-
-
-async def _attach(state: Any, rendered: Any) -> None:
-    """Follow all logs until Ctrl-C, then take the project down, leaving its volumes."""
-    from leeward.cli.connection import connect
-    from leeward.cli.deploy import take_down
-    from leeward.cli.follow import follow_project
-
-    async with connect(state) as api:
-        try:
-            await follow_project(api, rendered.namespace, list(rendered.project.services))
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()
-        output.note("\nstopping (volumes stay)")
-        with Steps() as steps:
-            await take_down(api, rendered.project.name, rendered.namespace, volumes=False, show=steps.show)
