@@ -30,6 +30,7 @@ from leeward.cluster.statedir import StateDir, config_to_record
 DEFAULT_NAME = DEFAULT_CLUSTER
 START_SECONDS = 60.0  # a healthy start takes about one
 STOP_SECONDS = 30.0
+_PORT_TRIES = 3  # clusters that start at the same time may choose the same ports
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
 _RUNTIMES = ("auto", "process", "simulated")
 
@@ -253,6 +254,27 @@ def start(options: StartOptions, progress: Callable[[str], None]) -> StateDir:
         OperationError: it did not come up; its process is gone.
         InterruptedByUserError: Ctrl-C; its process is gone, or told to go.
     """
+    for _ in range(_PORT_TRIES - 1):
+        try:
+            return _start_once(options, progress)
+        except OperationError:
+            if not _lost_a_port(options):
+                raise
+            progress("another program took the port meanwhile; trying the next one")
+    return _start_once(options, progress)
+
+
+def _lost_a_port(options: StartOptions) -> bool:
+    """Tell whether a port that was free when it was chosen has been taken since."""
+    state = state_of(options.name, options.state)
+    if not state.exists():
+        return False
+    record = state.load()
+    chosen = [(options.port, "apiPort"), (options.ingress_port, "ingressPort")]
+    return any(wanted is None and not port_is_free(record[key]) for wanted, key in chosen)
+
+
+def _start_once(options: StartOptions, progress: Callable[[str], None]) -> StateDir:
     state = prepare(options)
     reading, writing = os.pipe()
     with state.daemon_log.open("ab") as log:

@@ -28,6 +28,7 @@ def prepare_images(project: Project, state: StateDir) -> Mapping[str, str]:
     for name, service in project.services.items():
         if service.build is not None:
             built[name] = _build(project, name, service, store, made, problems, notes)
+            _check_command(project, name, store, built[name], problems)
         elif service.image and (why := store.why_not(service.image)) is not None:
             problems.append(_finding(project, name, "image", "image-cannot-run", why.message, why.remedy))
     for text in dict.fromkeys(notes):  # services of one Dockerfile have the same
@@ -66,8 +67,26 @@ def _build(
     notes += found
     tagged = f"leeward.local/{project.name}/{name}:{image.id[-12:]}"
     store.tag(tagged, image.id)
+    store.tag(f"leeward.local/{project.name}/{name}:latest", image.id)  # as `leeward render` names it
     made[key] = tagged
     return tagged
+
+
+def _check_command(
+    project: Project, name: str, store: ImageStore, reference: str, problems: list[Diagnostic]
+) -> None:
+    """Refuse a service that has nothing to run before anything is started."""
+    service, image = project.services[name], store.read(reference)
+    if image is None or image.entrypoint or image.cmd or service.command or service.entrypoint:
+        return
+    message = (
+        f"The image of {name!r} has neither ENTRYPOINT nor CMD: those of its base image are not known here."
+    )
+    problems.append(
+        _finding(
+            project, name, "build", "no-command", message, "Write `command:` here, or CMD in the Dockerfile."
+        )
+    )
 
 
 def _finding(

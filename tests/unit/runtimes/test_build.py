@@ -257,3 +257,9 @@ def test_a_file_that_is_left_out_cannot_be_copied(bench: Bench) -> None:
     for source in ("secret", "link", "dir"):
         with pytest.raises(UserInputError, match=f"Dockerfile:2: {source} is not in the build context"):
             bench.build(f"FROM python\nCOPY {source} /\n")
+
+
+def test_a_known_base_image_brings_its_command_until_there_is_an_entrypoint(bench: Bench) -> None:
+    assert bench.build("FROM python:3.12\n")[0].cmd == ["python3"]
+    assert bench.build('FROM python:3.12\nENTRYPOINT ["x"]\n')[0].cmd == []
+    assert bench.build("FROM nobody/knows\n")[0].cmd == []

@@ -49,6 +49,10 @@ def scale(
                         patch = {"spec": {"replicas": wanted[name]}}
                         await api.patch(resource, target.namespace, workload["metadata"]["name"], patch)
                         done[name] = (workload["spec"].get("replicas", 1), wanted[name])
+                        if workload["spec"].get("volumeClaimTemplates") and wanted[name] > 1:
+                            output.note(
+                                f"note: each Pod of {name} has a volume of its own; they share no data"
+                            )
         if missing := sorted(wanted.keys() - done.keys()):
             raise OperationError(
                 f"{', '.join(missing)} cannot be scaled: not up, or not a service with replicas",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from leeward.cluster.statedir import StateDir
     from leeward.compose.project import Project
     from leeward.kube.client import KubeClient
+
+T = TypeVar("T")
 
 
 def up(
@@ -164,27 +166,33 @@ def _stop(running: Running) -> None:
             clusters.stop(running.state)
 
 
-def _on_cluster(state: StateDir, work: Callable[[KubeClient], Awaitable[object]]) -> None:
+def _on_cluster(state: StateDir, work: Callable[[KubeClient], Awaitable[T]]) -> T:
     """Run `work` with a client of the cluster."""
     import asyncio
 
     from leeward.cli.connection import connect
 
-    async def connected() -> None:
+    async def connected() -> T:
         async with connect(state) as api:
-            await work(api)
+            return await work(api)
 
-    asyncio.run(connected())
+    return asyncio.run(connected())
 
 
 def _tell(state: StateDir, rendered: Rendered) -> None:
     """Print where everything is."""
-    record = state.load()
-    ingress = record["ingressPort"]
+    ingress = state.load()["ingressPort"]
+    others = _on_cluster(state, lambda api: _hosts_of_others(api, rendered.namespace))
     output.say(f"{rendered.project.name} is up")
     for name, service in rendered.project.services.items():
         if service.ports:
-            urls = [f"http://{name}.localhost:{ingress}"]
+            host = f"{name}.localhost"
+            if host in others:
+                output.note(
+                    f"note: http://{host}:{ingress} is that of project {others[host]}, which came first"
+                )
+                host = f"{name}.{rendered.namespace}.localhost"
+            urls = [f"http://{host}:{ingress}"]
             urls += [
                 f"http://{port.host_ip or 'localhost'}:{port.published}"
                 for port in service.ports
@@ -192,3 +200,14 @@ def _tell(state: StateDir, rendered: Rendered) -> None:
             ]
             output.say(f"  {name:<12} {'  '.join(urls)}")
     output.say(f"  {'kubectl':<12} export KUBECONFIG={state.kubeconfig}  (namespace {rendered.namespace})")
+
+
+async def _hosts_of_others(api: KubeClient, namespace: str) -> dict[str, str]:
+    """Return the hosts that Ingresses of other namespaces had first → namespace."""
+    ingresses = await api.list("ingresses.networking.k8s.io")
+    ingresses.sort(key=lambda obj: (obj["metadata"]["creationTimestamp"], obj["metadata"]["namespace"]))
+    first: dict[str, str] = {}
+    for ingress in ingresses:
+        for rule in (ingress.get("spec") or {}).get("rules") or ():
+            first.setdefault(rule.get("host") or "", ingress["metadata"]["namespace"])
+    return {host: owner for host, owner in first.items() if owner != namespace}

@@ -20,7 +20,7 @@ from leeward.cluster.interface.runtime import Image
 from leeward.cluster.runtimes.process.copying import Origin, copy
 from leeward.cluster.runtimes.process.dockerfile import Instruction, expand, pairs, parse, words
 from leeward.cluster.runtimes.process.ignore import Ignore, read_ignore
-from leeward.cluster.runtimes.process.images import PATH, ImageStore, program_of, repository
+from leeward.cluster.runtimes.process.images import PATH, ImageStore, base_command, program_of, repository
 from leeward.cluster.runtimes.process.launcher import tree
 
 
@@ -150,7 +150,7 @@ class _Builder:
             stage = _Stage(**{**vars(parent), "layer": layer, "env": dict(parent.env), "args": {}})
         else:
             layer.mkdir()
-            stage = _Stage(layer, base=parts[0])
+            stage = _Stage(layer, base=parts[0], cmd=list(base_command(repository(parts[0]))))
         self._stages[name] = self._stages[str(len(self._stages))] = stage
         return stage, name
 

@@ -59,6 +59,11 @@ def program_of(base: str) -> str | None:
     return None
 
 
+def base_command(base: str) -> tuple[str, ...]:
+    """Return the CMD of a base image, as far as it is known."""
+    return next((cmd for key, (_, cmd) in BASES.items() if base == key or base.startswith(f"{key}-")), ())
+
+
 class ImageStore:
     """The images below one directory; implements ImageService.
 
@@ -102,10 +107,7 @@ class ImageStore:
 
     def _base_image(self, reference: str) -> Image:
         name = repository(reference)
-        command = next(
-            (cmd for key, (_, cmd) in BASES.items() if name == key or name.startswith(f"{key}-")), ()
-        )
-        return Image(id=f"base:{name}", names=[reference], cmd=command, env={"PATH": PATH})
+        return Image(id=f"base:{name}", names=[reference], cmd=base_command(name), env={"PATH": PATH})
 
     def read(self, reference: str) -> Image | None:
         """Return a built image by reference or id."""
