@@ -112,6 +112,7 @@ class Cluster:
         self._network = Network(
             client=client("system:network"),
             clock=clock,
+            rng=SystemRandom(),
             plan=None if self._simulated else plan,
             ingress_port=config.ingress_port,
             nameservers=_nameservers(),

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from random import Random
 from typing import NamedTuple
 
 import h11
@@ -10,10 +11,10 @@ import pytest
 
 from leeward.base.clock import SystemClock
 from leeward.cluster.network.balancer import Balancer
+from leeward.cluster.network.connections import Connections
 from leeward.cluster.network.endpoints import Endpoint, ServicePort, ServiceView
 from leeward.cluster.network.exchange import Request
 from leeward.cluster.network.ingress import Ingress
-from leeward.cluster.network.proxy import Connections
 from leeward.cluster.network.routes import Route
 
 pytestmark = pytest.mark.e2e
@@ -128,7 +129,8 @@ async def serving(*handlers: Serve | None) -> AsyncIterator[Front]:
         else:
             servers.append(server)
     view = ServiceView("shop", "web", "10.0.0.5", "", False, (), ())
-    balancer, connections = Balancer(NoLostNodes(), SystemClock()), Connections()  # type: ignore[arg-type]
+    connections = Connections()
+    balancer = Balancer(NoLostNodes(), SystemClock(), connections, Random(1))  # type: ignore[arg-type]
 
     def find(host: str, path: str) -> Route | None:
         port = ServicePort("http", "TCP", 80, tuple(endpoints))

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
+from random import Random
 from typing import Any, cast
 
 import pytest
 
 from leeward.base.clock import SystemClock
 from leeward.cluster.network.balancer import Balancer
+from leeward.cluster.network.connections import Connections
 from leeward.cluster.network.endpoints import Endpoint, ServicePort, ServiceView
-from leeward.cluster.network.proxy import Address, Connections, ServiceProxy
+from leeward.cluster.network.proxy import Address, ServiceProxy
 from leeward.kube.objects import ObjectKey
 
 pytestmark = pytest.mark.e2e
@@ -43,7 +45,9 @@ def test_a_client_that_has_said_everything_still_gets_its_answer() -> None:
             number = back.sockets[0].getsockname()[1]
             table = cast("Any", OneService(number, Endpoint("127.0.0.2", number, "n1")))
             clock = SystemClock()
-            proxy = ServiceProxy(table, Balancer(table, clock), Connections(), clock=clock)
+            connections = Connections()
+            balancer = Balancer(table, clock, connections, Random(1))
+            proxy = ServiceProxy(table, balancer, connections, clock=clock)
             proxy.changed({KEY})
             assert proxy.wanted() == [Address("127.0.0.9", number, "TCP")]
             running = asyncio.ensure_future(proxy.run())

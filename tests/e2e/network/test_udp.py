@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from random import Random
 from typing import Any
 
 import pytest
 
 from leeward.base.clock import VirtualClock
 from leeward.cluster.network.balancer import Balancer
+from leeward.cluster.network.connections import Connections
 from leeward.cluster.network.endpoints import Endpoint
 from leeward.cluster.network.udp import IDLE_SECONDS, UdpRelay
 
@@ -87,7 +89,7 @@ class Bench:
             port = echo.transport.get_extra_info("sockname")[1]
             self.endpoints[echo.name.decode()] = Endpoint("127.0.0.1", port, "n1")
         self.ready = [self.endpoints["a"]]
-        balancer = Balancer(NoLostNodes(), self.clock)  # type: ignore[arg-type]
+        balancer = Balancer(NoLostNodes(), self.clock, Connections(), Random(1))  # type: ignore[arg-type]
         self.relay = await UdpRelay.listen(
             "127.0.0.1", 0, lambda: self.ready, balancer=balancer, clock=self.clock
         )

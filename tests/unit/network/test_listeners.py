@@ -1,6 +1,7 @@
 """Which listeners proxy and published ports want, as Services come and go."""
 
 import json
+from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,7 +9,8 @@ import pytest
 
 from leeward.base.clock import VirtualClock
 from leeward.cluster.network.balancer import Balancer
-from leeward.cluster.network.proxy import Address, Connections, ServiceProxy
+from leeward.cluster.network.connections import Connections
+from leeward.cluster.network.proxy import Address, ServiceProxy
 from leeward.cluster.network.published import PublishedPorts
 from leeward.kube.objects import Obj, ObjectKey, key_of
 
@@ -19,8 +21,9 @@ def published(service: Obj, *ports: dict[str, Any]) -> Obj:
 
 
 def make_proxy(made: SimpleNamespace) -> ServiceProxy:
-    clock = VirtualClock()
-    return ServiceProxy(made.table, Balancer(made.table, clock), Connections(), clock=clock)
+    clock, connections = VirtualClock(), Connections()
+    balancer = Balancer(made.table, clock, connections, Random(1))
+    return ServiceProxy(made.table, balancer, connections, clock=clock)
 
 
 def make_ports(made: SimpleNamespace) -> PublishedPorts:

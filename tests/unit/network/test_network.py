@@ -2,6 +2,7 @@
 
 import asyncio
 from ipaddress import IPv4Network
+from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -29,7 +30,9 @@ def test_a_dns_address_that_cannot_be_used_is_an_error_and_nothing_serves(world:
     )
 
     async def run() -> None:
-        network = Network(client=world([]).reader, clock=SystemClock(), plan=plan, ingress_port=0)
+        network = Network(
+            client=world([]).reader, clock=SystemClock(), rng=Random(1), plan=plan, ingress_port=0
+        )
         with pytest.raises(OperationError, match=r"cluster DNS cannot listen on 192\.0\.2\.10:53"):
             await network.start()
         assert network._server is not None

@@ -3,6 +3,8 @@
 * What was not sent yet (refused, no connection in time) may go to any other endpoint.
 * A safe request is *hedged*: when it stays silent for HEDGE_SECONDS another endpoint is asked too, and the
   first good answer wins. An answer that breaks off, or says 502, 503 or 504, is replaced if possible.
+* Hedges have a budget: when everything is slow because there is too much to do, asking twice would be more
+  of it, and no end. An endpoint that failed is replaced whatever the budget says.
 * A request that changes something but is idempotent goes elsewhere only when its endpoint failed before
   the first byte of an answer. Silence is no failure: it ends when the node is declared lost.
 
@@ -20,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from leeward.cluster.network.balancer import SUSPICION_SECONDS, Balancer
+from leeward.cluster.network.connections import Connections
 from leeward.cluster.network.endpoints import Endpoint
 from leeward.cluster.network.exchange import (
     Answer,
@@ -29,14 +32,33 @@ from leeward.cluster.network.exchange import (
     Request,
     UpstreamError,
 )
-from leeward.cluster.network.proxy import Connections
 
 HEDGE_SECONDS = 1.0
+HEDGES_PER_REQUEST = 0.2
+HEDGES_AT_ONCE = 50.0  # a zone can go in the middle of that many requests
 MAX_SENT = 4
 TRIES = 2  # of one endpoint
 RETRIED_STATUSES = frozenset((502, 503, 504))
 SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 IDEMPOTENT = SAFE | {b"PUT", b"DELETE", b"TRACE"}
+
+
+class HedgeBudget:
+    """How many requests may still be asked twice: a share of all requests, and a reserve."""
+
+    def __init__(self) -> None:
+        self._left = HEDGES_AT_ONCE
+
+    def deposit(self) -> None:
+        """Count a request."""
+        self._left = min(HEDGES_AT_ONCE, self._left + HEDGES_PER_REQUEST)
+
+    def withdraw(self) -> bool:
+        """Take a hedge; False when there is none left."""
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 class Attempts:
@@ -47,6 +69,7 @@ class Attempts:
         candidates: returns the Service's endpoints of this moment, the best first.
         balancer: connects; learns who is silent and who answers.
         connections: resets what depends on a lost node.
+        budget: of hedges, shared by all requests.
     """
 
     def __init__(
@@ -55,11 +78,13 @@ class Attempts:
         candidates: Callable[[], Sequence[Endpoint]],
         balancer: Balancer,
         connections: Connections,
+        budget: HedgeBudget,
     ) -> None:
         self._request = request
         self._candidates = candidates
         self._balancer = balancer
         self._connections = connections
+        self._budget = budget
         self._safe = request.method in SAFE
         self._running: dict[asyncio.Task[Answer], Endpoint] = {}
         self._tries: Counter[Endpoint] = Counter()
@@ -74,6 +99,7 @@ class Attempts:
             UpstreamError: there was none.
         """
         try:
+            self._budget.deposit()
             self._ask_next()
             while self._running:
                 done, _ = await asyncio.wait(
@@ -86,7 +112,8 @@ class Attempts:
                         return self._answer()
                 if not done:
                     self._suspect_silent()
-                if not self._ask_next() and not done and self._best is not None:
+                asked = (done or self._budget.withdraw()) and self._ask_next()
+                if not asked and not done and self._best is not None:
                     break  # nobody is left to ask: an unwelcome answer beats silence
             return self._answer()
         finally:

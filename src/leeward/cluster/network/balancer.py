@@ -1,24 +1,24 @@
 """Chooses an endpoint, and remembers for a moment which ones did not answer.
 
-Round robin over ready endpoints; an endpoint that refused or stayed silent, or whose node is lost, is
-tried last for a few seconds. It is never left out: suspicion may be wrong.
+The endpoint with the fewest open connections is next, any of them among equals: one that has become slow
+gets less to do. An endpoint that refused or stayed silent, or whose node is lost, is tried last for a few
+seconds. It is never left out: suspicion may be wrong.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import itertools
 from collections.abc import Iterable, Sequence
+from random import Random
 
 from leeward.base.clock import PassiveClock
+from leeward.cluster.network.connections import Connections, Stream
 from leeward.cluster.network.endpoints import Endpoint
 from leeward.cluster.network.table import ServiceTable
 
 SUSPICION_SECONDS = 3.0
 CONNECT_SECONDS = 0.4  # everything is on this machine: a live endpoint answers in microseconds
-
-Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class NoEndpointError(ConnectionError):
@@ -31,21 +31,23 @@ class Balancer:
     Args:
         table: knows which nodes are lost.
         clock: measures suspicion.
+        connections: how busy each endpoint is.
+        rng: which of equally busy endpoints is next.
     """
 
-    def __init__(self, table: ServiceTable, clock: PassiveClock) -> None:
+    def __init__(
+        self, table: ServiceTable, clock: PassiveClock, connections: Connections, rng: Random
+    ) -> None:
         self._table = table
         self._clock = clock
-        self._turn = itertools.count()
+        self._connections = connections
+        self._rng = rng
         self._suspects: dict[str, float] = {}  # ip → monotonic time when trusted again
 
     def order(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-        """Return all of `endpoints`, the best first; rotates from call to call."""
-        if not endpoints:
-            return []
-        start = next(self._turn) % len(endpoints)
-        rotated = [*endpoints[start:], *endpoints[:start]]
-        return sorted(rotated, key=self._is_suspect)  # stable: rotation kept among equals
+        """Return all of `endpoints`, the best first."""
+        shuffled = self._rng.sample(endpoints, len(endpoints))
+        return sorted(shuffled, key=lambda each: (self._is_suspect(each), self._connections.load(each)))
 
     def suspect(self, endpoint: Endpoint) -> None:
         """Try `endpoint` last for a while."""

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 import h11
 
-from leeward.cluster.network.balancer import Balancer, NoEndpointError, Stream
+from leeward.cluster.network.balancer import Balancer, NoEndpointError
+from leeward.cluster.network.connections import Connections, Stream
 from leeward.cluster.network.endpoints import Endpoint
-from leeward.cluster.network.proxy import Connections
 from leeward.cluster.network.relay import abort, close
 
 BUFFER_BYTES = 1024 * 1024  # an answer up to this size is read whole before it is passed on

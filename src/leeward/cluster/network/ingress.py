@@ -16,11 +16,11 @@ from collections.abc import Callable
 
 import h11
 
-from leeward.cluster.network.attempts import IDEMPOTENT, Attempts
-from leeward.cluster.network.balancer import Balancer, Stream
+from leeward.cluster.network.attempts import IDEMPOTENT, Attempts, HedgeBudget
+from leeward.cluster.network.balancer import Balancer
+from leeward.cluster.network.connections import Connections, Stream
 from leeward.cluster.network.endpoints import Endpoint
 from leeward.cluster.network.exchange import Answer, Exchange, Request, UpstreamError
-from leeward.cluster.network.proxy import Connections
 from leeward.cluster.network.relay import relay
 from leeward.cluster.network.routes import Route
 
@@ -42,6 +42,7 @@ class Ingress:
         self._find_route = find_route
         self._balancer = balancer
         self._connections = connections
+        self._hedges = HedgeBudget()
 
     async def serve(
         self, client: Stream, first: bytes = b"", fixed: Callable[[], Route | None] | None = None
@@ -86,7 +87,8 @@ class Ingress:
                 await self._upgrade(side, request, candidates())
                 return False
             if request.method in IDEMPOTENT and await side.buffer_body(request, REPLAY_BYTES):
-                answer = await Attempts(request, candidates, self._balancer, self._connections).first_answer()
+                attempts = Attempts(request, candidates, self._balancer, self._connections, self._hedges)
+                answer = await attempts.first_answer()
             else:
                 answer = await self._single_answer(side, request, candidates())
         except UpstreamError as error:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from random import Random
 
 from leeward.base.clock import Clock
 from leeward.base.errors import OperationError
 from leeward.cluster.interface.client import Client
 from leeward.cluster.interface.network import AddressPlan
 from leeward.cluster.network.balancer import Balancer
+from leeward.cluster.network.connections import Connections
 from leeward.cluster.network.dns import DnsServer, Names
 from leeward.cluster.network.ingress import Ingress
 from leeward.cluster.network.ingressstatus import publish_status
-from leeward.cluster.network.proxy import Connections, ServiceProxy
+from leeward.cluster.network.proxy import ServiceProxy
 from leeward.cluster.network.published import PublishedPorts
 from leeward.cluster.network.routes import find_route
 from leeward.cluster.network.table import ServiceTable
@@ -28,6 +30,7 @@ class Network:
     Args:
         client: its identity towards the API.
         clock: batches changes, measures suspicion.
+        rng: which of equally busy endpoints is next.
         plan: the cluster's addresses; None for simulated Pods, which nothing can connect to.
         ingress_port: where the ingress listens on 127.0.0.1.
         nameservers: the machine's own, for names outside the cluster.
@@ -38,6 +41,7 @@ class Network:
         *,
         client: Client,
         clock: Clock,
+        rng: Random,
         plan: AddressPlan | None,
         ingress_port: int,
         nameservers: Sequence[str] = (),
@@ -46,8 +50,8 @@ class Network:
         self._isolated = plan if plan is not None and plan.isolated else None
         self._ingress_port = ingress_port
         self._table = ServiceTable(client, clock)
-        self._balancer = Balancer(self._table, clock)
         self._connections = Connections()
+        self._balancer = Balancer(self._table, clock, self._connections, rng)
         self._proxy = ServiceProxy(
             self._table,
             self._balancer,

@@ -11,13 +11,13 @@ the next change.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from leeward.base.clock import Clock
-from leeward.cluster.network.balancer import Balancer, NoEndpointError, Stream
+from leeward.cluster.network.balancer import Balancer, NoEndpointError
+from leeward.cluster.network.connections import Connections, Stream
 from leeward.cluster.network.endpoints import Endpoint
 from leeward.cluster.network.relay import abort, close, relay
 from leeward.cluster.network.table import ServiceTable
@@ -33,32 +33,6 @@ class Address(NamedTuple):
     ip: str
     port: int
     protocol: str
-
-
-class Connections:
-    """Open connections by node, so that those of a lost node can be reset."""
-
-    def __init__(self) -> None:
-        self._by_node: dict[str, set[Stream]] = {}
-
-    def add(self, endpoint: Endpoint, *streams: Stream) -> None:
-        """Remember `streams` as depending on the endpoint's node."""
-        self._by_node.setdefault(endpoint.node, set()).update(streams)
-
-    def remove(self, endpoint: Endpoint, *streams: Stream) -> None:
-        """Forget `streams`."""
-        self._by_node.get(endpoint.node, set()).difference_update(streams)
-
-    def count(self, node: str) -> int:
-        """Return how many connections depend on `node`."""
-        return len(self._by_node.get(node, ()))
-
-    def reset(self, node: str) -> None:
-        """Reset every connection that depends on `node`; whoever reads from one gets an error."""
-        for stream in self._by_node.pop(node, set()):
-            # the end alone would pass for the end of an answer that has no length
-            stream[0].set_exception(ConnectionResetError(errno.ECONNRESET, f"node {node} is lost"))
-            abort(stream)
 
 
 class ServiceProxy:
@@ -166,9 +140,9 @@ class ServiceProxy:
         except NoEndpointError:
             abort(client)
             return
-        self._connections.add(endpoint, client, upstream)
+        self._connections.add(endpoint, upstream, client)
         try:
             await relay(client, upstream, first=first)
         finally:
-            self._connections.remove(endpoint, client, upstream)
+            self._connections.remove(endpoint, upstream, client)
             close(client)

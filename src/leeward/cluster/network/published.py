@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from leeward.cluster.interface.client import Reader
-from leeward.cluster.network.balancer import Balancer, Stream
+from leeward.cluster.network.balancer import Balancer
+from leeward.cluster.network.connections import Stream
 from leeward.cluster.network.ingress import Ingress
 from leeward.cluster.network.proxy import ServiceProxy
 from leeward.cluster.network.routes import Route

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from leeward.cluster.network.balancer import Stream
+from leeward.cluster.network.connections import Stream
 
 CHUNK_BYTES = 65536
 
