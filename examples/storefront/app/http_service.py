@@ -1,8 +1,10 @@
 """What the shop's services share: a small HTTP server and a client that tries again."""
 
+import collections
 import http.client
 import http.server
 import json
+import random
 import signal
 import socket
 import threading
@@ -14,6 +16,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Routes by method; a subclass defines get, put and post, each (path, body) -> (status, value)."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes; the second one must not wait
 
     def _serve(self, answer):
         length = int(self.headers.get("Content-Length") or 0)
@@ -65,30 +68,43 @@ class Unavailable(Exception):
     """Nobody answered in time."""
 
 
+resolved = {}  # "host:port" -> (when it is asked for again, addresses)
+idle = collections.defaultdict(collections.deque)  # address -> connections that can be used again
+
+
 def addresses(place):
     """Return every address behind "host:port", in an order that differs from call to call."""
-    host, port = place.rsplit(":", 1)
-    try:
-        found = {info[4][:2] for info in socket.getaddrinfo(host, int(port), socket.AF_INET, socket.SOCK_STREAM)}
-    except OSError as error:
-        raise Unavailable(f"{host} has no address: {error}") from error
-    turn = time.monotonic_ns() // 1000
-    ordered = sorted(found)
-    return [ordered[(turn + n) % len(ordered)] for n in range(len(ordered))]
+    until, found = resolved.get(place, (0, []))
+    if time.monotonic() > until:
+        host, port = place.rsplit(":", 1)
+        try:
+            infos = socket.getaddrinfo(host, int(port), socket.AF_INET, socket.SOCK_STREAM)
+        except OSError as error:
+            raise Unavailable(f"{host} has no address: {error}") from error
+        found = list({info[4][:2] for info in infos})
+        resolved[place] = (time.monotonic() + 1, found)
+    return random.sample(found, len(found))
 
 
 def call(address, method, path, value=None, headers=None, timeout=1.0):
     """Make one request to one address; returns (status, parsed body). Raises OSError."""
-    connection = http.client.HTTPConnection(*address, timeout=timeout)
+    body = None if value is None else json.dumps(value)
     try:
-        body = None if value is None else json.dumps(value)
+        connection = idle[address].pop()
+        connection.sock.settimeout(timeout)
+    except IndexError:
+        connection = http.client.HTTPConnection(*address, timeout=timeout)
+    try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
-        return answer.status, json.loads(answer.read() or b"null")
-    except (http.client.HTTPException, ValueError) as error:
-        raise OSError(str(error)) from error
-    finally:
+        result = answer.status, json.loads(answer.read() or b"null")
+    except (http.client.HTTPException, ValueError, OSError) as error:
         connection.close()
+        idle[address].clear()  # whoever the others lead to may be gone, too
+        raise OSError(str(error)) from error
+    if not answer.will_close:
+        idle[address].append(connection)
+    return result
 
 
 def fetch(url, path, method="GET", value=None, headers=None, tries=3, timeout=1.0):

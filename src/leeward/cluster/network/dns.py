@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 TTL_SECONDS = 5
 DOMAIN = "cluster.local"
+MAX_ANSWERS = 1000
 Peer = tuple[str, int]
 
 
@@ -31,6 +32,10 @@ class Names:
 
     def __init__(self, table: ServiceTable) -> None:
         self._table = table
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever an answer may have become another."""
+        self._table.listen(lambda _keys: changed())
 
     def addresses(self, name: str) -> list[str] | str | None:
         """Return the addresses of `name`.
@@ -138,6 +143,8 @@ def _add(reply: dnslib.DNSRecord, name: str, kind: str, data: Any) -> None:
 class DnsServer(asyncio.DatagramProtocol):
     """Serves UDP on one address; TCP is refused, as answers are small.
 
+    Answers are kept until a Service changes, because programs ask the same few questions all the time.
+
     Args:
         names: the cluster's names.
         upstreams: nameservers of the machine, for every other name.
@@ -148,6 +155,8 @@ class DnsServer(asyncio.DatagramProtocol):
         self._upstreams = [ip for ip in upstreams if ":" not in ip]
         self._transport: asyncio.DatagramTransport | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._answers: dict[bytes, bytes] = {}  # by what follows the id of a question
+        names.listen(self._answers.clear)
 
     async def start(self, ip: str, port: int = 53) -> None:
         """Bind.
@@ -165,16 +174,26 @@ class DnsServer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Peer) -> None:
         """Answer, or forward and answer later."""
+        known = self._answers.get(data[2:])
+        if known is not None:
+            self._send(data[:2] + known, addr)
+            return
         try:
             reply = answer(self._names, data)
         except ValueError:
             return
         if reply is not None:
+            self._keep(data, reply)
             self._send(reply, addr)
             return
         task = asyncio.ensure_future(self._forward(data, addr))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _keep(self, question: bytes, reply: bytes) -> None:
+        if len(self._answers) >= MAX_ANSWERS:
+            self._answers.clear()
+        self._answers[question[2:]] = reply[2:]
 
     async def _forward(self, data: bytes, client: Peer) -> None:
         """Ask the machine's nameservers in turn; NXDOMAIN when none answers."""
