@@ -1,0 +1,1 @@
+"""``convox.yml`` → a Compose file with ``x-leeward``; knows no Kubernetes."""
