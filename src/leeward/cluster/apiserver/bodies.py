@@ -19,6 +19,7 @@ from leeward.kube.status import BadRequestError, UnsupportedMediaTypeError
 
 _YAML = ("application/yaml", "application/x-yaml", "text/yaml")
 PROTOBUF = "application/vnd.kubernetes.protobuf"
+APPLY = "application/apply-patch+yaml"
 _PATCHES: Mapping[str, PatchType] = {
     "application/json-patch+json": "json",
     "application/merge-patch+json": "merge",
@@ -78,6 +79,7 @@ async def read_patch(request: Request, *, custom: bool) -> tuple[PatchType, Any]
     patch_type = _PATCHES.get(request.content_type)
     if patch_type is None or (custom and patch_type == "strategic"):
         accepted = [name for name, kind in _PATCHES.items() if not (custom and kind == "strategic")]
+        accepted.append(APPLY)
         raise UnsupportedMediaTypeError(
             "the body of the request was in an unknown format - accepted media types include: "
             + ", ".join(accepted)

@@ -18,8 +18,8 @@ from typing import Any
 
 import orjson
 
-from leeward.cluster.apiserver import schemas
 from leeward.cluster.apiserver.served import Catalog, Served
+from leeward.kube import definitions as schemas
 from leeward.kube.objects import Obj
 
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1"

@@ -31,7 +31,7 @@ from leeward.cluster.apiserver.representations import TableMaker
 from leeward.cluster.apiserver.router import Router, definitions_of
 from leeward.cluster.apiserver.served import Catalog
 from leeward.cluster.apiserver.writes import Writes
-from leeward.cluster.interface.client import Client
+from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.interface.store import Event, Store
 from leeward.kube.objects import Obj
 from leeward.kube.resources import CRDS
@@ -65,13 +65,13 @@ class ApiServer:
 
     def __init__(
         self,
-        client: Client,
+        client: TrackingClient,
         store: Store,
         *,
         pki: Pki,
         clock: Clock,
         port: int,
-        dry_client: Client | None = None,
+        dry_client: TrackingClient | None = None,
         ready: Callable[[], Iterable[str]] = tuple,
         pod_logs: LogSource | None = None,
     ) -> None:

@@ -1,7 +1,7 @@
 """POST, PUT, PATCH and DELETE on resources.
 
 Decides the shape of requests and answers only; defaulting, validation and admission are the
-registry's, behind :class:`leeward.cluster.interface.client.Client`.
+registry's, behind :class:`leeward.cluster.interface.client.TrackingClient`.
 
 Source: ``k8s.io/apiserver/pkg/endpoints/handlers`` (1.36).
 """
@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from leeward.cluster.apiserver import bodies, decoding
+from leeward.cluster.apiserver.apply import APPLY, field_manager, force_refused, read_configuration
 from leeward.cluster.apiserver.http import Answer, Request
 from leeward.cluster.apiserver.negotiation import negotiate, respond
 from leeward.cluster.apiserver.options import (
@@ -27,7 +28,7 @@ from leeward.cluster.apiserver.reads import Reads, make_list
 from leeward.cluster.apiserver.scale import scale_of
 from leeward.cluster.apiserver.selection import make_matcher
 from leeward.cluster.apiserver.served import Served
-from leeward.cluster.interface.client import Client
+from leeward.cluster.interface.client import TrackingClient
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError
 
@@ -56,15 +57,16 @@ class Writes:
         reads: representations.
     """
 
-    def __init__(self, client: Client, dry: Client | None, reads: Reads) -> None:
+    def __init__(self, client: TrackingClient, dry: TrackingClient | None, reads: Reads) -> None:
         self._client = client
         self._dry = dry
         self._reads = reads
 
-    def _writer(self, request: Request, kind: str) -> Client:
-        return self._rehearsal() if is_dry_run(request.query.all("dryRun"), kind) else self._client
+    def _writer(self, request: Request, served: Served, kind: str) -> TrackingClient:
+        client = self._rehearsal() if is_dry_run(request.query.all("dryRun"), kind) else self._client
+        return client.tracked(field_manager(request, kind), served.api_version)
 
-    def _rehearsal(self) -> Client:
+    def _rehearsal(self) -> TrackingClient:
         if self._dry is None:
             raise BadRequestError("dryRun is not served by this cluster's API")
         return self._dry
@@ -95,21 +97,21 @@ class Writes:
 
     async def create(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on a collection."""
-        client = self._writer(request, "CreateOptions")
+        client = self._writer(request, served, "CreateOptions")
         obj = bodies.fitted(await bodies.read_object(request), served, path)
         obj, warnings = self._decode(request, served, obj, "CreateOptions")
         return self._answer(request, served, client.create(served.name, obj), 201, warnings)
 
-    async def bind(self, request: Request, path: ResourcePath, _served: Served) -> Answer:
+    async def bind(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on ``pods/NAME/binding``."""
-        client = self._writer(request, "CreateOptions")
+        client = self._writer(request, served, "CreateOptions")
         target = (await bodies.read_object(request)).get("target") or {}
         client.bind(path.namespace, path.name, target.get("name", ""))
         return respond(_CREATED, negotiate(request.headers.get("accept", "")), status=201)
 
-    async def evict(self, request: Request, path: ResourcePath, _served: Served) -> Answer:
+    async def evict(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on ``pods/NAME/eviction``."""
-        client = self._writer(request, "CreateOptions")
+        client = self._writer(request, served, "CreateOptions")
         body = await bodies.read_object(request)
         options: Mapping[str, Any] = body.get("deleteOptions") or {}
         if is_dry_run(options.get("dryRun") or (), "DeleteOptions"):
@@ -119,7 +121,7 @@ class Writes:
 
     async def update(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PUT on an object, its status or its scale."""
-        client = self._writer(request, "UpdateOptions")
+        client = self._writer(request, served, "UpdateOptions")
         body = await bodies.read_object(request)
         if path.subresource == "scale":
             return self._scale(request, path, served, client, body)
@@ -131,7 +133,7 @@ class Writes:
         return self._answer(request, served, client.update(served.name, obj), warnings=warnings)
 
     def _scale(
-        self, request: Request, path: ResourcePath, served: Served, client: Client, body: Obj
+        self, request: Request, path: ResourcePath, served: Served, client: TrackingClient, body: Obj
     ) -> Answer:
         version = (body.get("metadata") or {}).get("resourceVersion")
         replicas = (body.get("spec") or {}).get("replicas", 0)
@@ -143,7 +145,11 @@ class Writes:
 
     async def patch(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PATCH on an object, its status or its scale."""
-        client = self._writer(request, "PatchOptions")
+        client = self._writer(request, served, "PatchOptions")
+        if request.content_type == APPLY:
+            return await self._apply(request, path, served, client)
+        if request.query.all("force"):
+            raise force_refused()
         patch_type, patch = await bodies.read_patch(request, custom=served.custom)
         subresource = path.subresource if path.subresource in ("status", "scale") else ""
         level = check_field_validation(request.query, "PatchOptions")
@@ -162,6 +168,16 @@ class Writes:
             shown = patched if patched.get("kind") == "Scale" else scale_of(patched)
             return respond(shown, negotiate(request.headers.get("accept", "")))
         return self._answer(request, served, patched, warnings=warnings)
+
+    async def _apply(
+        self, request: Request, path: ResourcePath, served: Served, client: TrackingClient
+    ) -> Answer:
+        """Answer PATCH with a configuration to apply."""
+        config = read_configuration(await request.body(), request, path, served)
+        applied, made = client.apply(
+            served.name, config, force=request.query.flag("force"), subresource=path.subresource
+        )
+        return self._answer(request, served, applied, 201 if made else 200)
 
     async def delete(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer DELETE on an object."""

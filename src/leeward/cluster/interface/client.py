@@ -21,7 +21,16 @@ from leeward.kube.objects import Obj
 PatchType = Literal["json", "merge", "strategic"]
 Propagation = Literal["Background", "Foreground", "Orphan"]
 
-__all__ = ["Client", "Event", "Handler", "PatchType", "Propagation", "Reader", "Unsubscribe"]
+__all__ = [
+    "Client",
+    "Event",
+    "Handler",
+    "PatchType",
+    "Propagation",
+    "Reader",
+    "TrackingClient",
+    "Unsubscribe",
+]
 
 
 class Reader(Protocol):
@@ -113,4 +122,27 @@ class Client(Reader, Protocol):
         self, involved: Obj, *, event_type: Literal["Normal", "Warning"], reason: str, message: str
     ) -> None:
         """Record an Event about `involved`; repeats are counted on one Event; never raises."""
+        ...
+
+
+class TrackingClient(Client, Protocol):
+    """What the API server needs besides: who writes is remembered."""
+
+    def tracked(self, manager: str, api_version: str) -> TrackingClient:
+        """Return a client whose writes are remembered in ``metadata.managedFields``.
+
+        Args:
+            manager: the field manager.
+            api_version: of the objects it sends.
+        """
+        ...
+
+    def apply(
+        self, resource: str, config: Obj, *, force: bool = False, subresource: str = ""
+    ) -> tuple[Obj, bool]:
+        """Apply a configuration (server-side apply); returns the object and whether it was made.
+
+        Raises:
+            ConflictError: others own fields that would change, and `force` is not given.
+        """
         ...

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Literal
 
 from leeward.base.clock import PassiveClock
-from leeward.cluster.interface.client import Client, Handler, PatchType, Propagation, Unsubscribe
+from leeward.cluster.interface.client import Handler, PatchType, Propagation, TrackingClient, Unsubscribe
 from leeward.cluster.registry import subresources
 from leeward.cluster.registry.events import EventRecorder
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
@@ -29,11 +29,25 @@ class RegistryClient:
         user: whose identity.
         clock: event times.
         dry_run: check everything, write nothing.
+        field_manager: who owns what is written; "": it is not tracked.
+        api_version: of the objects that are sent; "": the stored one.
     """
 
-    def __init__(self, registry: Registry, user: str, clock: PassiveClock, *, dry_run: bool = False) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        user: str,
+        clock: PassiveClock,
+        *,
+        dry_run: bool = False,
+        field_manager: str = "",
+        api_version: str = "",
+    ) -> None:
         self._registry = registry
-        self._options = WriteOptions(user=user, dry_run=dry_run)
+        self._clock = clock
+        self._options = WriteOptions(
+            user=user, dry_run=dry_run, field_manager=field_manager, api_version=api_version
+        )
         self._dry_run = dry_run
         self._recorder = EventRecorder(self, user, clock, registry.event_names)
 
@@ -84,6 +98,21 @@ class RegistryClient:
             resource, namespace, name, patch, self._options, patch_type=patch_type, subresource=subresource
         )
 
+    def tracked(self, manager: str, api_version: str) -> RegistryClient:
+        return RegistryClient(
+            self._registry,
+            self._options.user,
+            self._clock,
+            dry_run=self._dry_run,
+            field_manager=manager,
+            api_version=api_version,
+        )
+
+    def apply(
+        self, resource: str, config: Obj, *, force: bool = False, subresource: str = ""
+    ) -> tuple[Obj, bool]:
+        return self._registry.apply(resource, config, self._options, force=force, subresource=subresource)
+
     def delete(
         self,
         resource: str,
@@ -129,5 +158,5 @@ def _stored(resource: str) -> str:
 
 if TYPE_CHECKING:
 
-    def _conforms(client: RegistryClient) -> Client:
+    def _conforms(client: RegistryClient) -> TrackingClient:
         return client

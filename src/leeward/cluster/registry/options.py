@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from leeward.cluster.interface.client import Propagation
 
@@ -13,7 +15,9 @@ class WriteOptions:
 
     dry_run: bool = False
     user: str = "system:admin"
-    field_manager: str = ""
+    field_manager: str = ""  # who owns what is written; "": it is not tracked
+    api_version: str = ""  # of the request; "": the stored one
+    managed: Sequence[Mapping[str, Any]] | None = None  # managedFields, where they are decided already
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

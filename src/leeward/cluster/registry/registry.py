@@ -9,6 +9,7 @@ Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go (Kubernetes 1.36
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from ipaddress import IPv4Network
 from typing import Any
@@ -27,6 +28,7 @@ from leeward.cluster.registry.kinds.names import FORMS, label_failures, name_fai
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.kinds.workloads import complete_job
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
+from leeward.cluster.registry.ownership import Ownership
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj, format_time, key_of
 from leeward.kube.patch.json_patch import apply_json_patch
@@ -69,6 +71,7 @@ class Registry:
         self.event_names = EventNames(clock)
         self._resources = {row.name: row for row in BUILT_IN}
         self._strategies = dict(in_tree_strategies().items())
+        self._ownership = Ownership(clock, lambda: store.list(CRDS), self._resources.__contains__)
         reader = self.client("system:apiserver")
         self._admission = Admission(
             reader, IpAllocator(reader, service_network), options or AdmissionOptions()
@@ -118,8 +121,9 @@ class Registry:
         obj = strategy.default(obj)
         if strategy.has_status and not strategy.brings_status:
             obj = {key: value for key, value in obj.items() if key != "status"}
-            if strategy.initial_status is not None:
-                obj["status"] = dict(strategy.initial_status)
+        obj = self._ownership.created(resource, obj, options)
+        if strategy.has_status and not strategy.brings_status and strategy.initial_status is not None:
+            obj = {**obj, "status": dict(strategy.initial_status)}
         obj = self._admission.create(resource, obj)
         self._validate(resource, strategy, obj)
         if options.dry_run:
@@ -180,8 +184,9 @@ class Registry:
         if subresource == "status":
             new = {**old, "status": obj.get("status") or {}}
             new["metadata"] = self._status_metadata(old, obj)
+            new = self._ownership.updated(resource, strategy, old, new, None, options, "status")
         else:
-            new = self._new_state(resource, strategy, old, obj)
+            new = self._new_state(resource, strategy, old, obj, options)
         if options.dry_run:
             return new
         stored = self.store.update(resource.name, new)
@@ -191,7 +196,9 @@ class Registry:
             )
         return stored
 
-    def _new_state(self, resource: Resource, strategy: Strategy, old: Obj, obj: Obj) -> Obj:
+    def _new_state(
+        self, resource: Resource, strategy: Strategy, old: Obj, obj: Obj, options: WriteOptions
+    ) -> Obj:
         """Return the next state of all but status: checked, counted, with what the server owns kept."""
         meta = {key: value for key, value in obj["metadata"].items() if value not in (None, {}, [])}
         for key in (*_SERVER_OWNED, "resourceVersion", "selfLink", "managedFields"):
@@ -205,6 +212,9 @@ class Registry:
             new.pop("status", None)
             if "status" in old:
                 new["status"] = old["status"]
+        new = self._ownership.updated(
+            resource, strategy, old, new, obj["metadata"].get("managedFields"), options
+        )
         new = self._admission.update(resource, new, old)
         if strategy.has_generation and _substance(new) != _substance(old):
             new["metadata"] = {**new["metadata"], "generation": old["metadata"].get("generation", 0) + 1}
@@ -252,6 +262,34 @@ class Registry:
                 [invalid("metadata.name", patched["metadata"].get("name"), "field is immutable")],
             )
         return self._replace(resource, old, patched, options, subresource)
+
+    def apply(
+        self,
+        name: str,
+        config: Obj,
+        options: WriteOptions,
+        *,
+        force: bool = False,
+        subresource: str = "",
+    ) -> tuple[Obj, bool]:
+        """Apply a configuration; returns the object and whether it was made.
+
+        Raises:
+            StatusError: it is refused; a ConflictError names the fields that others own.
+        """
+        resource = self.resource(name)
+        strategy = self.strategy(resource)
+        meta = config["metadata"]
+        old = self.store.get(resource.name, meta.get("namespace") or "", meta["name"])
+        if old is None and subresource:
+            self._current(resource, meta.get("namespace") or "", meta["name"])
+        new = self._ownership.applied(
+            resource, strategy, old, config, options, force=force, subresource=subresource
+        )
+        decided = replace(options, managed=new["metadata"].get("managedFields") or ())
+        if old is None:
+            return self.create(name, new, decided), True
+        return self._replace(resource, old, new, decided, subresource), False
 
     def _patch_scale(
         self, resource: Resource, old: Obj, patch: Any, options: WriteOptions, patch_type: PatchType

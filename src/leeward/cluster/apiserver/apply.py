@@ -1,0 +1,87 @@
+"""Requests about field managers: who writes, and configurations to apply.
+
+Source: ``k8s.io/apiserver/pkg/endpoints/handlers`` (patch.go, fieldmanager; 1.36).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leeward.cluster.apiserver.bodies import APPLY
+from leeward.cluster.apiserver.http import Request
+from leeward.cluster.apiserver.options import invalid_options
+from leeward.cluster.apiserver.paths import ResourcePath
+from leeward.cluster.apiserver.served import Served
+from leeward.kube.objects import Obj
+from leeward.kube.status import BadRequestError, InvalidError
+
+__all__ = ["APPLY", "field_manager", "force_refused", "read_configuration"]
+
+MAX_MANAGER = 128  # characters
+
+
+def field_manager(request: Request, kind: str) -> str:
+    """Return who writes: the parameter ``fieldManager``, else the beginning of the user agent.
+
+    Raises:
+        InvalidError: the name is too long or unprintable, or an apply has none.
+    """
+    given = request.query.text("fieldManager")
+    causes: list[dict[str, str]] = []
+    if len(given) > MAX_MANAGER:
+        text = f"Too long: may not be more than {MAX_MANAGER} bytes"
+        causes.append({"reason": "FieldValueTooLong", "message": text, "field": "fieldManager"})
+    if any(not each.isprintable() for each in given):
+        text = f'Invalid value: "{given}": should only contain printable characters'
+        causes.append({"reason": "FieldValueInvalid", "message": text, "field": "fieldManager"})
+    if not given and request.content_type == APPLY:
+        text = "Required value: is required for apply patch"
+        causes.append({"reason": "FieldValueRequired", "message": text, "field": "fieldManager"})
+    if causes:
+        raise invalid_options(kind, causes)
+    return given or request.headers.get("user-agent", "").partition("/")[0][:MAX_MANAGER] or "unknown"
+
+
+def force_refused() -> InvalidError:
+    """Return the refusal of ``force`` for a patch that is no apply."""
+    text = "Forbidden: may not be specified for non-apply patch"
+    cause = {"reason": "FieldValueForbidden", "message": text, "field": "force"}
+    return invalid_options("PatchOptions", [cause])
+
+
+def read_configuration(data: bytes, request: Request, path: ResourcePath, served: Served) -> Obj:
+    """Return the configuration to apply, with the name and namespace of the URL.
+
+    Raises:
+        BadRequestError: it cannot be parsed, or contradicts the URL.
+    """
+    import yaml
+
+    try:
+        config: Any = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        problem = getattr(error, "problem", "") or str(error)
+        raise BadRequestError(
+            f"error decoding YAML: error converting YAML to JSON: yaml: {problem}"
+        ) from None
+    if not isinstance(config, dict):
+        raise BadRequestError("error decoding YAML: json: cannot unmarshal value into Go value of type map")
+    version, kind = config.get("apiVersion") or "", config.get("kind") or ""
+    if (version, kind) != (served.api_version, served.kind):
+        group, _, short = version.rpartition("/")
+        raise BadRequestError(f"invalid object type: {group}/{short}, Kind={kind}")
+    meta = config.get("metadata") or {}
+    name = meta.get("name") or path.name
+    if name != path.name:
+        raise BadRequestError(
+            f"the name of the object ({name}) does not match the name on the URL ({path.name})"
+        )
+    meta = {**meta, "name": name}
+    if served.namespaced:
+        if meta.get("namespace", path.namespace) != path.namespace:
+            raise BadRequestError(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
+        meta["namespace"] = path.namespace
+    meta.pop("resourceVersion", None)
+    return {**config, "metadata": meta}

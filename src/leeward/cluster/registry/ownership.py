@@ -1,0 +1,123 @@
+"""Who owns which field: what the registry does about it in every write that is tracked.
+
+A write is tracked when its options name a field manager: those over the API do, the cluster's own
+components do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from leeward.base.clock import PassiveClock
+from leeward.cluster.registry.kinds.strategy import Strategy
+from leeward.cluster.registry.managedfields.manager import (
+    ALL_BUT_STATUS,
+    NOTHING,
+    STATUS,
+    Writer,
+    apply_config,
+    track_create,
+    track_update,
+)
+from leeward.cluster.registry.managedfields.schema import Type
+from leeward.cluster.registry.managedfields.types import CustomTypes, built_in_type
+from leeward.cluster.registry.options import WriteOptions
+from leeward.kube.objects import Obj, format_time
+from leeward.kube.resources import Resource
+
+
+class Ownership:
+    """Keeps ``metadata.managedFields``.
+
+    Args:
+        clock: stamps entries.
+        definitions: returns the CustomResourceDefinitions of the moment.
+        built_in: tells whether a resource is a built-in one.
+    """
+
+    def __init__(
+        self,
+        clock: PassiveClock,
+        definitions: Callable[[], Iterable[Obj]],
+        built_in: Callable[[str], bool],
+    ) -> None:
+        self._clock = clock
+        self._definitions = definitions
+        self._built_in = built_in
+        self._custom = CustomTypes()
+
+    def created(self, resource: Resource, obj: Obj, options: WriteOptions) -> Obj:
+        """Return a new object with its managers."""
+        if options.managed is not None:
+            return _with_entries(obj, options.managed)
+        if not options.field_manager:
+            return obj
+        writer = self._writer(resource, options, "")
+        return track_create(self._type(resource, writer), obj, writer, NOTHING)
+
+    def updated(
+        self,
+        resource: Resource,
+        strategy: Strategy,
+        old: Obj,
+        new: Obj,
+        requested: Any,
+        options: WriteOptions,
+        subresource: str = "",
+    ) -> Obj:
+        """Return the next state of an object with its managers."""
+        if options.managed is not None:
+            return _with_entries(new, options.managed)
+        if not options.field_manager:
+            return _with_entries(new, old["metadata"].get("managedFields"))
+        writer = self._writer(resource, options, subresource)
+        ignored = _ignored(strategy, subresource)
+        return track_update(self._type(resource, writer), old, new, requested, writer, ignored)
+
+    def applied(
+        self,
+        resource: Resource,
+        strategy: Strategy,
+        old: Obj | None,
+        config: Obj,
+        options: WriteOptions,
+        *,
+        force: bool,
+        subresource: str = "",
+    ) -> Obj:
+        """Return what server-side apply makes of an object; with its managers.
+
+        Raises:
+            StatusError: it is refused.
+        """
+        writer = self._writer(resource, options, subresource, apply=True)
+        kind = self._type(resource, writer)
+        return apply_config(kind, old, config, writer, force=force, ignored=_ignored(strategy, subresource))
+
+    def _writer(
+        self, resource: Resource, options: WriteOptions, subresource: str, *, apply: bool = False
+    ) -> Writer:
+        return Writer(
+            name=options.field_manager,
+            operation="Apply" if apply else "Update",
+            api_version=options.api_version or resource.api_version,
+            time=format_time(self._clock.now()),
+            subresource=subresource,
+        )
+
+    def _type(self, resource: Resource, writer: Writer) -> Type:
+        if self._built_in(resource.name):
+            return built_in_type(resource.api_version, resource.kind)
+        return self._custom.find(self._definitions(), writer.api_version, resource.kind)
+
+
+def _ignored(strategy: Strategy, subresource: str) -> Any:
+    if subresource == "status":
+        return ALL_BUT_STATUS
+    return STATUS if strategy.has_status else NOTHING
+
+
+def _with_entries(obj: Obj, entries: Any) -> Obj:
+    meta = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
+    return {**obj, "metadata": {**meta, "managedFields": entries} if entries else meta}
