@@ -104,7 +104,7 @@ class Word(_Form):
         raise unfit(self.wanted)
 
     def schema(self) -> dict[str, Any]:
-        text = {"type": "string", "pattern": f"^{self.pattern}$", "maxLength": self.longest}
+        text = {"type": "string", "pattern": f"^(?:{self.pattern})$", "maxLength": self.longest}
         return {"anyOf": [text, {"type": "number"}]} if self.numbers else text
 
 

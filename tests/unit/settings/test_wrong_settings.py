@@ -20,7 +20,10 @@ Read = Callable[[str], Declared]
             "{service_account: api}", "service_account",
             '"service_account" is not a setting here.', 'Did you mean "serviceAccount"?',
         ),
-        ("{autoscale: {mx: 3, max: 3}}", "autoscale.mx", '"mx" is not a setting here.', 'Did you mean "max"?'),
+        (
+            "{autoscale: {max: 3, cp: 3}}", "autoscale.cp",
+            '"cp" is not a setting here.', 'Did you mean "cpu"?',
+        ),
         ("{autoscale: {min: 3}}", "autoscale", '"max" is required here.', "Add max."),
         (
             "{autoscale: {max: 0}}", "autoscale.max",

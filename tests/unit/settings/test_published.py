@@ -1,0 +1,65 @@
+"""The published schemas and pages are those of the models, and their examples are right."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from leeward.settings.base import camel_case
+from leeward.settings.check import check
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def _script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate_settings", ROOT / "scripts/generate_settings.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SCRIPT = _script()
+OUTPUTS: dict[Path, str] = SCRIPT.outputs()
+
+
+@pytest.mark.parametrize("path", OUTPUTS, ids=lambda path: path.name)
+def test_a_published_file_is_up_to_date(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == OUTPUTS[path], "run scripts/generate_settings.py"
+
+
+@pytest.mark.parametrize(("title", "kind"), SCRIPT.SECTIONS, ids=lambda value: str(value))
+def test_the_examples_of_a_page_are_right(title: str, kind: Any) -> None:
+    examples = {
+        camel_case(field.name): field.metadata["examples"][0]
+        for field in fields(kind)
+        if "examples" in field.metadata
+    }
+    problems = check(kind, examples).problems
+
+    assert [problem for problem in problems if problem.code != "missing-setting"] == []
+
+
+def test_every_setting_says_what_it_means_and_becomes() -> None:
+    for _, kind in SCRIPT.SECTIONS:
+        for field in fields(kind):
+            assert field.metadata["description"].endswith("."), field.name
+            assert field.metadata["becomes"], field.name
+
+
+def test_the_schema_of_editors_knows_short_forms() -> None:
+    schema = json.loads((ROOT / "schemas/x-leeward.json").read_text(encoding="utf-8"))
+    tls = schema["$defs"]["ServiceSettings"]["properties"]["tls"]
+
+    assert [choice.get("$ref", choice.get("type")) for choice in tls["anyOf"]] == [
+        "#/$defs/Tls",
+        "boolean",
+        "string",
+    ]
