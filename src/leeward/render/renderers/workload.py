@@ -56,6 +56,10 @@ def pod_template(draft: PodDraft) -> Obj:
     return {"metadata": meta, "spec": _ordered(_SPEC_KEYS, spec)}
 
 
+def _replicas(context: ServiceContext) -> dict[str, int]:
+    return {} if context.plan.settings.autoscale is not None else {"replicas": context.plan.replicas}
+
+
 def _depends_on(context: ServiceContext) -> dict[str, str]:
     plans = context.project.plan.services
     waits = {
@@ -83,7 +87,7 @@ def _delay(context: ServiceContext) -> dict[str, int]:
 
 def _deployment(context: ServiceContext, draft: PodDraft, head: Obj) -> Obj:
     spec = {
-        "replicas": context.plan.replicas,
+        **_replicas(context),
         **_delay(context),
         "selector": {"matchLabels": context.selector},
         "strategy": _deployment_strategy(context),
@@ -94,7 +98,7 @@ def _deployment(context: ServiceContext, draft: PodDraft, head: Obj) -> Obj:
 
 def _stateful_set(context: ServiceContext, draft: PodDraft, head: Obj) -> Obj:
     spec = {
-        "replicas": context.plan.replicas,
+        **_replicas(context),
         **_delay(context),
         "serviceName": headless_name(context.plan),
         "podManagementPolicy": "Parallel",
