@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
+from leeward.compose.scalars import scalar_text
+
 Metadata = Mapping[str, Any]
 UNFIT = "unfit"  # the type of the errors that are raised here; their message says what is wanted
 _JSON_TYPES = {bool: "boolean", str: "string", int: "integer"}
@@ -149,6 +151,19 @@ class Parsed(_Form):
 
 
 @dataclass(frozen=True, slots=True)
+class Text(_Form):
+    """Any scalar, as Compose turns it into a string."""
+
+    def check(self, value: Any) -> str:
+        if isinstance(value, (str, int, float)):
+            return scalar_text(value)
+        raise unfit("a string, a number, true or false")
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["string", "number", "boolean"]}
+
+
+@dataclass(frozen=True, slots=True)
 class Share(_Form):
     """A number of Pods, or a percentage of them."""
 
@@ -197,6 +212,10 @@ class Short:
         return {"anyOf": [handler(core), *({"type": _JSON_TYPES[kind]} for kind in self.forms)]}
 
 
+def _listed(one: str) -> list[str]:
+    return [one]
+
+
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 Host = Annotated[
     str, Word(rf"(\*\.)?{_LABEL}(\.{_LABEL})*", "a host name in lower case, such as shop.example.com")
@@ -213,4 +232,6 @@ Count = Annotated[int, Whole(0)]
 Positive = Annotated[int, Whole(1)]
 Seconds = Annotated[int, Whole(0)]
 PortNumber = Annotated[int, Whole(1, 65535)]
+Variable = Annotated[str, Text()]
+Strings = Annotated[tuple[str, ...], Short("a list of strings, or one string", {str: _listed})]
 PodShare = Annotated[int | str, Share()]

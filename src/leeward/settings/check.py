@@ -1,7 +1,7 @@
 """Plain values → a settings dataclass, and what is wrong with them in plain words.
 
-pydantic does the checking and is imported on first use. A value that is wrong costs only the top-level key
-it is below: the rest is still read, so that later findings do not repeat the same mistake in other words.
+pydantic does the checking and is imported on first use. What is wrong is left out and the rest is still read,
+so that everything is told at once and later findings do not repeat a mistake in other words.
 
 Invariant: a problem's path names keys as they were written and ends at something that was written.
 """
@@ -64,15 +64,18 @@ def check(kind: type[T], written: Any) -> Checked[T]:
     from pydantic import ValidationError
 
     given = _without_nulls(written if written is not None else {})
+    adapter = _adapter(kind)  # type: ignore[arg-type]  # a class is hashable
     try:
-        adapter = _adapter(kind)  # type: ignore[arg-type]  # a class is hashable
         return Checked(adapter.validate_python(given), ())
     except ValidationError as error:
         found = [_problem(each, given, kind) for each in error.errors(include_url=False)]
         problems = tuple(dict.fromkeys(found))
-    bad = {problem.path[0] for problem in problems if problem.path}
-    rest = {key: value for key, value in given.items() if key not in bad} if isinstance(given, dict) else {}
-    return Checked(check(kind, rest).settings if bad else None, problems)
+    for bad in ({problem.path for problem in problems}, {problem.path[:1] for problem in problems}):
+        try:
+            return Checked(adapter.validate_python(_without(given, bad)), problems)
+        except ValidationError:
+            continue
+    return Checked(None, problems)
 
 
 def json_schema(kind: type[Any]) -> dict[str, Any]:
@@ -91,6 +94,19 @@ def _without_nulls(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
     return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _without(value: Any, paths: set[ValuePath]) -> Any:
+    """Return `value` less what is at `paths`."""
+    if not paths or () in paths:
+        return value
+
+    def below(step: str | int) -> set[ValuePath]:
+        return {path[1:] for path in paths if path[0] == step}
+
+    if isinstance(value, dict):
+        return {key: _without(inner, below(key)) for key, inner in value.items() if (key,) not in paths}
+    return [_without(inner, below(index)) for index, inner in enumerate(value) if (index,) not in paths]
 
 
 def _problem(error: ErrorDetails, written: Any, kind: type[Any]) -> Problem:

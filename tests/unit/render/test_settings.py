@@ -213,7 +213,10 @@ def test_a_size_of_the_project_replaces_ours(production: Render) -> None:
 def test_nodes_priority_and_registry_secrets_are_the_pods(production: Render) -> None:
     result = production("""
         services:
-          web: {image: x, platform: linux/arm64, x-leeward: {nodeSelector: {pool: big}, priorityClass: urgent}}
+          web:
+            image: x
+            platform: linux/arm64
+            x-leeward: {nodeSelector: {pool: big}, priorityClass: urgent}
         x-leeward: {imagePullSecrets: [quay]}
     """)
     pod = result.pod("Deployment", "web")
