@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from leeward.settings import parts, service
-from leeward.settings.base import camel_case
+from leeward.settings import config, parts, service
+from leeward.settings.base import camel_case, snake_case
 from leeward.settings.check import json_schema
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,13 +40,22 @@ SECTIONS: tuple[tuple[str, type], ...] = (  # of docs/x-leeward.md
     ("At the top level", service.ProjectSettings),
     ("Size", service.Size),
 )
+CONFIG_SECTIONS: tuple[tuple[str, type], ...] = (  # of docs/leeward-yaml.md
+    ("The file", config.Config),
+    ("Environment", config.Environment),
+    ("Verification", config.Verification),
+    ("Cluster", config.Cluster),
+    ("Embedded", config.Embedded),
+)
 
 
 def outputs() -> dict[Path, str]:
     """Return every generated file and its content."""
     return {
         ROOT / "schemas/x-leeward.json": _json(compose_schema()),
+        ROOT / "schemas/leeward.json": _json(config_schema()),
         ROOT / "docs/x-leeward.md": extension_page(),
+        ROOT / "docs/leeward-yaml.md": config_page(),
     }
 
 
@@ -78,6 +87,11 @@ def compose_schema() -> dict[str, Any]:
     }
 
 
+def config_schema() -> dict[str, Any]:
+    """Return the schema of ``leeward.yaml``."""
+    return {"$schema": DRAFT, "title": "leeward.yaml", **tidy(json_schema(config.Config))}
+
+
 def tidy(schema: Any) -> Any:
     """Return `schema` without what only its maker needs: titles, nulls as defaults, markup of docstrings."""
     if isinstance(schema, list):
@@ -92,12 +106,17 @@ def tidy(schema: Any) -> Any:
             kept[key] = " ".join(value.replace("``", "`").split())
         elif key == "examples":
             kept[key] = value
-        elif not (key == "title" or (key == "default" and value is None)):
+        elif not (key == "title" or (key == "default" and _is_no_default(value, schema))):
             kept[key] = tidy(value)
     if len(kept.get("anyOf", ())) == 1:
         (only,) = kept.pop("anyOf")
         kept = {**only, **kept}
     return kept
+
+
+def _is_no_default(value: Any, schema: Mapping[str, Any]) -> bool:
+    """Tell whether nobody could write `value`: it is nothing, or what a string has been turned into."""
+    return value is None or (isinstance(value, float) and schema.get("type") == "string")
 
 
 def extension_page() -> str:
@@ -109,6 +128,14 @@ def extension_page() -> str:
             lines += ["| preset | cpu | memory |", "|---|---|---|"]
             lines += [f"| {name} | {size.cpu} | {size.memory} |" for name, size in service.SIZES.items()]
             lines += [""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def config_page() -> str:
+    """Return docs/leeward-yaml.md."""
+    lines = [CONFIG_INTRODUCTION]
+    for title, kind in CONFIG_SECTIONS:
+        lines += section(title, kind, snake_case, becomes="")
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -146,7 +173,10 @@ def type_text(schema: Mapping[str, Any]) -> str:
     if schema.get("type") == "object":
         inner = schema.get("additionalProperties")
         return f"mapping of {type_text(inner)}" if isinstance(inner, dict) else "mapping"
-    return {"integer": "whole number", "boolean": "true or false"}.get(schema["type"], schema["type"])
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return " or ".join(
+        {"integer": "whole number", "boolean": "true or false"}.get(kind, kind) for kind in kinds
+    )
 
 
 def _value(default: Any) -> str:
@@ -184,6 +214,47 @@ complete and check them when the first line of the Compose file names it, by pat
 
 ```yaml
 # yaml-language-server: $schema=./schemas/x-leeward.json
+```
+"""
+
+
+CONFIG_INTRODUCTION = """\
+# `leeward.yaml`
+
+The environments of an application and the clusters they are on. It lies next to the Compose file, is found
+from the directories below, and is not needed: `leeward up` wants only a Compose file. `leeward init` writes a
+first one with comments. `scripts/generate_settings.py` writes this page.
+
+```yaml
+app: storefront
+compose: [compose.yaml]
+environments:
+  ci: {access: {developers: admin}}
+  qa: {cluster: staging, from: ci, compose: [compose.qa.yaml], verify: [smoke-tests]}
+  uat: {cluster: staging, from: qa, approvals: 1}
+  production: {cluster: production, from: uat, approvals: 2, soak: 2h}
+clusters:
+  staging: {context: eks-staging}
+  production: {context: eks-production}
+```
+
+* `leeward render --env qa` lays the Compose files of `qa` over those of the application, with its variables,
+  profiles and namespace. An environment that is not written here is an error that lists those that are.
+* Without `--env` the environment is `local`, which needs no entry: the application's Compose files and, as
+  with Docker Compose, the override file next to them. Other environments have exactly the files written here.
+* `from` is the way of a release. It takes over nothing: what environments share belongs into the Compose
+  files.
+* The command line wins: `-f` takes the place of all files, `-p` that of `app`, `--profile` adds. Variables of
+  the shell win over `variables`, these over `env_file`, which takes the place of `.env`.
+* Every mistake is told at once, with its line, before anything is rendered.
+
+## In the editor
+
+`schemas/leeward.json` describes the file. Editors with the YAML language server complete and check it when
+its first line names the schema, by path or URL:
+
+```yaml
+# yaml-language-server: $schema=./schemas/leeward.json
 ```
 """
 

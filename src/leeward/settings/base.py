@@ -58,11 +58,11 @@ class FilePart:
     __pydantic_config__: ClassVar[Mapping[str, Any]] = {"extra": "forbid", "alias_generator": snake_case}
 
 
-def unfit(wanted: str) -> Exception:
-    """Return the error that pydantic collects for a value that is not `wanted`."""
+def unfit(wanted: str, *, word: bool = False) -> Exception:
+    """Return the error that pydantic collects for a value that is not `wanted`, which is a `word`."""
     from pydantic_core import PydanticCustomError
 
-    return PydanticCustomError(UNFIT, "{wanted}", {"wanted": wanted})
+    return PydanticCustomError(UNFIT, "{wanted}", {"wanted": wanted, "word": word})
 
 
 class _Form:
@@ -103,7 +103,7 @@ class Word(_Form):
             value = f"{value:g}" if isinstance(value, float) else str(value)
         if isinstance(value, str) and len(value) <= self.longest and re.fullmatch(self.pattern, value):
             return value
-        raise unfit(self.wanted)
+        raise unfit(self.wanted, word=True)
 
     def schema(self) -> dict[str, Any]:
         text = {"type": "string", "pattern": f"^(?:{self.pattern})$", "maxLength": self.longest}
@@ -227,6 +227,18 @@ Label = Annotated[str, Word(_LABEL, "a name of lower-case letters, digits and hy
 Quantity = Annotated[
     str,
     Word(r"[0-9]+(\.[0-9]+)?([EPTGMk]i?|Ki|m)?", 'a quantity such as "500m", 2 or "10Gi"', 32, numbers=True),
+]
+LabelKey = Annotated[
+    str,
+    Word(
+        rf"({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?",
+        "a key such as example.com/name",
+        317,
+    ),
+]
+LabelValue = Annotated[
+    str,
+    Word(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", "the value of a label, letters, digits, - _ ."),
 ]
 Count = Annotated[int, Whole(0)]
 Positive = Annotated[int, Whole(1)]

@@ -111,6 +111,8 @@ def _without(value: Any, paths: set[ValuePath]) -> Any:
 
 def _problem(error: ErrorDetails, written: Any, kind: type[Any]) -> Problem:
     path, found = _written_part(error["loc"], written)
+    if error["loc"] and error["loc"][-1] == "[key]":
+        found = path[-1]
     last = str(error["loc"][-1]) if error["loc"] else ""
     if error["type"] == "missing":
         return Problem(path, "missing-setting", f'"{last}" is required here.', f"Add {last}.")
@@ -124,7 +126,8 @@ def _problem(error: ErrorDetails, written: Any, kind: type[Any]) -> Problem:
         wanted, remedy = f"one of {', '.join(words)}", did_you_mean(str(found), words)
     else:
         wanted = context["wanted"] if error["type"] == UNFIT else _WANTED.get(error["type"], error["msg"])
-        remedy = "Put it in quotes." if wanted == "a string" and isinstance(found, (int, float)) else ""
+        wants_word = wanted == "a string" or context.get("word")
+        remedy = "Put it in quotes." if wants_word and isinstance(found, (int, float)) else ""
     what = describe(Node(found, _NOWHERE))
     return Problem(path, "bad-setting", f"It must be {wanted}, but it is {what}.", remedy)
 

@@ -68,7 +68,9 @@ class Verification(FilePart):
     """Something that must succeed before a release counts as good. A string is ``run``."""
 
     run: str = field(metadata=doc("A service that is run once and must end with 0.", example="smoke-tests"))
-    timeout: Duration = field(default=600.0, metadata=doc("How long it may take.", example="10m"))
+    timeout: Duration = field(
+        default=600.0, metadata=doc("How long it may take; without it, 10 minutes.", example="10m")
+    )
 
 
 EnvironmentVerification = Annotated[

@@ -13,6 +13,7 @@ from leeward.settings.base import (
     Count,
     Extension,
     Host,
+    LabelKey,
     Name,
     PodShare,
     PortNumber,
@@ -209,7 +210,7 @@ class ServiceAccount(Extension):
     create: bool = field(
         default=True, metadata=doc("False: it exists already.", becomes="a ServiceAccount object")
     )
-    annotations: dict[str, str] = field(
+    annotations: dict[LabelKey, str] = field(
         default_factory=dict,
         metadata=doc("Further annotations.", becomes="ServiceAccount `metadata.annotations`"),
     )

@@ -5,6 +5,7 @@ Source: the Compose Specification, "Extension".
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from leeward.settings.service import (
 )
 
 KEY = "x-leeward"
+ALMOST = 0.85  # how much an extension must look like ours to be taken for a mistake
 T = TypeVar("T")
 
 
@@ -69,6 +71,7 @@ class _Reader:
 
     def read(self, default: T, path: ValuePath, extensions: Mapping[str, Any]) -> T:
         """Return the settings at `path`: a copy of `default` with what is said."""
+        self._warn_of_typos(path, extensions)
         if extensions.get(KEY) is None:
             return default
         from leeward.settings.check import check
@@ -108,6 +111,15 @@ class _Reader:
                         (section, key, KEY), "unknown-setting", Severity.ERROR,
                         f"{section.capitalize()} have no settings for leeward.", "Remove it.",
                     )  # fmt: skip
+
+    def _warn_of_typos(self, path: ValuePath, extensions: Mapping[str, Any]) -> None:
+        """Report extensions that mean nothing and are spelt almost like ours."""
+        for key in extensions:
+            if key != KEY and difflib.SequenceMatcher(None, key.lower(), KEY).ratio() > ALMOST:
+                self._report(
+                    (*path, key), "unknown-extension", Severity.WARNING,
+                    f'"{key}" means nothing to leeward.', f'Did you mean "{KEY}"?',
+                )  # fmt: skip
 
     def _report(self, path: ValuePath, code: str, severity: Severity, message: str, remedy: str) -> None:
         self.found.append(

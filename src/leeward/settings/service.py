@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from leeward.settings.base import Count, Extension, Name, Quantity, Seconds, Word, doc
+from leeward.settings.base import Count, Extension, LabelKey, LabelValue, Name, Quantity, Seconds, Word, doc
 from leeward.settings.parts import (
     Alert,
     Autoscale,
@@ -155,7 +155,7 @@ class ServiceSettings(Extension):
             example="nginx",
         ),
     )
-    ingress_annotations: dict[str, str] = field(
+    ingress_annotations: dict[LabelKey, str] = field(
         default_factory=dict,
         metadata=doc(
             "For whoever serves the hosts.",
@@ -229,7 +229,7 @@ class ServiceSettings(Extension):
             "Who goes first when nodes are full.", becomes="`priorityClassName`", example="business-critical"
         ),
     )
-    node_selector: dict[str, str] = field(
+    node_selector: dict[LabelKey, LabelValue] = field(
         default_factory=dict,
         metadata=doc(
             "Labels that nodes must have.",

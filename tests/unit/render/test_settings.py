@@ -224,6 +224,13 @@ def test_nodes_priority_and_registry_secrets_are_the_pods(production: Render) ->
     assert (pod["priorityClassName"], pod["imagePullSecrets"]) == ("urgent", [{"name": "quay"}])
 
 
+def test_the_embedded_cluster_is_not_asked_for_what_it_has_not(render_text: Render) -> None:
+    text = WEB % "{nodeSelector: {pool: big}, priorityClass: urgent, serviceAccount: {create: false}}"
+    result = render_text(text)
+    assert {"nodeSelector", "priorityClassName"}.isdisjoint(result.pod("Deployment", "web"))
+    assert result.names("ServiceAccount") == ["web"]
+
+
 def test_an_image_that_is_built_comes_from_the_registry(render_text: Render) -> None:
     text = "services: {web: {build: .}}\nx-leeward: {registry: registry.example/shop}"
     away = render_text(text, environment="production").container("Deployment", "web")["image"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from leeward.settings.base import camel_case
+from leeward.settings.base import camel_case, snake_case
 from leeward.settings.check import check
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,10 +36,15 @@ def test_a_published_file_is_up_to_date(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == OUTPUTS[path], "run scripts/generate_settings.py"
 
 
-@pytest.mark.parametrize(("title", "kind"), SCRIPT.SECTIONS, ids=lambda value: str(value))
-def test_the_examples_of_a_page_are_right(title: str, kind: Any) -> None:
+@pytest.mark.parametrize(
+    ("kind", "key_of"),
+    [(kind, camel_case) for _, kind in SCRIPT.SECTIONS]
+    + [(kind, snake_case) for _, kind in SCRIPT.CONFIG_SECTIONS],
+    ids=lambda value: value.__name__,
+)
+def test_the_examples_of_a_page_are_right(kind: Any, key_of: Callable[[str], str]) -> None:
     examples = {
-        camel_case(field.name): field.metadata["examples"][0]
+        key_of(field.name): field.metadata["examples"][0]
         for field in fields(kind)
         if "examples" in field.metadata
     }
@@ -52,6 +58,9 @@ def test_every_setting_says_what_it_means_and_becomes() -> None:
         for field in fields(kind):
             assert field.metadata["description"].endswith("."), field.name
             assert field.metadata["becomes"], field.name
+    for _, kind in SCRIPT.CONFIG_SECTIONS:
+        for field in fields(kind):
+            assert field.metadata["description"].endswith("."), field.name
 
 
 def test_the_schema_of_editors_knows_short_forms() -> None:

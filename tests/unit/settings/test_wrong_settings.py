@@ -64,6 +64,14 @@ Read = Callable[[str], Declared]
             "{binds: {/data: dta}}", "binds./data",
             'It must be one of config, source, data, host, ignore, but it is "dta".', 'Did you mean "data"?',
         ),
+        (
+            "{nodeSelector: {a b: c}}", "nodeSelector.a b",
+            'It must be a key such as example.com/name, but it is "a b".', "",
+        ),
+        (
+            "{nodeSelector: {pool: a b}}", "nodeSelector.pool",
+            'It must be the value of a label, letters, digits, - _ ., but it is "a b".', "",
+        ),
         ("[hosts]", "", "It must be a mapping, but it is a list.", ""),
         (
             "{disruption: 120%}", "disruption",
@@ -112,6 +120,13 @@ def test_settings_that_exclude_one_another_are_told(
 
     assert (found.path, found.severity.value) == (f"services.web.x-leeward.{path}", severity)
     assert found.remedy
+
+
+def test_an_extension_that_is_almost_ours_is_told(read: Read) -> None:
+    (found,) = read("services: {a: {image: x, x-leward: {hosts: [a]}, x-other: 1}}").diagnostics
+
+    assert (found.path, found.severity) == ("services.a.x-leward", Severity.WARNING)
+    assert found.remedy == 'Did you mean "x-leeward"?'
 
 
 def test_a_service_on_every_node_cannot_be_scaled(read: Read) -> None:

@@ -1,6 +1,7 @@
 """Where Pods go: spread over zones and nodes without being asked, and what the file asks for.
 
-``x-leeward`` may loosen or tighten the spread, pick nodes by label and give the Pods a priority.
+``x-leeward`` may loosen or tighten the spread, pick nodes by label and give the Pods a priority; the embedded
+cluster has neither these labels nor these priorities.
 
 With two replicas or more the zones must be balanced (``DoNotSchedule``), but only the zones that can
 take Pods count (``nodeTaintsPolicy: Honor``), so the Pods of a lost zone find a place elsewhere. On a
@@ -123,11 +124,12 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
         draft.spec["topologySpreadConstraints"] = constraints
     if affinity := _affinity(context):
         draft.spec["affinity"] = affinity
-    if context.plan.settings.priority_class:
-        draft.spec["priorityClassName"] = context.plan.settings.priority_class
-    selector = dict(context.plan.settings.node_selector)
+    settings, embedded = context.plan.settings, context.options.on_embedded
+    if settings.priority_class and not embedded:
+        draft.spec["priorityClassName"] = settings.priority_class
+    selector = {} if embedded else dict(settings.node_selector)
     platform = context.service.platform
-    if platform and context.options.on_embedded:
+    if platform and embedded:
         context.note(
             ("platform",), "ignored", f"{platform}: the embedded cluster runs what this machine can run."
         )

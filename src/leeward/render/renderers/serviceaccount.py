@@ -1,6 +1,7 @@
 """Who the Pods are: a service account where ``x-leeward`` asks for one, and secrets to pull images with.
 
-Services that name one account share it; they must agree on what it is. Pods without an account of their own
+Services that name one account share it; they must agree on what it is. The embedded cluster is given those,
+too, that exist elsewhere. Pods without an account of their own
 run as the namespace's default one, whose token they do not get.
 
 Source: docs.aws.amazon.com/eks: "IAM roles for service accounts" (an annotation), "EKS Pod Identity" (an
@@ -41,7 +42,7 @@ def _project(context: ProjectContext) -> list[Obj]:
     first: dict[str, tuple[ServicePlan, ServiceAccount]] = {}
     for plan in context.plan.services.values():
         account = plan.settings.service_account
-        if account is None or not account.create:
+        if account is None or not (account.create or context.options.on_embedded):
             continue
         name = _name(plan, account)
         other = first.setdefault(name, (plan, account))[1]
