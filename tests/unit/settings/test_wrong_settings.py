@@ -58,11 +58,16 @@ Read = Callable[[str], Declared]
         ("{alerts: {a: 1}}", "alerts", "It must be a list, but it is a mapping.", ""),
         (
             "{nodeSelector: {pool: 5}}", "nodeSelector.pool",
-            "It must be a string, but it is the number 5.", "Put it in quotes.",
+            "It must be the value of a label, letters, digits, - _ ., but it is the number 5.",
+            "Put it in quotes.",
         ),
         (
             "{binds: {/data: dta}}", "binds./data",
             'It must be one of config, source, data, host, ignore, but it is "dta".', 'Did you mean "data"?',
+        ),
+        (
+            "{ingressAnnotations: {size: true}}", "ingressAnnotations.size",
+            "It must be a string, but it is the boolean true.", "Put it in quotes.",
         ),
         (
             "{nodeSelector: {a b: c}}", "nodeSelector.a b",
