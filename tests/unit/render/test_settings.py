@@ -9,6 +9,12 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from leeward.base.clock import VirtualClock
+from leeward.base.ids import SeededIds
+from leeward.cluster.registry.registry import Registry
+from leeward.cluster.store.memory import MemoryStore
+from leeward.kube.resources import resource_of_kind
+
 Render = Callable[..., Any]
 WEB = "services: {web: {image: x, ports: ['80:80'], x-leeward: %s}}"
 EXTERNAL = (
@@ -304,3 +310,38 @@ def test_volumes_of_an_external_service_are_not_made_and_its_aliases_are(product
     """)
     assert result.names("PersistentVolumeClaim") == []
     assert result.find("Service", "database")["spec"]["externalName"] == "db.example"
+
+
+@pytest.mark.parametrize("environment", ["local", "production"])
+def test_the_embedded_cluster_takes_every_object(environment: str, render_text: Render) -> None:
+    result = render_text(
+        """
+        services:
+          web:
+            image: x
+            ports: ["80:80"]
+            x-leeward:
+              hosts: [a.example]
+              path: /shop
+              tls: {secret: mine, issuer: letsencrypt}
+              autoscale: {max: 5, memory: 80, behavior: {scaleDown: {stabilizationWindowSeconds: 60}}}
+              serviceAccount: {roleArn: "arn:aws:iam::123456789012:role/a"}
+              spread: {zones: preferred, nodes: required, maxSkew: 2}
+              disruption: {minAvailable: 50%}
+              alerts: [{name: Down, expr: up == 0}]
+              size: large
+          db: {image: x, expose: ["5432"], x-leeward: {external: {host: 10.0.0.5, port: 6543}}}
+          mail: {image: x, x-leeward: {external: mail.example}}
+        x-leeward: {imagePullSecrets: [quay], registry: registry.example/shop}
+        """,
+        environment=environment,
+    )
+    client = Registry(MemoryStore(), clock=VirtualClock(), ids=SeededIds(7)).client("system:admin")
+    for obj in result.objects:
+        resource = resource_of_kind(obj["apiVersion"], obj["kind"])
+        assert resource is not None
+        client.create(resource.name, obj)
+
+    assert {"HorizontalPodAutoscaler", "EndpointSlice", "ServiceAccount", "Ingress"} <= {
+        obj["kind"] for obj in result.objects
+    }
