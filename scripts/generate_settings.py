@@ -21,6 +21,7 @@ from leeward.settings.check import json_schema
 ROOT = Path(__file__).resolve().parents[1]
 DRAFT = "http://json-schema.org/draft-07/schema#"  # what editors know best
 COMPOSE = "https://raw.githubusercontent.com/compose-spec/compose-spec/main/schema/compose-spec.json"
+VARIABLE = {"type": "string", "pattern": "\\$", "description": "A value with variables, such as ${NAME}."}
 SECTIONS: tuple[tuple[str, type], ...] = (  # of docs/x-leeward.md
     ("On a service", service.ServiceSettings),
     ("Tls", parts.Tls),
@@ -64,7 +65,7 @@ def compose_schema() -> dict[str, Any]:
     definitions: dict[str, Any] = {}
 
     def having(kind: type) -> dict[str, Any]:
-        schema = tidy(json_schema(kind))
+        schema = with_variables(tidy(json_schema(kind)))
         definitions.update(schema.pop("$defs", {}))
         definitions[kind.__name__] = schema
         return {"properties": {"x-leeward": {"$ref": f"#/$defs/{kind.__name__}"}}}
@@ -83,8 +84,25 @@ def compose_schema() -> dict[str, Any]:
         "title": "Compose file with x-leeward",
         "allOf": [{"$ref": COMPOSE}],
         "properties": {**root, **tables},
-        "$defs": dict(sorted(definitions.items())),
+        "$defs": {"Variable": VARIABLE, **dict(sorted(definitions.items()))},
     }
+
+
+def with_variables(schema: Any) -> Any:
+    """Return `schema` such that a variable may stand wherever a narrower scalar is wanted."""
+    if isinstance(schema, list):
+        return [with_variables(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    about = {key: schema[key] for key in ("description", "default", "examples") if key in schema}
+    rest = {key: with_variables(value) for key, value in schema.items() if key not in about}
+    if (
+        schema.get("type") in ("integer", "boolean")
+        or "enum" in schema
+        or isinstance(schema.get("pattern"), str)
+    ):
+        rest = {"anyOf": [rest, {"$ref": "#/$defs/Variable"}]}
+    return {**about, **rest}
 
 
 def config_schema() -> dict[str, Any]:

@@ -105,6 +105,13 @@ def test_an_autoscaler_follows_cpu_when_nothing_else_is_said(production: Render)
     assert spec["metrics"] == [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
 
 
+def test_the_embedded_cluster_runs_the_fewest_replicas_instead_of_scaling(render_text: Render) -> None:
+    result = render_text(WEB % "{autoscale: {min: 3, max: 5}}")
+    assert result.find("Deployment", "web")["spec"]["replicas"] == 3
+    assert result.names("HorizontalPodAutoscaler") == []
+    assert "not-scaled" in result.codes()
+
+
 def test_an_autoscaler_takes_targets_metrics_and_behaviour(production: Render) -> None:
     spec = production("""
         services:
@@ -342,6 +349,4 @@ def test_the_embedded_cluster_takes_every_object(environment: str, render_text: 
         assert resource is not None
         client.create(resource.name, obj)
 
-    assert {"HorizontalPodAutoscaler", "EndpointSlice", "ServiceAccount", "Ingress"} <= {
-        obj["kind"] for obj in result.objects
-    }
+    assert {"EndpointSlice", "ServiceAccount", "Ingress"} <= {obj["kind"] for obj in result.objects}

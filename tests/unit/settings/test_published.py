@@ -63,12 +63,14 @@ def test_every_setting_says_what_it_means_and_becomes() -> None:
             assert field.metadata["description"].endswith("."), field.name
 
 
-def test_the_schema_of_editors_knows_short_forms() -> None:
+def test_the_schema_of_editors_knows_short_forms_and_variables() -> None:
     schema = json.loads((ROOT / "schemas/x-leeward.json").read_text(encoding="utf-8"))
-    tls = schema["$defs"]["ServiceSettings"]["properties"]["tls"]
+    settings = schema["$defs"]["ServiceSettings"]["properties"]
+    variable = {"$ref": "#/$defs/Variable"}
 
-    assert [choice.get("$ref", choice.get("type")) for choice in tls["anyOf"]] == [
-        "#/$defs/Tls",
-        "boolean",
-        "string",
+    assert settings["tls"]["anyOf"] == [
+        {"$ref": "#/$defs/Tls"},
+        {"anyOf": [{"type": "boolean"}, variable]},
+        {"type": "string"},
     ]
+    assert settings["replicas"]["anyOf"] == [{"type": "integer", "minimum": 0}, variable]

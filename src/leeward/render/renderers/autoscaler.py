@@ -1,6 +1,7 @@
 """A HorizontalPodAutoscaler where ``x-leeward`` asks for one; the workload then says nothing of replicas.
 
-Resource targets are shares of what is requested, and every container requests something (``resources``).
+Resource targets are shares of what is requested, and every container requests something (``resources``). The
+embedded cluster has no metrics to scale by: there the service has its fewest replicas.
 
 Source: kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale (autoscaling/v2).
 """
@@ -48,6 +49,11 @@ def _behavior(wanted: Behavior) -> dict[str, Any]:
     return {key: _direction(rules) for key, rules in directions.items() if rules is not None}
 
 
+def is_autoscaled(context: ServiceContext) -> bool:
+    """Tell whether something else than the workload decides how many replicas there are."""
+    return context.plan.settings.autoscale is not None and not context.options.on_embedded
+
+
 def _service(context: ServiceContext, draft: PodDraft) -> list[Obj]:
     plan, wanted = context.plan, context.plan.settings.autoscale
     if wanted is None:
@@ -59,6 +65,13 @@ def _service(context: ServiceContext, draft: PodDraft) -> list[Obj]:
             Severity.ERROR,
             f"The service becomes a {plan.kind.value}, which has no number of replicas to change.",
             "Remove autoscale.",
+        )
+        return []
+    if not is_autoscaled(context):
+        context.note(
+            ("x-leeward", "autoscale"),
+            "not-scaled",
+            f"The embedded cluster does not scale by load: it runs {wanted.min}.",
         )
         return []
     spec: dict[str, Any] = {

@@ -18,6 +18,7 @@ from leeward.render import naming
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 from leeward.render.plan import Kind, restart_of
 from leeward.render.quantity import whole_seconds
+from leeward.render.renderers.autoscaler import is_autoscaled
 from leeward.render.renderers.service import headless_name
 
 DEFAULT_BACKOFF = 6  # Kubernetes' own, for "on-failure" without a number
@@ -57,7 +58,7 @@ def pod_template(draft: PodDraft) -> Obj:
 
 
 def _replicas(context: ServiceContext) -> dict[str, int]:
-    return {} if context.plan.settings.autoscale is not None else {"replicas": context.plan.replicas}
+    return {} if is_autoscaled(context) else {"replicas": context.plan.replicas}
 
 
 def _depends_on(context: ServiceContext) -> dict[str, str]:
