@@ -11,9 +11,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 
 from leeward.settings.base import camel_case, snake_case
 from leeward.settings.check import check
+from leeward.settings.proposal import propose, suggest
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -74,3 +76,32 @@ def test_the_schema_of_editors_knows_short_forms_and_variables() -> None:
         {"type": "string"},
     ]
     assert settings["replicas"]["anyOf"] == [{"type": "integer", "minimum": 0}, variable]
+
+
+def _errors(schema: Any, value: Any) -> list[str]:
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft7Validator.check_schema(schema)
+    return [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(value)]
+
+
+@pytest.mark.parametrize("kind", [kind for _, kind in SCRIPT.SECTIONS], ids=lambda kind: kind.__name__)
+def test_the_schema_of_editors_takes_the_examples_and_no_unknown_key(kind: Any) -> None:
+    published = json.loads((ROOT / "schemas/x-leeward.json").read_text(encoding="utf-8"))
+    schema = {"$defs": published["$defs"], **published["$defs"][kind.__name__]}
+    examples = {
+        camel_case(field.name): field.metadata["examples"][0]
+        for field in fields(kind)
+        if "examples" in field.metadata
+    }
+    schema.pop("required", None)
+
+    assert _errors(schema, examples) == []
+    assert _errors(schema, {**examples, "colour": "red"}) != []
+
+
+def test_the_schema_of_editors_takes_what_init_writes() -> None:
+    suggestion = suggest("shop", ["compose.yaml"], ["compose.qa.yaml", ".env.prod"])
+    schema = json.loads((ROOT / "schemas/leeward.json").read_text(encoding="utf-8"))
+
+    assert _errors(schema, yaml.safe_load(propose(suggestion))) == []
+    assert _errors(schema, {"environments": {"qa": {"aprovals": 1}}}) != []
