@@ -23,7 +23,7 @@ from leeward.kube.objects import Obj
 from leeward.render.render import RenderOptions, render
 from leeward.settings.applied import LOCAL, Inputs, apply_environment, environment_error, inputs_of
 from leeward.settings.configfile import ConfigFile, find_config, read_config
-from leeward.settings.read import read_settings
+from leeward.settings.read import is_external
 
 if TYPE_CHECKING:
     from leeward.settings.config import Config
@@ -66,9 +66,10 @@ class Opened:
 class Rendered:
     """A project and its Kubernetes objects."""
 
-    project: Project
+    project: Project  # with the services that run here
     objects: list[Obj]
     namespace: str
+    config: Config | None = None  # what leeward.yaml says
 
 
 def load_options(source: Source, environment: str = LOCAL) -> LoadOptions:
@@ -124,12 +125,13 @@ def render_project(
         DiagnosticsError: it cannot be used; or `strict` and there are warnings.
     """
     opened = open_project(source, environment, strict=strict)
-    images = build(_running_here(opened.project)) if build else {}
+    here = _running_here(opened.project)
+    images = build(here) if build else {}
     result = render(opened.project, replace(opened.options, images=images))
     found = list(dict.fromkeys([*opened.diagnostics, *result.diagnostics]))
     stop_at_errors(found, strict=strict)
     show_findings(found, notes=notes)
-    return Rendered(opened.project, list(result.objects), namespace_of(result.objects))
+    return Rendered(here, list(result.objects), namespace_of(result.objects), opened.config)
 
 
 def _config_file(source: Source) -> ConfigFile | None:
@@ -158,9 +160,8 @@ def _load_options(source: Source, environment: str, inputs: Inputs) -> LoadOptio
 
 def _running_here(project: Project) -> Project:
     """Return `project` less the services that somebody else runs."""
-    settings = read_settings(project).services
-    here = {name: service for name, service in project.services.items() if settings[name].external is None}
-    return replace(project, services=here)
+    here = {name: service for name, service in project.services.items() if not is_external(service)}
+    return project if len(here) == len(project.services) else replace(project, services=here)
 
 
 def namespace_of(objects: Iterable[Obj]) -> str:

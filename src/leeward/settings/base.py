@@ -110,25 +110,27 @@ class Word(_Form):
         return {"anyOf": [text, {"type": "number"}]} if self.numbers else text
 
 
+LARGEST = 2**31 - 1  # of the numbers in Kubernetes objects
+
+
 @dataclass(frozen=True, slots=True)
 class Whole(_Form):
     """A whole number in a range; a string of digits is one, because variables give strings."""
 
     least: int
-    most: int | None = None
+    most: int = LARGEST
 
     def check(self, value: Any) -> int:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
             value = int(value)
-        fits = isinstance(value, int) and not isinstance(value, bool) and value >= self.least
-        if fits and (self.most is None or value <= self.most):
+        if isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most:
             return int(value)
-        limit = f", {self.least} or more" if self.most is None else f" from {self.least} to {self.most}"
+        usual = self.most == LARGEST and not (isinstance(value, int) and value > LARGEST)
+        limit = f", {self.least} or more" if usual else f" from {self.least} to {self.most}"
         raise unfit(f"a whole number{limit}")
 
     def schema(self) -> dict[str, Any]:
-        most = {} if self.most is None else {"maximum": self.most}
-        return {"type": "integer", "minimum": self.least, **most}
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ class Share(_Form):
     """A number of Pods, or a percentage of them."""
 
     def check(self, value: Any) -> int | str:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
             return value
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
             return int(value)

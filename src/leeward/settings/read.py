@@ -61,6 +61,12 @@ def read_settings(project: Project) -> Declared:
     )
 
 
+def is_external(service: Service) -> bool:
+    """Tell whether somebody else runs `service`, as its file has it."""
+    written = service.extensions.get(KEY)
+    return isinstance(written, Mapping) and written.get("external") is not None
+
+
 class _Reader:
     """Reads one project and collects what is wrong."""
 

@@ -156,4 +156,19 @@ def test_an_external_service_needs_no_image_here(tool: Tool) -> None:
 
     rendered = render_project(Source(), build=build)
     assert built == ["web"]
-    assert sorted(rendered.project.services) == ["db", "web"]
+    assert [*rendered.project.services] == ["web"]
+    assert [obj["metadata"]["name"] for obj in rendered.objects if obj["kind"] == "Service"] == ["db", "web"]
+
+
+def test_a_fresh_cluster_is_as_leeward_yaml_describes_it() -> None:
+    from leeward.cli.commands.up import _start_options
+    from leeward.cli.projects import render_project
+
+    described = "clusters:\n  local: {embedded: {zones: 2, nodes_per_zone: 1}}\n"
+    Path("leeward.yaml").write_text(CONFIG.replace("clusters:\n", described))
+    rendered = render_project(Source())
+
+    fresh, known = (_start_options("local", rendered, fresh=fresh) for fresh in (True, False))
+    assert (fresh.zones, fresh.nodes_per_zone) == (2, 1)
+    assert (known.zones, known.nodes_per_zone) == (None, None)
+    assert _start_options("other", rendered, fresh=True).zones is None

@@ -75,7 +75,10 @@ def test_the_schema_of_editors_knows_short_forms_and_variables() -> None:
         {"anyOf": [{"type": "boolean"}, variable]},
         {"type": "string"},
     ]
-    assert settings["replicas"]["anyOf"] == [{"type": "integer", "minimum": 0}, variable]
+    assert settings["replicas"]["anyOf"] == [
+        {"type": "integer", "minimum": 0, "maximum": 2147483647},
+        variable,
+    ]
 
 
 def _errors(schema: Any, value: Any) -> list[str]:

@@ -30,6 +30,10 @@ Read = Callable[[str], Declared]
             "It must be a whole number, 1 or more, but it is the number 0.", "",
         ),
         (
+            "{replicas: 99999999999}", "replicas",
+            "It must be a whole number from 0 to 2147483647, but it is the number 99999999999.", "",
+        ),
+        (
             "{replicas: true}", "replicas",
             "It must be a whole number, 0 or more, but it is the boolean true.", "",
         ),
