@@ -78,7 +78,8 @@ def check(kind: type[T], written: Any) -> Checked[T]:
     return Checked(None, problems)
 
 
-def json_schema(kind: type[Any]) -> dict[str, Any]:
+@cache
+def json_schema(kind: type[Any]) -> Mapping[str, Any]:
     """Return the JSON schema (draft 2020-12) of what is written for a `kind`."""
     return _adapter(kind).json_schema(by_alias=True)  # type: ignore[arg-type]  # a class is hashable
 
@@ -117,7 +118,8 @@ def _problem(error: ErrorDetails, written: Any, kind: type[Any]) -> Problem:
     if error["type"] == "missing":
         return Problem(path, "missing-setting", f'"{last}" is required here.', f"Add {last}.")
     if error["type"] == "unexpected_keyword_argument":
-        known = _known_keys(json_schema(kind), error["loc"][:-1])
+        schema = json_schema(kind)  # type: ignore[arg-type]  # a class is hashable
+        known = _known_keys(schema, error["loc"][:-1])
         remedy = did_you_mean(last, known) or f"Known here: {', '.join(known)}."
         return Problem(path, "unknown-setting", f'"{last}" is not a setting here.', remedy)
     context = error.get("ctx") or {}
