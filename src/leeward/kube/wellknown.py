@@ -44,6 +44,8 @@ ORIGIN: Final = "leeward.dev/origin"
 # On a rendered workload: JSON map of the services it waits for (by APP_NAME) to the condition,
 # {"db": "service_healthy", "migrate": "service_completed_successfully", "cache": "service_started"}.
 DEPENDS_ON: Final = "leeward.dev/depends-on"
+# On a ConfigMap: its values are files of Prometheus alert rules.
+ALERTS: Final = "leeward.dev/alerts"
 # On Pods, with a network's or alias's name appended: members of a Compose network, bearers of an alias.
 NETWORK_PREFIX: Final = "network.leeward.dev/"
 ALIAS_PREFIX: Final = "alias.leeward.dev/"

@@ -5,10 +5,13 @@ from __future__ import annotations
 from leeward.base.registry import Registry
 from leeward.render.model import Renderer
 from leeward.render.renderers import (
+    alerts,
+    autoscaler,
     binds,
     command,
     disruptionbudget,
     environment,
+    external,
     fileuses,
     identity,
     ingress,
@@ -20,6 +23,7 @@ from leeward.render.renderers import (
     resources,
     security,
     service,
+    serviceaccount,
     volumes,
     workload,
 )
@@ -29,8 +33,9 @@ def renderers() -> Registry[Renderer]:
     """Return every renderer."""
     registry: Registry[Renderer] = Registry("renderer")
     for module in (
-        namespace, command, identity, environment, resources, probes, lifecycle, security, placement,
-        volumes, binds, fileuses, workload, service, ingress, disruptionbudget, networkpolicy,
+        namespace, command, identity, serviceaccount, environment, resources, probes, lifecycle, security,
+        placement, volumes, binds, fileuses, workload, service, external, ingress, disruptionbudget,
+        autoscaler, alerts, networkpolicy,
     ):  # fmt: skip
         registry.register(module.DESCRIPTOR.name, module.DESCRIPTOR)
     return registry

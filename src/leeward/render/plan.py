@@ -14,7 +14,9 @@ from leeward.base.diagnostics import Diagnostic
 from leeward.compose.project import Mount, Project, Service
 from leeward.render import naming
 from leeward.render.ports import ServicePort, ports_of
-from leeward.render.settings import ServiceSettings, read_service_settings
+from leeward.settings.read import read_settings
+from leeward.settings.rules import least_replicas
+from leeward.settings.service import NetworkSettings, ProjectSettings, ServiceSettings, VolumeSettings
 
 
 class Kind(StrEnum):
@@ -46,10 +48,14 @@ class ProjectPlan:
     """The decisions about a project."""
 
     part_of: str
-    services: Mapping[str, ServicePlan]  # by Compose name
+    services: Mapping[str, ServicePlan]  # by Compose name; those that run here
+    external: Mapping[str, ServicePlan]  # by Compose name; those that somebody else runs
     volume_names: Mapping[str, str]
     network_names: Mapping[str, str]
     volume_users: Mapping[str, tuple[str, ...]]  # Compose volume → Compose services
+    settings: ProjectSettings
+    volume_settings: Mapping[str, VolumeSettings]  # by Compose name
+    network_settings: Mapping[str, NetworkSettings]  # by Compose name
     diagnostics: tuple[Diagnostic, ...]
 
 
@@ -111,9 +117,9 @@ def _kind(
     return Kind.STATEFUL_SET if owns_volume else Kind.DEPLOYMENT
 
 
-def _volume_users(project: Project, mounts: Mapping[str, tuple[Mount, ...]]) -> Mapping[str, tuple[str, ...]]:
+def _volume_users(mounts: Mapping[str, tuple[Mount, ...]]) -> Mapping[str, tuple[str, ...]]:
     users: dict[str, list[str]] = {}
-    for name in sorted(project.services):
+    for name in sorted(mounts):
         for mount in mounts[name]:
             if mount.type == "volume" and mount.source and name not in users.setdefault(mount.source, []):
                 users[mount.source].append(name)
@@ -157,21 +163,26 @@ def make_plan(project: Project) -> ProjectPlan:
     )
     found += more
     mounts = {name: _mounts(project, service) for name, service in project.services.items()}
-    users = _volume_users(project, mounts)
+    declared = read_settings(project)
+    found += declared.diagnostics
+    users = _volume_users(
+        {name: own for name, own in mounts.items() if declared.services[name].external is None}
+    )
     conditions = _conditions(project)
     aliases = _aliases(project, names)
     plans: dict[str, ServicePlan] = {}
+    external: dict[str, ServicePlan] = {}
     for name, service in project.services.items():
-        settings, problems = read_service_settings(project, service)
-        found += problems
+        settings = declared.services[name]
         ports = ports_of(service)
         own_volumes = {key for key, sharers in users.items() if sharers == (name,)}
         owns = any(not project.volumes[key].external for key in own_volumes & project.volumes.keys())
-        plans[name] = ServicePlan(
+        side = plans if settings.external is None else external
+        side[name] = ServicePlan(
             service=service,
             name=names[name],
             kind=_kind(service, ports, conditions.get(name, frozenset()), owns),
-            replicas=settings.replicas if settings.replicas is not None else service.replicas,
+            replicas=least_replicas(service, settings),
             ports=ports,
             mounts=mounts[name],
             networks=_networks(project, service),
@@ -181,8 +192,12 @@ def make_plan(project: Project) -> ProjectPlan:
     return ProjectPlan(
         part_of=naming.label_value(project.name),
         services=plans,
+        external=external,
         volume_names=volume_names,
         network_names=network_names,
         volume_users=users,
+        settings=declared.project,
+        volume_settings=declared.volumes,
+        network_settings=declared.networks,
         diagnostics=tuple(found),
     )

@@ -18,6 +18,7 @@ from leeward.render import naming
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 from leeward.render.plan import Kind, restart_of
 from leeward.render.quantity import whole_seconds
+from leeward.render.renderers.autoscaler import is_autoscaled
 from leeward.render.renderers.service import headless_name
 
 DEFAULT_BACKOFF = 6  # Kubernetes' own, for "on-failure" without a number
@@ -56,6 +57,10 @@ def pod_template(draft: PodDraft) -> Obj:
     return {"metadata": meta, "spec": _ordered(_SPEC_KEYS, spec)}
 
 
+def _replicas(context: ServiceContext) -> dict[str, int]:
+    return {} if is_autoscaled(context) else {"replicas": context.plan.replicas}
+
+
 def _depends_on(context: ServiceContext) -> dict[str, str]:
     plans = context.project.plan.services
     waits = {
@@ -83,7 +88,7 @@ def _delay(context: ServiceContext) -> dict[str, int]:
 
 def _deployment(context: ServiceContext, draft: PodDraft, head: Obj) -> Obj:
     spec = {
-        "replicas": context.plan.replicas,
+        **_replicas(context),
         **_delay(context),
         "selector": {"matchLabels": context.selector},
         "strategy": _deployment_strategy(context),
@@ -94,7 +99,7 @@ def _deployment(context: ServiceContext, draft: PodDraft, head: Obj) -> Obj:
 
 def _stateful_set(context: ServiceContext, draft: PodDraft, head: Obj) -> Obj:
     spec = {
-        "replicas": context.plan.replicas,
+        **_replicas(context),
         **_delay(context),
         "serviceName": headless_name(context.plan),
         "podManagementPolicy": "Parallel",
