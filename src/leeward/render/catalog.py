@@ -16,10 +16,12 @@ from leeward.render.renderers import (
     namespace,
     networkpolicy,
     placement,
+    prestart,
     probes,
     resources,
     security,
     service,
+    startorder,
     volumes,
     workload,
 )
@@ -30,7 +32,8 @@ def renderers() -> Registry[Renderer]:
     registry: Registry[Renderer] = Registry("renderer")
     for module in (
         namespace, command, identity, environment, resources, probes, lifecycle, security, placement,
-        volumes, binds, fileuses, workload, service, ingress, disruptionbudget, networkpolicy,
+        volumes, binds, fileuses, startorder, prestart, workload, service, ingress, disruptionbudget,
+        networkpolicy,
     ):  # fmt: skip
         registry.register(module.DESCRIPTOR.name, module.DESCRIPTOR)
     return registry

@@ -14,7 +14,9 @@ from leeward.base.diagnostics import Diagnostic
 from leeward.compose.project import Mount, Project, Service
 from leeward.render import naming
 from leeward.render.ports import ServicePort, ports_of
-from leeward.render.settings import ServiceSettings, read_service_settings
+from leeward.render.settings import read_service_settings
+from leeward.render.sharing import find_hosts
+from leeward.settings.service import ServiceSettings
 
 
 class Kind(StrEnum):
@@ -24,6 +26,11 @@ class Kind(StrEnum):
     STATEFUL_SET = "StatefulSet"
     DAEMON_SET = "DaemonSet"
     JOB = "Job"
+    CRON_JOB = "CronJob"
+    GUEST = "Pod"  # a container in the Pod of another service
+
+
+RUN_TO_END = frozenset((Kind.JOB, Kind.CRON_JOB))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +40,18 @@ class ServicePlan:
     service: Service
     name: str  # Kubernetes name
     kind: Kind
+    pod: str  # the Compose service in whose Pod it runs: itself, unless its kind is GUEST
     replicas: int
     ports: tuple[ServicePort, ...]
     mounts: tuple[Mount, ...]  # with those of volumes_from
     networks: tuple[str, ...]  # Compose networks it is on
     aliases: tuple[str, ...]  # further DNS names, valid and not a service's
     settings: ServiceSettings
+
+    @property
+    def ends(self) -> bool:
+        """Whether its Pods are expected to end."""
+        return self.kind in RUN_TO_END
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +62,21 @@ class ProjectPlan:
     services: Mapping[str, ServicePlan]  # by Compose name
     volume_names: Mapping[str, str]
     network_names: Mapping[str, str]
-    volume_users: Mapping[str, tuple[str, ...]]  # Compose volume → Compose services
+    volume_users: Mapping[str, tuple[str, ...]]  # Compose volume → Compose services whose Pods mount it
     diagnostics: tuple[Diagnostic, ...]
+
+    def owner(self, plan: ServicePlan) -> ServicePlan:
+        """Return the plan of the service in whose Pod `plan` runs."""
+        return self.services[plan.pod]
+
+    def guests(self, plan: ServicePlan) -> tuple[ServicePlan, ...]:
+        """Return the other services that run in the Pod of `plan`."""
+        return tuple(
+            other for other in self.services.values() if other.pod == plan.service.name and other is not plan
+        )
+
+
+JOB_MODES = ("replicated-job", "global-job")
 
 
 def restart_of(service: Service) -> tuple[str | None, int | None]:
@@ -78,14 +104,9 @@ def _mounts(project: Project, service: Service) -> tuple[Mount, ...]:
     return tuple(mounts)
 
 
-def _networks(project: Project, service: Service) -> tuple[str, ...]:
-    """Return the networks of a service; one that borrows another's network is on that one's."""
-    mode, _, other = (service.network_mode or "").partition(":")
-    if mode == "bridge":
-        return ("bridge",)
-    if mode == "service" and other in project.services:
-        return tuple(project.services[other].networks)
-    return tuple(service.networks)
+def _networks(service: Service) -> tuple[str, ...]:
+    """Return the networks of a service that has its own Pod."""
+    return ("bridge",) if service.network_mode == "bridge" else tuple(service.networks)
 
 
 def _conditions(project: Project) -> Mapping[str, frozenset[str]]:
@@ -98,10 +119,15 @@ def _conditions(project: Project) -> Mapping[str, frozenset[str]]:
 
 
 def _kind(
-    service: Service, ports: tuple[ServicePort, ...], waited: frozenset[str], owns_volume: bool
+    plan: ServicePlan, ports: tuple[ServicePort, ...], waited: frozenset[str], owns_volume: bool
 ) -> Kind:
+    service = plan.service
+    if plan.pod != service.name:
+        return Kind.GUEST
+    if plan.settings.schedule is not None:
+        return Kind.CRON_JOB
     mode = service.deploy.mode if service.deploy else "replicated"
-    if mode in ("replicated-job", "global-job") or "service_completed_successfully" in waited:
+    if mode in JOB_MODES or "service_completed_successfully" in waited:
         return Kind.JOB
     if mode == "global":
         return Kind.DAEMON_SET
@@ -111,12 +137,15 @@ def _kind(
     return Kind.STATEFUL_SET if owns_volume else Kind.DEPLOYMENT
 
 
-def _volume_users(project: Project, mounts: Mapping[str, tuple[Mount, ...]]) -> Mapping[str, tuple[str, ...]]:
+def _volume_users(
+    project: Project, mounts: Mapping[str, tuple[Mount, ...]], hosts: Mapping[str, str]
+) -> Mapping[str, tuple[str, ...]]:
     users: dict[str, list[str]] = {}
     for name in sorted(project.services):
+        pod = hosts.get(name, name)
         for mount in mounts[name]:
-            if mount.type == "volume" and mount.source and name not in users.setdefault(mount.source, []):
-                users[mount.source].append(name)
+            if mount.type == "volume" and mount.source and pod not in users.setdefault(mount.source, []):
+                users[mount.source].append(pod)
     return {volume: tuple(names) for volume, names in users.items()}
 
 
@@ -142,6 +171,26 @@ def _aliases(project: Project, names: Mapping[str, str]) -> Mapping[str, tuple[s
     }
 
 
+def _replicas(service: Service, settings: ServiceSettings) -> int:
+    """Return how many Pods there are at least."""
+    if settings.autoscale is not None:
+        return settings.autoscale.min
+    if settings.schedule is not None:
+        return settings.schedule.parallel
+    return settings.replicas if settings.replicas is not None else service.replicas
+
+
+def _pod_ports(plan: ServicePlan, plans: Mapping[str, ServicePlan]) -> tuple[ServicePort, ...]:
+    """Return the ports of all containers in the Pod of `plan`."""
+    return tuple(port for other in plans.values() if other.pod == plan.pod for port in other.ports)
+
+
+def _owns(project: Project, users: Mapping[str, tuple[str, ...]], name: str) -> bool:
+    """Tell whether there is a volume that only the Pods of `name` mount."""
+    own = {key for key, pods in users.items() if pods == (name,)}
+    return any(not project.volumes[key].external for key in own & project.volumes.keys())
+
+
 def make_plan(project: Project) -> ProjectPlan:
     """Decide about every service of `project`."""
     find = project.locations.find
@@ -157,27 +206,37 @@ def make_plan(project: Project) -> ProjectPlan:
     )
     found += more
     mounts = {name: _mounts(project, service) for name, service in project.services.items()}
-    users = _volume_users(project, mounts)
+    hosts = find_hosts(project)
+    users = _volume_users(project, mounts, hosts)
     conditions = _conditions(project)
     aliases = _aliases(project, names)
-    plans: dict[str, ServicePlan] = {}
+    drafts: dict[str, ServicePlan] = {}
     for name, service in project.services.items():
         settings, problems = read_service_settings(project, service)
         found += problems
-        ports = ports_of(service)
-        own_volumes = {key for key, sharers in users.items() if sharers == (name,)}
-        owns = any(not project.volumes[key].external for key in own_volumes & project.volumes.keys())
-        plans[name] = ServicePlan(
+        drafts[name] = ServicePlan(
             service=service,
             name=names[name],
-            kind=_kind(service, ports, conditions.get(name, frozenset()), owns),
-            replicas=settings.replicas if settings.replicas is not None else service.replicas,
-            ports=ports,
+            kind=Kind.DEPLOYMENT,
+            pod=hosts.get(name, name),
+            replicas=_replicas(service, settings),
+            ports=ports_of(service),
             mounts=mounts[name],
-            networks=_networks(project, service),
+            networks=_networks(service),
             aliases=aliases[name],
             settings=settings,
         )
+    plans = {
+        name: replace(
+            plan,
+            kind=_kind(
+                plan, _pod_ports(plan, drafts), conditions.get(name, frozenset()), _owns(project, users, name)
+            ),
+            replicas=drafts[plan.pod].replicas,
+            networks=drafts[plan.pod].networks,
+        )
+        for name, plan in drafts.items()
+    }
     return ProjectPlan(
         part_of=naming.label_value(project.name),
         services=plans,

@@ -1,31 +1,25 @@
 """The ``x-leeward`` extension, as far as rendering reads it: checked, typed, nothing dropped silently.
 
-On a service: ``replicas``, ``liveness``, ``readiness``, ``hosts``. On a volume: ``size``, ``class``.
+What a service may say is in ``leeward.settings.service``; a volume has ``size`` and ``class``.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
 from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.compose.project import Project, Service, Volume
+from leeward.settings.service import ServiceSettings
 
 KEY = "x-leeward"
-_HOST = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?([EPTGMk]i?|Ki)?")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceSettings:
-    """What a service's ``x-leeward`` says."""
-
-    replicas: int | None = None
-    liveness: bool = False  # restart the container when its health check fails
-    readiness: bool = True  # False: no readiness check is assumed for services without healthcheck
-    hosts: tuple[str, ...] = ()  # host names of the Ingress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,18 +28,6 @@ class VolumeSettings:
 
     size: str = "1Gi"
     storage_class: str | None = None
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_hosts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(host, str) and _HOST.fullmatch(host) for host in value)
 
 
 def _is_quantity(value: Any) -> bool:
@@ -57,12 +39,6 @@ def _is_name(value: Any) -> bool:
 
 
 Checks = Mapping[str, tuple[Callable[[Any], bool], str]]
-SERVICE_KEYS: Checks = {
-    "replicas": (_is_count, "a whole number, 0 or more"),
-    "liveness": (_is_flag, "true or false"),
-    "readiness": (_is_flag, "true or false"),
-    "hosts": (_is_hosts, "a list of host names in lower case"),
-}
 VOLUME_KEYS: Checks = {
     "size": (_is_quantity, 'a quantity such as "10Gi"'),
     "class": (_is_name, "the name of a storage class"),
@@ -98,14 +74,26 @@ def _read(
 
 def read_service_settings(project: Project, service: Service) -> tuple[ServiceSettings, list[Diagnostic]]:
     """Return the settings of `service` and what is wrong with them."""
-    good, found = _read(project, ("services", service.name), service.extensions, SERVICE_KEYS)
-    settings = ServiceSettings(
-        replicas=good.get("replicas"),
-        liveness=good.get("liveness", False),
-        readiness=good.get("readiness", True),
-        hosts=tuple(good.get("hosts", ())),
+    given = service.extensions.get(KEY) or {}
+    if isinstance(given, Mapping) and isinstance(given.get("schedule"), str):
+        given = {**given, "schedule": {"cron": given["schedule"]}}
+    try:
+        return ServiceSettings.model_validate_json(json.dumps(given)), []
+    except ValidationError as error:
+        path = ("services", service.name, KEY)
+        return ServiceSettings(), [_problem(project, (*path, *each["loc"]), each) for each in error.errors()]
+
+
+def _problem(project: Project, path: tuple[str | int, ...], error: ErrorDetails) -> Diagnostic:
+    unknown = error["type"] == "extra_forbidden"
+    return Diagnostic(
+        path=".".join(map(str, path)),
+        location=project.locations.find(*path),
+        code="unknown-setting" if unknown else "bad-setting",
+        severity=Severity.ERROR,
+        message=f"{path[-1]} is not known." if unknown else f"{path[-1]}: {error['msg']}.",
+        remedy=f"Known here: {', '.join(ServiceSettings.model_fields)}." if len(path) == 4 else "",
     )
-    return settings, found
 
 
 def read_volume_settings(project: Project, volume: Volume) -> tuple[VolumeSettings, list[Diagnostic]]:

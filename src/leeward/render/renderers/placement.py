@@ -46,9 +46,9 @@ def _spread(context: ServiceContext, key: str, *, strict: bool) -> dict[str, Any
 
 
 def _topology(context: ServiceContext) -> list[dict[str, Any]]:
-    if context.plan.kind is Kind.DAEMON_SET:
+    if context.plan.kind is Kind.DAEMON_SET or (context.plan.ends and context.plan.replicas < 2):
         return []
-    strict = context.plan.replicas >= 2 and context.plan.kind is not Kind.JOB
+    strict = context.plan.replicas >= 2 and not context.plan.ends
     constraints = [_spread(context, ZONE, strict=strict), _spread(context, HOSTNAME, strict=False)]
     placement = context.service.deploy.placement if context.service.deploy else None
     for preference in placement.spread if placement else ():
