@@ -109,11 +109,13 @@ def _networks(service: Service) -> tuple[str, ...]:
     return ("bridge",) if service.network_mode == "bridge" else tuple(service.networks)
 
 
-def _conditions(project: Project) -> Mapping[str, frozenset[str]]:
-    """Return service → the conditions under which others wait for it."""
+def _conditions(project: Project, hosts: Mapping[str, str]) -> Mapping[str, frozenset[str]]:
+    """Return service → the conditions under which services of other Pods wait for it."""
     wanted: dict[str, set[str]] = {}
     for service in project.services.values():
         for name, dependency in service.depends_on.items():
+            if hosts.get(service.name, service.name) == hosts.get(name, name):
+                continue
             wanted.setdefault(name, set()).add(dependency.condition)
     return {name: frozenset(conditions) for name, conditions in wanted.items()}
 
@@ -208,7 +210,7 @@ def make_plan(project: Project) -> ProjectPlan:
     mounts = {name: _mounts(project, service) for name, service in project.services.items()}
     hosts = find_hosts(project)
     users = _volume_users(project, mounts, hosts)
-    conditions = _conditions(project)
+    conditions = _conditions(project, hosts)
     aliases = _aliases(project, names)
     drafts: dict[str, ServicePlan] = {}
     for name, service in project.services.items():
