@@ -125,7 +125,9 @@ def _addresses(context: ServiceContext) -> tuple[list[str], list[str]]:
     unseen: list[str] = []
     for name, dependency in context.service.depends_on.items():
         target = context.project.plan.services.get(name)
-        if target is None or target.pod == context.plan.pod or dependency.condition == STARTED:
+        if target is None or target.pod == context.plan.pod:
+            continue
+        if dependency.condition == STARTED or not dependency.required:
             continue
         port = next((str(port.port) for port in target.ports if port.protocol == "TCP"), None)
         if dependency.condition == HEALTHY and port and target.replicas and not target.ends:
