@@ -78,7 +78,12 @@ def test_elsewhere_a_pod_whose_image_has_a_shell_waits_for_the_service_of_what_m
 
 @pytest.mark.parametrize(
     "change",
-    ["x-leeward: {wait: false}", "command: [serve]", "depends_on: {db: {condition: service_started}}"],
+    [
+        "x-leeward: {wait: false}",
+        "command: [serve]",
+        "depends_on: {db: {condition: service_started}}",
+        "depends_on: {db: {condition: service_healthy, required: false}}",
+    ],
 )
 def test_no_pod_waits_when_told_not_to_or_without_a_shell_or_a_reason(
     change: str, render_text: Render
