@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from leeward.base.errors import OperationError
+from leeward.cli import output
 from leeward.delivery.api import Api
 from leeward.delivery.apply import Change, in_order, plan_change, project_selector
 from leeward.delivery.health import WORKLOADS, Health, dependencies, dispensable, is_met, judge
@@ -105,6 +106,9 @@ async def deploy(
             f"not up after {timeout:.0f} s: {unfinished}",
             remedy="`leeward ps` and `leeward logs SERVICE` tell more; --timeout waits longer.",
         ) from error
+    for each in health.values():
+        if not each.done:
+            output.note(f"note: {each.service} did not come up, which nothing requires: {each.problem}")
     return Deployed(namespace, list(health.values()))
 
 

@@ -60,6 +60,7 @@ class ProjectPlan:
 
     part_of: str
     services: Mapping[str, ServicePlan]  # by Compose name
+    guest_names: Mapping[str, tuple[str, ...]]  # Compose service → the others in its Pod
     volume_names: Mapping[str, str]
     network_names: Mapping[str, str]
     volume_users: Mapping[str, tuple[str, ...]]  # Compose volume → Compose services whose Pods mount it
@@ -71,9 +72,7 @@ class ProjectPlan:
 
     def guests(self, plan: ServicePlan) -> tuple[ServicePlan, ...]:
         """Return the other services that run in the Pod of `plan`."""
-        return tuple(
-            other for other in self.services.values() if other.pod == plan.service.name and other is not plan
-        )
+        return tuple(self.services[name] for name in self.guest_names.get(plan.service.name, ()))
 
 
 JOB_MODES = ("replicated-job", "global-job")
@@ -182,15 +181,38 @@ def _replicas(service: Service, settings: ServiceSettings) -> int:
     return settings.replicas if settings.replicas is not None else service.replicas
 
 
-def _pod_ports(plan: ServicePlan, plans: Mapping[str, ServicePlan]) -> tuple[ServicePort, ...]:
-    """Return the ports of all containers in the Pod of `plan`."""
-    return tuple(port for other in plans.values() if other.pod == plan.pod for port in other.ports)
+def _guests(hosts: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
+    """Return host → its guests."""
+    found: dict[str, list[str]] = {}
+    for guest, host in hosts.items():
+        found.setdefault(host, []).append(guest)
+    return {host: tuple(names) for host, names in found.items()}
 
 
-def _owns(project: Project, users: Mapping[str, tuple[str, ...]], name: str) -> bool:
-    """Tell whether there is a volume that only the Pods of `name` mount."""
-    own = {key for key, pods in users.items() if pods == (name,)}
-    return any(not project.volumes[key].external for key in own & project.volumes.keys())
+def _volume_owners(project: Project, users: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    """Return the services whose Pods are the only ones to mount some volume of the project."""
+    own = {key for key, volume in project.volumes.items() if not volume.external}
+    return frozenset(pods[0] for key, pods in users.items() if len(pods) == 1 and key in own)
+
+
+def _decide(
+    drafts: Mapping[str, ServicePlan],
+    guests: Mapping[str, tuple[str, ...]],
+    conditions: Mapping[str, frozenset[str]],
+    owners: frozenset[str],
+) -> dict[str, ServicePlan]:
+    """Return the plans with what depends on the other services: kind, and what a guest has from its host."""
+    decided = {}
+    for name, plan in drafts.items():
+        members = (name, *guests.get(name, ()))
+        ports = tuple(port for member in members for port in drafts[member].ports)
+        decided[name] = replace(
+            plan,
+            kind=_kind(plan, ports, conditions.get(name, frozenset()), name in owners),
+            replicas=drafts[plan.pod].replicas,
+            networks=drafts[plan.pod].networks,
+        )
+    return decided
 
 
 def make_plan(project: Project) -> ProjectPlan:
@@ -210,7 +232,6 @@ def make_plan(project: Project) -> ProjectPlan:
     mounts = {name: _mounts(project, service) for name, service in project.services.items()}
     hosts = find_hosts(project)
     users = _volume_users(project, mounts, hosts)
-    conditions = _conditions(project, hosts)
     aliases = _aliases(project, names)
     drafts: dict[str, ServicePlan] = {}
     for name, service in project.services.items():
@@ -228,20 +249,11 @@ def make_plan(project: Project) -> ProjectPlan:
             aliases=aliases[name],
             settings=settings,
         )
-    plans = {
-        name: replace(
-            plan,
-            kind=_kind(
-                plan, _pod_ports(plan, drafts), conditions.get(name, frozenset()), _owns(project, users, name)
-            ),
-            replicas=drafts[plan.pod].replicas,
-            networks=drafts[plan.pod].networks,
-        )
-        for name, plan in drafts.items()
-    }
+    guests = _guests(hosts)
     return ProjectPlan(
         part_of=naming.label_value(project.name),
-        services=plans,
+        services=_decide(drafts, guests, _conditions(project, hosts), _volume_owners(project, users)),
+        guest_names=guests,
         volume_names=volume_names,
         network_names=network_names,
         volume_users=users,

@@ -44,7 +44,8 @@ def _report(context: ServiceContext, host: ServicePlan) -> None:
         "shared-pod",
         f"It runs in the Pod of {host.service.name!r}: they scale, start and stop together.",
     )
-    if service.replicas != host.service.replicas:
+    says = service.scale is not None or (service.deploy is not None and service.deploy.replicas is not None)
+    if says and service.replicas != host.replicas:
         context.warn(
             ("deploy", "replicas") if service.scale is None else ("scale",),
             "replicas-of-host",

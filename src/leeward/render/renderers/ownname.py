@@ -22,9 +22,11 @@ from leeward.render.plan import Kind
 
 def asks_for_itself(service: Service, check: Healthcheck | None) -> bool:
     """Tell whether the health check names the service as a host: ``//web``, ``web:80`` or ``nc web 80``."""
+    text = " ".join(check.test[1:]) if check else ""
+    if service.name not in text:
+        return False
     name = re.escape(service.name)
-    pattern = re.compile(rf"(?://|@){name}(?![\w.-])|(?<![\w./@:-]){name}(?::\d|\s+\d+\b)")
-    return check is not None and pattern.search(" ".join(check.test[1:])) is not None
+    return re.search(rf"(?://|@){name}(?![\w.-])|(?<![\w./@:-]){name}(?::\d|\s+\d+\b)", text) is not None
 
 
 def is_called_like_its_service(context: ServiceContext, check: Healthcheck | None) -> bool:

@@ -67,6 +67,13 @@ def _leads_to(context: ProjectContext, start: ServicePlan, goal: ServicePlan) ->
     return False
 
 
+def _waits_for_itself(context: ProjectContext, member: ServicePlan, target: ServicePlan) -> bool:
+    """Tell whether `target` waits for the Pod that `member` is a guest in; only guests can make circles."""
+    return member.kind is Kind.GUEST and _leads_to(
+        context, context.plan.owner(target), context.plan.owner(member)
+    )
+
+
 def _condition(context: ServiceContext, member: ServicePlan, name: str) -> str:
     condition = member.service.depends_on[name].condition
     if condition == COMPLETED and context.project.plan.services[name].kind is Kind.CRON_JOB:
@@ -86,7 +93,7 @@ def waits(context: ServiceContext) -> dict[str, Any]:
     found: dict[str, tuple[str, bool]] = {}
     for member, name, target in _edges(project, owner):
         speaker = ServiceContext(project, member)
-        if member is not owner and _leads_to(project, target, owner):
+        if _waits_for_itself(project, member, target):
             speaker.warn(
                 ("depends_on", name),
                 "waits-for-itself",
@@ -128,6 +135,8 @@ def _addresses(context: ServiceContext) -> tuple[list[str], list[str]]:
         if target is None or target.pod == context.plan.pod:
             continue
         if dependency.condition == STARTED or not dependency.required:
+            continue
+        if _waits_for_itself(context.project, context.plan, target):
             continue
         port = next((str(port.port) for port in target.ports if port.protocol == "TCP"), None)
         if dependency.condition == HEALTHY and port and target.replicas and not target.ends:
