@@ -117,3 +117,10 @@ def test_a_long_name_leaves_room_for_the_time_of_a_run(render_text: Render) -> N
     name = "report" * 10
     result = render_text(f"services: {{{name}: {{image: x, x-leeward: {{schedule: '@daily'}}}}}}")
     assert len(result.names("CronJob")[0]) <= 52
+
+
+def test_a_schedule_with_a_container_name_has_no_service(render_text: Render) -> None:
+    result = render_text(
+        "services: {night: {image: x, container_name: owl, x-leeward: {schedule: '@daily'}}}"
+    )
+    assert result.names("Service") == []

@@ -127,3 +127,23 @@ def test_in_a_pod_that_ends_the_other_container_is_a_sidecar(render_text: Render
     pod = result.pod("Job", result.names("Job")[0])
     assert [each["name"] for each in pod["containers"]] == ["once"]
     assert [(each["name"], each["restartPolicy"]) for each in pod["initContainers"]] == [("proxy", "Always")]
+
+
+def test_the_pod_does_not_wait_for_itself_from_within(render_text: Render) -> None:
+    result = render_text(
+        """
+        services:
+          vpn: {image: x}
+          tool:
+            image: x
+            command: [sh, -c, run]
+            network_mode: "service:vpn"
+            depends_on: {relay: {condition: service_healthy}, db: {condition: service_healthy}}
+          relay: {image: x, expose: ["1"], healthcheck: {test: "true"}, depends_on: [vpn]}
+          db: {image: x, expose: ["2"], healthcheck: {test: "true"}}
+        """,
+        environment="production",
+    )
+    (gate,) = result.pod("Deployment", "vpn")["initContainers"]
+    assert gate["name"] == "tool-wait-for-dependencies"
+    assert gate["command"][-2:] == ["db", "2"]

@@ -117,3 +117,9 @@ def test_replicas_that_cannot_be_what_compose_means_are_told(
     assert code in render_text(f"services: {{a: {{image: x, {keys}}}}}\nvolumes: {{data: }}").codes()
     alone = keys.replace(": 2", ": 1")
     assert code not in render_text(f"services: {{a: {{image: x, {alone}}}}}\nvolumes: {{data: }}").codes()
+
+
+def test_a_number_of_restarts_is_told_to_have_no_end(render_text: Render) -> None:
+    policy = "{condition: any, max_attempts: 3}"
+    result = render_text(f"services: {{a: {{image: x, deploy: {{restart_policy: {policy}}}}}}}")
+    assert [each.path for each in result.diagnostics] == ["services.a.deploy.restart_policy.max_attempts"]

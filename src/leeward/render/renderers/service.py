@@ -97,7 +97,7 @@ def _project(context: ProjectContext) -> list[Obj]:
     """Return one Service for each alias, over all services that bear it."""
     bearers: dict[str, list[ServicePlan]] = {}
     for plan in context.plan.services.values():
-        for alias in plan.aliases:
+        for alias in plan.aliases if plan.ports or not plan.ends else ():
             bearers.setdefault(alias, []).append(plan)
         _report_bad_aliases(context, plan)
     made = []

@@ -76,11 +76,20 @@ _KINDS = {
 
 
 def _report_restart(context: ServiceContext) -> None:
-    if not context.plan.ends and restart_of(context.service)[0] in ("no", "on-failure"):
+    if context.plan.ends:
+        return
+    condition, attempts = restart_of(context.service)
+    if condition in ("no", "on-failure"):
         context.note(
             ("restart",),
             "approximated",
             "Others need this service to run, so it is started again whenever it ends.",
+        )
+    elif attempts is not None:
+        context.note(
+            ("deploy", "restart_policy", "max_attempts"),
+            "approximated",
+            "A service that runs on is started again without end, after longer and longer pauses.",
         )
 
 
