@@ -78,7 +78,7 @@ def read_service_settings(project: Project, service: Service) -> tuple[ServiceSe
     if isinstance(given, Mapping) and isinstance(given.get("schedule"), str):
         given = {**given, "schedule": {"cron": given["schedule"]}}
     try:
-        return ServiceSettings.model_validate_json(json.dumps(given)), []
+        return ServiceSettings.model_validate_json(json.dumps(given, default=str)), []
     except ValidationError as error:
         path = ("services", service.name, KEY)
         return ServiceSettings(), [_problem(project, (*path, *each["loc"]), each) for each in error.errors()]

@@ -38,9 +38,9 @@ def share_pods(context: ProjectContext) -> None:
 
 def _report(context: ServiceContext, host: ServicePlan) -> None:
     service = context.service
-    key = next(key for key in JOINING_KEYS if joined_service(context.project.project, service, key))
+    joining = next(key for key in JOINING_KEYS if joined_service(context.project.project, service, key))
     context.note(
-        (key,),
+        (joining,),
         "shared-pod",
         f"It runs in the Pod of {host.service.name!r}: they scale, start and stop together.",
     )
@@ -52,6 +52,14 @@ def _report(context: ServiceContext, host: ServicePlan) -> None:
             f"There are as many as {host.service.name!r} has Pods: {host.replicas}.",
             f"Write the number at {host.service.name!r}.",
         )
+    for key in ("schedule", "autoscale"):
+        if getattr(context.plan.settings, key) is not None:
+            context.warn(
+                ("x-leeward", key),
+                "ignored",
+                f"The Pod is that of {host.service.name!r}, which decides when and how often it runs.",
+                f"Write it at {host.service.name!r}.",
+            )
     if restart_of(service)[0] in ("no", "on-failure") and not host.ends:
         context.warn(
             ("restart",),

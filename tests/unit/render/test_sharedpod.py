@@ -147,3 +147,27 @@ def test_the_pod_does_not_wait_for_itself_from_within(render_text: Render) -> No
     (gate,) = result.pod("Deployment", "vpn")["initContainers"]
     assert gate["name"] == "tool-wait-for-dependencies"
     assert gate["command"][-2:] == ["db", "2"]
+
+
+@pytest.mark.parametrize("setting", ["schedule: '@daily'", "autoscale: {max: 3}"])
+def test_what_only_a_pod_of_its_own_could_have_is_told(setting: str, render_text: Render) -> None:
+    result = render_text(f"""
+        services:
+          vpn: {{image: x}}
+          tool: {{image: x, network_mode: "service:vpn", x-leeward: {{{setting}}}}}
+    """)
+    key = setting.partition(":")[0]
+    assert f"services.tool.x-leeward.{key}" in {each.path for each in result.diagnostics}
+    assert result.names("CronJob") == []
+
+
+def test_the_end_of_a_container_in_a_pod_that_runs_on_is_not_waited_for(render_text: Render) -> None:
+    result = render_text("""
+        services:
+          vpn: {image: x}
+          tool: {image: x, network_mode: "service:vpn"}
+          late: {image: x, depends_on: {tool: {condition: service_completed_successfully}}}
+    """)
+    text = result.find("Deployment", "late")["metadata"]["annotations"]["leeward.dev/depends-on"]
+    assert json.loads(text) == {"vpn": "service_started"}
+    assert "never-completes" in result.codes()

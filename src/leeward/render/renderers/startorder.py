@@ -76,12 +76,13 @@ def _waits_for_itself(context: ProjectContext, member: ServicePlan, target: Serv
 
 def _condition(context: ServiceContext, member: ServicePlan, name: str) -> str:
     condition = member.service.depends_on[name].condition
-    if condition == COMPLETED and context.project.plan.services[name].kind is Kind.CRON_JOB:
+    plan = context.project.plan
+    if condition == COMPLETED and plan.owner(plan.services[name]).kind is not Kind.JOB:
         context.warn(
             ("depends_on", name),
             "never-completes",
-            f"{name!r} runs on a schedule and is not waited for.",
-            "Wait for a service without a schedule.",
+            f"{name!r} runs on a schedule or in another service's Pod, so its end is not waited for.",
+            "Wait for a service that runs once, by itself.",
         )
         return STARTED
     return condition
