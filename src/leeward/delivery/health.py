@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from leeward.kube.objects import Obj, annotations_of, is_condition_true, is_terminating, labels_of
-from leeward.kube.wellknown import APP_NAME, CONTROLLER_REVISION_HASH, DEPENDS_ON, POD_TEMPLATE_HASH
+from leeward.kube.wellknown import (
+    APP_NAME,
+    CONTROLLER_REVISION_HASH,
+    DEPENDS_ON,
+    POD_TEMPLATE_HASH,
+    RESTART_AFTER,
+)
 
 WORKLOADS = {
     "Deployment": "deployments.apps",
@@ -145,6 +151,13 @@ def dependencies(workload: Obj) -> dict[str, Dependency]:
         else Dependency(entry)
         for name, entry in found.items()
     }
+
+
+def restarts_with(workload: Obj) -> frozenset[str]:
+    """Return the services whose restart is also this workload's (``depends_on`` with ``restart: true``)."""
+    template = (workload.get("spec") or {}).get("template") or {}
+    text = annotations_of(template).get(RESTART_AFTER) if "metadata" in template else None
+    return frozenset(json.loads(text)) if text else frozenset()
 
 
 def is_met(dependency: Dependency, health: Health | None, exists: bool) -> bool:

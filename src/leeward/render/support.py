@@ -86,7 +86,10 @@ _SERVICE: Mapping[str, Support] = {
         """networks.*.interface_name networks.*.driver_opts networks.*.priority networks.*.gw_priority""",
         "Every Pod has one interface.",
     ),
-    **_approximated("depends_on.*.restart", "A new release of the dependency restarts it, a crash does not."),
+    **_approximated(
+        "depends_on.*.restart",
+        "It restarts with a new release or a restart of the dependency, not with a crash.",
+    ),
     **_harmless(
         "volumes.*.bind.propagation volumes.*.bind.selinux volumes.*.bind.recursive volumes.*.consistency",
         "It is about the host's file system.",

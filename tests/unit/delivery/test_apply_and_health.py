@@ -4,7 +4,15 @@ import json
 from typing import Any
 
 from leeward.delivery.apply import LAST_APPLIED, merge_diff, plan_change
-from leeward.delivery.health import Dependency, Health, dependencies, dispensable, is_met, judge
+from leeward.delivery.health import (
+    Dependency,
+    Health,
+    dependencies,
+    dispensable,
+    is_met,
+    judge,
+    restarts_with,
+)
 from leeward.kube.objects import Obj
 from leeward.kube.patch.merge import apply_merge_patch
 
@@ -143,6 +151,12 @@ def test_a_service_is_dispensable_when_all_that_wait_for_it_can_do_without() -> 
 
     optional = {"condition": "service_healthy", "required": False}
     assert dispensable([workload(db=optional, cache=optional), workload(db="service_started")]) == {"cache"}
+
+
+def test_a_workload_tells_whose_restart_is_its_own_too() -> None:
+    annotations = {"leeward.dev/restart-after": '{"db":"0a1b2c3d"}'}
+    assert restarts_with({"spec": {"template": {"metadata": {"annotations": annotations}}}}) == {"db"}
+    assert restarts_with({"spec": {"template": {"metadata": {}}}}) == frozenset()
 
 
 def test_a_cron_job_is_as_it_should_be_when_it_is_there() -> None:
