@@ -47,6 +47,8 @@ ORIGIN: Final = "leeward.dev/origin"
 DEPENDS_ON: Final = "leeward.dev/depends-on"
 # On a Pod template: JSON map of the services whose new release restarts it to the digests of their templates.
 RESTART_AFTER: Final = "leeward.dev/restart-after"
+# On a ConfigMap: its values are files of Prometheus alert rules.
+ALERTS: Final = "leeward.dev/alerts"
 # On Pods, with a network's or alias's name appended: members of a Compose network, bearers of an alias.
 NETWORK_PREFIX: Final = "network.leeward.dev/"
 ALIAS_PREFIX: Final = "alias.leeward.dev/"

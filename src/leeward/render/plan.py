@@ -14,9 +14,10 @@ from leeward.base.diagnostics import Diagnostic
 from leeward.compose.project import Mount, Project, Service
 from leeward.render import naming
 from leeward.render.ports import ServicePort, ports_of
-from leeward.render.settings import read_service_settings
 from leeward.render.sharing import find_hosts
-from leeward.settings.service import ServiceSettings
+from leeward.settings.read import read_settings
+from leeward.settings.rules import least_replicas
+from leeward.settings.service import NetworkSettings, ProjectSettings, ServiceSettings, VolumeSettings
 
 
 class Kind(StrEnum):
@@ -59,11 +60,15 @@ class ProjectPlan:
     """The decisions about a project."""
 
     part_of: str
-    services: Mapping[str, ServicePlan]  # by Compose name
+    services: Mapping[str, ServicePlan]  # by Compose name; those that run here
+    external: Mapping[str, ServicePlan]  # by Compose name; those that somebody else runs
     guest_names: Mapping[str, tuple[str, ...]]  # Compose service → the others in its Pod
     volume_names: Mapping[str, str]
     network_names: Mapping[str, str]
     volume_users: Mapping[str, tuple[str, ...]]  # Compose volume → Compose services whose Pods mount it
+    settings: ProjectSettings
+    volume_settings: Mapping[str, VolumeSettings]  # by Compose name
+    network_settings: Mapping[str, NetworkSettings]  # by Compose name
     diagnostics: tuple[Diagnostic, ...]
 
     def owner(self, plan: ServicePlan) -> ServicePlan:
@@ -139,10 +144,10 @@ def _kind(
 
 
 def _volume_users(
-    project: Project, mounts: Mapping[str, tuple[Mount, ...]], hosts: Mapping[str, str]
+    mounts: Mapping[str, tuple[Mount, ...]], hosts: Mapping[str, str]
 ) -> Mapping[str, tuple[str, ...]]:
     users: dict[str, list[str]] = {}
-    for name in sorted(project.services):
+    for name in sorted(mounts):
         pod = hosts.get(name, name)
         for mount in mounts[name]:
             if mount.type == "volume" and mount.source and pod not in users.setdefault(mount.source, []):
@@ -173,12 +178,8 @@ def _aliases(project: Project, names: Mapping[str, str]) -> Mapping[str, tuple[s
 
 
 def _replicas(service: Service, settings: ServiceSettings) -> int:
-    """Return how many Pods there are at least."""
-    if settings.autoscale is not None:
-        return settings.autoscale.min
-    if settings.schedule is not None:
-        return settings.schedule.parallel
-    return settings.replicas if settings.replicas is not None else service.replicas
+    """Return how many Pods there are at least, or in a scheduled run."""
+    return settings.schedule.parallel if settings.schedule else least_replicas(service, settings)
 
 
 def _guests(hosts: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
@@ -230,13 +231,15 @@ def make_plan(project: Project) -> ProjectPlan:
     )
     found += more
     mounts = {name: _mounts(project, service) for name, service in project.services.items()}
-    hosts = find_hosts(project)
-    users = _volume_users(project, mounts, hosts)
+    declared = read_settings(project)
+    found += declared.diagnostics
+    here = {name for name, settings in declared.services.items() if settings.external is None}
+    hosts = {guest: host for guest, host in find_hosts(project).items() if {guest, host} <= here}
+    users = _volume_users({name: own for name, own in mounts.items() if name in here}, hosts)
     aliases = _aliases(project, names)
     drafts: dict[str, ServicePlan] = {}
     for name, service in project.services.items():
-        settings, problems = read_service_settings(project, service)
-        found += problems
+        settings = declared.services[name]
         drafts[name] = ServicePlan(
             service=service,
             name=names[name],
@@ -250,12 +253,17 @@ def make_plan(project: Project) -> ProjectPlan:
             settings=settings,
         )
     guests = _guests(hosts)
+    plans = _decide(drafts, guests, _conditions(project, hosts), _volume_owners(project, users))
     return ProjectPlan(
         part_of=naming.label_value(project.name),
-        services=_decide(drafts, guests, _conditions(project, hosts), _volume_owners(project, users)),
+        services={name: plan for name, plan in plans.items() if name in here},
+        external={name: plan for name, plan in plans.items() if name not in here},
         guest_names=guests,
         volume_names=volume_names,
         network_names=network_names,
         volume_users=users,
+        settings=declared.project,
+        volume_settings=declared.volumes,
+        network_settings=declared.networks,
         diagnostics=tuple(found),
     )

@@ -98,7 +98,8 @@ def test_no_replicas_are_written(render_text: Render) -> None:
 
 def test_an_autoscaler_alone_decides_about_replicas(render_text: Render) -> None:
     result = render_text(
-        "services: {a: {image: x, deploy: {replicas: 3}, x-leeward: {autoscale: {min: 2, max: 9}}}}"
+        "services: {a: {image: x, deploy: {replicas: 3}, x-leeward: {autoscale: {min: 2, max: 9}}}}",
+        environment="production",
     )
     assert "replicas" not in result.find("Deployment", "a")["spec"]
     assert result.names("PodDisruptionBudget") == ["a"]

@@ -79,7 +79,6 @@ def _from_healthcheck(context: ServiceContext, check: Healthcheck) -> dict[str, 
 
 def _from_setting(context: ServiceContext, key: str, probe: Probe) -> dict[str, Any] | None:
     """Return a probe of ``x-leeward``; None, reported, when it cannot be made."""
-    path = ("x-leeward", key)
     port = probe.port or next((port.port for port in context.plan.ports if port.protocol == "TCP"), None)
     handlers: dict[str, dict[str, Any]] = {
         "http": {"httpGet": {"path": probe.http, "port": port}} if probe.http else {},
@@ -89,10 +88,11 @@ def _from_setting(context: ServiceContext, key: str, probe: Probe) -> dict[str, 
     }
     given = [name for name, handler in handlers.items() if handler]
     if len(given) != 1:
-        context.error(path, "bad-setting", "A probe is exactly one of http, tcp, grpc and command.")
-        return None
+        return None  # the settings' own rules say so
     if port is None and given != ["command"]:
-        context.error(path, "bad-setting", "The service has no TCP port to probe.", "Write the port.")
+        context.error(
+            ("x-leeward", key), "bad-setting", "The service has no TCP port to probe.", "Write the port."
+        )
         return None
     timings = {field: getattr(probe, name) for name, field in _TIMINGS if getattr(probe, name) is not None}
     return {**handlers[given[0]], **timings}

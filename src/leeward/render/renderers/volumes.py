@@ -19,7 +19,6 @@ from leeward.render import naming
 from leeward.render.model import PodDraft, ProjectContext, Renderer, ServiceContext
 from leeward.render.plan import Kind
 from leeward.render.quantity import memory
-from leeward.render.settings import read_volume_settings
 
 _SIZE = re.compile(r"(\d+)([kmg]?)b?", re.IGNORECASE)
 _FACTOR = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
@@ -34,10 +33,10 @@ def claim_name(context: ProjectContext, key: str) -> str:
 
 
 def _claim_spec(context: ProjectContext, volume: Volume, mode: str) -> dict[str, Any]:
-    settings, _ = read_volume_settings(context.project, volume)
+    settings = context.plan.volume_settings[volume.key]
     spec: dict[str, Any] = {"accessModes": [mode], "resources": {"requests": {"storage": settings.size}}}
-    if settings.storage_class:
-        spec["storageClassName"] = settings.storage_class
+    if settings.class_:
+        spec["storageClassName"] = settings.class_
     return spec
 
 
@@ -130,7 +129,6 @@ def _project(context: ProjectContext) -> list[Obj]:
         volume = context.project.volumes.get(key)
         if volume is None:
             continue
-        context.findings.extend(read_volume_settings(context.project, volume)[1])
         if not volume.external:
             context.report(
                 ("volumes", key),

@@ -15,6 +15,7 @@ from leeward.kube.objects import Obj
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 from leeward.render.plan import Kind, restart_of
 from leeward.render.renderers import prestart, startorder
+from leeward.render.renderers.autoscaler import is_autoscaled
 from leeward.render.renderers.jobs import cron_job, job
 from leeward.render.renderers.podtemplate import pod_template
 from leeward.render.renderers.service import headless_name
@@ -27,7 +28,7 @@ from leeward.render.renderers.updates import (
 
 
 def _replicas(context: ServiceContext) -> dict[str, int]:
-    return {} if context.plan.settings.autoscale is not None else {"replicas": context.plan.replicas}
+    return {} if is_autoscaled(context) else {"replicas": context.plan.replicas}
 
 
 def _template(context: ServiceContext, draft: PodDraft) -> Obj:
