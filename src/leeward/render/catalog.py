@@ -19,11 +19,13 @@ from leeward.render.renderers import (
     namespace,
     networkpolicy,
     placement,
+    prestart,
     probes,
     resources,
     security,
     service,
     serviceaccount,
+    startorder,
     volumes,
     workload,
 )
@@ -34,8 +36,8 @@ def renderers() -> Registry[Renderer]:
     registry: Registry[Renderer] = Registry("renderer")
     for module in (
         namespace, command, identity, serviceaccount, environment, resources, probes, lifecycle, security,
-        placement, volumes, binds, fileuses, workload, service, external, ingress, disruptionbudget,
-        autoscaler, alerts, networkpolicy,
+        placement, volumes, binds, fileuses, startorder, prestart, workload, service, external, ingress,
+        disruptionbudget, autoscaler, alerts, networkpolicy,
     ):  # fmt: skip
         registry.register(module.DESCRIPTOR.name, module.DESCRIPTOR)
     return registry

@@ -14,6 +14,7 @@ from typing import Any
 
 from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.compose.project import Deploy, Project
+from leeward.render.sharing import joined_service
 
 
 class Level(StrEnum):
@@ -65,9 +66,9 @@ _SERVICE: Mapping[str, Support] = {
     **_exact(
         """
         name image build pull_policy command entrypoint environment env_file working_dir user group_add tty
-        stdin_open healthcheck post_start pre_stop stop_grace_period stop_signal restart depends_on networks
-        network_mode ports expose hostname container_name extra_hosts dns dns_search dns_opt volumes tmpfs
-        configs secrets shm_size storage_opt deploy scale profiles cpus cpu_quota cpu_period mem_limit
+        stdin_open healthcheck post_start pre_start pre_stop stop_grace_period stop_signal restart depends_on
+        networks network_mode ports expose hostname container_name extra_hosts dns dns_search dns_opt volumes
+        tmpfs configs secrets shm_size storage_opt deploy scale profiles cpus cpu_quota cpu_period mem_limit
         mem_reservation privileged read_only cap_add cap_drop security_opt sysctls runtime platform pid ipc
         labels label_file annotations gpus extensions
         """
@@ -85,7 +86,10 @@ _SERVICE: Mapping[str, Support] = {
         """networks.*.interface_name networks.*.driver_opts networks.*.priority networks.*.gw_priority""",
         "Every Pod has one interface.",
     ),
-    **_harmless("depends_on.*.restart", "A restart of the dependency does not restart this service."),
+    **_approximated(
+        "depends_on.*.restart",
+        "It restarts with a new release or a restart of the dependency, not with a crash.",
+    ),
     **_harmless(
         "volumes.*.bind.propagation volumes.*.bind.selinux volumes.*.bind.recursive volumes.*.consistency",
         "It is about the host's file system.",
@@ -94,7 +98,6 @@ _SERVICE: Mapping[str, Support] = {
     **_harmless("volumes.*.tmpfs.mode", "The mode of a memory directory is 0777."),
     **_harmless(
         """
-        deploy.update_config.failure_action deploy.update_config.monitor
         deploy.update_config.max_failure_ratio deploy.rollback_config
         """,
         "A failed roll-out stops by itself and is not undone by the cluster.",
@@ -128,11 +131,6 @@ _SERVICE: Mapping[str, Support] = {
         "devices device_cgroup_rules",
         "Devices of a machine need a device plug-in.",
         "Install the device's plug-in and ask for its resource.",
-    ),
-    **_ignored(
-        "pre_start",
-        "Tasks before the start are not run.",
-        "Make it a service that others wait for with service_completed_successfully.",
     ),
     **_ignored(
         "ports.*.mode",
@@ -235,6 +233,8 @@ def _modes(project: Project) -> Iterator[Diagnostic]:
             value = getattr(service, key)
             if value in (None, "", "bridge", "none", "private", "shareable"):
                 continue
+            if joined_service(project, service, key):
+                continue  # both are in one Pod; the renderer says what that means
             row = Support(
                 Level.APPROXIMATED if value == "host" else Level.IGNORED,
                 f"{value!r} means the node's, which clusters may forbid."

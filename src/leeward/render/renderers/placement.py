@@ -49,7 +49,7 @@ def _spread(context: ServiceContext, key: str, *, strict: bool) -> dict[str, Any
 
 
 def _topology(context: ServiceContext) -> list[dict[str, Any]]:
-    if context.plan.kind is Kind.DAEMON_SET:
+    if context.plan.kind is Kind.DAEMON_SET or (context.plan.ends and context.plan.replicas < 2):
         return []
     serving = context.plan.kind in (Kind.DEPLOYMENT, Kind.STATEFUL_SET)
     wanted = context.plan.settings.spread

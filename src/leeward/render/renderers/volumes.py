@@ -41,10 +41,11 @@ def _claim_spec(context: ProjectContext, volume: Volume, mode: str) -> dict[str,
 
 
 def is_template(context: ServiceContext, key: str) -> bool:
-    """Tell whether the volume `key` is a claim template of this service."""
+    """Tell whether the volume `key` is a claim template of the StatefulSet that this service runs in."""
     volume = context.project.project.volumes.get(key)
-    alone = context.project.plan.volume_users.get(key) == (context.service.name,)
-    return context.plan.kind is Kind.STATEFUL_SET and alone and volume is not None and not volume.external
+    owner = context.project.plan.owner(context.plan)
+    alone = context.project.plan.volume_users.get(key) == (owner.service.name,)
+    return owner.kind is Kind.STATEFUL_SET and alone and volume is not None and not volume.external
 
 
 def _named(context: ServiceContext, draft: PodDraft, index: int, mount: Mount, key: str) -> None:
