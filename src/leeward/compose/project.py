@@ -9,7 +9,7 @@ Source: the Compose Specification (compose-spec.io).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,10 @@ class Locations:
 
     def __init__(self, known: Mapping[ValuePath, Location] | None = None) -> None:
         self._known = dict(known or {})
+
+    def paths(self) -> Iterable[ValuePath]:
+        """Return the path of everything that the files say."""
+        return self._known.keys()
 
     def find(self, *path: str | int) -> Location | None:
         """Return the place of the value at `path`, else of its nearest ancestor, else None."""
