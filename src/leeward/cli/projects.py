@@ -10,6 +10,7 @@ from pathlib import Path
 from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.base.errors import DiagnosticsError
 from leeward.cli import output
+from leeward.cli.waivers import sort_by_waivers
 from leeward.compose.load import LoadOptions, load_project
 from leeward.compose.project import Project
 from leeward.kube.objects import Obj
@@ -79,10 +80,11 @@ def render_project(
         DiagnosticsError: it cannot be used; or `strict` and there are warnings.
     """
     loaded = load_project(load_options(source))
-    stop_at_errors(loaded.diagnostics, strict=strict)
+    stop_at_errors(sort_by_waivers(loaded.project, loaded.diagnostics).open, strict=strict)
     images = build(loaded.project) if build else {}
     result = render(loaded.project, RenderOptions(environment=environment, images=images))
-    found = list(dict.fromkeys([*loaded.diagnostics, *result.diagnostics]))
+    waived = sort_by_waivers(loaded.project, dict.fromkeys([*loaded.diagnostics, *result.diagnostics]))
+    found = [*waived.open, *waived.expired]
     stop_at_errors(found, strict=strict)
     show_findings(found, notes=notes)
     return Rendered(loaded.project, list(result.objects), namespace_of(result.objects))

@@ -18,7 +18,7 @@ from leeward.base.diagnostics import Severity
 
 _HARMLESS = "harmless"
 _SAME = '"'
-_CELLS = 5
+_MOST_CELLS = 4  # after the key
 
 
 class Level(StrEnum):
@@ -103,7 +103,7 @@ class Section:
         for line in filter(None, map(str.strip, self.text.splitlines())):
             key, *cells = (cell.strip() for cell in line.split("|"))
             name, _, pattern = (part.strip() for part in key.partition(" = "))
-            if not 1 <= len(cells) < _CELLS:
+            if not 1 <= len(cells) <= _MOST_CELLS:
                 raise ValueError(f"no row: {line!r}")
             yield name, pattern, cells
 
@@ -114,4 +114,5 @@ def _support(cells: list[str], supports: dict[str, Support], name: str) -> Suppo
         return supports[name.rpartition(".")[0].removesuffix(".*")]
     harmless = word == _HARMLESS
     level = Level.IGNORED if harmless else Level(word)
-    return Support(level, *texts, *[""] * (_CELLS - 2 - len(texts)), harmless=harmless)
+    result, reason, remedy = (*texts, "", "", "")[:3]
+    return Support(level, result, reason, remedy, harmless)
