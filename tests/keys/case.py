@@ -1,10 +1,10 @@
 """Cases about single keys: read from ``cases/``, one YAML file a part of the specification.
 
 A file is a list of groups. Of a group ``around`` is the Compose file without the key, ``under`` the path
-that keys are written below, ``files`` what else lies in the directory. A case is ``key: value`` where the
-loaded form is the value as it is written, else ``key: {is: …, loaded: …}`` with ``at``, the path of the
-loaded form, ``beside``, further keys next to it, ``error``, the code of the finding that the loader refuses
-it with, or ``profiles``.
+that keys are written below, ``files`` what else lies in the directory, ``before`` the Compose file to compare
+with where ``around`` alone is none. A case is ``key: value`` where the loaded form is the value as it is
+written, else ``key: {is: …, loaded: …}`` with ``at``, the path of the loaded form, ``beside``, further keys
+next to it, ``error``, the code of the finding that the loader refuses it with, or ``profiles``.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Case:
     value: Any
     loaded: Any
     at: tuple[Step, ...]
+    before: Mapping[str, Any] | None = None
     beside: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
@@ -57,6 +58,8 @@ class Case:
 
     def without(self) -> Iterator[dict[str, Any]]:
         """Yield the Compose file without this value, then without the key, without what is around it, …."""
+        if self.before is not None:
+            yield dict(self.before)
         if self.around != self.compose():
             yield dict(self.around)
         for length in range(len(self.path), 0, -1):
@@ -96,6 +99,7 @@ def read_cases(file: Path) -> list[Case]:
                     value=spec["is"],
                     loaded=spec.get("loaded", spec["is"]),
                     at=steps(spec["at"]) if "at" in spec else path,
+                    before=group.get("before"),
                     beside=spec.get("beside", {}),
                     files=group.get("files", {}),
                     error=spec.get("error", ""),

@@ -9,7 +9,7 @@ from typing import Any
 from leeward.kube.objects import Obj
 from leeward.kube.wellknown import ORIGIN
 
-_DIGEST = re.compile(r"-[a-z0-9]{10}$")
+_DIGEST = re.compile(r"-[a-z0-9]{8}$")
 _NAMES = ("name", "mountPath", "key", "topologyKey", "ip")
 
 

@@ -14,8 +14,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from leeward.base.diagnostics import Diagnostic, Severity
+from leeward.base.diagnostics import Diagnostic
 from leeward.base.errors import DiagnosticsError
+from leeward.compose.findings import path_text
 from leeward.compose.load import LoadResult
 from leeward.render.render import RenderOptions, RenderResult, render
 from leeward.render.support.usage import value_at
@@ -74,10 +75,12 @@ def _change(case: Case, load: Load, root: Path) -> dict[str, Any]:
         if obj not in before.objects:
             kubernetes_validate.validate(obj, kubernetes_validate.latest_version(), strict=True)
     old = {(found.path, found.code) for found in (*before.diagnostics, *(bare.diagnostics if bare else ()))}
+    key = path_text(case.path)
     found = [
         _line(each, root)
         for each in (*loaded.diagnostics, *after.diagnostics)
-        if (each.path, each.code) not in old or each.severity is Severity.ERROR
+        if (each.path, each.code) not in old
+        or (each.code.startswith("key-") and key.startswith((f"{each.path}.", f"{each.path}[")))
     ]
     objects = difference(before.objects, after.objects)
     return {**({"objects": objects} if objects else {}), **({"findings": found} if found else {})}
