@@ -87,6 +87,9 @@ def _report(error: Any, node: Node, path: ValuePath, findings: Findings) -> None
             did_you_mean(key, Waiver.model_fields) or "Remove it.",
         ),
         "date_from_datetime_parsing": (f'"{key}" must be a day.', "Write it like 2027-03-31."),
+        "string_too_short": (f'"{key}" must not be empty.', f"Write {_EXAMPLE}"),
+        "string_type": (f'"{key}" must be text.', f"Write {_EXAMPLE}"),
+        "model_type": (f"A waiver must be a mapping, not {describe(node)}.", f"Write {_EXAMPLE}"),
     }.get(error["type"], (f"{error['msg']}.", f"Write {_EXAMPLE}"))
     findings.error(
         "invalid-waiver", message, path=path, at=at.location if at else node.location, remedy=remedy

@@ -150,7 +150,8 @@ def _exact(project: Project, used: Iterable[Use], found: set[str], owners: _Owne
     for use in used:
         if use.support.level is not Level.EXACT:
             continue
-        if any(path_text(use.path[:length]) in found for length in range(1, len(use.path) + 1)):
+        inside = 3 if use.path[0] in _SECTIONS else 1  # a finding about a whole service is about no key
+        if any(path_text(use.path[:length]) in found for length in range(inside, len(use.path) + 1)):
             continue
         path = path_text(use.path)
         owner = owners.of(path)
