@@ -138,11 +138,11 @@ class _Owners:
         name = next((name for name in joined if name in self._names[section]), None)
         return PROJECT if name is None else self._owner(section, name)
 
-    def order(self, entry: Entry) -> tuple[int, str, int]:
+    def order(self, entry: Entry) -> tuple[int, str, int, str]:
         """Return what entries are sorted by."""
         place = entry.location
         rank = self._ranks.get(entry.owner, len(self._ranks))
-        return (rank, place.file if place else "", place.line if place else 0)
+        return (rank, place.file if place else "", place.line if place else 0, entry.path)
 
 
 def _exact(project: Project, used: Iterable[Use], found: set[str], owners: _Owners) -> Iterator[Entry]:
