@@ -57,6 +57,14 @@ def test_every_key_in_use_has_its_level_under_its_owner(make_project: MakeProjec
     assert levels(found, "networks.front") == {"attachable": Level.IGNORED}
 
 
+def test_of_names_with_dots_the_longest_owns_a_finding(make_project: MakeProject) -> None:
+    found = report(
+        make_project("services: {web: {image: x}, web.eu: {image: x, cpuset: '0', ports: ['80']}}")
+    )
+    assert set(levels(found, "web")) == {"image"}
+    assert "ports" in levels(found, "web.eu")
+
+
 def test_services_come_in_the_order_of_the_file_and_before_networks(make_project: MakeProject) -> None:
     owners = [entry.owner for entry in report(make_project(SHOP)).entries]
     assert list(dict.fromkeys(owners)) == ["web.eu", "db", "networks.front"]

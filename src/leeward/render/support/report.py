@@ -13,6 +13,7 @@ from leeward.base.diagnostics import Diagnostic, Location, Severity
 from leeward.compose.findings import path_text
 from leeward.compose.project import Project
 from leeward.render.support.levels import Level
+from leeward.render.support.table import Path
 from leeward.render.support.usage import Use, finding, uses
 from leeward.render.waivers import Waived
 from leeward.settings.waivers import Waiver
@@ -85,14 +86,14 @@ def report_of(project: Project, waived: Waived) -> Report:
         project: what was rendered.
         waived: what loading and rendering found.
     """
-    used = list(uses(project))
+    used = uses(project)
     by_finding = {finding(project, use): use for use in used if use.support.level is not Level.EXACT}
     owners = _Owners(project)
     accepted = waived.accepted
     found = [
         _entry(item, by_finding.get(item), owners, accepted.get(item)) for item in (*waived.open, *accepted)
     ]
-    exact = _exact(project, used, {item.path for item in (*waived.open, *accepted)}, owners)
+    exact = _exact(project, used, found, owners)
     apart = [_apart(item) for item in (*waived.expired, *waived.unused)]
     return Report((*sorted([*exact, *found], key=owners.order), *apart))
 
@@ -121,22 +122,30 @@ class _Owners:
 
     def __init__(self, project: Project) -> None:
         self._names = {section: getattr(project, section).keys() for section in _SECTIONS}
-        owners = (self._owner(section, name) for section in _SECTIONS for name in self._names[section])
-        self._ranks = {owner: rank for rank, owner in enumerate(owners)}
+        all_names = [(section, name) for section in _SECTIONS for name in self._names[section]]
+        self._most_words = max((name.count(".") + 1 for _, name in all_names), default=1)
+        self._ranks = {self._owner(*each): rank for rank, each in enumerate(all_names)}
 
     @staticmethod
     def _owner(section: str, name: str) -> str:
         return name if section == "services" else f"{section}.{name}"
 
-    def of(self, path: str) -> str:
-        """Return the owner of `path`; a name may have dots in it."""
+    def of(self, path: Path) -> str:
+        """Return the owner of a value."""
+        section = str(path[0])
+        return self._owner(section, str(path[1])) if section in self._names and len(path) > 1 else PROJECT
+
+    def of_text(self, path: str) -> str:
+        """Return the owner of the value at the path of a finding; a name may have dots in it."""
         section, _, rest = path.partition(".")
-        if section not in self._names:
+        names = self._names.get(section)
+        if not names:
             return PROJECT
         words = rest.replace("[", ".").split(".")
-        joined = (".".join(words[:length]) for length in range(len(words), 0, -1))
-        name = next((name for name in joined if name in self._names[section]), None)
-        return PROJECT if name is None else self._owner(section, name)
+        for length in range(min(self._most_words, len(words)), 0, -1):
+            if (name := ".".join(words[:length])) in names:
+                return self._owner(section, name)
+        return PROJECT
 
     def order(self, entry: Entry) -> tuple[int, str, int, str]:
         """Return what entries are sorted by."""
@@ -145,22 +154,23 @@ class _Owners:
         return (rank, place.file if place else "", place.line if place else 0, entry.path)
 
 
-def _exact(project: Project, used: Iterable[Use], found: set[str], owners: _Owners) -> Iterator[Entry]:
+def _exact(project: Project, used: Iterable[Use], found: Iterable[Entry], owners: _Owners) -> Iterator[Entry]:
+    paths: dict[str, set[str]] = {}
+    for entry in found:
+        paths.setdefault(entry.owner, set()).add(entry.path)
     told: set[tuple[str, str]] = set()
     for use in used:
-        if use.support.level is not Level.EXACT:
+        owner = owners.of(use.path)
+        if use.support.level is not Level.EXACT or (owner, use.row.key) in told:
             continue
-        inside = 3 if use.path[0] in _SECTIONS else 1  # a finding about a whole service is about no key
-        if any(path_text(use.path[:length]) in found for length in range(inside, len(use.path) + 1)):
-            continue
-        path = path_text(use.path)
-        owner = owners.of(path)
-        if (owner, use.row.key) in told:
+        inside = 3 if owner else 1  # a finding about a whole service is about no key
+        near = paths.get(owner, ())
+        if near and any(path_text(use.path[:n]) in near for n in range(inside, len(use.path) + 1)):
             continue
         told.add((owner, use.row.key))
         yield Entry(
             owner=owner,
-            path=path,
+            path=path_text(use.path),
             rule=use.row.key,
             level=Level.EXACT,
             severity=Severity.NOTE,
@@ -174,7 +184,7 @@ def _entry(item: Diagnostic, use: Use | None, owners: _Owners, waiver: Waiver | 
     if item.code in (Level.IGNORED, Level.APPROXIMATED):  # renderers say so themselves
         level = Level(item.code)
     return Entry(
-        owner=owners.of(item.path),
+        owner=owners.of(use.path) if use else owners.of_text(item.path),
         path=item.path,
         rule=use.row.key if use else item.code,
         level=level,

@@ -6,7 +6,7 @@ refused as a whole nothing inside is told. Services that no profile enables are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,16 +56,21 @@ def _tree(project: Project) -> dict[str | int, Any]:
     return root
 
 
-def uses(project: Project) -> Iterator[Use]:
-    """Yield every key in use, in the order of the files; of nested keys the innermost, if all are exact."""
+def uses(project: Project) -> list[Use]:
+    """Return every key in use, in the order of the files; of nested keys the innermost, if all are exact."""
     tree = _tree(project)
     disabled = set(project.disabled)
     services = tree.get("services") or {}
     tree["services"] = {name: below for name, below in services.items() if name not in disabled}
-    yield from _below(project, tree, (), support_table().root)
+    found: list[Use] = []
+    _collect(project, tree, (), support_table().root, found)
+    return found
 
 
-def _below(project: Project, tree: Mapping[str | int, Any], path: Path, node: Node) -> Iterator[Use]:
+def _collect(
+    project: Project, tree: Mapping[str | int, Any], path: Path, node: Node, found: list[Use]
+) -> None:
+    """Add to `found` what is used in `tree`, which is at `path`, where the table has `node`."""
     for part, inner in tree.items():
         following = node.step(part)
         if following is None:
@@ -73,13 +78,14 @@ def _below(project: Project, tree: Mapping[str | int, Any], path: Path, node: No
         place = (*path, part)
         row = following.row
         if row is None:
-            yield from _below(project, inner, place, following)
+            _collect(project, inner, place, following, found)
             continue
         support = row.of(value_at(project, place) if row.variants else None)
-        told = list(_below(project, inner, place, following)) if support.level not in _CLOSED else []
-        if not told or support.level is not Level.EXACT:
-            yield Use(place, row, support)
-        yield from told
+        index = len(found)
+        if inner and following.below and support.level not in _CLOSED:
+            _collect(project, inner, place, following, found)
+        if len(found) == index or support.level is not Level.EXACT:
+            found.insert(index, Use(place, row, support))
 
 
 def finding(project: Project, use: Use) -> Diagnostic:
