@@ -79,7 +79,6 @@ def render(project: Project, options: RenderOptions | None = None) -> RenderResu
     options = options or RenderOptions()
     context = ProjectContext(project, options, make_plan(project), namespace_of(project, options))
     context.findings.extend(context.plan.diagnostics)
-    context.findings.extend(unsupported(project))
     catalog = [renderer for _, renderer in renderers().items()]
     objects: list[Obj] = []
     for renderer in catalog:
@@ -91,4 +90,5 @@ def render(project: Project, options: RenderOptions | None = None) -> RenderResu
                 renderer.pod(service, draft)
         for renderer in catalog:
             objects += renderer.service(service, draft) if renderer.service else []
+    context.findings.extend(unsupported(project, context.findings))
     return RenderResult(in_order(_unique(context, objects)), _findings(context))

@@ -98,6 +98,20 @@ def test_services_that_are_not_enabled_use_nothing(make_project: Callable[[str],
     assert {use.path[1] for use in uses(project) if use.path[0] == "services"} == {"web"}
 
 
+def test_what_a_renderer_says_about_a_value_goes_before_what_the_table_says(
+    render_text: Callable[..., Any],
+) -> None:
+    result = render_text(
+        """
+        services:
+          web:
+            image: x
+            post_start: [{command: [warm], user: "5"}]
+        """
+    )
+    assert [item.path for item in result.diagnostics] == ["services.web.post_start[0]"]
+
+
 def test_names_that_look_like_keys_and_extensions_are_not_taken_for_keys(
     make_project: Callable[[str], Project],
 ) -> None:

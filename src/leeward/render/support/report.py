@@ -14,7 +14,7 @@ from leeward.compose.findings import path_text
 from leeward.compose.project import Project
 from leeward.render.support.levels import Level
 from leeward.render.support.table import Path
-from leeward.render.support.usage import Use, finding, uses
+from leeward.render.support.usage import Use, code_of, uses
 from leeward.render.waivers import Waived
 from leeward.settings.waivers import Waiver
 
@@ -87,11 +87,11 @@ def report_of(project: Project, waived: Waived) -> Report:
         waived: what loading and rendering found.
     """
     used = uses(project)
-    by_finding = {finding(project, use): use for use in used if use.support.level is not Level.EXACT}
+    by_path = {path_text(use.path): use for use in used if use.support.level is not Level.EXACT}
     owners = _Owners(project)
     accepted = waived.accepted
     found = [
-        _entry(item, by_finding.get(item), owners, accepted.get(item)) for item in (*waived.open, *accepted)
+        _entry(item, by_path.get(item.path), owners, accepted.get(item)) for item in (*waived.open, *accepted)
     ]
     exact = _exact(project, used, found, owners)
     apart = [_apart(item) for item in (*waived.expired, *waived.unused)]
@@ -180,17 +180,19 @@ def _exact(project: Project, used: Iterable[Use], found: Iterable[Entry], owners
 
 
 def _entry(item: Diagnostic, use: Use | None, owners: _Owners, waiver: Waiver | None) -> Entry:
-    level = use.support.level if use else _LEVELS[item.severity]
+    """Return the entry of a finding; `use` is the key at its place, None where that is exact."""
+    row = use if use is not None and item.code == code_of(use.support) else None
+    level = _LEVELS[item.severity]
     if item.code in (Level.IGNORED, Level.APPROXIMATED):  # renderers say so themselves
         level = Level(item.code)
     return Entry(
         owner=owners.of(use.path) if use else owners.of_text(item.path),
         path=item.path,
-        rule=use.row.key if use else item.code,
-        level=level,
+        rule=row.row.key if row else item.code,
+        level=row.support.level if row else level,
         severity=item.severity,
         result=use.support.result if use else "",
-        reason=use.support.reason if use else item.message,
+        reason=row.support.reason if row else item.message,
         remedy=item.remedy,
         location=item.location,
         waiver=waiver,

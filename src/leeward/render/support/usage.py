@@ -1,12 +1,13 @@
 """Which keys of the table a project uses, and the findings about those that are not kept exactly.
 
 What a person wrote is known from the places of values: implied values have none. Of a key that is ignored or
-refused as a whole nothing inside is told. Services that no profile enables are left out.
+refused as a whole nothing inside is told. Services that no profile enables are left out. What a renderer says
+about a value goes before what the table says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,19 +89,38 @@ def _collect(
             found.insert(index, Use(place, row, support))
 
 
+def code_of(support: Support) -> str:
+    """Return the code of findings about such keys."""
+    return f"key-{support.level}"
+
+
 def finding(project: Project, use: Use) -> Diagnostic:
     """Return what to tell about a key that is not kept exactly."""
     support = use.support
     return Diagnostic(
         path=path_text(use.path),
         location=project.locations.find(*use.path),
-        code=f"key-{support.level}",
+        code=code_of(support),
         severity=support.severity,
         message=" ".join(filter(None, (f"{use.key} is {support.level}.", support.reason))),
         remedy=support.remedy,
     )
 
 
-def unsupported(project: Project) -> list[Diagnostic]:
-    """Return a finding for every key of `project` that is present and not exact."""
-    return [finding(project, use) for use in uses(project) if use.support.level is not Level.EXACT]
+def unsupported(project: Project, told: Iterable[Diagnostic] = ()) -> list[Diagnostic]:
+    """Return a finding for every key of `project` that is present and not exact.
+
+    Args:
+        project: what the files say.
+        told: what renderers found; where one of them is about the same value, or about the element of a
+            list that the key is in, it says more and the table keeps silent.
+    """
+    places = {found.path for found in told}
+    found = (finding(project, use) for use in uses(project) if use.support.level is not Level.EXACT)
+    return [item for item in found if not places.intersection(_values_of(item.path))]
+
+
+def _values_of(path: str) -> list[str]:
+    """Return `path` and the elements of lists that it is inside of."""
+    ends = (index + 1 for index, letter in enumerate(path) if letter == "]")
+    return [path, *(path[:end] for end in ends)]

@@ -52,6 +52,7 @@ DEPLOY = Section(
     """
     deploy          | exact | workload
     deploy.mode     | exact | Deployment or StatefulSet, DaemonSet, Job
+    deploy.mode = global-job | approximated | Job | A Job cannot be told to run once on every node. | Use mode: global, or write the number of nodes as replicas.
     deploy.replicas | exact | spec.replicas
     deploy.endpoint_mode | exact | ClusterIP or headless Service
     deploy.labels   | exact | Pod labels; annotations where the value cannot be a label
@@ -59,8 +60,9 @@ DEPLOY = Section(
     deploy.update_config.parallelism | exact | maxSurge or maxUnavailable
     deploy.update_config.order       | exact | maxSurge (start-first) or maxUnavailable (stop-first)
     deploy.update_config.delay       | exact | minReadySeconds
-    deploy.update_config.failure_action    | harmless | | A failed roll-out stops by itself and is not undone by the cluster.
-    deploy.update_config.monitor           | harmless | | A failed roll-out stops by itself and is not undone by the cluster.
+    deploy.update_config.failure_action    | approximated | the roll-out stops | A failed roll-out stops by itself; the cluster neither undoes it nor goes on with it.
+    deploy.update_config.failure_action = pause | exact | the roll-out stops
+    deploy.update_config.monitor           | exact | progressDeadlineSeconds of a Deployment
     deploy.update_config.max_failure_ratio | harmless | | A failed roll-out stops by itself and is not undone by the cluster.
     deploy.rollback_config | harmless | | A release is rolled back like any other roll-out.
     deploy.rollback_config.parallelism       | "

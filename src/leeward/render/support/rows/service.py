@@ -75,20 +75,20 @@ LIFE = Section(
     restart | exact | Deployment, StatefulSet or DaemonSet, which always restart
     restart = no          | exact | Job when nothing needs the service to go on running, else as always
     restart = on-failure* | exact | Job with backoffLimit when nothing needs the service to go on running, else as always
-    depends_on | exact | an init container that waits; order of applying
+    depends_on | exact | order of applying; on real clusters an init container that waits a while
     depends_on.*.condition | exact | what is waited for
     depends_on.*.required  | exact | whether the other service may be left out
     depends_on.*.restart = false | exact | nothing
-    depends_on.*.restart   | harmless | | A new Pod of the dependency does not restart this one. | Restart both when it matters.
+    depends_on.*.restart   | approximated | digest of the dependency's Pod template | A new release of the dependency restarts the service, a crash does not.
     healthcheck | exact | readinessProbe and startupProbe; livenessProbe only by x-leeward
     healthcheck.disable        | exact | no probe
     healthcheck.test           | exact | exec of the probes
     healthcheck.interval       | exact | periodSeconds
     healthcheck.timeout        | exact | timeoutSeconds
     healthcheck.retries        | exact | failureThreshold
-    healthcheck.start_period   | exact | patience of the startupProbe, 300 s at least
+    healthcheck.start_period   | exact | patience of the startupProbe
     healthcheck.start_interval | exact | periodSeconds of the startupProbe
-    pre_start  | approximated | init container with per_replica, else a Job before the roll-out | A hook has its own command, user, directory and variables, and the rest from the service.
+    pre_start  | exact | a Job before the roll-out; an init container with per_replica
     pre_start.*.image       | exact   | image of the init container or Job
     pre_start.*.command     | exact   | its args
     pre_start.*.user        | exact   | its securityContext.runAsUser
