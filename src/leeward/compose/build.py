@@ -68,6 +68,7 @@ def build_project(
         configs=_resources(model.Config, data.get("configs"), name),
         secrets=_resources(model.Secret, data.get("secrets"), name),
         models=data.get("models") or {},
+        jobs=data.get("jobs") or {},
         extensions=_extensions(data),
         disabled=tuple(disabled),
         locations=model.Locations(_locations(tree)),

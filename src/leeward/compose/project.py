@@ -191,6 +191,7 @@ class Project:
     configs: Mapping[str, Config] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     models: Mapping[str, Any] = field(default_factory=dict)
+    jobs: Mapping[str, Any] = field(default_factory=dict)  # as written; experimental in Docker
     extensions: Mapping[str, Any] = field(default_factory=dict)  # top-level x-*
     disabled: tuple[str, ...] = ()  # services left out because no profile of theirs is active
     locations: Locations = field(default_factory=Locations)

@@ -57,6 +57,13 @@ def test_every_key_in_use_has_its_level_under_its_owner(make_project: MakeProjec
     assert levels(found, "networks.front") == {"attachable": Level.IGNORED}
 
 
+def test_what_a_renderer_says_about_a_key_has_the_key_as_its_rule(make_project: MakeProject) -> None:
+    found = report(make_project("services: {web: {image: x, platform: linux/arm64, user: app}}"))
+    rules = {entry.key: (entry.rule, entry.level, entry.result) for entry in found.entries}
+    assert rules["platform"] == ("services.*.platform", Level.IGNORED, "")
+    assert rules["user"] == ("needs-number", Level.IGNORED, "")
+
+
 def test_of_names_with_dots_the_longest_owns_a_finding(make_project: MakeProject) -> None:
     found = report(
         make_project("services: {web: {image: x}, web.eu: {image: x, cpuset: '0', ports: ['80']}}")

@@ -87,7 +87,7 @@ def report_of(project: Project, waived: Waived) -> Report:
         waived: what loading and rendering found.
     """
     used = uses(project)
-    by_path = {path_text(use.path): use for use in used if use.support.level is not Level.EXACT}
+    by_path = {path_text(use.path): use for use in used}
     owners = _Owners(project)
     accepted = waived.accepted
     found = [
@@ -180,19 +180,22 @@ def _exact(project: Project, used: Iterable[Use], found: Iterable[Entry], owners
 
 
 def _entry(item: Diagnostic, use: Use | None, owners: _Owners, waiver: Waiver | None) -> Entry:
-    """Return the entry of a finding; `use` is the key at its place, None where that is exact."""
-    row = use if use is not None and item.code == code_of(use.support) else None
+    """Return the entry of a finding; `use` is the key at its place, if there is one."""
+    said_by_table = use is not None and item.code == code_of(use.support)
     level = _LEVELS[item.severity]
-    if item.code in (Level.IGNORED, Level.APPROXIMATED):  # renderers say so themselves
+    plain = item.code in tuple(Level)  # a renderer names the level and nothing more special
+    if plain:
         level = Level(item.code)
+    elif use is not None and said_by_table:
+        level = use.support.level
     return Entry(
         owner=owners.of(use.path) if use else owners.of_text(item.path),
         path=item.path,
-        rule=row.row.key if row else item.code,
-        level=row.support.level if row else level,
+        rule=use.row.key if use is not None and (said_by_table or plain) else item.code,
+        level=level,
         severity=item.severity,
-        result=use.support.result if use else "",
-        reason=row.support.reason if row else item.message,
+        result=use.support.result if use is not None and use.support.level is level else "",
+        reason=use.support.reason if use is not None and said_by_table else item.message,
         remedy=item.remedy,
         location=item.location,
         waiver=waiver,
