@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from leeward.compose.project import Deploy, Project
+
 HERE = Path(__file__).parent
 Step = str | int
 _ALSO = {"is", "loaded", "at", "beside", "error", "profiles"}
@@ -107,6 +109,19 @@ def read_cases(file: Path) -> list[Case]:
                 )
             )
     return found
+
+
+def value_at(project: Project, path: tuple[Step, ...]) -> Any:
+    """Return the value of a project at a path of the Compose file, None where there is none."""
+    here: Any = project
+    for part in path:
+        if isinstance(here, Mapping):
+            here = here.get(str(part))
+        elif isinstance(here, (tuple, list)):
+            here = here[part] if isinstance(part, int) and part < len(here) else None
+        elif not (isinstance(here, Deploy) and part == "resources"):
+            here = getattr(here, str(part), None)
+    return here
 
 
 def plain(value: Any, root: Path) -> Any:

@@ -19,8 +19,7 @@ from leeward.base.errors import DiagnosticsError
 from leeward.compose.findings import path_text
 from leeward.compose.load import LoadResult
 from leeward.render.render import RenderOptions, RenderResult, render
-from leeward.render.support.usage import value_at
-from tests.keys.case import Case, plain, read_cases
+from tests.keys.case import Case, plain, read_cases, value_at
 from tests.keys.difference import difference
 
 HERE = Path(__file__).parent

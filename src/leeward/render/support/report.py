@@ -6,7 +6,7 @@ times in one service counts once as exact, while everything else is listed where
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from leeward.base.diagnostics import Diagnostic, Location, Severity
@@ -86,14 +86,13 @@ def report_of(project: Project, waived: Waived) -> Report:
         project: what was rendered.
         waived: what loading and rendering found.
     """
-    used = uses(project)
-    by_path = {path_text(use.path): use for use in used}
+    used = {path_text(use.path): use for use in uses(project)}
     owners = _Owners(project)
     accepted = waived.accepted
     found = [
-        _entry(item, by_path.get(item.path), owners, accepted.get(item)) for item in (*waived.open, *accepted)
+        _entry(item, used.get(item.path), owners, accepted.get(item)) for item in (*waived.open, *accepted)
     ]
-    exact = _exact(project, used, found, owners)
+    exact = _exact(used, found, owners)
     apart = [_apart(item) for item in (*waived.expired, *waived.unused)]
     return Report((*sorted([*exact, *found], key=owners.order), *apart))
 
@@ -154,28 +153,27 @@ class _Owners:
         return (rank, place.file if place else "", place.line if place else 0, entry.path)
 
 
-def _exact(project: Project, used: Iterable[Use], found: Iterable[Entry], owners: _Owners) -> Iterator[Entry]:
-    paths: dict[str, set[str]] = {}
+def _exact(used: Mapping[str, Use], found: Iterable[Entry], owners: _Owners) -> Iterator[Entry]:
+    near: dict[str, list[str]] = {}  # owner → where something was found, as beginnings of paths
     for entry in found:
-        paths.setdefault(entry.owner, set()).add(entry.path)
+        if entry.owner == PROJECT or entry.key != entry.path:  # one about a whole service is about no key
+            near.setdefault(entry.owner, []).extend((f"{entry.path}.", f"{entry.path}["))
     told: set[tuple[str, str]] = set()
-    for use in used:
+    for path, use in used.items():
         owner = owners.of(use.path)
         if use.support.level is not Level.EXACT or (owner, use.row.key) in told:
             continue
-        inside = 3 if owner else 1  # a finding about a whole service is about no key
-        near = paths.get(owner, ())
-        if near and any(path_text(use.path[:n]) in near for n in range(inside, len(use.path) + 1)):
+        if f"{path}.".startswith(tuple(near.get(owner, ()))):
             continue
         told.add((owner, use.row.key))
         yield Entry(
             owner=owner,
-            path=path_text(use.path),
+            path=path,
             rule=use.row.key,
             level=Level.EXACT,
             severity=Severity.NOTE,
             result=use.support.result,
-            location=project.locations.find(*use.path),
+            location=use.location,
         )
 
 

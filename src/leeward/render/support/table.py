@@ -30,17 +30,17 @@ OUTSIDE_SCHEMA: Mapping[str, str] = {  # rows whose keys the published schema do
 }
 
 
-class Node:
+class Step:
     """One step of a key: the row that ends here, and the steps below."""
 
     __slots__ = ("below", "row")
 
     def __init__(self) -> None:
         self.row: Row | None = None
-        self.below: dict[str, Node] = {}
+        self.below: dict[str, Step] = {}
 
-    def step(self, part: str | int) -> Node | None:
-        """Return the node for the value at `part` of this one, or None when no row knows it."""
+    def to(self, part: str | int) -> Step | None:
+        """Return the step for the value at `part` of this one, or None when no row knows it."""
         if isinstance(part, str) and (part.startswith("x-") or part in self.below):
             return self.below.get(part)
         return self.below.get(ANY) or self.below.get(REST)
@@ -54,14 +54,14 @@ class Table:
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        self.root = Node()
+        self.root = Step()
         self._rows: dict[str, Row] = {}
         for row in rows:
             if self._rows.setdefault(row.key, row) is not row:
                 raise ValueError(f"{row.key!r} has two rows")
             node = self.root
             for part in row.key.split("."):
-                node = node.below.setdefault(part, Node())
+                node = node.below.setdefault(part, Step())
             node.row = row
 
     def __iter__(self) -> Iterator[Row]:
@@ -70,7 +70,7 @@ class Table:
 
     def find(self, key: str) -> Row | None:
         """Return the row of a key of the specification, such as ``services.*.image``, or None."""
-        node: Node | None = self.root
+        node: Step | None = self.root
         for part in key.split("."):
             node = (node.below.get(part) or node.below.get(REST)) if node is not None else None
             if node is not None and node.row is not None and node.row.key.endswith(REST):

@@ -1,21 +1,21 @@
 """Which keys of the table a project uses, and the findings about those that are not kept exactly.
 
-What a person wrote is known from the places of values: implied values have none. Of a key that is ignored or
-refused as a whole nothing inside is told. Services that no profile enables are left out. What a renderer says
-about a value goes before what the table says.
+What a person wrote is in the tree that places of values come from; implied values are not. Of a key that is
+ignored or refused as a whole nothing inside is told. Services that no profile enables are left out. What a
+renderer says about a value goes before what the table says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from leeward.base.diagnostics import Diagnostic
+from leeward.base.diagnostics import Diagnostic, Location
 from leeward.compose.findings import path_text
-from leeward.compose.project import Deploy, Project
+from leeward.compose.node import Node
+from leeward.compose.project import Project
 from leeward.render.support.levels import Level, Row, Support
-from leeward.render.support.table import Node, Path, support_table
+from leeward.render.support.table import Path, Step, support_table
 
 _CLOSED = (Level.IGNORED, Level.REFUSED)
 
@@ -27,6 +27,7 @@ class Use:
     path: Path
     row: Row
     support: Support  # for the value it has there
+    location: Location
 
     @property
     def key(self) -> str:
@@ -34,59 +35,38 @@ class Use:
         return next((str(part) for part in reversed(self.path) if isinstance(part, str)), "")
 
 
-def value_at(project: Project, path: Path) -> Any:
-    """Return the value at a path of the Compose file; None where the model has it elsewhere."""
-    here: Any = project
-    for part in path:
-        if isinstance(here, Mapping):
-            here = here.get(str(part))
-        elif isinstance(here, (tuple, list)):
-            here = here[part] if isinstance(part, int) and part < len(here) else None
-        elif not (isinstance(here, Deploy) and part == "resources"):
-            here = getattr(here, str(part), None)
-    return here
-
-
-def _tree(project: Project) -> dict[str | int, Any]:
-    """Return the paths of all values as nested dictionaries."""
-    root: dict[str | int, Any] = {}
-    for path in project.locations.paths():
-        here = root
-        for part in path:
-            here = here.setdefault(part, {})
-    return root
-
-
 def uses(project: Project) -> list[Use]:
     """Return every key in use, in the order of the files; of nested keys the innermost, if all are exact."""
-    tree = _tree(project)
-    disabled = set(project.disabled)
-    services = tree.get("services") or {}
-    tree["services"] = {name: below for name, below in services.items() if name not in disabled}
     found: list[Use] = []
-    _collect(project, tree, (), support_table().root, found)
+    tree = project.locations.tree
+    if tree is not None:
+        services = tree.get("services")
+        enabled = services.without(*project.disabled) if services is not None else None
+        whole = tree.having({**tree.items(), "services": enabled}) if enabled is not None else tree
+        _collect(whole, (), support_table().root, found)
     return found
 
 
-def _collect(
-    project: Project, tree: Mapping[str | int, Any], path: Path, node: Node, found: list[Use]
-) -> None:
-    """Add to `found` what is used in `tree`, which is at `path`, where the table has `node`."""
-    for part, inner in tree.items():
-        following = node.step(part)
+def _collect(node: Node, path: Path, step: Step, found: list[Use]) -> None:
+    """Add to `found` what is used in `node`, which is at `path`, where the table has `step`."""
+    entries: Iterable[tuple[str | int, Node]] = (
+        enumerate(node.elements()) if isinstance(node.value, list) else node.items().items()
+    )
+    for part, inner in entries:
+        following = step.to(part)
         if following is None:
             continue
         place = (*path, part)
         row = following.row
         if row is None:
-            _collect(project, inner, place, following, found)
+            _collect(inner, place, following, found)
             continue
-        support = row.of(value_at(project, place) if row.variants else None)
+        support = row.of(inner.value)
         index = len(found)
-        if inner and following.below and support.level not in _CLOSED:
-            _collect(project, inner, place, following, found)
+        if following.below and support.level not in _CLOSED:
+            _collect(inner, place, following, found)
         if len(found) == index or support.level is not Level.EXACT:
-            found.insert(index, Use(place, row, support))
+            found.insert(index, Use(place, row, support, inner.location))
 
 
 def code_of(support: Support) -> str:
@@ -94,12 +74,12 @@ def code_of(support: Support) -> str:
     return f"key-{support.level}"
 
 
-def finding(project: Project, use: Use) -> Diagnostic:
+def finding(use: Use) -> Diagnostic:
     """Return what to tell about a key that is not kept exactly."""
     support = use.support
     return Diagnostic(
         path=path_text(use.path),
-        location=project.locations.find(*use.path),
+        location=use.location,
         code=code_of(support),
         severity=support.severity,
         message=" ".join(filter(None, (f"{use.key} is {support.level}.", support.reason))),
@@ -116,7 +96,7 @@ def unsupported(project: Project, told: Iterable[Diagnostic] = ()) -> list[Diagn
             list that the key is in, it says more and the table keeps silent.
     """
     places = {found.path for found in told}
-    found = (finding(project, use) for use in uses(project) if use.support.level is not Level.EXACT)
+    found = (finding(use) for use in uses(project) if use.support.level is not Level.EXACT)
     return [item for item in found if not places.intersection(_values_of(item.path))]
 
 
