@@ -111,6 +111,11 @@ def read_cases(file: Path) -> list[Case]:
     return found
 
 
+def title(case: Case) -> str:
+    """Return what a case is called in reports."""
+    return f"{case.name} = {case.value}" if isinstance(case.value, (str, int)) else case.name
+
+
 def value_at(project: Project, path: tuple[Step, ...]) -> Any:
     """Return the value of a project at a path of the Compose file, None where there is none."""
     here: Any = project

@@ -5,16 +5,35 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import yaml
+
 from leeward.compose.schema import COMPOSE
-from leeward.render.support import support_table
+from leeward.render.support import Level, support_table
 from leeward.render.support.table import ANY, OUTSIDE_SCHEMA, REST
-from tests.keys.case import Step, read_cases
+from tests.keys.case import Step, read_cases, title
 from tests.keys.schema import keys_of_the_loader, keys_of_the_specification
 
-CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
+HERE = Path(__file__).parent
+CASES = sorted((HERE / "cases").glob("*.yaml"))
 # The loader takes of a container in pre_start what a hook needs; the table says so too.
 READ_BY_NOBODY = "services.*.pre_start.*.*"
 OLD_FORMS = {f"{section}.*.external.name" for section in ("networks", "volumes", "configs", "secrets")}
+
+EFFECT_OUTSIDE_OF_MANIFESTS = {
+    "x-*",
+    "services.*.profiles",
+    "services.*.env_file.*.required",
+    *(f"services.*.build.{key}" for key in ("context", "dockerfile", "dockerfile_inline", "target", "args")),
+}
+
+AHEAD = {  # rows that wait for their renderers; what is rendered has to leave this set
+    "services.*.depends_on.*.required",
+    "services.*.depends_on.*.restart",
+    "services.*.deploy.update_config.monitor",
+    "services.*.pre_start",
+    *(f"services.*.pre_start.*.{key}" for key in ("image", "command", "user", "privileged", "working_dir")),
+    *(f"services.*.pre_start.*.{key}" for key in ("environment", "per_replica")),
+}
 
 
 def key_of(path: tuple[Step, ...]) -> str:
@@ -58,3 +77,13 @@ def test_the_loader_knows_every_key() -> None:
 def test_every_row_has_a_case() -> None:
     cases = {key_of(case.path) for file in CASES for case in read_cases(file)}
     assert [row.key for row in support_table() if row.key not in cases | {"jobs.*.**"}] == []
+
+
+def test_what_the_table_says_is_kept_changes_a_rendering() -> None:
+    changing = set(EFFECT_OUTSIDE_OF_MANIFESTS)
+    for file in CASES:
+        rendered = yaml.safe_load((HERE / "rendered" / file.name).read_text(encoding="utf-8"))
+        changing |= {key_of(case.path) for case in read_cases(file) if "objects" in rendered[title(case)]}
+    kept = [row for row in support_table() if row.support.level in (Level.EXACT, Level.APPROXIMATED)]
+    says_something = [row.key for row in kept if not row.support.result.startswith("nothing")]
+    assert {key for key in says_something if key not in changing} == AHEAD

@@ -19,7 +19,7 @@ from leeward.base.errors import DiagnosticsError
 from leeward.compose.findings import path_text
 from leeward.compose.load import LoadResult
 from leeward.render.render import RenderOptions, RenderResult, render
-from tests.keys.case import Case, plain, read_cases, value_at
+from tests.keys.case import Case, plain, read_cases, title, value_at
 from tests.keys.difference import difference
 
 HERE = Path(__file__).parent
@@ -35,11 +35,7 @@ class _Dumper(yaml.SafeDumper):
 Load = Callable[[Case, Mapping[str, Any]], LoadResult]
 
 
-def _title(case: Case) -> str:
-    return f"{case.name} = {case.value}" if isinstance(case.value, (str, int)) else case.name
-
-
-@pytest.mark.parametrize("case", CASES, ids=_title)
+@pytest.mark.parametrize("case", CASES, ids=title)
 def test_the_key_is_loaded(case: Case, load: Load, tmp_path: Path) -> None:
     if case.error:
         with pytest.raises(DiagnosticsError) as caught:
@@ -52,7 +48,7 @@ def test_the_key_is_loaded(case: Case, load: Load, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_the_key_changes_what_it_should(file: Path, load: Load, tmp_path: Path) -> None:
-    changes = {_title(case): _change(case, load, tmp_path) for case in read_cases(file)}
+    changes = {title(case): _change(case, load, tmp_path) for case in read_cases(file)}
     expected = HERE / "rendered" / file.name
     if os.environ.get("LEEWARD_UPDATE_GOLDEN"):
         text = yaml.dump(changes, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)

@@ -60,8 +60,8 @@ DEPLOY = Section(
     deploy.update_config.parallelism | exact | maxSurge or maxUnavailable
     deploy.update_config.order       | exact | maxSurge (start-first) or maxUnavailable (stop-first)
     deploy.update_config.delay       | exact | minReadySeconds
-    deploy.update_config.failure_action    | approximated | the roll-out stops | A failed roll-out stops by itself; the cluster neither undoes it nor goes on with it.
-    deploy.update_config.failure_action = pause | exact | the roll-out stops
+    deploy.update_config.failure_action    | approximated | nothing: a roll-out that fails stops | A failed roll-out stops by itself; the cluster neither undoes it nor goes on with it.
+    deploy.update_config.failure_action = pause | exact | nothing: a roll-out that fails stops
     deploy.update_config.monitor           | exact | progressDeadlineSeconds of a Deployment
     deploy.update_config.max_failure_ratio | harmless | | A failed roll-out stops by itself and is not undone by the cluster.
     deploy.rollback_config | harmless | | A release is rolled back like any other roll-out.
@@ -88,7 +88,8 @@ DEPLOY = Section(
     deploy.resources.reservations.devices.*.count      | exact | the number of GPUs
     deploy.resources.reservations.devices.*.count = -1 | approximated | one GPU | All GPUs of a node cannot be asked for. | Write a number.
     deploy.resources.reservations.devices.*.device_ids | approximated | as many GPUs | A cluster chooses which. | Write count.
-    deploy.resources.reservations.devices.*.driver     | exact | name of the resource
+    deploy.resources.reservations.devices.*.driver = nvidia | exact | nothing: nvidia.com/gpu is asked for
+    deploy.resources.reservations.devices.*.driver | ignored | | Only nvidia.com/gpu is asked for. | Write driver: nvidia.
     deploy.resources.reservations.devices.*.options    | ignored | | A device plug-in takes no options from a Pod. | Set them on the nodes.
     deploy.restart_policy | exact | as restart, which it overrides
     deploy.restart_policy.condition    | exact | Deployment or Job

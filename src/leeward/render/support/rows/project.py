@@ -22,7 +22,7 @@ TOP = Section(
     volumes  | exact        | one PersistentVolumeClaim, or a claim template, each
     configs  | exact        | one immutable ConfigMap each, named after its content
     secrets  | exact        | one immutable Secret each, named after its content
-    models   | approximated | variables in the containers that use them | No model is run; services are told where one is. | Run the model elsewhere and give its address.
+    models   | harmless     | | Models are not run here; the services that use one say so. | Run the model elsewhere and write its address into environment.
     jobs     | refused      | | Jobs of Docker Engine are experimental and are not read. | Make it a service with x-leeward: {schedule: …}, or one that ends by itself.
     jobs.*.** | "
     x-*      | exact        | x-leeward holds what Compose has no word for; others are yours
@@ -48,8 +48,8 @@ NETWORKS = Section(
     ipam.config.*.aux_addresses | "
     ipam.options | "
     external = false | exact    | NetworkPolicy
-    external     | approximated | NetworkPolicy | Services of other projects are not let in. | Write a NetworkPolicy that lets them in.
-    external.name | exact       | the old form of name
+    external     | approximated | nothing more than any other network | Services of other projects are not let in. | Write a NetworkPolicy that lets them in.
+    external.name | harmless    | | It is the old form of name.
     internal     | exact        | NetworkPolicy without egress to the outside
     enable_ipv4  | harmless     | | The cluster decides which addresses Pods have.
     enable_ipv6  | harmless     | | The cluster decides which addresses Pods have.
@@ -107,10 +107,10 @@ MODELS = Section(
     "Models",
     "models.*",
     """
-    name          | approximated | containers[].env | No model is run here. | Give its address in x-leeward or environment.
-    model         | approximated | containers[].env, the variable for the model's name | No model is run here. | Give its address in x-leeward or environment.
-    context_size  | ignored      | | Whoever runs the model decides. | Set it where the model runs.
-    runtime_flags | ignored      | | Whoever runs the model decides. | Set it where the model runs.
+    name          | harmless | | Models are not run here.
+    model         | harmless | | Models are not run here.
+    context_size  | harmless | | Models are not run here.
+    runtime_flags | harmless | | Models are not run here.
     """,
 )
 

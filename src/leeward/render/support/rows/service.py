@@ -32,7 +32,7 @@ IMAGE = Section(
     env_file.*.required | exact | whether the file may be missing
     tty         | exact | containers[].tty
     stdin_open  | exact | containers[].stdin
-    init        | approximated | shareProcessNamespace | The Pod's pause process collects zombies, and every container of the Pod sees the others' processes. | Put tini into the image where that matters.
+    init        | harmless | | No other first process is put in. | Put tini into the image if it leaves zombies.
     init = false | exact | nothing
     attach      | harmless | | It says what the terminal of docker compose shows.
     annotations | exact | Pod annotations
@@ -59,9 +59,9 @@ IMAGE = Section(
     develop.watch.*.exec.privileged  | "
     develop.watch.*.exec.working_dir | "
     develop.watch.*.exec.environment | "
-    models      | approximated | containers[].env | No model is run; the service is told where one is. | Run the model elsewhere and give its address.
-    models.*.endpoint_var | exact | name of the variable with the address
-    models.*.model_var    | exact | name of the variable with the model's name
+    models      | refused | | Models are not run here. | Run the model elsewhere and write its address into environment.
+    models.*.endpoint_var | "
+    models.*.model_var    | "
     provider    | refused | | A service that another program provides cannot be started on the cluster. | Run an image, or write x-leeward: {external: {host: …}}.
     provider.type    | "
     provider.options | "
@@ -176,9 +176,9 @@ RESOURCES = Section(
     pids_limit      | ignored | | The number of processes is limited for all Pods of a node alike. | Set podPidsLimit of the kubelet.
     shm_size        | exact | emptyDir of medium Memory at /dev/shm
     storage_opt     | approximated | resources.limits.ephemeral-storage | Only size has a counterpart.
-    ulimits         | approximated | ulimit in front of the command | Kubernetes has no field for it, so a hard limit above the node's cannot be reached. | Raise the node's own limits where that matters.
-    ulimits.*.soft  | exact | ulimit -S
-    ulimits.*.hard  | exact | ulimit -H
+    ulimits         | ignored | | Kubernetes has no such limit for a Pod. | Set it on the nodes where it matters.
+    ulimits.*.soft  | "
+    ulimits.*.hard  | "
     blkio_config    | ignored | | Kubernetes limits no disk traffic. | Choose a storage class or node type with the throughput that is needed.
     blkio_config.device_read_bps   | "
     blkio_config.device_read_bps.*.path   | "
@@ -196,18 +196,18 @@ RESOURCES = Section(
     blkio_config.weight_device     | "
     blkio_config.weight_device.*.path     | "
     blkio_config.weight_device.*.weight   | "
-    devices         | approximated | hostPath volume, or the resource of a device plug-in | A device belongs to one node. | Install the device's plug-in and label the nodes that have it.
-    devices.*.source      | exact | hostPath, or name of the resource
-    devices.*.target      | exact | mountPath
-    devices.*.permissions | ignored | | A mounted device is read and written as its file mode allows. | Remove it.
-    devices.*.permissions = rwm | exact | nothing
-    device_cgroup_rules   | ignored | | Devices are given by name only. | Write devices.
+    devices         | ignored | | Devices of a machine need a device plug-in. | Install the device's plug-in and ask for its resource.
+    devices.*.source      | "
+    devices.*.target      | "
+    devices.*.permissions | "
+    device_cgroup_rules   | ignored | | Devices of a machine need a device plug-in. | Install the device's plug-in and ask for its resource.
     gpus              | exact | resources.limits nvidia.com/gpu
     gpus.*.capabilities | exact | nothing: a GPU has them all
     gpus.*.count      | exact | the number of GPUs
     gpus.*.count = -1 | approximated | one GPU | All GPUs of a node cannot be asked for. | Write a number.
     gpus.*.device_ids | approximated | as many GPUs | A cluster chooses which. | Write count.
-    gpus.*.driver     | exact | name of the resource
+    gpus.*.driver = nvidia | exact | nothing: nvidia.com/gpu is asked for
+    gpus.*.driver | ignored | | Only nvidia.com/gpu is asked for. | Write driver: nvidia.
     gpus.*.options    | ignored | | A device plug-in takes no options from a Pod. | Set them on the nodes.
     """,
 )

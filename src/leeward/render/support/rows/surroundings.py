@@ -35,8 +35,8 @@ NETWORKING = Section(
     ports.*.host_ip      | exact | address of the host port
     ports.*.protocol     | exact | protocol
     ports.*.app_protocol | exact | appProtocol
-    ports.*.name         | exact | name
-    ports.*.mode         | exact | the port is reached through the cluster
+    ports.*.name         | harmless | | Ports are named after their protocol and number.
+    ports.*.mode         | exact | nothing: the port is reached through the cluster
     ports.*.mode = host  | ignored | | The node's port is not taken; the Service is reached through the cluster. | Use mode: ingress.
     expose         | exact | ports of the container and of the Service
     links          | approximated | Service | The alias resolves for every service, not only for the one that links.
@@ -64,7 +64,7 @@ MOUNTS = Section(
     volumes.*.target | exact | mountPath
     volumes.*.read_only   | exact | readOnly
     volumes.*.consistency | harmless | | It tunes Docker Desktop's file sharing.
-    volumes.*.bind | exact | how the directory is bound
+    volumes.*.bind | exact | nothing: a cluster binds no directory
     volumes.*.bind.propagation      | harmless | | It is about the host's file system.
     volumes.*.bind.create_host_path | exact    | nothing is made on a node
     volumes.*.bind.recursive        | harmless | | It is about the host's file system.
@@ -75,7 +75,7 @@ MOUNTS = Section(
     volumes.*.volume.subpath | exact    | subPath
     volumes.*.tmpfs | exact | emptyDir of medium Memory
     volumes.*.tmpfs.size | exact | emptyDir.sizeLimit
-    volumes.*.tmpfs.mode | approximated | emptyDir | A directory in memory has the mode 0777. | Set the mode in the image's entry point.
+    volumes.*.tmpfs.mode | harmless | | A directory in memory has the mode 0777. | Set the mode in the entry point of the image.
     volumes.*.image | exact | image volume
     volumes.*.image.subpath | exact | subPath
     volumes_from | approximated | the same claims | Volumes are shared through claims; bind mounts are classified again.
@@ -83,14 +83,14 @@ MOUNTS = Section(
     configs | exact | ConfigMap mounted with subPath
     configs.*.source | exact | which ConfigMap
     configs.*.target | exact | mountPath
-    configs.*.uid    | approximated | readable by every user of the Pod | Files of a ConfigMap belong to root. | Use mode.
-    configs.*.gid    | approximated | readable by every user of the Pod | Files of a ConfigMap belong to root. | Use mode.
+    configs.*.uid    | harmless | | Files of a ConfigMap belong to root, and every user may read them. | Write mode.
+    configs.*.gid    | harmless | | Files of a ConfigMap belong to root, and every user may read them. | Write mode.
     configs.*.mode   | exact | defaultMode
     secrets | exact | Secrets projected into /run/secrets
     secrets.*.source | exact | which Secret
     secrets.*.target | exact | path in the volume, or mountPath
-    secrets.*.uid    | approximated | readable by every user of the Pod | Files of a Secret belong to root. | Use mode.
-    secrets.*.gid    | approximated | readable by every user of the Pod | Files of a Secret belong to root. | Use mode.
+    secrets.*.uid    | harmless | | Files of a Secret belong to root, and every user may read them. | Write mode.
+    secrets.*.gid    | harmless | | Files of a Secret belong to root, and every user may read them. | Write mode.
     secrets.*.mode   | exact | mode of the item
     """,
 )
