@@ -16,6 +16,7 @@ VERBS = {  # name, which is that of its module too: the first sentence of its he
     "restart": "Restart services by a rolling update, as `kubectl rollout restart` does.",
     "scale": "Set the number of Pods of services, until the next `leeward up`.",
     "init": "Write a commented leeward.yaml for the Compose project here: its environments and clusters.",
+    "check": "Report how faithfully Kubernetes keeps what a Compose project says.",
     "render": "Print the Kubernetes objects of a Compose project.",
     "kubeconfig": "Print the kubeconfig of an embedded cluster.",
     "cluster": "Start, stop and show embedded clusters.",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.base.errors import DiagnosticsError
 from leeward.cli import output
+from leeward.cli.waivers import sort_by_waivers
 from leeward.compose.findings import Findings
 from leeward.compose.load import LoadOptions, load_project
 from leeward.compose.project import Project
@@ -92,13 +93,13 @@ def open_project(source: Source, environment: str = LOCAL, *, strict: bool = Fal
             usual = ", ".join(USUAL_ENVIRONMENTS)
             output.note(f"note: environment {environment!r} is not a usual name; usual are {usual}")
         loaded = load_project(_load_options(source, environment, Inputs()))
-        stop_at_errors(loaded.diagnostics, strict=strict)
+        stop_at_errors(sort_by_waivers(loaded.project, loaded.diagnostics).open, strict=strict)
         return Opened(loaded.project, loaded.diagnostics, RenderOptions(environment=environment), None)
     unknown = environment_error(file, environment)
     stop_at_errors([*file.diagnostics, *([unknown] if unknown else [])], strict=strict)
     inputs = inputs_of(file, environment)
     loaded = load_project(_load_options(source, environment, inputs))
-    stop_at_errors(loaded.diagnostics, strict=strict)
+    stop_at_errors(sort_by_waivers(loaded.project, loaded.diagnostics).open, strict=strict)
     project, found = apply_environment(file, environment, loaded.project)
     options = RenderOptions(environment=environment, namespace=inputs.namespace, embedded=inputs.embedded)
     return Opened(project, (*loaded.diagnostics, *found), options, file.config)
@@ -128,7 +129,8 @@ def render_project(
     here = _running_here(opened.project)
     images = build(here) if build else {}
     result = render(opened.project, replace(opened.options, images=images))
-    found = list(dict.fromkeys([*opened.diagnostics, *result.diagnostics]))
+    waived = sort_by_waivers(opened.project, dict.fromkeys([*opened.diagnostics, *result.diagnostics]))
+    found = [*waived.open, *waived.expired]
     stop_at_errors(found, strict=strict)
     show_findings(found, notes=notes)
     return Rendered(here, list(result.objects), namespace_of(result.objects), opened.config)

@@ -80,7 +80,6 @@ def render(project: Project, options: RenderOptions | None = None) -> RenderResu
     options = options or RenderOptions()
     context = ProjectContext(project, options, make_plan(project), namespace_of(project, options))
     context.findings.extend(context.plan.diagnostics)
-    context.findings.extend(unsupported(project))
     catalog = [renderer for _, renderer in renderers().items()]
     objects: list[Obj] = []
     for renderer in catalog:
@@ -96,4 +95,5 @@ def render(project: Project, options: RenderOptions | None = None) -> RenderResu
         for renderer in catalog:
             if renderer.service:
                 objects += renderer.service(service, context.drafts[service.service.name])
+    context.findings.extend(unsupported(project, context.findings))
     return RenderResult(in_order(_unique(context, objects)), _findings(context))
