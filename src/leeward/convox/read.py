@@ -26,7 +26,13 @@ _SHAPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
     "boolean": (bool,),
 }
-_WORDS = {"map": "a mapping", "list": "a list", "text": "text", "integer": "a whole number", "boolean": "true or false"}
+_WORDS = {
+    "map": "a mapping",
+    "list": "a list",
+    "text": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+}
 _NAMED = ("services", "resources", "timers", "balancers")
 
 
@@ -44,14 +50,19 @@ def read(text: str | bytes, file: str, environment: Mapping[str, str], findings:
         return None
     if not tree.get("services"):
         findings.error(
-            "no-services", "There are no services.", at=tree.location, remedy='Add "services:" with at least one.'
+            "no-services",
+            "There are no services.",
+            at=tree.location,
+            remedy='Add "services:" with at least one.',
         )
     _check_names(tree, findings)
     _check_references(tree, findings)
     return tree
 
 
-def _shaped(node: Node, path: ValuePath, key: str, environment: Mapping[str, str], findings: Findings) -> Node:
+def _shaped(
+    node: Node, path: ValuePath, key: str, environment: Mapping[str, str], findings: Findings
+) -> Node:
     row = BY_KEY.get(key)
     if row is not None and row.shape != "any":
         node = _filled(node, row.shape, environment)
@@ -117,7 +128,9 @@ def _row_key(key: str, name: str) -> str | None:
 
 def _unknown(name: str, entry: Node, path: ValuePath, key: str, findings: Findings) -> None:
     prefix = f"{key}." if key else ""
-    near = [each[len(prefix) :] for each in BY_KEY if each.startswith(prefix) and "." not in each[len(prefix) :]]
+    near = [
+        each[len(prefix) :] for each in BY_KEY if each.startswith(prefix) and "." not in each[len(prefix) :]
+    ]
     findings.error(
         "unknown-key",
         f'convox.yml has no key "{name}" here.',

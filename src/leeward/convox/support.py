@@ -78,7 +78,13 @@ ROWS: tuple[Row, ...] = (
     Row("balancers.*.ports.*", _E, "one port", "", "integer|map"),
     Row("balancers.*.ports.*.port", _E, "`target`", "", _INT),
     Row("balancers.*.ports.*.protocol", _A, "`protocol`; TLS is plain TCP", "", _TEXT),
-    Row("balancers.*.annotations", _I, "they are about the load balancer", "Use a NetworkPolicy or the cloud.", _LIST),
+    Row(
+        "balancers.*.annotations",
+        _I,
+        "they are about the load balancer",
+        "Use a NetworkPolicy or the cloud.",
+        _LIST,
+    ),
     Row("balancers.*.whitelist", _I, "Compose has no source ranges", "Use a security group.", "list|text"),
     Row("timers", _E, "a service `timer-…` with `x-leeward.schedule`", "", _MAP),
     Row("timers.*", _E, "a service", "", _MAP),
@@ -104,14 +110,20 @@ ROWS: tuple[Row, ...] = (
     _of_service("image", _E, "`image`", "", _TEXT),
     _of_service("command", _E, "`command`", "", _TEXT),
     _of_service("init", _E, "`init`", "", _BOOL),
-    _of_service("test", _I, "a test is a step of the pipeline", "Run it with `docker compose run` there.", _TEXT),
+    _of_service(
+        "test", _I, "a test is a step of the pipeline", "Run it with `docker compose run` there.", _TEXT
+    ),
     _of_service("port", _E, "`ports`, or `expose` of an internal service", "", "integer|text|map"),
     _of_service("port.port", _E, "see `port`", "", "integer|text"),
     _of_service("port.scheme", _E, "`app_protocol`", "", _TEXT),
     _of_service("ports", _E, "`expose`", "", _LIST),
     _of_service("internal", _E, "no published ports", "", _BOOL),
     _of_service(
-        "internalRouter", _A, "no published ports", "Add an Ingress of the internal class where needed.", _BOOL
+        "internalRouter",
+        _A,
+        "no published ports",
+        "Add an Ingress of the internal class where needed.",
+        _BOOL,
     ),
     _of_service("domain", _E, "`x-leeward.hosts`", "", "text|list"),
     _of_service("certificate", _A, "`x-leeward.tls`", "", _MAP),
@@ -124,24 +136,54 @@ ROWS: tuple[Row, ...] = (
     _of_service("timeout", _E, "annotations of the Ingress", "", _INT),
     _of_service("ingressAnnotations", _E, "`x-leeward.ingressAnnotations`", "", _LIST),
     _of_service("health", _E, "`x-leeward.readiness`", "", "text|map"),
-    *(_of_service(f"health.{key}", _E, "see `health`", "", shape) for key, shape in (
-        ("grace", _INT), ("interval", _INT), ("path", _TEXT), ("timeout", _INT), ("disable", _BOOL))),
+    *(
+        _of_service(f"health.{key}", _E, "see `health`", "", shape)
+        for key, shape in (
+            ("grace", _INT),
+            ("interval", _INT),
+            ("path", _TEXT),
+            ("timeout", _INT),
+            ("disable", _BOOL),
+        )
+    ),
     _of_service("health.port", _E, "see `health`", "", "integer|text|map"),
     _of_service("health.port.*", _E, "see `health`"),
     _of_service("liveness", _E, "`x-leeward.liveness`", "", _MAP),
-    *(_of_service(f"liveness.{key}", _E, "see `liveness`", "", shape) for key, shape in (
-        ("grace", _INT), ("interval", _INT), ("path", _TEXT), ("timeout", _INT), ("failureThreshold", _INT),
-        ("port", "integer|text|map"))),
+    *(
+        _of_service(f"liveness.{key}", _E, "see `liveness`", "", shape)
+        for key, shape in (
+            ("grace", _INT),
+            ("interval", _INT),
+            ("path", _TEXT),
+            ("timeout", _INT),
+            ("failureThreshold", _INT),
+            ("port", "integer|text|map"),
+        )
+    ),
     _of_service("liveness.port.*", _E, "see `liveness`"),
     _of_service("liveness.successThreshold", _E, "Kubernetes allows only 1", "", _INT),
     _of_service("startupProbe", _E, "`x-leeward.startup`", "", _MAP),
-    *(_of_service(f"startupProbe.{key}", _E, "see `startupProbe`", "", shape) for key, shape in (
-        ("grace", _INT), ("interval", _INT), ("path", _TEXT), ("timeout", _INT), ("failureThreshold", _INT),
-        ("tcpSocketPort", "text|integer"))),
+    *(
+        _of_service(f"startupProbe.{key}", _E, "see `startupProbe`", "", shape)
+        for key, shape in (
+            ("grace", _INT),
+            ("interval", _INT),
+            ("path", _TEXT),
+            ("timeout", _INT),
+            ("failureThreshold", _INT),
+            ("tcpSocketPort", "text|integer"),
+        )
+    ),
     _of_service("startupProbe.successThreshold", _E, "Kubernetes allows only 1", "", _INT),
     _of_service("grpcHealthEnabled", _E, "gRPC `x-leeward.readiness` and `liveness`", "", _BOOL),
     _of_service("scale", _E, "`deploy.replicas`, `deploy.resources`", "", "integer|text|map"),
-    _of_service("scale.count", _E, "`deploy.replicas`; a range with targets: `x-leeward.autoscale`", "", "integer|text"),
+    _of_service(
+        "scale.count",
+        _E,
+        "`deploy.replicas`; a range with targets: `x-leeward.autoscale`",
+        "",
+        "integer|text",
+    ),
     _of_service("scale.min", _E, "see `scale.count`", "", _INT),
     _of_service("scale.max", _E, "see `scale.count`", "", _INT),
     _of_service("scale.cpu", _E, "`deploy.resources.reservations.cpus`", "", _INT),
@@ -155,16 +197,23 @@ ROWS: tuple[Row, ...] = (
     _of_service("scale.targets", _A, "`x-leeward.autoscale`", "", _MAP),
     _of_service("scale.targets.cpu", _E, "`autoscale.cpu`", "", _INT),
     _of_service("scale.targets.memory", _E, "`autoscale.memory`", "", _INT),
-    *(_of_service(f"scale.targets.{key}", _I, "it needs a metrics adapter", "Write `autoscale.metrics`.")
-      for key in ("requests", "custom", "external")),
+    *(
+        _of_service(f"scale.targets.{key}", _I, "it needs a metrics adapter", "Write `autoscale.metrics`.")
+        for key in ("requests", "custom", "external")
+    ),
     _of_service("scale.targets.custom.*", _I, "see `scale.targets.custom`"),
     _of_service("scale.targets.custom.*.*", _I, "see `scale.targets.custom`"),
     _of_service("scale.autoscale", _A, "`x-leeward.autoscale`", "", _MAP),
     *(_of_service(f"scale.autoscale.{key}", _A, f"`autoscale.{key}`", "", _MAP) for key in ("cpu", "memory")),
     *(_of_service(f"scale.autoscale.{key}.*", _A, f"`autoscale.{key}`") for key in ("cpu", "memory")),
-    *(_of_service(f"scale.autoscale.{key}", _I, "it needs KEDA", "Write `autoscale.metrics`.") for key in (
-        "gpuUtilization", "queueDepth", "custom", "cooldownPeriod", "pollingInterval")),
-    *(_of_service(f"scale.autoscale.{key}.*", _I, "it needs KEDA") for key in ("gpuUtilization", "queueDepth")),
+    *(
+        _of_service(f"scale.autoscale.{key}", _I, "it needs KEDA", "Write `autoscale.metrics`.")
+        for key in ("gpuUtilization", "queueDepth", "custom", "cooldownPeriod", "pollingInterval")
+    ),
+    *(
+        _of_service(f"scale.autoscale.{key}.*", _I, "it needs KEDA")
+        for key in ("gpuUtilization", "queueDepth")
+    ),
     _of_service("scale.keda", _I, "it needs KEDA", "Write `autoscale.metrics`, or a ScaledObject.", _MAP),
     _of_service("scale.keda.*", _I, "see `scale.keda`"),
     _of_service("scale.vpa", _I, "a vertical autoscaler is not part of Kubernetes", "Set fixed sizes.", _MAP),
@@ -183,41 +232,72 @@ ROWS: tuple[Row, ...] = (
     _of_service("initContainer", _E, "`pre_start`", "", _MAP),
     _of_service("initContainer.image", _E, "`image` of the hook", "", _TEXT),
     _of_service("initContainer.command", _E, "`command` of the hook", "", _TEXT),
-    *(_of_service(f"initContainer.{key}", _A, "the hook sees the volumes of the service", "", _LIST)
-      for key in ("volumeOptions", "configMounts")),
+    *(
+        _of_service(f"initContainer.{key}", _A, "the hook sees the volumes of the service", "", _LIST)
+        for key in ("volumeOptions", "configMounts")
+    ),
     _of_service("resources", _E, "the variables of the contract, and `depends_on`", "", _LIST),
     _of_service("volumes", _A, "a named volume; `source:target` is a bind of the host", "", _LIST),
     _of_service("volumeOptions", _E, "`volumes`", "", _LIST),
     _of_service("volumeOptions.*", _E, "one volume", "", _MAP),
-    *(_of_service(f"volumeOptions.*.{key}", handling, becomes, "", _MAP) for key, handling, becomes in (
-        ("emptyDir", _E, "an anonymous volume; `tmpfs` when in memory"),
-        ("awsEfs", _A, "a volume with `access: ReadWriteMany`"),
-        ("azureFiles", _A, "a volume with `access: ReadWriteMany`"))),
-    *(_of_service(f"volumeOptions.*.{key}.*", _A, f"see `{key}`") for key in ("emptyDir", "awsEfs", "azureFiles")),
+    *(
+        _of_service(f"volumeOptions.*.{key}", handling, becomes, "", _MAP)
+        for key, handling, becomes in (
+            ("emptyDir", _E, "an anonymous volume; `tmpfs` when in memory"),
+            ("awsEfs", _A, "a volume with `access: ReadWriteMany`"),
+            ("azureFiles", _A, "a volume with `access: ReadWriteMany`"),
+        )
+    ),
+    *(
+        _of_service(f"volumeOptions.*.{key}.*", _A, f"see `{key}`")
+        for key in ("emptyDir", "awsEfs", "azureFiles")
+    ),
     _of_service("configMounts", _E, "`configs`", "", _LIST),
     _of_service("configMounts.*", _E, "one of `configs`", "", _MAP),
-    *(_of_service(f"configMounts.*.{key}", _E, "its `source` and `target`", "", _TEXT)
-      for key in ("id", "dir", "filename")),
+    *(
+        _of_service(f"configMounts.*.{key}", _E, "its `source` and `target`", "", _TEXT)
+        for key in ("id", "dir", "filename")
+    ),
     _of_service("accessControl", _A, "`x-leeward.serviceAccount`", "", _MAP),
-    _of_service("accessControl.awsPodIdentity", _A, "`x-leeward.serviceAccount`",
-                "Associate a role that has the policies with the service account.", _MAP),
-    _of_service("accessControl.awsPodIdentity.policyArns", _A, "see `accessControl.awsPodIdentity`", "", _LIST),
-    _of_service("securityContext", _E, "`user`, `read_only`, `security_opt`, `cap_add`, `cap_drop`", "", _MAP),
-    *(_of_service(f"securityContext.{key}", _E, becomes, "", shape) for key, becomes, shape in (
-        ("runAsUser", "`user`", _INT), ("runAsGroup", "`user`", _INT),
-        ("readOnlyRootFilesystem", "`read_only`", _BOOL),
-        ("allowPrivilegeEscalation", "`security_opt: no-new-privileges`", _BOOL),
-        ("capabilities", "`cap_add`, `cap_drop`", _MAP),
-        ("capabilities.add", "`cap_add`", _LIST), ("capabilities.drop", "`cap_drop`", _LIST),
-        ("seccompProfile", "`security_opt: seccomp`", _TEXT))),
+    _of_service(
+        "accessControl.awsPodIdentity",
+        _A,
+        "`x-leeward.serviceAccount`",
+        "Associate a role that has the policies with the service account.",
+        _MAP,
+    ),
+    _of_service(
+        "accessControl.awsPodIdentity.policyArns", _A, "see `accessControl.awsPodIdentity`", "", _LIST
+    ),
+    _of_service(
+        "securityContext", _E, "`user`, `read_only`, `security_opt`, `cap_add`, `cap_drop`", "", _MAP
+    ),
+    *(
+        _of_service(f"securityContext.{key}", _E, becomes, "", shape)
+        for key, becomes, shape in (
+            ("runAsUser", "`user`", _INT),
+            ("runAsGroup", "`user`", _INT),
+            ("readOnlyRootFilesystem", "`read_only`", _BOOL),
+            ("allowPrivilegeEscalation", "`security_opt: no-new-privileges`", _BOOL),
+            ("capabilities", "`cap_add`, `cap_drop`", _MAP),
+            ("capabilities.add", "`cap_add`", _LIST),
+            ("capabilities.drop", "`cap_drop`", _LIST),
+            ("seccompProfile", "`security_opt: seccomp`", _TEXT),
+        )
+    ),
     _of_service("securityContext.runAsNonRoot", _A, "`user` says it", "", _BOOL),
     _of_service("privileged", _E, "`privileged`", "", _BOOL),
     _of_service("disableHostUsers", _I, "Compose has no such key", "Use a policy of the cluster.", _BOOL),
     _of_service("nodeSelectorLabels", _E, "`x-leeward.nodeSelector`", "", _MAP),
     _of_service("nodeSelectorLabels.*", _E, "one label"),
     _of_service("nodeAffinityLabels", _I, "a preference among nodes", "Use `x-leeward.nodeSelector`.", _LIST),
-    _of_service("imagePullSecrets", _A, "`x-leeward.imagePullSecrets` of the project",
-                "Make a Secret of each name with `kubectl create secret docker-registry`.", _LIST),
+    _of_service(
+        "imagePullSecrets",
+        _A,
+        "`x-leeward.imagePullSecrets` of the project",
+        "Make a Secret of each name with `kubectl create secret docker-registry`.",
+        _LIST,
+    ),
     _of_service("labels", _E, "`labels`", "", _MAP),
     _of_service("labels.*", _E, "one label"),
     _of_service("annotations", _E, "`annotations`", "", _LIST),
