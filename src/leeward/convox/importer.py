@@ -1,4 +1,4 @@
-"""``convox.yml`` → the text of a Compose file and what changed on the way: the entry point of this package."""
+"""``convox.yml`` → the text of a Compose file and a report: the entry point of this package."""
 
 from __future__ import annotations
 

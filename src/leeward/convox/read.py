@@ -11,11 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from leeward.base.diagnostics import Location
 from leeward.compose.findings import Findings, ValuePath, did_you_mean
 from leeward.compose.node import Node, describe
 from leeward.compose.scalars import resolve_plain
 from leeward.compose.syntax import parse_documents
 from leeward.convox.support import BY_KEY
+from leeward.convox.values import check_values
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
 _VARIABLE = re.compile(r"\$\{([^}]*)\}\Z")
@@ -41,14 +43,19 @@ def read(text: str | bytes, file: str, environment: Mapping[str, str], findings:
     documents = parse_documents(text, file, findings)
     if not documents:
         if not findings.failed:
-            findings.error("empty-file", f"{file} is empty.", remedy="Describe at least one service.")
+            findings.error(
+                "empty-file",
+                f"{file} is empty.",
+                at=Location(file, 0),
+                remedy="Describe at least one service.",
+            )
         return None
     tree = _shaped(documents[0], (), "", environment, findings)
     if not isinstance(tree.value, dict):
         found = f"The file must be a mapping, not {describe(tree)}."
         findings.error("wrong-type", found, at=tree.location, remedy='Start with "services:".')
         return None
-    if not tree.get("services"):
+    if not _entries(tree, "services"):
         findings.error(
             "no-services",
             "There are no services.",
@@ -56,6 +63,7 @@ def read(text: str | bytes, file: str, environment: Mapping[str, str], findings:
             remedy='Add "services:" with at least one.',
         )
     _check_names(tree, findings)
+    check_values(tree, findings)
     _check_references(tree, findings)
     return tree
 

@@ -62,8 +62,8 @@ def port_of(value: Any) -> tuple[int, str]:
         return number, str(value.get("scheme") or scheme).lower()
     if value is None:
         return 0, "http"
-    scheme, _, number = str(value).rpartition(":")
-    return (int(number), scheme.lower() or "http") if number.isdigit() else (0, "http")
+    before, _, digits = str(value).rpartition(":")
+    return (int(digits), before.lower() or "http") if digits.isdigit() else (0, "http")
 
 
 def _ports(entry: Entry) -> dict[str, Any]:

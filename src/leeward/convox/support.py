@@ -33,12 +33,11 @@ class Row:
 
 
 _S = "services.*."
-_E, _A, _I, _R = Handling
+_E, _A, _I = Handling.EXACT, Handling.APPROXIMATED, Handling.IGNORED
 
 
-def _of_service(key: str, *rest: str | Handling) -> Row:
-    handling, becomes, fix, shape = (*rest, *("", "any")[len(rest) - 2 :])
-    return Row(_S + key, Handling(handling), str(becomes), str(fix), str(shape))
+def _of_service(key: str, handling: Handling, becomes: str, fix: str = "", shape: str = "any") -> Row:
+    return Row(_S + key, handling, becomes, fix, shape)
 
 
 _INT, _BOOL, _TEXT, _LIST, _MAP = "integer", "boolean", "text", "list", "map"
