@@ -20,10 +20,10 @@ demo: $(READY)  ## a shop on three zones, under load; zone b is cut, nobody noti
 	$(BIN)/python examples/storefront/demo.py
 
 unit: $(READY)
-	$(BIN)/pytest -q -n auto tests/unit tests/architecture tests/golden
+	$(BIN)/pytest -q -n auto tests/unit tests/architecture tests/golden tests/keys
 
 test: $(READY)  ## everything: unit, architecture and end-to-end tests
-	$(BIN)/pytest -q -n auto tests/unit tests/architecture tests/golden
+	$(BIN)/pytest -q -n auto tests/unit tests/architecture tests/golden tests/keys
 	$(BIN)/pytest -q tests/e2e
 
 check: $(READY)

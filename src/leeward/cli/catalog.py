@@ -15,11 +15,15 @@ VERBS = {  # name, which is that of its module too: the first sentence of its he
     "logs": "Print the logs of services, of all their Pods together.",
     "restart": "Restart services by a rolling update, as `kubectl rollout restart` does.",
     "scale": "Set the number of Pods of services, until the next `leeward up`.",
+    "init": "Write a commented leeward.yaml for the Compose project here: its environments and clusters.",
+    "check": "Report how faithfully Kubernetes keeps what a Compose project says.",
     "render": "Print the Kubernetes objects of a Compose project.",
+    "import": "Make a Compose file from the file of another platform.",
     "kubeconfig": "Print the kubeconfig of an embedded cluster.",
     "cluster": "Start, stop and show embedded clusters.",
     "drill": "Rehearse losses on a running cluster.",
 }
+_MODULES = {"import": "import_convox"}  # where the name of a verb cannot be that of a module
 
 
 class LazyVerbs(TyperGroup):
@@ -43,7 +47,7 @@ def _to_be_loaded() -> None:
 
 def load_verb(name: str) -> Any:
     """Return the command, or group of commands, of one verb."""
-    module = import_module(f"leeward.cli.commands.{name}")
+    module = import_module(f"leeward.cli.commands.{_MODULES.get(name, name)}")
     if hasattr(module, "build_app"):
         app = module.build_app()
         app.rich_markup_mode = None

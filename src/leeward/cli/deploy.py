@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from leeward.base.errors import OperationError
+from leeward.cli import output
 from leeward.delivery.api import Api
 from leeward.delivery.apply import Change, in_order, plan_change, project_selector
-from leeward.delivery.health import WORKLOADS, Health, dependencies, is_met, judge
+from leeward.delivery.health import WORKLOADS, Health, dependencies, dispensable, is_met, judge
 from leeward.kube.objects import Obj, is_terminating, labels_of
 from leeward.kube.resources import BUILT_IN, resource_of_kind
 from leeward.kube.status import NotFoundError
@@ -105,6 +106,9 @@ async def deploy(
             f"not up after {timeout:.0f} s: {unfinished}",
             remedy="`leeward ps` and `leeward logs SERVICE` tell more; --timeout waits longer.",
         ) from error
+    for each in health.values():
+        if not each.done:
+            output.note(f"note: {each.service} did not come up, which nothing requires: {each.problem}")
     return Deployed(namespace, list(health.values()))
 
 
@@ -113,6 +117,7 @@ async def _start_workloads(
 ) -> None:
     """Apply each of `waiting` when its time has come and return when all are up; keeps `health` current."""
     applied: dict[str, str] = {}  # workload name → service
+    optional = dispensable(waiting.values())
     while True:
         for name, obj in list(waiting.items()):
             if _may_start(obj, health, set(applied.values())):
@@ -122,8 +127,10 @@ async def _start_workloads(
         seen = await look(api, namespace, project)
         health.clear()
         health.update({each.service: each for each in seen if each.service in applied.values()})
-        _stop_if_hopeless(health.values())
-        if not waiting and len(health) == len(set(applied.values())) and all(h.done for h in health.values()):
+        lost = {each.service for each in health.values() if each.hopeless} & optional
+        _stop_if_hopeless(each for each in health.values() if each.service not in lost)
+        finished = all(each.done or each.service in lost for each in health.values())
+        if not waiting and len(health) == len(set(applied.values())) and finished:
             return
         show(_progress(health, waiting))
         await asyncio.sleep(POLL_SECONDS)
@@ -131,7 +138,8 @@ async def _start_workloads(
 
 def _may_start(obj: Obj, health: dict[str, Health], applied: set[str]) -> bool:
     return all(
-        is_met(condition, health.get(name), name in applied) for name, condition in dependencies(obj).items()
+        is_met(dependency, health.get(name), name in applied)
+        for name, dependency in dependencies(obj).items()
     )
 
 
@@ -193,7 +201,7 @@ async def _prune(api: Api, project: str, namespace: str, objects: Sequence[Obj])
 async def owned(api: Api, project: str, namespace: str) -> list[tuple[str, Obj]]:
     """Return (resource, object) of everything of a project that leeward applied."""
     kinds = {
-        "Deployment", "StatefulSet", "DaemonSet", "Job", "Service", "Ingress", "NetworkPolicy",
+        "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Service", "Ingress", "NetworkPolicy",
         "PodDisruptionBudget", "ConfigMap", "Secret", "ServiceAccount", "PersistentVolumeClaim",
     }  # fmt: skip
     found = []

@@ -1,9 +1,14 @@
-"""Logs of several Pods at once, each line with the name of its Pod in a colour of its own."""
+"""Logs of several Pods at once, each line with the name of its Pod in a colour of its own.
+
+A Pod's first container and what runs before it are its service's; another container is that of the service of
+its name.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from leeward.base.errors import LeewardError
 from leeward.cli import output
@@ -13,6 +18,52 @@ from leeward.kube.wellknown import APP_NAME
 
 _COLOURS = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 _LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Container:
+    """A container of a Pod, and the service that it is of."""
+
+    pod: Obj
+    name: str
+    service: str
+
+    @property
+    def title(self) -> str:
+        """What its lines begin with."""
+        pod: str = self.pod["metadata"]["name"]
+        return pod if self.name == self.pod["spec"]["containers"][0]["name"] else f"{pod}/{self.name}"
+
+    @property
+    def restarts(self) -> int:
+        """How often it was started again."""
+        return int(self._status.get("restartCount", 0))
+
+    @property
+    def has_started(self) -> bool:
+        """Whether there is anything to print."""
+        state = self._status.get("state") or {}
+        return "running" in state or "terminated" in state
+
+    @property
+    def _status(self) -> Obj:
+        status = self.pod.get("status") or {}
+        all_of_them = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+        return next((each for each in all_of_them if each["name"] == self.name), {})
+
+
+def _containers(pod: Obj, services: Sequence[str]) -> list[_Container]:
+    """Return the containers of `pod` that are of one of `services`."""
+    owner, spec = labels_of(pod).get(APP_NAME) or "", pod["spec"]
+    before, (first, *others) = spec.get("initContainers") or (), spec["containers"]
+    found = [_Container(pod, each["name"], owner) for each in (*before, first) if not _is_sidecar(each)]
+    beside = [*filter(_is_sidecar, before), *others]
+    found += [_Container(pod, each["name"], each["name"]) for each in beside]
+    return [each for each in found if each.service in services]
+
+
+def _is_sidecar(container: Obj) -> bool:
+    return container.get("restartPolicy") == "Always"
 
 
 class LogFollower:
@@ -44,58 +95,45 @@ class LogFollower:
         self._timestamps = timestamps
         self._width = 0
 
-    async def pods(self) -> list[Obj]:
-        """Return the Pods of the services."""
+    async def containers(self) -> list[_Container]:
+        """Return the containers of the services, in the order they start in their Pods."""
         pods = await self._api.list("pods", self._namespace)
-        found = [pod for pod in pods if labels_of(pod).get(APP_NAME) in self._services]
-        self._width = max([self._width, *(len(pod["metadata"]["name"]) for pod in found)])
+        found = [each for pod in pods for each in _containers(pod, self._services)]
+        self._width = max([self._width, *(len(each.title) for each in found)])
         return found
 
     async def once(self) -> None:
         """Print what is there."""
-        for pod in await self.pods():
-            await self._print(pod, follow=False)
+        for container in await self.containers():
+            await self._print(container, follow=False)
 
     async def forever(self) -> None:
         """Print what is there and what comes, until cancelled."""
-        seen: set[tuple[str, int]] = set()
+        seen: set[tuple[str, str, int]] = set()
         async with asyncio.TaskGroup() as group:
             while True:
-                for pod in await self.pods():
-                    key = (pod["metadata"]["uid"], _restarts(pod))
-                    if key not in seen and _has_started(pod):
+                for each in await self.containers():
+                    key = (each.pod["metadata"]["uid"], each.name, each.restarts)
+                    if key not in seen and each.has_started:
                         seen.add(key)
-                        group.create_task(self._print(pod, follow=True))
+                        group.create_task(self._print(each, follow=True))
                 await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _print(self, pod: Obj, *, follow: bool) -> None:
-        service = labels_of(pod).get(APP_NAME) or ""
-        colour = _COLOURS[self._services.index(service) % len(_COLOURS)]
-        name = pod["metadata"]["name"]
+    async def _print(self, container: _Container, *, follow: bool) -> None:
+        colour = _COLOURS[self._services.index(container.service) % len(_COLOURS)]
         try:
             async for line in self._api.logs(
                 self._namespace,
-                name,
-                container=pod["spec"]["containers"][0]["name"],
+                container.pod["metadata"]["name"],
+                container=container.name,
                 follow=follow,
                 since_seconds=self._since,
                 tail_lines=self._tail,
                 timestamps=self._timestamps,
             ):
-                output.say(f"{output.paint(f'{name:<{self._width}} |', colour)} {line}")
+                output.say(f"{output.paint(f'{container.title:<{self._width}} |', colour)} {line}")
         except (LeewardError, OSError):
             return  # it has not started, or is gone
-
-
-def _restarts(pod: Obj) -> int:
-    statuses = (pod.get("status") or {}).get("containerStatuses") or [{}]
-    return int(statuses[0].get("restartCount", 0))
-
-
-def _has_started(pod: Obj) -> bool:
-    statuses = (pod.get("status") or {}).get("containerStatuses") or [{}]
-    state = statuses[0].get("state") or {}
-    return "running" in state or "terminated" in state
 
 
 async def follow_project(api: KubeClient, namespace: str, services: Sequence[str]) -> None:

@@ -31,6 +31,12 @@ def prepare_images(project: Project, state: StateDir) -> Mapping[str, str]:
             _check_command(project, name, store, built[name], problems)
         elif service.image and (why := store.why_not(service.image)) is not None:
             problems.append(_finding(project, name, "image", "image-cannot-run", why.message, why.remedy))
+        others = sorted({hook.image for hook in service.pre_start if hook.image} - {service.image})
+        problems += [
+            _finding(project, name, "pre_start", "image-cannot-run", why.message, why.remedy)
+            for image in others
+            if (why := store.why_not(image)) is not None
+        ]
     for text in dict.fromkeys(notes):  # services of one Dockerfile have the same
         output.note(f"note: {text}")
     if problems:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from leeward.cli.output import Format
+from leeward.cli.output import Format, ReportFormat
 
 Files = Annotated[
     list[Path] | None,
@@ -35,4 +35,7 @@ ClusterName = Annotated[
 Name = Annotated[str, typer.Option("--name", "--cluster", metavar="NAME", help="Name of the cluster.")]
 DEFAULT_CLUSTER = "local"
 Output = Annotated[Format, typer.Option("--output", "-o", help="Form of the listing.")]
+ReportOutput = Annotated[
+    ReportFormat, typer.Option("--output", "-o", help="Form of the report; sarif is for code review.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")]

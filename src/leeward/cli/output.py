@@ -10,7 +10,7 @@ from typing import Any
 
 from leeward.base.diagnostics import Diagnostic, Severity
 
-_COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
+COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
 
 
 class Format(enum.StrEnum):
@@ -18,6 +18,14 @@ class Format(enum.StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+class ReportFormat(enum.StrEnum):
+    """What ``--output`` takes where findings are reported."""
+
+    TABLE = "table"
+    JSON = "json"
+    SARIF = "sarif"
 
 
 def paint(text: str, colour: str, *, stream: Any = None) -> str:
@@ -61,7 +69,7 @@ def show_diagnostics(found: Iterable[Diagnostic]) -> None:
     for item in found:
         where = f"{item.location}: " if item.location else ""
         path = f"{item.path}: " if item.path else ""
-        level = paint(item.severity.value, _COLOURS[item.severity], stream=sys.stderr)
+        level = paint(item.severity.value, COLOURS[item.severity], stream=sys.stderr)
         print(f"{where}{level}: {path}{item.message}", file=sys.stderr)
         if item.remedy:
             print(f"  {paint('fix:', '36', stream=sys.stderr)} {item.remedy}", file=sys.stderr)

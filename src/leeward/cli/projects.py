@@ -1,19 +1,35 @@
-"""From the options of a verb to a loaded and rendered project."""
+"""From the options of a verb to a loaded and rendered project, as ``leeward.yaml`` has it where there is one.
+
+What is named on the command line wins over ``leeward.yaml``: files take the place of its files, a project
+name that of ``app``, profiles are added. Variables of the shell win over those of an environment.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.base.errors import DiagnosticsError
 from leeward.cli import output
+from leeward.cli.waivers import sort_by_waivers
+from leeward.compose.findings import Findings
 from leeward.compose.load import LoadOptions, load_project
 from leeward.compose.project import Project
+from leeward.compose.source import Sources
 from leeward.kube.objects import Obj
 from leeward.render.render import RenderOptions, render
+from leeward.settings.applied import LOCAL, Inputs, apply_environment, environment_error, inputs_of
+from leeward.settings.configfile import ConfigFile, find_config, read_config
+from leeward.settings.read import is_external
+
+if TYPE_CHECKING:
+    from leeward.settings.config import Config
+
+USUAL_ENVIRONMENTS = (LOCAL, "ci", "qa", "uat", "staging", "production", "demo")  # where no file names them
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +54,62 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """A project of one environment, ready to render."""
+
+    project: Project
+    diagnostics: tuple[Diagnostic, ...]  # of loading; an error among them is one of the environment
+    options: RenderOptions
+    config: Config | None  # what leeward.yaml says
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """A project and its Kubernetes objects."""
 
-    project: Project
+    project: Project  # with the services that run here
     objects: list[Obj]
     namespace: str
+    config: Config | None = None  # what leeward.yaml says
 
 
-def load_options(source: Source) -> LoadOptions:
-    """Return what the loader is asked for: the source, this process's environment and directory."""
-    return LoadOptions(
-        files=source.files,
-        project_name=source.project_name,
-        env_files=source.env_files,
-        profiles=source.profiles,
-        environment=dict(os.environ),
-        working_dir=Path.cwd(),
-    )
+def load_options(source: Source, environment: str = LOCAL) -> LoadOptions:
+    """Return what the loader is asked for, as far as ``leeward.yaml`` can be read."""
+    file = _config_file(source)
+    known = file is not None and environment_error(file, environment) is None
+    return _load_options(source, environment, inputs_of(file, environment) if file and known else Inputs())
+
+
+def open_project(source: Source, environment: str = LOCAL, *, strict: bool = False) -> Opened:
+    """Load a project as `environment` has it.
+
+    Raises:
+        DiagnosticsError: leeward.yaml or the Compose files cannot be used, or leeward.yaml does not name the
+            environment; or `strict` and loading gives warnings.
+    """
+    file = _config_file(source)
+    if file is None:
+        if environment not in USUAL_ENVIRONMENTS:
+            usual = ", ".join(USUAL_ENVIRONMENTS)
+            output.note(f"note: environment {environment!r} is not a usual name; usual are {usual}")
+        loaded = load_project(_load_options(source, environment, Inputs()))
+        stop_at_errors(sort_by_waivers(loaded.project, loaded.diagnostics).open, strict=strict)
+        return Opened(loaded.project, loaded.diagnostics, RenderOptions(environment=environment), None)
+    unknown = environment_error(file, environment)
+    stop_at_errors([*file.diagnostics, *([unknown] if unknown else [])], strict=strict)
+    inputs = inputs_of(file, environment)
+    loaded = load_project(_load_options(source, environment, inputs))
+    stop_at_errors(sort_by_waivers(loaded.project, loaded.diagnostics).open, strict=strict)
+    project, found = apply_environment(file, environment, loaded.project)
+    options = RenderOptions(environment=environment, namespace=inputs.namespace, embedded=inputs.embedded)
+    return Opened(project, (*loaded.diagnostics, *found), options, file.config)
 
 
 def render_project(
     source: Source,
     *,
     strict: bool = False,
-    environment: str = "local",
+    environment: str = LOCAL,
     build: Callable[[Project], Mapping[str, str]] | None = None,
     notes: bool = False,
 ) -> Rendered:
@@ -71,21 +118,52 @@ def render_project(
     Args:
         source: where it comes from.
         strict: warnings are errors.
-        environment: production defaults differ from local ones.
-        build: makes images of the services to build; service → reference.
+        environment: production defaults differ from local ones; leeward.yaml may say more of it.
+        build: makes images of the services to build that run here; service → reference.
         notes: print notes, not only their number.
 
     Raises:
         DiagnosticsError: it cannot be used; or `strict` and there are warnings.
     """
-    loaded = load_project(load_options(source))
-    stop_at_errors(loaded.diagnostics, strict=strict)
-    images = build(loaded.project) if build else {}
-    result = render(loaded.project, RenderOptions(environment=environment, images=images))
-    found = list(dict.fromkeys([*loaded.diagnostics, *result.diagnostics]))
+    opened = open_project(source, environment, strict=strict)
+    here = _running_here(opened.project)
+    images = build(here) if build else {}
+    result = render(opened.project, replace(opened.options, images=images))
+    waived = sort_by_waivers(opened.project, dict.fromkeys([*opened.diagnostics, *result.diagnostics]))
+    found = [*waived.open, *waived.expired]
     stop_at_errors(found, strict=strict)
     show_findings(found, notes=notes)
-    return Rendered(loaded.project, list(result.objects), namespace_of(result.objects))
+    return Rendered(here, list(result.objects), namespace_of(result.objects), opened.config)
+
+
+def _config_file(source: Source) -> ConfigFile | None:
+    """Return the ``leeward.yaml`` that holds for the files on the command line, else for this directory."""
+    named = [str(file) for file in source.files if str(file) != "-"]
+    path = find_config(os.path.dirname(named[0]) if named else ".")
+    if path is None:
+        return None
+    findings = Findings()
+    return read_config(path, Sources(Path.cwd(), findings), findings)
+
+
+def _load_options(source: Source, environment: str, inputs: Inputs) -> LoadOptions:
+    variables = dict(os.environ)
+    given = source.files or (environment == LOCAL and variables.get("COMPOSE_FILE"))
+    app = None if variables.get("COMPOSE_PROJECT_NAME") else inputs.app
+    return LoadOptions(
+        files=source.files if given else inputs.files,
+        project_name=source.project_name or app,
+        env_files=source.env_files or inputs.env_files,
+        profiles=(*source.profiles, *inputs.profiles),
+        environment={**(inputs.variables or {}), **variables},
+        working_dir=Path.cwd(),
+    )
+
+
+def _running_here(project: Project) -> Project:
+    """Return `project` less the services that somebody else runs."""
+    here = {name: service for name, service in project.services.items() if not is_external(service)}
+    return project if len(here) == len(project.services) else replace(project, services=here)
 
 
 def namespace_of(objects: Iterable[Obj]) -> str:

@@ -15,10 +15,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from leeward.base.diagnostics import Location
 from leeward.compose import project as model
 from leeward.compose.envfiles import complete_environment, complete_labels
-from leeward.compose.findings import Findings, ValuePath
+from leeward.compose.findings import Findings
 from leeward.compose.node import Node, plain
 from leeward.compose.paths import absolute_path, is_remote
 from leeward.compose.source import Sources
@@ -68,23 +67,11 @@ def build_project(
         configs=_resources(model.Config, data.get("configs"), name),
         secrets=_resources(model.Secret, data.get("secrets"), name),
         models=data.get("models") or {},
+        jobs=data.get("jobs") or {},
         extensions=_extensions(data),
         disabled=tuple(disabled),
-        locations=model.Locations(_locations(tree)),
+        locations=model.Locations(tree),
     )
-
-
-def _locations(tree: Node) -> dict[ValuePath, Location]:
-    found: dict[ValuePath, Location] = {}
-    stack: list[tuple[ValuePath, Node]] = [((), tree)]
-    while stack:
-        path, node = stack.pop()
-        found[path] = node.location
-        if isinstance(node.value, dict):
-            stack.extend(((*path, key), entry) for key, entry in node.value.items())
-        elif isinstance(node.value, list):
-            stack.extend(((*path, index), entry) for index, entry in enumerate(node.value))
-    return found
 
 
 def _elements(node: Node, key: str) -> list[Node]:

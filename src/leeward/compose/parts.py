@@ -120,6 +120,7 @@ class NetworkAttachment:
     driver_opts: Mapping[str, str] = field(default_factory=dict)
     priority: float = 0
     gw_priority: float = 0
+    use_service_name_alias: bool = True
     extensions: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -129,6 +129,7 @@ ATTACHMENT = Record(
         "driver_opts": OPTIONS,
         "priority": NUMBER,
         "gw_priority": NUMBER,
+        "use_service_name_alias": BOOLEAN,
     }
 )
 
@@ -334,6 +335,7 @@ SERVICE = Record(
         "tmpfs": STRING_OR_LIST,
         "tty": BOOLEAN,
         "ulimits": ULIMITS,
+        "umask": Value("mode"),
         "use_api_socket": BOOLEAN,
         "user": TEXT,
         "userns_mode": STRING,
@@ -416,5 +418,6 @@ COMPOSE = Record(
         "volumes": Table(VOLUME, blank=True, names=True),
         "configs": Table(CONFIG, blank=True, names=True),
         "secrets": Table(SECRET, blank=True, names=True),
+        "jobs": Table(ANY, names=True),
     }
 )

@@ -113,6 +113,7 @@ class Service:
     ulimits: Mapping[str, Ulimit] = field(default_factory=dict)
 
     # what it may do
+    umask: int | None = None
     privileged: bool = False
     read_only: bool = False
     cap_add: tuple[str, ...] = ()

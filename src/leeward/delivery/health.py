@@ -8,13 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from leeward.kube.objects import Obj, annotations_of, is_condition_true, is_terminating, labels_of
-from leeward.kube.wellknown import APP_NAME, CONTROLLER_REVISION_HASH, DEPENDS_ON, POD_TEMPLATE_HASH
+from leeward.kube.wellknown import (
+    APP_NAME,
+    CONTROLLER_REVISION_HASH,
+    DEPENDS_ON,
+    POD_TEMPLATE_HASH,
+    RESTART_AFTER,
+)
 
 WORKLOADS = {
     "Deployment": "deployments.apps",
     "StatefulSet": "statefulsets.apps",
     "DaemonSet": "daemonsets.apps",
     "Job": "jobs.batch",
+    "CronJob": "cronjobs.batch",
 }
 _HOPELESS = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError"))
 _CRASHES = 3  # restarts after which waiting longer is pointless
@@ -37,12 +44,14 @@ def judge(workload: Obj, pods: Iterable[Obj]) -> Health:
     """Judge one workload.
 
     Args:
-        workload: a Deployment, StatefulSet, DaemonSet or Job.
+        workload: a Deployment, StatefulSet, DaemonSet, Job or CronJob.
         pods: the Pods of its service.
     """
     pods = list(pods)
     kind = workload["kind"]
     service = labels_of(workload).get(APP_NAME) or workload["metadata"]["name"]
+    if kind == "CronJob":  # it is as it should be when it is there; its runs are for another time
+        return Health(service, kind, 0, 0, True)
     status = workload.get("status") or {}
     wanted, ready, rolled = _COUNTS[kind](workload.get("spec") or {}, status)
     current = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
@@ -124,24 +133,50 @@ def _crash(container: Obj) -> tuple[str, bool]:
     return f"it ends again and again (exit code {last.get('exitCode', '?')})", crashes >= _CRASHES
 
 
-def dependencies(workload: Obj) -> dict[str, str]:
-    """Return the services a workload waits for, with the Compose condition of each."""
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """What a workload waits for in a service."""
+
+    condition: str  # service_started, service_healthy or service_completed_successfully
+    required: bool = True  # False: when the service cannot come up, the workload starts without it
+
+
+def dependencies(workload: Obj) -> dict[str, Dependency]:
+    """Return the services a workload waits for, and what of each."""
     text = annotations_of(workload).get(DEPENDS_ON)
     found = json.loads(text) if text else {}
     return {
-        name: entry.get("condition", "service_started") if isinstance(entry, dict) else entry
+        name: Dependency(entry.get("condition", "service_started"), entry.get("required", True))
+        if isinstance(entry, dict)
+        else Dependency(entry)
         for name, entry in found.items()
     }
 
 
-def is_met(condition: str, health: Health | None, exists: bool) -> bool:
-    """Tell whether a dependency's condition holds.
+def restarts_with(workload: Obj) -> frozenset[str]:
+    """Return the services whose restart is also this workload's (``depends_on`` with ``restart: true``)."""
+    template = (workload.get("spec") or {}).get("template") or {}
+    text = annotations_of(template).get(RESTART_AFTER) if "metadata" in template else None
+    return frozenset(json.loads(text)) if text else frozenset()
+
+
+def is_met(dependency: Dependency, health: Health | None, exists: bool) -> bool:
+    """Tell whether a workload need not wait for a dependency any longer.
 
     Args:
-        condition: service_started, service_healthy or service_completed_successfully.
+        dependency: what is waited for.
         health: the dependency's state; None when it is not there.
         exists: whether its workload has been applied.
     """
-    if condition == "service_started":
+    if dependency.condition == "service_started":
         return exists
-    return health is not None and health.done
+    if health is None:
+        return False
+    return health.done or (health.hopeless and not dependency.required)
+
+
+def dispensable(workloads: Iterable[Obj]) -> frozenset[str]:
+    """Return the services that others wait for, but none of them must have."""
+    wanted = [item for workload in workloads for item in dependencies(workload).items()]
+    needed = {name for name, dependency in wanted if dependency.required}
+    return frozenset(name for name, _ in wanted) - needed

@@ -42,8 +42,13 @@ PUBLISHED_PORTS: Final = "leeward.dev/published-ports"
 # On rendered objects: the Compose file and line they came from, "compose.yaml:12".
 ORIGIN: Final = "leeward.dev/origin"
 # On a rendered workload: JSON map of the services it waits for (by APP_NAME) to the condition,
-# {"db": "service_healthy", "migrate": "service_completed_successfully", "cache": "service_started"}.
+# {"db": "service_healthy", "migrate": "service_completed_successfully", "cache": "service_started"}; what is
+# not required is {"condition": …, "required": false}.
 DEPENDS_ON: Final = "leeward.dev/depends-on"
+# On a Pod template: JSON map of the services whose new release restarts it to the digests of their templates.
+RESTART_AFTER: Final = "leeward.dev/restart-after"
+# On a ConfigMap: its values are files of Prometheus alert rules.
+ALERTS: Final = "leeward.dev/alerts"
 # On Pods, with a network's or alias's name appended: members of a Compose network, bearers of an alias.
 NETWORK_PREFIX: Final = "network.leeward.dev/"
 ALIAS_PREFIX: Final = "alias.leeward.dev/"

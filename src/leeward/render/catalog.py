@@ -5,10 +5,13 @@ from __future__ import annotations
 from leeward.base.registry import Registry
 from leeward.render.model import Renderer
 from leeward.render.renderers import (
+    alerts,
+    autoscaler,
     binds,
     command,
     disruptionbudget,
     environment,
+    external,
     fileuses,
     identity,
     ingress,
@@ -16,10 +19,13 @@ from leeward.render.renderers import (
     namespace,
     networkpolicy,
     placement,
+    prestart,
     probes,
     resources,
     security,
     service,
+    serviceaccount,
+    startorder,
     volumes,
     workload,
 )
@@ -29,8 +35,9 @@ def renderers() -> Registry[Renderer]:
     """Return every renderer."""
     registry: Registry[Renderer] = Registry("renderer")
     for module in (
-        namespace, command, identity, environment, resources, probes, lifecycle, security, placement,
-        volumes, binds, fileuses, workload, service, ingress, disruptionbudget, networkpolicy,
+        namespace, command, identity, serviceaccount, environment, resources, probes, lifecycle, security,
+        placement, volumes, binds, fileuses, startorder, prestart, workload, service, external, ingress,
+        disruptionbudget, autoscaler, alerts, networkpolicy,
     ):  # fmt: skip
         registry.register(module.DESCRIPTOR.name, module.DESCRIPTOR)
     return registry

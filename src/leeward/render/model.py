@@ -72,6 +72,7 @@ class ProjectContext:
         self.plan = plan
         self.namespace = namespace
         self.findings: list[Diagnostic] = []
+        self.drafts: dict[str, PodDraft] = {}  # by Compose service, complete when services are rendered
 
     def report(
         self, path: Sequence[str | int], code: str, severity: Severity, message: str, remedy: str = ""
@@ -125,6 +126,10 @@ class ServiceContext:
         """Take note of a finding about a value inside the service."""
         self.project.report(("services", self.service.name, *path), code, severity, message, remedy)
 
+    def error(self, path: Sequence[str | int], code: str, message: str, remedy: str = "") -> None:
+        """Report an error."""
+        self.report(path, code, Severity.ERROR, message, remedy)
+
     def warn(self, path: Sequence[str | int], code: str, message: str, remedy: str = "") -> None:
         """Report a warning."""
         self.report(path, code, Severity.WARNING, message, remedy)
@@ -135,8 +140,9 @@ class ServiceContext:
 
     @property
     def selector(self) -> dict[str, str]:
-        """The labels that pick this service's Pods."""
-        return {APP_NAME: self.plan.name, APP_PART_OF: self.project.plan.part_of}
+        """The labels that pick this service's Pods, which are another's when it runs in them."""
+        owner = self.project.plan.owner(self.plan)
+        return {APP_NAME: owner.name, APP_PART_OF: self.project.plan.part_of}
 
     def object(
         self,
@@ -163,7 +169,8 @@ class PodDraft:
         self.spec: dict[str, Any] = {}
         self.security: dict[str, Any] = {}  # the Pod's securityContext
         self.container: dict[str, Any] = {}
-        self.init_containers: list[dict[str, Any]] = []
+        self.init_containers: list[dict[str, Any]] = []  # finished ones, in the order they run
+        self.sidecars: list[dict[str, Any]] = []  # finished containers beside the service's own
         self.volumes: dict[str, dict[str, Any]] = {}  # by name
         self.mounts: list[dict[str, Any]] = []
         self.claims: list[Obj] = []  # volumeClaimTemplates of a StatefulSet

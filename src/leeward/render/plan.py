@@ -14,7 +14,10 @@ from leeward.base.diagnostics import Diagnostic
 from leeward.compose.project import Mount, Project, Service
 from leeward.render import naming
 from leeward.render.ports import ServicePort, ports_of
-from leeward.render.settings import ServiceSettings, read_service_settings
+from leeward.render.sharing import find_hosts
+from leeward.settings.read import read_settings
+from leeward.settings.rules import least_replicas
+from leeward.settings.service import NetworkSettings, ProjectSettings, ServiceSettings, VolumeSettings
 
 
 class Kind(StrEnum):
@@ -24,6 +27,11 @@ class Kind(StrEnum):
     STATEFUL_SET = "StatefulSet"
     DAEMON_SET = "DaemonSet"
     JOB = "Job"
+    CRON_JOB = "CronJob"
+    GUEST = "Pod"  # a container in the Pod of another service
+
+
+RUN_TO_END = frozenset((Kind.JOB, Kind.CRON_JOB))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +41,7 @@ class ServicePlan:
     service: Service
     name: str  # Kubernetes name
     kind: Kind
+    pod: str  # the Compose service in whose Pod it runs: itself, unless its kind is GUEST
     replicas: int
     ports: tuple[ServicePort, ...]
     mounts: tuple[Mount, ...]  # with those of volumes_from
@@ -40,17 +49,38 @@ class ServicePlan:
     aliases: tuple[str, ...]  # further DNS names, valid and not a service's
     settings: ServiceSettings
 
+    @property
+    def ends(self) -> bool:
+        """Whether its Pods are expected to end."""
+        return self.kind in RUN_TO_END
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectPlan:
     """The decisions about a project."""
 
     part_of: str
-    services: Mapping[str, ServicePlan]  # by Compose name
+    services: Mapping[str, ServicePlan]  # by Compose name; those that run here
+    external: Mapping[str, ServicePlan]  # by Compose name; those that somebody else runs
+    guest_names: Mapping[str, tuple[str, ...]]  # Compose service → the others in its Pod
     volume_names: Mapping[str, str]
     network_names: Mapping[str, str]
-    volume_users: Mapping[str, tuple[str, ...]]  # Compose volume → Compose services
+    volume_users: Mapping[str, tuple[str, ...]]  # Compose volume → Compose services whose Pods mount it
+    settings: ProjectSettings
+    volume_settings: Mapping[str, VolumeSettings]  # by Compose name
+    network_settings: Mapping[str, NetworkSettings]  # by Compose name
     diagnostics: tuple[Diagnostic, ...]
+
+    def owner(self, plan: ServicePlan) -> ServicePlan:
+        """Return the plan of the service in whose Pod `plan` runs."""
+        return self.services[plan.pod]
+
+    def guests(self, plan: ServicePlan) -> tuple[ServicePlan, ...]:
+        """Return the other services that run in the Pod of `plan`."""
+        return tuple(self.services[name] for name in self.guest_names.get(plan.service.name, ()))
+
+
+JOB_MODES = ("replicated-job", "global-job")
 
 
 def restart_of(service: Service) -> tuple[str | None, int | None]:
@@ -78,30 +108,32 @@ def _mounts(project: Project, service: Service) -> tuple[Mount, ...]:
     return tuple(mounts)
 
 
-def _networks(project: Project, service: Service) -> tuple[str, ...]:
-    """Return the networks of a service; one that borrows another's network is on that one's."""
-    mode, _, other = (service.network_mode or "").partition(":")
-    if mode == "bridge":
-        return ("bridge",)
-    if mode == "service" and other in project.services:
-        return tuple(project.services[other].networks)
-    return tuple(service.networks)
+def _networks(service: Service) -> tuple[str, ...]:
+    """Return the networks of a service that has its own Pod."""
+    return ("bridge",) if service.network_mode == "bridge" else tuple(service.networks)
 
 
-def _conditions(project: Project) -> Mapping[str, frozenset[str]]:
-    """Return service → the conditions under which others wait for it."""
+def _conditions(project: Project, hosts: Mapping[str, str]) -> Mapping[str, frozenset[str]]:
+    """Return service → the conditions under which services of other Pods wait for it."""
     wanted: dict[str, set[str]] = {}
     for service in project.services.values():
         for name, dependency in service.depends_on.items():
+            if hosts.get(service.name, service.name) == hosts.get(name, name):
+                continue
             wanted.setdefault(name, set()).add(dependency.condition)
     return {name: frozenset(conditions) for name, conditions in wanted.items()}
 
 
 def _kind(
-    service: Service, ports: tuple[ServicePort, ...], waited: frozenset[str], owns_volume: bool
+    plan: ServicePlan, ports: tuple[ServicePort, ...], waited: frozenset[str], owns_volume: bool
 ) -> Kind:
+    service = plan.service
+    if plan.pod != service.name:
+        return Kind.GUEST
+    if plan.settings.schedule is not None:
+        return Kind.CRON_JOB
     mode = service.deploy.mode if service.deploy else "replicated"
-    if mode in ("replicated-job", "global-job") or "service_completed_successfully" in waited:
+    if mode in JOB_MODES or "service_completed_successfully" in waited:
         return Kind.JOB
     if mode == "global":
         return Kind.DAEMON_SET
@@ -111,12 +143,15 @@ def _kind(
     return Kind.STATEFUL_SET if owns_volume else Kind.DEPLOYMENT
 
 
-def _volume_users(project: Project, mounts: Mapping[str, tuple[Mount, ...]]) -> Mapping[str, tuple[str, ...]]:
+def _volume_users(
+    mounts: Mapping[str, tuple[Mount, ...]], hosts: Mapping[str, str]
+) -> Mapping[str, tuple[str, ...]]:
     users: dict[str, list[str]] = {}
-    for name in sorted(project.services):
+    for name in sorted(mounts):
+        pod = hosts.get(name, name)
         for mount in mounts[name]:
-            if mount.type == "volume" and mount.source and name not in users.setdefault(mount.source, []):
-                users[mount.source].append(name)
+            if mount.type == "volume" and mount.source and pod not in users.setdefault(mount.source, []):
+                users[mount.source].append(pod)
     return {volume: tuple(names) for volume, names in users.items()}
 
 
@@ -142,6 +177,45 @@ def _aliases(project: Project, names: Mapping[str, str]) -> Mapping[str, tuple[s
     }
 
 
+def _replicas(service: Service, settings: ServiceSettings) -> int:
+    """Return how many Pods there are at least, or in a scheduled run."""
+    return settings.schedule.parallel if settings.schedule else least_replicas(service, settings)
+
+
+def _guests(hosts: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
+    """Return host → its guests."""
+    found: dict[str, list[str]] = {}
+    for guest, host in hosts.items():
+        found.setdefault(host, []).append(guest)
+    return {host: tuple(names) for host, names in found.items()}
+
+
+def _volume_owners(project: Project, users: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    """Return the services whose Pods are the only ones to mount some volume of the project."""
+    own = {key for key, volume in project.volumes.items() if not volume.external}
+    return frozenset(pods[0] for key, pods in users.items() if len(pods) == 1 and key in own)
+
+
+def _decide(
+    drafts: Mapping[str, ServicePlan],
+    guests: Mapping[str, tuple[str, ...]],
+    conditions: Mapping[str, frozenset[str]],
+    owners: frozenset[str],
+) -> dict[str, ServicePlan]:
+    """Return the plans with what depends on the other services: kind, and what a guest has from its host."""
+    decided = {}
+    for name, plan in drafts.items():
+        members = (name, *guests.get(name, ()))
+        ports = tuple(port for member in members for port in drafts[member].ports)
+        decided[name] = replace(
+            plan,
+            kind=_kind(plan, ports, conditions.get(name, frozenset()), name in owners),
+            replicas=drafts[plan.pod].replicas,
+            networks=drafts[plan.pod].networks,
+        )
+    return decided
+
+
 def make_plan(project: Project) -> ProjectPlan:
     """Decide about every service of `project`."""
     find = project.locations.find
@@ -157,32 +231,39 @@ def make_plan(project: Project) -> ProjectPlan:
     )
     found += more
     mounts = {name: _mounts(project, service) for name, service in project.services.items()}
-    users = _volume_users(project, mounts)
-    conditions = _conditions(project)
+    declared = read_settings(project)
+    found += declared.diagnostics
+    here = {name for name, settings in declared.services.items() if settings.external is None}
+    hosts = {guest: host for guest, host in find_hosts(project).items() if {guest, host} <= here}
+    users = _volume_users({name: own for name, own in mounts.items() if name in here}, hosts)
     aliases = _aliases(project, names)
-    plans: dict[str, ServicePlan] = {}
+    drafts: dict[str, ServicePlan] = {}
     for name, service in project.services.items():
-        settings, problems = read_service_settings(project, service)
-        found += problems
-        ports = ports_of(service)
-        own_volumes = {key for key, sharers in users.items() if sharers == (name,)}
-        owns = any(not project.volumes[key].external for key in own_volumes & project.volumes.keys())
-        plans[name] = ServicePlan(
+        settings = declared.services[name]
+        drafts[name] = ServicePlan(
             service=service,
             name=names[name],
-            kind=_kind(service, ports, conditions.get(name, frozenset()), owns),
-            replicas=settings.replicas if settings.replicas is not None else service.replicas,
-            ports=ports,
+            kind=Kind.DEPLOYMENT,
+            pod=hosts.get(name, name),
+            replicas=_replicas(service, settings),
+            ports=ports_of(service),
             mounts=mounts[name],
-            networks=_networks(project, service),
+            networks=_networks(service),
             aliases=aliases[name],
             settings=settings,
         )
+    guests = _guests(hosts)
+    plans = _decide(drafts, guests, _conditions(project, hosts), _volume_owners(project, users))
     return ProjectPlan(
         part_of=naming.label_value(project.name),
-        services=plans,
+        services={name: plan for name, plan in plans.items() if name in here},
+        external={name: plan for name, plan in plans.items() if name not in here},
+        guest_names=guests,
         volume_names=volume_names,
         network_names=network_names,
         volume_users=users,
+        settings=declared.project,
+        volume_settings=declared.volumes,
+        network_settings=declared.networks,
         diagnostics=tuple(found),
     )

@@ -21,6 +21,7 @@ from leeward.render.model import (
 )
 from leeward.render.order import in_order
 from leeward.render.plan import make_plan
+from leeward.render.sharedpod import share_pods
 from leeward.render.support import unsupported
 
 __all__ = ["RenderOptions", "RenderResult", "namespace_of", "render"]
@@ -79,16 +80,20 @@ def render(project: Project, options: RenderOptions | None = None) -> RenderResu
     options = options or RenderOptions()
     context = ProjectContext(project, options, make_plan(project), namespace_of(project, options))
     context.findings.extend(context.plan.diagnostics)
-    context.findings.extend(unsupported(project))
     catalog = [renderer for _, renderer in renderers().items()]
     objects: list[Obj] = []
     for renderer in catalog:
         objects += renderer.project(context) if renderer.project else []
-    for plan in context.plan.services.values():
-        service, draft = ServiceContext(context, plan), PodDraft()
+    services = [ServiceContext(context, plan) for plan in context.plan.services.values()]
+    for service in services:
+        draft = context.drafts[service.service.name] = PodDraft()
         for renderer in catalog:
             if renderer.pod:
                 renderer.pod(service, draft)
+    share_pods(context)
+    for service in services:
         for renderer in catalog:
-            objects += renderer.service(service, draft) if renderer.service else []
+            if renderer.service:
+                objects += renderer.service(service, context.drafts[service.service.name])
+    context.findings.extend(unsupported(project, context.findings))
     return RenderResult(in_order(_unique(context, objects)), _findings(context))

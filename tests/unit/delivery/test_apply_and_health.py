@@ -4,7 +4,15 @@ import json
 from typing import Any
 
 from leeward.delivery.apply import LAST_APPLIED, merge_diff, plan_change
-from leeward.delivery.health import dependencies, is_met, judge
+from leeward.delivery.health import (
+    Dependency,
+    Health,
+    dependencies,
+    dispensable,
+    is_met,
+    judge,
+    restarts_with,
+)
 from leeward.kube.objects import Obj
 from leeward.kube.patch.merge import apply_merge_patch
 
@@ -115,11 +123,45 @@ def test_an_image_that_cannot_be_had_is_hopeless() -> None:
 
 
 def test_dependencies_are_read_and_met_by_their_condition() -> None:
-    annotation = json.dumps({"db": "service_healthy", "cache": "service_started"})
+    optional = {"condition": "service_healthy", "required": False}
+    annotation = json.dumps({"db": "service_healthy", "cache": "service_started", "search": optional})
     workload = {"metadata": {"name": "w", "annotations": {"leeward.dev/depends-on": annotation}}}
-    assert dependencies(workload) == {"db": "service_healthy", "cache": "service_started"}
-    assert is_met("service_started", None, exists=True)
-    assert not is_met("service_healthy", None, exists=True)
+    found = dependencies(workload)
+    assert found == {
+        "db": Dependency("service_healthy"),
+        "cache": Dependency("service_started"),
+        "search": Dependency("service_healthy", required=False),
+    }
+    assert is_met(found["cache"], None, exists=True)
+    assert not is_met(found["db"], None, exists=True)
+
+
+def test_what_is_not_required_is_waited_for_only_as_long_as_it_may_come_up() -> None:
+    starting = Health("search", "Deployment", 0, 1, False)
+    lost = Health("search", "Deployment", 0, 1, False, "no such image", hopeless=True)
+    optional, required = Dependency("service_healthy", required=False), Dependency("service_healthy")
+    assert not is_met(optional, starting, exists=True)
+    assert is_met(optional, lost, exists=True)
+    assert not is_met(required, lost, exists=True)
+
+
+def test_a_service_is_dispensable_when_all_that_wait_for_it_can_do_without() -> None:
+    def workload(**waits: Any) -> Obj:
+        return {"metadata": {"name": "w", "annotations": {"leeward.dev/depends-on": json.dumps(waits)}}}
+
+    optional = {"condition": "service_healthy", "required": False}
+    assert dispensable([workload(db=optional, cache=optional), workload(db="service_started")]) == {"cache"}
+
+
+def test_a_workload_tells_whose_restart_is_its_own_too() -> None:
+    annotations = {"leeward.dev/restart-after": '{"db":"0a1b2c3d"}'}
+    assert restarts_with({"spec": {"template": {"metadata": {"annotations": annotations}}}}) == {"db"}
+    assert restarts_with({"spec": {"template": {"metadata": {}}}}) == frozenset()
+
+
+def test_a_cron_job_is_as_it_should_be_when_it_is_there() -> None:
+    health = judge({"kind": "CronJob", "metadata": {"name": "report"}}, [])
+    assert (health.done, health.hopeless) == (True, False)
 
 
 def waits(restarts: int, **last: Any) -> Obj:

@@ -37,13 +37,14 @@ class _Answers(SimulatedRuntime):
 class _Bench:
     """One container's probes in virtual time; command names are kinds of probes."""
 
-    def __init__(self, failing: str = "", **probes: Obj) -> None:
+    def __init__(self, failing: str = "", env: Sequence[Obj] = (), **probes: Obj) -> None:
         self.clock = VirtualClock()
         self.runtime = _Answers(self.clock)
         self.runtime.failing = set(failing.split())
         self.results: list[tuple[float, str, bool]] = []
         self.failures: list[tuple[float, str, str]] = []
-        container = {f"{kind}Probe": {"exec": {"command": [kind]}, **probe} for kind, probe in probes.items()}
+        container: Obj = {f"{k}Probe": {"exec": {"command": [k]}, **probe} for k, probe in probes.items()}
+        container["env"] = list(env)
         self.prober = Prober(
             clock=self.clock,
             runtime=self.runtime,
@@ -195,6 +196,16 @@ def test_a_command_that_cannot_run_is_a_failure() -> None:
             await bench.wait(10)
             assert bench.failures == [(10, "liveness", "no such container")]
             assert bench.results[-1] == (10, "liveness", False)
+
+    asyncio.run(body())
+
+
+def test_a_command_is_expanded_by_the_values_that_stand_in_the_pod() -> None:
+    async def body() -> None:
+        probe: Obj = {"exec": {"command": ["$(HOST)-$$(date)-$(UNKNOWN)"]}}
+        async with _Bench(readiness=probe, env=[{"name": "HOST", "value": "web"}]) as bench:
+            await bench.wait(1)
+            assert bench.runtime.asked[0][1] == "web-$(date)-$(UNKNOWN)"
 
     asyncio.run(body())
 

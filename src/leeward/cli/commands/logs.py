@@ -43,6 +43,7 @@ def logs(
     from pathlib import Path
 
     from leeward.cli.target import find_running, find_target, require_services
+    from leeward.render.naming import dns_label
 
     seconds = _seconds(since) if since else None
     target = find_target(cluster, [Path(name) for name in files or ()], project_name, env_files)
@@ -57,7 +58,7 @@ def logs(
             follower = LogFollower(
                 api,
                 target.namespace,
-                wanted or sorted(running[target.project]),
+                wanted or sorted({*running[target.project], *map(dns_label, target.services)}),
                 since_seconds=seconds,
                 tail=tail,
                 timestamps=timestamps,

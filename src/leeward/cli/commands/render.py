@@ -9,8 +9,6 @@ import typer
 
 from leeward.cli import options, output
 
-USUAL_ENVIRONMENTS = ("local", "ci", "qa", "uat", "staging", "production", "demo")
-
 
 def render(
     files: options.Files = None,
@@ -46,9 +44,6 @@ def render(
 
     if form not in ("yaml", "json"):
         raise UserInputError(f"there is no format {form!r}", remedy="Use yaml or json.")
-    if environment not in USUAL_ENVIRONMENTS:
-        usual = ", ".join(USUAL_ENVIRONMENTS)
-        output.note(f"note: environment {environment!r} is not a usual name; usual are {usual}")
     source = Source.of(files, profiles, env_files, project_name)
     objects = render_project(source, strict=strict, environment=environment, notes=notes).objects
     if output_dir is not None:

@@ -22,6 +22,8 @@ def restart(
 ) -> None:
     """Restart services by a rolling update, as ``kubectl rollout restart`` does.
 
+    Services that depend on one of them with ``restart: true`` are restarted too.
+
     Examples:
 
       leeward restart web
@@ -35,6 +37,7 @@ def restart(
     async def work() -> list[str]:
         from leeward.cli.connection import connect
         from leeward.delivery.apply import project_selector
+        from leeward.delivery.health import restarts_with
         from leeward.kube.objects import labels_of
         from leeward.kube.wellknown import APP_NAME
 
@@ -47,7 +50,7 @@ def restart(
                 selector = project_selector(target.project)
                 for workload in await api.list(resource, target.namespace, label_selector=selector):
                     name = labels_of(workload).get(APP_NAME, "")
-                    if not wanted or name in wanted:
+                    if not wanted or name in wanted or restarts_with(workload) & set(wanted):
                         await api.patch(resource, target.namespace, workload["metadata"]["name"], patch)
                         done.append(name)
         return done

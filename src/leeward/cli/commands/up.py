@@ -58,7 +58,7 @@ def up(
     rendered = render_project(Source.of(files, profiles, env_files, project_name), strict=strict, build=build)
     with Steps() as steps:
         if not was_running:
-            state = clusters.start(_start_options(cluster, rendered.project), steps.show)
+            state = clusters.start(_start_options(cluster, rendered, fresh=not state.exists()), steps.show)
     running = Running(state, rendered, timeout, stops_cluster=not was_running)
     if detach:
         _bring_up_detached(running)
@@ -80,13 +80,17 @@ def _runtime(state: StateDir) -> str:
     return str(state.load()["runtime"]) if state.exists() else "auto"
 
 
-def _start_options(cluster: str, project: Project) -> StartOptions:
-    """Leave the ports that the project publishes to it."""
+def _start_options(cluster: str, rendered: Rendered, *, fresh: bool) -> StartOptions:
+    """Leave the ports that the project publishes to it; a fresh cluster is as leeward.yaml describes it."""
     from leeward.cli.clusters import StartOptions
     from leeward.cli.ports import published_addresses
 
-    reserved = frozenset(port for _, port in published_addresses(project).values())
-    return StartOptions(name=cluster, reserved=reserved)
+    reserved = frozenset(port for _, port in published_addresses(rendered.project).values())
+    described = rendered.config.clusters.get(cluster) if rendered.config and fresh else None
+    if described is None or described.embedded is None:
+        return StartOptions(name=cluster, reserved=reserved)
+    zones, nodes = described.embedded.zones, described.embedded.nodes_per_zone
+    return StartOptions(name=cluster, reserved=reserved, zones=zones, nodes_per_zone=nodes)
 
 
 def _bring_up_detached(running: Running) -> None:

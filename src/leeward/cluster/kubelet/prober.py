@@ -2,7 +2,8 @@
 
 Each probe is a task of its own on the Pod worker's behalf. A readiness or startup probe that has not
 passed yet is tried every FAST_SECONDS or period, whichever is shorter, so that a quick start is seen at
-once; failures before the first success are not counted faster than the period says.
+once; failures before the first success are not counted faster than the period says. Commands are expanded
+like those of containers, by variables whose values stand in the Pod.
 
 Source: pkg/kubelet/prober/{worker,prober}.go (Kubernetes 1.36).
 """
@@ -15,6 +16,7 @@ from typing import Any
 
 from leeward.base.clock import Clock, within
 from leeward.cluster.interface.runtime import RuntimeFailureError, RuntimeService
+from leeward.cluster.kubelet.environment import expand
 from leeward.cluster.kubelet.handlers import grpc_check, http_get, tcp_connect
 from leeward.kube.objects import Obj
 
@@ -125,6 +127,7 @@ class Prober:
         return grpc_check(self._ip, probe["grpc"]) if "grpc" in probe else None
 
     async def _exec(self, command: list[str], seconds: float) -> tuple[bool, str]:
-        result = await self._runtime.exec(self._id, command, seconds)
+        values = {each["name"]: each["value"] for each in self._container.get("env") or () if "value" in each}
+        result = await self._runtime.exec(self._id, [expand(word, values) for word in command], seconds)
         text = (result.stdout + result.stderr).decode(errors="replace").strip()
         return result.exit_code == 0, text[:512]

@@ -31,6 +31,9 @@ def image_of(context: ServiceContext) -> str:
     given = context.options.images.get(service.name)
     if given or service.image:
         return str(given or service.image)
+    registry = context.project.plan.settings.registry
+    if registry and not context.options.on_embedded:
+        return f"{registry}/{context.plan.name}:latest"
     project = naming.dns_label(context.project.project.name)
     return f"leeward.local/{project}/{context.plan.name}:latest"
 

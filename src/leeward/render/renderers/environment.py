@@ -50,21 +50,33 @@ def secret_object(
     return name, {**obj, "type": "Opaque", "immutable": True, "data": encoded}
 
 
-def _pod(context: ServiceContext, draft: PodDraft) -> None:
-    service = context.service
+def env_entries(
+    context: ServiceContext,
+    base: str,
+    environment: Mapping[str, str | None],
+    *path: str | int,
+) -> tuple[list[dict[str, Any]], list[Obj]]:
+    """Return the entries of a container's ``env`` and the Secret, if any, that they refer to.
+
+    Args:
+        context: the service.
+        base: what the Secret is called, before its digest.
+        environment: name → value.
+        path: where it stands in the service.
+    """
     values: dict[str, str] = {}
-    for name, value in service.environment.items():
+    for name, value in environment.items():
         if value is None:
-            context.note(("environment", name), "unset-variable", f"{name} has no value and is left out.")
+            context.note((*path, name), "unset-variable", f"{name} has no value and is left out.")
         else:
             values[name] = value
     secret = {
         naming.data_key(name): value.encode() for name, value in values.items() if is_secret(name, value)
     }
-    secret_name = ""
+    secret_name, objects = "", []
     if secret:
-        secret_name, obj = secret_object(context, f"{context.plan.name}-env", secret, "environment")
-        draft.objects.extend([obj] if obj else [])
+        secret_name, obj = secret_object(context, base, secret, *path)
+        objects = [obj] if obj else []
     entries: list[dict[str, Any]] = []
     for name, value in values.items():
         if is_secret(name, value):
@@ -72,6 +84,14 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
             entries.append({"name": name, "valueFrom": source})
         else:
             entries.append({"name": name, "value": escape(value)})
+    return entries, objects
+
+
+def _pod(context: ServiceContext, draft: PodDraft) -> None:
+    entries, objects = env_entries(
+        context, f"{context.plan.name}-env", context.service.environment, "environment"
+    )
+    draft.objects += objects
     if entries:
         draft.container["env"] = entries
 

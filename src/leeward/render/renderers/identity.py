@@ -2,7 +2,7 @@
 
 Where there is one Pod, its hostname is the service's name, so that ``/etc/hosts`` maps it to the Pod's own
 address: programs that bind to or probe their own service name work as in Compose, and before they are
-ready. Several Pods keep names of their own, as Compose's containers do.
+ready. Several Pods keep names of their own, as Compose's containers do, unless ``ownname`` says otherwise.
 
 Source: ``pkg/kubelet/kubelet_pods.go`` (managed hosts file); the Compose Specification, "labels".
 """
@@ -16,6 +16,7 @@ from leeward.kube.wellknown import ALIAS_PREFIX, NETWORK_PREFIX
 from leeward.render import naming
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 from leeward.render.plan import Kind
+from leeward.render.renderers.ownname import is_called_like_its_service
 
 
 def _metadata(context: ServiceContext, draft: PodDraft) -> None:
@@ -82,8 +83,10 @@ def _dns(context: ServiceContext) -> dict[str, Any]:
 def _pod(context: ServiceContext, draft: PodDraft) -> None:
     service = context.service
     _metadata(context, draft)
-    single = context.plan.replicas == 1 and context.plan.kind in (Kind.DEPLOYMENT, Kind.JOB)
-    if service.hostname or single:
+    named = context.plan.kind is not Kind.STATEFUL_SET and is_called_like_its_service(
+        context, service.healthcheck
+    )
+    if service.hostname or named:
         draft.spec["hostname"] = naming.dns_label(service.hostname or context.plan.name)
     draft.spec["enableServiceLinks"] = False
     draft.spec["automountServiceAccountToken"] = False

@@ -1,5 +1,8 @@
 """Where Pods go: spread over zones and nodes without being asked, and what the file asks for.
 
+``x-leeward`` may loosen or tighten the spread, pick nodes by label and give the Pods a priority; the embedded
+cluster has neither these labels nor these priorities.
+
 With two replicas or more the zones must be balanced (``DoNotSchedule``), but only the zones that can
 take Pods count (``nodeTaintsPolicy: Honor``), so the Pods of a lost zone find a place elsewhere. On a
 real cluster they leave a lost node after 30 s; the embedded cluster has its own, shorter default.
@@ -33,7 +36,7 @@ _KEYS = {"node.hostname": HOSTNAME, "node.platform.arch": ARCH, "node.platform.o
 
 def _spread(context: ServiceContext, key: str, *, strict: bool) -> dict[str, Any]:
     constraint: dict[str, Any] = {
-        "maxSkew": 1,
+        "maxSkew": context.plan.settings.spread.max_skew,
         "topologyKey": key,
         "whenUnsatisfiable": "DoNotSchedule" if strict else "ScheduleAnyway",
         "labelSelector": {"matchLabels": context.selector},
@@ -46,10 +49,15 @@ def _spread(context: ServiceContext, key: str, *, strict: bool) -> dict[str, Any
 
 
 def _topology(context: ServiceContext) -> list[dict[str, Any]]:
-    if context.plan.kind is Kind.DAEMON_SET:
+    if context.plan.kind is Kind.DAEMON_SET or (context.plan.ends and context.plan.replicas < 2):
         return []
-    strict = context.plan.replicas >= 2 and context.plan.kind is not Kind.JOB
-    constraints = [_spread(context, ZONE, strict=strict), _spread(context, HOSTNAME, strict=False)]
+    serving = context.plan.kind in (Kind.DEPLOYMENT, Kind.STATEFUL_SET)
+    wanted = context.plan.settings.spread
+    usual = "required" if serving and context.plan.replicas >= 2 else "preferred"
+    pulls = {ZONE: wanted.zones or usual, HOSTNAME: wanted.nodes or "preferred"}
+    constraints = [
+        _spread(context, key, strict=pull == "required") for key, pull in pulls.items() if pull != "none"
+    ]
     placement = context.service.deploy.placement if context.service.deploy else None
     for preference in placement.spread if placement else ():
         key = preference.removeprefix("node.labels.").removeprefix("engine.labels.")
@@ -116,15 +124,19 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
         draft.spec["topologySpreadConstraints"] = constraints
     if affinity := _affinity(context):
         draft.spec["affinity"] = affinity
+    settings, embedded = context.plan.settings, context.options.on_embedded
+    if settings.priority_class and not embedded:
+        draft.spec["priorityClassName"] = settings.priority_class
+    selector = {} if embedded else dict(settings.node_selector)
     platform = context.service.platform
-    if platform and context.options.on_embedded:
+    if platform and embedded:
         context.note(
             ("platform",), "ignored", f"{platform}: the embedded cluster runs what this machine can run."
         )
     elif platform and "/" in platform:
-        draft.spec["nodeSelector"] = {
-            ARCH: _ARCHITECTURES.get(platform.split("/")[1], platform.split("/")[1])
-        }
+        selector.setdefault(ARCH, _ARCHITECTURES.get(platform.split("/")[1], platform.split("/")[1]))
+    if selector:
+        draft.spec["nodeSelector"] = selector
 
 
 DESCRIPTOR = Renderer(name="placement", pod=_pod)

@@ -1,7 +1,7 @@
 """Requests and limits; requests always, or scheduler and autoscaler are blind.
 
 Source: the Compose Specification, "deploy.resources", "cpus", "mem_limit", "mem_reservation",
-"cpu_quota", "storage_opt", "gpus".
+"cpu_quota", "storage_opt", "gpus". What the file does not say, ``x-leeward.size`` may.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 from leeward.compose.project import DeviceRequest, Resources
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 from leeward.render.quantity import cpu, memory
+from leeward.render.sizes import Amounts, preset_of
 
 DEFAULT_CPU = 0.1  # cores requested when the file says nothing
 DEFAULT_MEMORY = 128 * 2**20  # bytes
@@ -38,10 +39,12 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
     cpu_limit = limits.cpus or service.cpus
     if not cpu_limit and service.cpu_quota and service.cpu_quota > 0:
         cpu_limit = service.cpu_quota / (service.cpu_period or 100_000)
-    memory_limit = limits.memory or service.mem_limit
-    cpu_request = reserved.cpus or min(DEFAULT_CPU, cpu_limit or DEFAULT_CPU)
+    preset = preset_of(context)
+    memory_limit = limits.memory or service.mem_limit or (preset.memory if preset else None)
+    usual = preset or Amounts(DEFAULT_CPU, DEFAULT_MEMORY)
+    cpu_request = reserved.cpus or min(usual.cpu, cpu_limit or usual.cpu)
     memory_request = (
-        reserved.memory or service.mem_reservation or min(DEFAULT_MEMORY, memory_limit or DEFAULT_MEMORY)
+        reserved.memory or service.mem_reservation or min(usual.memory, memory_limit or usual.memory)
     )
     resources: dict[str, Any] = {"requests": {"cpu": cpu(cpu_request), "memory": memory(memory_request)}}
     bounds: dict[str, Any] = {}

@@ -77,7 +77,7 @@ def _published(context: ServiceContext) -> dict[str, str]:
 
 def _service(context: ServiceContext, draft: PodDraft) -> list[Obj]:
     plan = context.plan
-    if plan.kind is Kind.JOB and not plan.ports:
+    if plan.ends and not plan.ports:
         return []
     dnsrr = context.service.deploy is not None and context.service.deploy.endpoint_mode == "dnsrr"
     single = plan.kind is Kind.STATEFUL_SET and plan.replicas == 1
@@ -97,7 +97,7 @@ def _project(context: ProjectContext) -> list[Obj]:
     """Return one Service for each alias, over all services that bear it."""
     bearers: dict[str, list[ServicePlan]] = {}
     for plan in context.plan.services.values():
-        for alias in plan.aliases:
+        for alias in plan.aliases if plan.ports or not plan.ends else ():
             bearers.setdefault(alias, []).append(plan)
         _report_bad_aliases(context, plan)
     made = []

@@ -19,7 +19,6 @@ from leeward.render import naming
 from leeward.render.model import PodDraft, ProjectContext, Renderer, ServiceContext
 from leeward.render.plan import Kind
 from leeward.render.quantity import memory
-from leeward.render.settings import read_volume_settings
 
 _SIZE = re.compile(r"(\d+)([kmg]?)b?", re.IGNORECASE)
 _FACTOR = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
@@ -34,18 +33,19 @@ def claim_name(context: ProjectContext, key: str) -> str:
 
 
 def _claim_spec(context: ProjectContext, volume: Volume, mode: str) -> dict[str, Any]:
-    settings, _ = read_volume_settings(context.project, volume)
+    settings = context.plan.volume_settings[volume.key]
     spec: dict[str, Any] = {"accessModes": [mode], "resources": {"requests": {"storage": settings.size}}}
-    if settings.storage_class:
-        spec["storageClassName"] = settings.storage_class
+    if settings.class_:
+        spec["storageClassName"] = settings.class_
     return spec
 
 
 def is_template(context: ServiceContext, key: str) -> bool:
-    """Tell whether the volume `key` is a claim template of this service."""
+    """Tell whether the volume `key` is a claim template of the StatefulSet that this service runs in."""
     volume = context.project.project.volumes.get(key)
-    alone = context.project.plan.volume_users.get(key) == (context.service.name,)
-    return context.plan.kind is Kind.STATEFUL_SET and alone and volume is not None and not volume.external
+    owner = context.project.plan.owner(context.plan)
+    alone = context.project.plan.volume_users.get(key) == (owner.service.name,)
+    return owner.kind is Kind.STATEFUL_SET and alone and volume is not None and not volume.external
 
 
 def _named(context: ServiceContext, draft: PodDraft, index: int, mount: Mount, key: str) -> None:
@@ -129,7 +129,6 @@ def _project(context: ProjectContext) -> list[Obj]:
         volume = context.project.volumes.get(key)
         if volume is None:
             continue
-        context.findings.extend(read_volume_settings(context.project, volume)[1])
         if not volume.external:
             context.report(
                 ("volumes", key),

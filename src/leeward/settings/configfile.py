@@ -1,0 +1,117 @@
+"""From the file ``leeward.yaml`` to its settings, with the line of everything that is wrong.
+
+The file is looked for where Compose files are: in the directory given and those above, as far as the first
+that has either. A project below another one's ``leeward.yaml`` is thus not part of it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from leeward.base.diagnostics import Diagnostic, Location, Severity
+from leeward.compose.findings import Findings, ValuePath, path_text
+from leeward.compose.node import Node, plain
+from leeward.compose.source import FILE_NAMES, Sources
+from leeward.compose.syntax import parse_documents
+from leeward.settings.config import FILE_NAME, Config
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """The settings of one ``leeward.yaml``, as far as they could be read."""
+
+    config: Config
+    directory: str  # absolute; names in the file are relative to it
+    tree: Node = field(repr=False)  # what was written, with its lines
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def problem(self, path: ValuePath, code: str, message: str, remedy: str = "") -> Diagnostic:
+        """Return an error about the value at `path`."""
+        return _diagnostic(self.tree, path, code, message, remedy)
+
+
+def find_config(start: str) -> str | None:
+    """Return the path of the ``leeward.yaml`` that holds in the directory `start`, or None."""
+    directory = os.path.abspath(start)
+    while True:
+        path = os.path.join(directory, FILE_NAME)
+        if os.path.isfile(path):
+            return path
+        parent = os.path.dirname(directory)
+        has_project = any(os.path.isfile(os.path.join(directory, name)) for name in FILE_NAMES)
+        if has_project or parent == directory:
+            return None
+        directory = parent
+
+
+def read_config(path: str, sources: Sources, findings: Findings) -> ConfigFile:
+    """Return what the file at `path` says.
+
+    Args:
+        path: absolute.
+        sources: reads files.
+        findings: takes what is wrong with the text; what is wrong with the settings is in the result.
+    """
+    shown = sources.shown(path)
+    text = sources.read(path, "configuration file")
+    documents = parse_documents(text, shown, findings) if text is not None else []
+    tree = documents[0] if documents else Node({}, Location(shown, 1))
+    found = list(findings.diagnostics)
+    if len(documents) > 1:
+        found.append(
+            _diagnostic(
+                documents[1], (), "several-documents", "There may be only one document.", "Remove the others."
+            )
+        )
+    return _checked(tree, os.path.dirname(path), found)
+
+
+def _checked(tree: Node, directory: str, found: list[Diagnostic]) -> ConfigFile:
+    from leeward.settings.check import check
+    from leeward.settings.configrules import broken_config_rules
+
+    checked = check(Config, plain(tree))
+    config = checked.settings or Config()
+    exists = _Exists(directory)
+    found.extend(
+        _diagnostic(tree, problem.path, problem.code, problem.message, problem.remedy)
+        for problem in (*checked.problems, *broken_config_rules(config, exists))
+    )
+    return ConfigFile(config, directory, tree, tuple(dict.fromkeys(found)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Exists:
+    """Tells whether a file named in the configuration is there."""
+
+    directory: str
+
+    def __call__(self, name: str) -> bool:
+        return os.path.isfile(os.path.join(self.directory, name))
+
+
+def _diagnostic(tree: Node, path: ValuePath, code: str, message: str, remedy: str) -> Diagnostic:
+    return Diagnostic(
+        path=path_text(path),
+        location=_locate(tree, path),
+        code=code,
+        severity=Severity.ERROR,
+        message=message,
+        remedy=remedy,
+    )
+
+
+def _locate(tree: Node, path: ValuePath) -> Location:
+    """Return the place of the value at `path`, else of the nearest value around it."""
+    node = tree
+    for step in path:
+        elements = node.elements()
+        if isinstance(step, int):
+            inner = elements[step] if step < len(elements) else None
+        else:
+            inner = node.get(step)
+        if inner is None:
+            break
+        node = inner
+    return node.location
