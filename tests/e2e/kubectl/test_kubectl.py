@@ -127,3 +127,20 @@ def test_without_the_token_nothing_is_answered(cluster: Any, kubectl: Kubectl) -
     assert "Unauthorized" in kubectl("--token=wrong", "get", "pods", fails=True) or "logged in" in kubectl(
         "--token=wrong", "get", "pods", fails=True
     )
+
+
+def test_server_side_apply_owns_fields_and_tells_conflicts(kubectl: Kubectl) -> None:
+    def shop(colour: str) -> str:
+        return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: shop}}\ndata: {{colour: {colour}}}\n"
+
+    apply = ("apply", "--server-side", "-f", "-")
+    assert kubectl(*apply, stdin=shop("red")) == "configmap/shop serverside-applied\n"
+
+    refused = kubectl(*apply, "--field-manager=other", stdin=shop("blue"), fails=True)
+    assert 'conflict with "kubectl": .data.colour' in refused
+
+    kubectl(*apply, "--field-manager=other", "--force-conflicts", stdin=shop("blue"))
+    owners = "{range .metadata.managedFields[*]}{.manager} {.operation} {end}"
+    assert kubectl("get", "configmap", "shop", "-o", f"jsonpath={owners}", "--show-managed-fields") == (
+        "other Apply "
+    )

@@ -47,14 +47,14 @@ class Ownership:
         self._built_in = built_in
         self._custom = CustomTypes()
 
-    def created(self, resource: Resource, obj: Obj, options: WriteOptions) -> Obj:
+    def created(self, resource: Resource, strategy: Strategy, obj: Obj, options: WriteOptions) -> Obj:
         """Return a new object with its managers."""
         if options.managed is not None:
             return _with_entries(obj, options.managed)
         if not options.field_manager:
             return obj
         writer = self._writer(resource, options, "")
-        return track_create(self._type(resource, writer), obj, writer, NOTHING)
+        return track_create(self._type(resource, writer), obj, writer, _ignored(strategy, ""))
 
     def updated(
         self,

@@ -121,7 +121,7 @@ class Registry:
         obj = strategy.default(obj)
         if strategy.has_status and not strategy.brings_status:
             obj = {key: value for key, value in obj.items() if key != "status"}
-        obj = self._ownership.created(resource, obj, options)
+        obj = self._ownership.created(resource, strategy, obj, options)
         if strategy.has_status and not strategy.brings_status and strategy.initial_status is not None:
             obj = {**obj, "status": dict(strategy.initial_status)}
         obj = self._admission.create(resource, obj)

@@ -96,7 +96,7 @@ def _default_volume(volume: Obj) -> Obj:
 def default_template(template: Obj) -> Obj:
     """Fill in a Pod template."""
     template = fill(template, metadata={}, spec={})
-    meta = {"creationTimestamp": None, **(template.get("metadata") or {})}
+    meta = dict(template.get("metadata") or {})
     return {**template, "metadata": meta, "spec": default_pod_spec(template["spec"])}
 
 

@@ -55,7 +55,7 @@ def _default_stateful_set(obj: Obj) -> Obj:
 
 def _default_claim_template(claim: Obj) -> Obj:
     claim = default_claim(fill(claim, apiVersion="v1", kind="PersistentVolumeClaim"))
-    meta = {"creationTimestamp": None, **(claim.get("metadata") or {})}
+    meta = dict(claim.get("metadata") or {})
     return {**claim, "metadata": meta, "status": {"phase": "Pending"}}
 
 

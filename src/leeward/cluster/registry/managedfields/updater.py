@@ -58,10 +58,9 @@ def update(kind: Type, live: Any, new: Any, managers: Managers, manager: str, ig
         manager: who writes.
         ignored: fields that this kind of write does not set.
     """
-    left, comparison = _reassign(kind, live, new, managers, manager, force=True)
+    left, comparison = _reassign(kind, live, new, managers, manager, force=True, ignored=ignored)
     own = left[manager].fields if manager in left else EMPTY
-    fields = difference(own, comparison.removed)
-    fields = without(union(union(fields, comparison.modified), comparison.added), ignored)
+    fields = union(union(difference(own, comparison.removed), comparison.modified), comparison.added)
     result = {name: owned for name, owned in left.items() if name != manager}
     if fields:
         result[manager] = Owned(fields, applied=False)
@@ -81,15 +80,18 @@ def apply(
     wanted = without(typed.field_set(kind, config), ignored)
     current = {**managers, manager: Owned(wanted, applied=True)}
     pruned = _prune(kind, merged, current, former)
-    after, _ = _reassign(kind, live, pruned, current, manager, force=force)
+    after, _ = _reassign(kind, live, pruned, current, manager, force=force, ignored=ignored)
     return pruned, {name: owned for name, owned in after.items() if owned.fields}
 
 
 def _reassign(
-    kind: Type, live: Any, new: Any, managers: Managers, manager: str, *, force: bool
+    kind: Type, live: Any, new: Any, managers: Managers, manager: str, *, force: bool, ignored: FieldSet
 ) -> tuple[dict[str, Owned], typed.Comparison]:
     """Take from the others what `manager` changes, and from all what is gone."""
-    comparison = typed.compare(kind, live, new)
+    whole = typed.compare(kind, live, new)
+    comparison = typed.Comparison(
+        without(whole.added, ignored), without(whole.modified, ignored), without(whole.removed, ignored)
+    )
     changed = union(comparison.modified, comparison.added)
     conflicts = {
         name: conflict
