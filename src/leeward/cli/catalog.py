@@ -15,6 +15,7 @@ VERBS = {  # name, which is that of its module too: the first sentence of its he
     "logs": "Print the logs of services, of all their Pods together.",
     "restart": "Restart services by a rolling update, as `kubectl rollout restart` does.",
     "scale": "Set the number of Pods of services, until the next `leeward up`.",
+    "config": "Print the Compose project that the files come to.",
     "render": "Print the Kubernetes objects of a Compose project.",
     "kubeconfig": "Print the kubeconfig of an embedded cluster.",
     "cluster": "Start, stop and show embedded clusters.",

@@ -9,16 +9,16 @@ Source: normalisation rules of the Compose Specification.
 
 from __future__ import annotations
 
+import functools
 import posixpath
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from leeward.base.diagnostics import Location
 from leeward.compose import project as model
 from leeward.compose.envfiles import complete_environment, complete_labels
-from leeward.compose.findings import Findings, ValuePath
+from leeward.compose.findings import Findings
 from leeward.compose.node import Node, plain
 from leeward.compose.paths import absolute_path, is_remote
 from leeward.compose.source import Sources
@@ -54,7 +54,8 @@ def build_project(
         data["environment"] = complete_environment(node, path, environment, sources, findings)
         data["labels"] = complete_labels(node, path, sources, findings)
         services[key] = _service(key, data, directory)
-    data = _data(tree)
+    services = {key: _without_absent(service, disabled) for key, service in services.items()}
+    data = _data(tree.without("services"))
     networks = data.get("networks") or {}
     if "default" not in networks and any("default" in service.networks for service in services.values()):
         networks["default"] = None
@@ -70,21 +71,18 @@ def build_project(
         models=data.get("models") or {},
         extensions=_extensions(data),
         disabled=tuple(disabled),
-        locations=model.Locations(_locations(tree)),
+        locations=model.Locations(tree),
     )
 
 
-def _locations(tree: Node) -> dict[ValuePath, Location]:
-    found: dict[ValuePath, Location] = {}
-    stack: list[tuple[ValuePath, Node]] = [((), tree)]
-    while stack:
-        path, node = stack.pop()
-        found[path] = node.location
-        if isinstance(node.value, dict):
-            stack.extend(((*path, key), entry) for key, entry in node.value.items())
-        elif isinstance(node.value, list):
-            stack.extend(((*path, index), entry) for index, entry in enumerate(node.value))
-    return found
+def _without_absent(service: model.Service, disabled: list[str]) -> model.Service:
+    """Return `service` without optional dependencies on services that are left out."""
+    kept = {
+        name: dependency
+        for name, dependency in service.depends_on.items()
+        if dependency.required or name not in disabled
+    }
+    return service if len(kept) == len(service.depends_on) else replace(service, depends_on=kept)
 
 
 def _elements(node: Node, key: str) -> list[Node]:
@@ -101,11 +99,16 @@ def _extensions(data: Data) -> Data:
     return {key: value for key, value in data.items() if key.startswith("x-")}
 
 
+@functools.cache
+def _fields(kind: type[Any]) -> frozenset[str]:
+    return frozenset(field.name for field in fields(kind))
+
+
 def _make(
     kind: type[T], data: Data | None, converters: Mapping[str, Callable[[Any], Any]] | None = None
 ) -> T:
     """Return a `kind` of `data`: nulls are left to defaults, lists become tuples."""
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    known = _fields(kind)
     arguments: Data = {}
     for key, value in (data or {}).items():
         if value is None or key not in known:

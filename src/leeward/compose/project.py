@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from leeward.base.diagnostics import Location
+from leeward.compose.node import Node
 from leeward.compose.parts import (
     BindOptions,
     Build,
@@ -158,20 +159,33 @@ class Locations:
     """Which line of which file each value comes from.
 
     Args:
-        known: path of a value, such as ``("services", "web", "ports", 0)``, to its place.
+        tree: what the project was made of; it is walked when a place is asked for, so that a project of
+            which nothing is reported costs no table.
     """
 
-    __slots__ = ("_known",)
+    __slots__ = ("_tree",)
 
-    def __init__(self, known: Mapping[ValuePath, Location] | None = None) -> None:
-        self._known = dict(known or {})
+    def __init__(self, tree: Node | None = None) -> None:
+        self._tree = tree
 
     def find(self, *path: str | int) -> Location | None:
         """Return the place of the value at `path`, else of its nearest ancestor, else None."""
-        for length in range(len(path), -1, -1):
-            if (found := self._known.get(path[:length])) is not None:
-                return found
-        return None
+        node = self._tree
+        if node is None:
+            return None
+        for step in path:
+            below = _below(node, step)
+            if below is None:
+                break
+            node = below
+        return node.location
+
+
+def _below(node: Node, step: str | int) -> Node | None:
+    if isinstance(step, str):
+        return node.get(step)
+    elements = node.elements()
+    return elements[step] if step < len(elements) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import pytest
 from leeward.base.diagnostics import Location
 from leeward.compose import project as model
 from leeward.compose import schema
+from leeward.compose.node import Node
 from leeward.compose.project import Dependency, Locations, NetworkAttachment
 from leeward.compose.shapes import Record
 
@@ -175,8 +176,10 @@ def test_every_value_has_its_line_in_its_file(workspace: Workspace) -> None:
 
 def test_an_unknown_path_has_its_nearest_ancestors_place() -> None:
     place = Location("f", 1)
-    assert Locations({("a",): place}).find("a", "b", 0) == place
-    assert Locations({("a",): place}).find("b") is None
+    tree = Node({"a": Node([Node("x", place)], place)}, Location("compose.yaml", 1))
+    assert Locations(tree).find("a", 0, "b") == place
+    assert Locations(tree).find("a", 7) == place
+    assert Locations(tree).find("b") == Location("compose.yaml", 1)
     assert Locations().find() is None
 
 
