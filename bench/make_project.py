@@ -60,7 +60,8 @@ def api(name: str, index: int, chance: random.Random) -> Iterator[str]:
     yield "    deploy:"
     yield f"      replicas: {chance.randrange(1, 4)}"
     yield "      resources:"
-    yield f"        limits: {{cpus: '{chance.choice(['0.5', '1', '2'])}', memory: {chance.choice([128, 256, 512])}m}}"
+    cpus, memory = chance.choice(["0.5", "1", "2"]), chance.choice([128, 256, 512])
+    yield f"        limits: {{cpus: '{cpus}', memory: {memory}m}}"
     yield f"    labels: [app.team={team_of(index)}, app.kind=api]"
 
 
@@ -103,7 +104,7 @@ def store_of(index: int) -> str:
 
 def compose_text(services: int, seed: int) -> str:
     """Return the Compose file of a project with `services` enabled services."""
-    chance = random.Random(seed)  # noqa: S311  a benchmark, not a secret
+    chance = random.Random(seed)
     lines: list[str] = []
     stores: list[str] = []
     for index in range(services):

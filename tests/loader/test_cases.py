@@ -1,8 +1,9 @@
 """Runs the cases of ``cases/``: files and an environment in, parts of the canonical model or error codes out.
 
-A case has ``files``, or in short ``web`` (the body of a service), ``over`` and ``raw`` (what later files say
-of it, as values or as text), ``value`` (of one key) or ``dotenv`` (an environment file of a service). The keys
-of ``expect`` are paths; null means that nothing is there. ROOT stands for the directory of the project.
+A case has ``files``, or in short ``web`` (the body of a service), ``over`` and ``raw`` (what later files
+say of it, as values or as text), ``value`` (of one key) or ``dotenv`` (an environment file of a service).
+The keys of ``expect`` are paths; null means that nothing is there. ROOT stands for the
+directory of the project.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import functools
 import posixpath
-from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from leeward.compose import project as model
 from leeward.compose.envfiles import complete_environment, complete_labels
@@ -54,7 +54,6 @@ def build_project(
         data["environment"] = complete_environment(node, path, environment, sources, findings)
         data["labels"] = complete_labels(node, path, sources, findings)
         services[key] = _service(key, data, directory)
-    services = {key: _without_absent(service, disabled) for key, service in services.items()}
     data = _data(tree.without("services"))
     networks = data.get("networks") or {}
     if "default" not in networks and any("default" in service.networks for service in services.values()):
@@ -75,16 +74,6 @@ def build_project(
     )
 
 
-def _without_absent(service: model.Service, disabled: list[str]) -> model.Service:
-    """Return `service` without optional dependencies on services that are left out."""
-    kept = {
-        name: dependency
-        for name, dependency in service.depends_on.items()
-        if dependency.required or name not in disabled
-    }
-    return service if len(kept) == len(service.depends_on) else replace(service, depends_on=kept)
-
-
 def _elements(node: Node, key: str) -> list[Node]:
     found = node.get(key)
     return found.elements() if found is not None else []
@@ -100,15 +89,15 @@ def _extensions(data: Data) -> Data:
 
 
 @functools.cache
-def _fields(kind: type[Any]) -> frozenset[str]:
-    return frozenset(field.name for field in fields(kind))
+def _fields(kind: Hashable) -> frozenset[str]:
+    return frozenset(field.name for field in fields(kind))  # type: ignore[arg-type]
 
 
 def _make(
     kind: type[T], data: Data | None, converters: Mapping[str, Callable[[Any], Any]] | None = None
 ) -> T:
     """Return a `kind` of `data`: nulls are left to defaults, lists become tuples."""
-    known = _fields(kind)
+    known = _fields(cast(Hashable, kind))
     arguments: Data = {}
     for key, value in (data or {}).items():
         if value is None or key not in known:

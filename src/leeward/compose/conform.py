@@ -65,20 +65,24 @@ def check_required(node: Node, shape: Shape, path: ValuePath, findings: Findings
         for key, entry in node.items().items():
             check_required(entry, shape.item, (*path, key), findings)
     elif isinstance(shape, Record) and isinstance(node.value, dict):
-        for key in shape.required:
-            present = node.get(key)
-            if present is None or present.value is None:
-                findings.error(
-                    "missing-key",
-                    f'"{key}" is required here.',
-                    path=path,
-                    at=node.location,
-                    remedy=f"Add {key}.",
-                    damages=True,
-                )
+        _check_own_keys(node, shape, path, findings)
         for key, entry in node.items().items():
             if key in shape.keys:
                 check_required(entry, shape.keys[key], (*path, key), findings)
+
+
+def _check_own_keys(node: Node, shape: Record, path: ValuePath, findings: Findings) -> None:
+    for key in shape.required:
+        present = node.get(key)
+        if present is None or present.value is None:
+            findings.error(
+                "missing-key",
+                f'"{key}" is required here.',
+                path=path,
+                at=node.location,
+                remedy=f"Add {key}.",
+                damages=True,
+            )
 
 
 def _requires(shape: Shape) -> bool:

@@ -3,7 +3,7 @@
 Everything is in long form, variables are values (``$`` is written ``$$``), host paths are absolute, names
 of resources are explicit; what equals its default is left out. A secret or config that is read from a
 variable names the variable, so that no secret is printed. Services of inactive profiles are not part of
-a Project, and so not of its text; load it with the same profiles.
+a Project, and so not of its text, nor are optional dependencies on them; load it with the same profiles.
 
 Source: ``docker compose config``.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Any
 
 import yaml
@@ -32,7 +32,9 @@ _RESOURCES = ("networks", "volumes", "configs", "secrets")
 def to_document(project: model.Project) -> Data:
     """Return `project` as the plain values of a Compose file."""
     document: Data = {"name": project.name}
-    document["services"] = {name: _plain(service) for name, service in project.services.items()}
+    document["services"] = {
+        name: _plain(_without_disabled(service, project)) for name, service in project.services.items()
+    }
     for kind in _RESOURCES:
         table = getattr(project, kind)
         if table:
@@ -83,6 +85,12 @@ def image_names(project: model.Project) -> list[str]:
 def profile_names(project: model.Project) -> list[str]:
     """Return the profiles that services mention, sorted."""
     return sorted({profile for service in project.services.values() for profile in service.profiles})
+
+
+def _without_disabled(service: model.Service, project: model.Project) -> model.Service:
+    """Return `service` without optional dependencies on services that the text will not have."""
+    kept = {name: each for name, each in service.depends_on.items() if name not in project.disabled}
+    return replace(service, depends_on=kept)
 
 
 def _service(data: Data) -> Data:
@@ -201,9 +209,7 @@ def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
 
 
 def _is_block(text: str) -> bool:
-    return "\n" in text and all(
-        line == line.rstrip() and line.isprintable() for line in text.split("\n")
-    )
+    return "\n" in text and all(line == line.rstrip() and line.isprintable() for line in text.split("\n"))
 
 
 _Dumper.add_representer(str, _represent_text)

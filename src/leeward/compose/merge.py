@@ -195,10 +195,10 @@ def _merge(base: Node, over: Node, rules: Rules) -> Node:
 def _strip(node: Node, rules: Rules) -> Node:
     value = node.value
     if value.__class__ is dict:
-        return _strip_mapping(node, value, rules)  # type: ignore[arg-type]
+        return _strip_mapping(node, value, rules)
     if value.__class__ is list:
         rule: Rule | None = rules.get("")
-        elements = [_strip(element, _NO_RULES) for element in value]  # type: ignore[union-attr]
+        elements = [_strip(element, _NO_RULES) for element in value]
         if rule is not None and rule is not _replace:
             return rule(Node([], node.location), Node(elements, node.location))
         return Node(elements, node.location)

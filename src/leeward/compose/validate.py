@@ -219,8 +219,9 @@ class _Checker:
             self._uses("secret", service.build.secrets, project.secrets, (*path, "build", "secrets"))
         for name in service.models:
             self._declared("model", name, project.models, (*path, "models", name))
-        for name in service.depends_on:
-            self._service(name, self._origin(service.name, name))
+        for name, dependency in service.depends_on.items():
+            if dependency.required or name not in project.disabled:
+                self._service(name, self._origin(service.name, name))
 
     def _uses(self, what: str, uses: Iterable[FileUse], table: Mapping[str, object], path: ValuePath) -> None:
         for index, use in enumerate(uses):

@@ -29,7 +29,9 @@ def config(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Check the files and print nothing.")] = False,
     strict: options.Strict = False,
 ) -> None:
-    """Print the Compose project that the files come to: merged, substituted, in long form.
+    """Print the Compose project that the files come to.
+
+    Files are merged, variables substituted, short forms written out.
 
     The output is a Compose file again, and loads to the same project. Values that environment files bring
     are in it, so treat it as you treat them.
