@@ -17,6 +17,7 @@ VERBS = {  # name, which is that of its module too: the first sentence of its he
     "scale": "Set the number of Pods of services, until the next `leeward up`.",
     "init": "Write a commented leeward.yaml for the Compose project here: its environments and clusters.",
     "check": "Report how faithfully Kubernetes keeps what a Compose project says.",
+    "config": "Print the Compose project that the files come to.",
     "render": "Print the Kubernetes objects of a Compose project.",
     "import": "Make a Compose file from the file of another platform.",
     "kubeconfig": "Print the kubeconfig of an embedded cluster.",

@@ -9,11 +9,12 @@ Source: normalisation rules of the Compose Specification.
 
 from __future__ import annotations
 
+import functools
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from leeward.compose import project as model
 from leeward.compose.envfiles import complete_environment, complete_labels
@@ -53,7 +54,7 @@ def build_project(
         data["environment"] = complete_environment(node, path, environment, sources, findings)
         data["labels"] = complete_labels(node, path, sources, findings)
         services[key] = _service(key, data, directory)
-    data = _data(tree)
+    data = _data(tree.without("services"))
     networks = data.get("networks") or {}
     if "default" not in networks and any("default" in service.networks for service in services.values()):
         networks["default"] = None
@@ -88,11 +89,16 @@ def _extensions(data: Data) -> Data:
     return {key: value for key, value in data.items() if key.startswith("x-")}
 
 
+@functools.cache
+def _fields(kind: Hashable) -> frozenset[str]:
+    return frozenset(field.name for field in fields(kind))  # type: ignore[arg-type]
+
+
 def _make(
     kind: type[T], data: Data | None, converters: Mapping[str, Callable[[Any], Any]] | None = None
 ) -> T:
     """Return a `kind` of `data`: nulls are left to defaults, lists become tuples."""
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    known = _fields(cast(Hashable, kind))
     arguments: Data = {}
     for key, value in (data or {}).items():
         if value is None or key not in known:

@@ -7,7 +7,7 @@ keys are not checked here, because another file may still bring them: see :func:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from leeward.compose.findings import Findings, ValuePath, did_you_mean
 from leeward.compose.node import Node, Scalar, Tag, describe
@@ -16,6 +16,7 @@ from leeward.compose.shapes import MalformedError, Many, PartlyMalformedError, R
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]+\Z")
 _TRUE = {"true", "yes", "y", "on", "1"}
+_REQUIRING: dict[int, tuple[Shape, bool]] = {}  # by the id of the shape, which is a constant of the schema
 _FALSE = {"false", "no", "n", "off", "0"}
 
 
@@ -55,6 +56,8 @@ def conform(node: Node, shape: Shape, path: ValuePath, findings: Findings) -> No
 
 def check_required(node: Node, shape: Shape, path: ValuePath, findings: Findings) -> None:
     """Report the required keys that the merged tree lacks."""
+    if not _requires(shape):
+        return
     if isinstance(shape, Many):
         for index, element in enumerate(node.elements()):
             check_required(element, shape.item, (*path, index), findings)
@@ -62,20 +65,38 @@ def check_required(node: Node, shape: Shape, path: ValuePath, findings: Findings
         for key, entry in node.items().items():
             check_required(entry, shape.item, (*path, key), findings)
     elif isinstance(shape, Record) and isinstance(node.value, dict):
-        for key in shape.required:
-            present = node.get(key)
-            if present is None or present.value is None:
-                findings.error(
-                    "missing-key",
-                    f'"{key}" is required here.',
-                    path=path,
-                    at=node.location,
-                    remedy=f"Add {key}.",
-                    damages=True,
-                )
+        _check_own_keys(node, shape, path, findings)
         for key, entry in node.items().items():
             if key in shape.keys:
                 check_required(entry, shape.keys[key], (*path, key), findings)
+
+
+def _check_own_keys(node: Node, shape: Record, path: ValuePath, findings: Findings) -> None:
+    for key in shape.required:
+        present = node.get(key)
+        if present is None or present.value is None:
+            findings.error(
+                "missing-key",
+                f'"{key}" is required here.',
+                path=path,
+                at=node.location,
+                remedy=f"Add {key}.",
+                damages=True,
+            )
+
+
+def _requires(shape: Shape) -> bool:
+    """Whether `shape`, or what it is made of, has required keys: most of a file needs no look."""
+    known = _REQUIRING.get(id(shape))
+    if known is None or known[0] is not shape:
+        parts: Iterable[Shape] = ()
+        if isinstance(shape, (Many, Table)):
+            parts = (shape.item,)
+        elif isinstance(shape, Record):
+            parts = shape.keys.values()
+        needs = (isinstance(shape, Record) and bool(shape.required)) or any(map(_requires, parts))
+        known = _REQUIRING[id(shape)] = (shape, needs)
+    return known[1]
 
 
 def _unbroken(node: Node) -> Node:
@@ -150,7 +171,7 @@ def _table(node: Node, shape: Table, path: ValuePath, findings: Findings) -> Nod
             _wrong_type(entry, "a value", (*path, key), findings)
         elif (fit := conform(entry, shape.item, (*path, key), findings)) is not None:
             entries[key] = fit
-    return node.having(entries)
+    return _changed(node, entries)
 
 
 def _record(node: Node, shape: Record, path: ValuePath, findings: Findings) -> Node:
@@ -169,6 +190,14 @@ def _record(node: Node, shape: Record, path: ValuePath, findings: Findings) -> N
             )
         elif (fit := conform(entry, shape.keys[key], (*path, key), findings)) is not None:
             entries[key] = fit
+    return _changed(node, entries)
+
+
+def _changed(node: Node, entries: dict[str, Node]) -> Node:
+    """Return `node` itself when it has just `entries`: what is in long form already is not copied."""
+    own = node.items()
+    if len(own) == len(entries) and all(own[key] is entries[key] for key in entries):
+        return node
     return node.having(entries)
 
 

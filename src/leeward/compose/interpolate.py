@@ -18,6 +18,7 @@ from leeward.compose.node import Node, Tag
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r":?[-?+]")
 _MAX_DEPTH = 50
+_SUBSTITUTED = frozenset((str, dict, list))
 
 Lookup = Callable[[str], str | None]
 
@@ -158,9 +159,17 @@ class Interpolator:
         if isinstance(value, str):
             return self._string(node, value, path) if "$" in value else node
         if isinstance(value, dict):
-            return node.having({key: self.apply(entry, (*path, key)) for key, entry in value.items()})
+            entries = {
+                key: self.apply(entry, (*path, key))
+                for key, entry in value.items()
+                if entry.value.__class__ in _SUBSTITUTED
+            }
+            if all(entries[key] is value[key] for key in entries):
+                return node  # most of a file mentions no variable
+            return node.having({**value, **entries})
         if isinstance(value, list):
-            return node.having([self.apply(entry, (*path, index)) for index, entry in enumerate(value)])
+            elements = [self.apply(entry, (*path, index)) for index, entry in enumerate(value)]
+            return node.having(elements)
         return node
 
     def _string(self, node: Node, text: str, path: ValuePath) -> Node:

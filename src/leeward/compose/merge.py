@@ -141,6 +141,8 @@ def _compile(table: Mapping[str, Rule]) -> Rules:
 
 
 _RULES = _compile(_TABLE)
+_NO_RULES: Rules = {}
+_COLLECTIONS = frozenset((dict, list))
 _SERVICE_RULES: Rules = _RULES["services"]["*"]
 
 
@@ -192,17 +194,29 @@ def _merge(base: Node, over: Node, rules: Rules) -> Node:
 
 def _strip(node: Node, rules: Rules) -> Node:
     value = node.value
-    if isinstance(value, dict):
-        entries = {
-            key: _strip(entry, rules.get(key) or rules.get("*") or {})
-            for key, entry in value.items()
-            if entry.tag is not Tag.RESET
-        }
-        return Node(entries, node.location)
-    if isinstance(value, list):
+    if value.__class__ is dict:
+        return _strip_mapping(node, value, rules)
+    if value.__class__ is list:
         rule: Rule | None = rules.get("")
-        elements = [_strip(element, {}) for element in value]
+        elements = [_strip(element, _NO_RULES) for element in value]
         if rule is not None and rule is not _replace:
             return rule(Node([], node.location), Node(elements, node.location))
         return Node(elements, node.location)
     return Node(value, node.location) if node.tag is not Tag.NONE else node
+
+
+def _strip_mapping(node: Node, value: dict[str, Node], rules: Rules) -> Node:
+    """Return a mapping stripped, or itself when there is nothing to strip: most of a file is so."""
+    entries: dict[str, Node] = {}
+    changed = node.tag is not Tag.NONE
+    for key, entry in value.items():
+        if entry.tag is Tag.RESET:
+            changed = True
+            continue
+        if entry.value.__class__ in _COLLECTIONS or entry.tag is not Tag.NONE:
+            stripped = _strip(entry, rules.get(key) or rules.get("*") or _NO_RULES)
+            changed = changed or stripped is not entry
+            entries[key] = stripped
+        else:
+            entries[key] = entry
+    return Node(entries, node.location) if changed else node

@@ -13,6 +13,7 @@ from typing import Any
 from leeward.base.diagnostics import Location
 
 Scalar = str | int | float | bool | None
+_COLLECTIONS = frozenset((dict, list))
 
 
 class Tag(enum.Enum):
@@ -79,7 +80,10 @@ def plain(node: Node) -> Any:
     """Return the value as ordinary lists, dicts and scalars."""
     value = node.value
     if isinstance(value, dict):
-        return {key: plain(entry) for key, entry in value.items()}
+        return {
+            key: plain(entry) if entry.value.__class__ in _COLLECTIONS else entry.value
+            for key, entry in value.items()
+        }
     if isinstance(value, list):
         return [plain(entry) for entry in value]
     return value

@@ -56,13 +56,14 @@ class _Converter:
         self._findings = findings
         self._open: set[int] = set()  # ids of the collections being converted
         self._count = 0
+        self._locations: dict[int, Location] = {}  # values of one line share theirs
 
     def convert(self, source: yaml.Node, line: int | None = None) -> Node:
         """Return `source` as a Node located at `line` (else at its own)."""
         self._count += 1
         if self._count > MAX_NODES:
             self._fail(source, "too-large", f"The file expands to more than {MAX_NODES} values.")
-        location = Location(self._file, line or source.start_mark.line + 1)
+        location = self._location(line or source.start_mark.line + 1)
         tag = self._tag(source)
         if tag is Tag.RESET:
             return Node(None, location, tag)
@@ -79,6 +80,12 @@ class _Converter:
             return Node([self.convert(element) for element in source.value], location, tag)
         finally:
             self._open.discard(id(source))
+
+    def _location(self, line: int) -> Location:
+        found = self._locations.get(line)
+        if found is None:
+            found = self._locations[line] = Location(self._file, line)
+        return found
 
     def _tag(self, source: yaml.Node) -> Tag:
         name = source.tag
