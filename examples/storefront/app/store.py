@@ -42,7 +42,7 @@ def select(query, *values):
 
 class Store(http_service.Handler):
     def get(self, path, body):
-        _, verb, rest = path.split("/", 2)
+        verb, _, rest = path.removeprefix("/").partition("/")
         if verb == "keys":
             prefix = unquote(rest)
             rows = select("SELECT value FROM entry WHERE key >= ? AND key < ? ORDER BY key", prefix, prefix + "~")

@@ -267,7 +267,7 @@ def start(options: StartOptions, progress: Callable[[str], None]) -> StateDir:
 def _lost_a_port(options: StartOptions) -> bool:
     """Tell whether a port that was free when it was chosen has been taken since."""
     state = state_of(options.name, options.state)
-    if not state.exists():
+    if not state.exists() or state.running_pid() is not None:
         return False
     record = state.load()
     chosen = [(options.port, "apiPort"), (options.ingress_port, "ingressPort")]

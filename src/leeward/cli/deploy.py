@@ -15,13 +15,14 @@ from leeward.base.errors import OperationError
 from leeward.cli import output
 from leeward.delivery.api import Api
 from leeward.delivery.apply import Change, in_order, plan_change, project_selector
-from leeward.delivery.health import WORKLOADS, Health, dependencies, dispensable, is_met, judge
+from leeward.delivery.health import WORKLOADS, Health, dependencies, dispensable, is_met, is_probed, judge
 from leeward.kube.objects import Obj, is_terminating, labels_of
 from leeward.kube.resources import BUILT_IN, resource_of_kind
 from leeward.kube.status import NotFoundError
 from leeward.kube.wellknown import APP_NAME, APP_PART_OF
 
 POLL_SECONDS = 0.1
+PROOF_SECONDS = 1.0  # that a program without a health check has to live before it counts as up
 STOP_MARGIN_SECONDS = 60  # beyond the grace period, before a Pod counts as stuck
 _KEPT = frozenset(("Namespace", "PersistentVolumeClaim"))  # down and pruning leave them
 Show = Callable[[str], None]
@@ -118,6 +119,8 @@ async def _start_workloads(
     """Apply each of `waiting` when its time has come and return when all are up; keeps `health` current."""
     applied: dict[str, str] = {}  # workload name → service
     optional = dispensable(waiting.values())
+    proof = 0.0 if all(map(is_probed, waiting.values())) else PROOF_SECONDS
+    steady_since: float | None = None
     while True:
         for name, obj in list(waiting.items()):
             if _may_start(obj, health, set(applied.values())):
@@ -131,7 +134,11 @@ async def _start_workloads(
         _stop_if_hopeless(each for each in health.values() if each.service not in lost)
         finished = all(each.done or each.service in lost for each in health.values())
         if not waiting and len(health) == len(set(applied.values())) and finished:
-            return
+            steady_since = time.monotonic() if steady_since is None else steady_since
+            if time.monotonic() - steady_since >= proof:
+                return
+        else:
+            steady_since = None
         show(_progress(health, waiting))
         await asyncio.sleep(POLL_SECONDS)
 

@@ -62,6 +62,14 @@ def judge(workload: Obj, pods: Iterable[Obj]) -> Health:
     return Health(service, kind, ready, wanted, done, "" if done else problem, hopeless and not done)
 
 
+def is_probed(workload: Obj) -> bool:
+    """Tell whether "ready" means more of a workload's Pods than that their programs have started."""
+    if workload["kind"] in ("Job", "CronJob"):
+        return True  # they have to end
+    containers = workload["spec"]["template"]["spec"]["containers"]
+    return all("readinessProbe" in container for container in containers)
+
+
 def _deployment(spec: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[int, int, bool]:
     wanted = spec.get("replicas", 1)
     rolled = status.get("updatedReplicas", 0) >= wanted and status.get("replicas", 0) <= wanted

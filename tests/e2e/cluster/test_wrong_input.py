@@ -126,3 +126,43 @@ def test_the_ingress_and_other_projects_are_named_when_they_have_a_port(leeward:
     assert done.returncode == 2
     assert f"port {ingress} on 127.0.0.1 is the ingress of cluster local" in done.stderr
     assert "--ingress-port" in done.stderr
+
+
+def test_a_service_that_ends_at_once_is_not_up(leeward: Any) -> None:
+    leeward.ok("cluster", "start", "--runtime", "simulated")
+    leeward.write("compose.yaml", "services: {a: {image: x, command: exit 3}}\n")
+    done = leeward.run("up", "-d", "--timeout", "3")
+    assert done.returncode == 1
+    assert "a (" in done.stderr
+
+
+def test_nothing_is_scaled_when_one_of_the_services_cannot_be(leeward: Any) -> None:
+    leeward.ok("cluster", "start", "--runtime", "simulated")
+    leeward.write(
+        "compose.yaml", "services: {a: {image: x}, b: {image: x, command: exit 0, restart: 'no'}}\n"
+    )
+    leeward.ok("up", "-d")
+    done = leeward.run("scale", "a=3", "b=2")
+    assert done.returncode == 1
+    assert "b cannot be scaled" in done.stderr
+    assert "Nothing was scaled" in done.stderr
+    rows = json.loads(leeward.ok("ps", "--output", "json"))
+    assert [row["service"] for row in rows].count("a") == 1
+
+
+def test_a_state_of_another_version_does_not_hide_the_other_clusters(leeward: Any) -> None:
+    for name in ("one", "two"):
+        leeward.ok("cluster", "start", "--runtime", "simulated", "--name", name)
+        leeward.ok("cluster", "stop", "--name", name)
+    record = leeward.home / "one" / "cluster.json"
+    record.write_text(record.read_text().replace('"stateVersion": 1', '"stateVersion": 99'))
+    rows = json.loads(leeward.ok("cluster", "status", "--output", "json"))
+    assert [(row["name"], row["status"]) for row in rows] == [("one", "unreadable"), ("two", "stopped")]
+
+
+def test_starting_a_running_cluster_says_only_that_it_runs(leeward: Any) -> None:
+    leeward.ok("cluster", "start", "--runtime", "simulated")
+    done = leeward.run("cluster", "start", "--runtime", "simulated")
+    assert done.returncode == 1
+    assert "is already running" in done.stderr
+    assert "port" not in done.stderr

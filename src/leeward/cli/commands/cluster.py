@@ -182,9 +182,20 @@ def status(
     if name is not None:
         _known(name)
     names = clusters.known_names() if name is None else [name]
-    rows = [_status_row(each) for each in names]
+    rows = [_status_row(each) if name is not None else _readable_row(each) for each in names]
     columns = ("name", "status", "nodes", "zones", "runtime", "api", "ingress", "state")
     output.show_rows(columns, rows, form, empty="no clusters; start one with `leeward cluster start`")
+
+
+def _readable_row(name: str) -> dict[str, Any]:
+    """Return the row of a cluster in a list of all: one that cannot be read does not hide the others."""
+    from leeward.base.errors import LeewardError
+
+    try:
+        return _status_row(name)
+    except LeewardError as error:
+        output.note(f"{name}: {error}")
+        return {"name": name, "status": "unreadable"}
 
 
 def _status_row(name: str) -> dict[str, Any]:

@@ -41,23 +41,23 @@ def scale(
         async with connect(target.state) as api:
             names = require_services(target, list(asked), await find_running(api))
             wanted = dict(zip(names, asked.values(), strict=True))
+            found = {}
             for resource in ("deployments.apps", "statefulsets.apps"):
                 selector = project_selector(target.project)
                 for workload in await api.list(resource, target.namespace, label_selector=selector):
-                    name = labels_of(workload).get(APP_NAME, "")
-                    if name in wanted:
-                        patch = {"spec": {"replicas": wanted[name]}}
-                        await api.patch(resource, target.namespace, workload["metadata"]["name"], patch)
-                        done[name] = (workload["spec"].get("replicas", 1), wanted[name])
-                        if workload["spec"].get("volumeClaimTemplates") and wanted[name] > 1:
-                            output.note(
-                                f"note: each Pod of {name} has a volume of its own; they share no data"
-                            )
-        if missing := sorted(wanted.keys() - done.keys()):
-            raise OperationError(
-                f"{', '.join(missing)} cannot be scaled: not up, or not a service with replicas",
-                remedy="`leeward ps` shows what runs.",
-            )
+                    found[labels_of(workload).get(APP_NAME, "")] = (resource, workload)
+            if missing := sorted(wanted.keys() - found.keys()):
+                raise OperationError(
+                    f"{', '.join(missing)} cannot be scaled: not up, or not a service with replicas",
+                    remedy="Nothing was scaled; `leeward ps` shows what runs.",
+                )
+            for name, count in wanted.items():
+                resource, workload = found[name]
+                patch = {"spec": {"replicas": count}}
+                await api.patch(resource, target.namespace, workload["metadata"]["name"], patch)
+                done[name] = (workload["spec"].get("replicas", 1), count)
+                if workload["spec"].get("volumeClaimTemplates") and count > 1:
+                    output.note(f"note: each Pod of {name} has a volume of its own; they share no data")
         return done
 
     done = asyncio.run(work())
