@@ -260,7 +260,7 @@ def _ingress(entry: Entry) -> dict[str, Any]:
     made: dict[str, Any] = {}
     domains = entry.get("domain") or ()
     hosts = domains.split(",") if isinstance(domains, str) else domains
-    hosts = [host.strip() for host in hosts if host.strip()]
+    hosts = [host for each in hosts if (host := str(each).strip())]
     if hosts:
         made["hosts"] = hosts
         secret = (entry.get("certificate") or {}).get("id")

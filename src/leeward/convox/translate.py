@@ -41,7 +41,9 @@ def translate(tree: Node, name: str, release: Mapping[str, str], findings: Findi
         _resource(key, hosts[key], entry or {}, tree, made, findings)
     _configs(data, made)
     registries = [
-        str(secret.get("registry", "")).replace(":", "-").replace(".", "-")
+        str(secret.get("registry", "") if isinstance(secret, dict) else secret)
+        .replace(":", "-")
+        .replace(".", "-")
         for entry in (data.get("services") or {}).values()
         for secret in (entry or {}).get("imagePullSecrets") or ()
     ]

@@ -49,6 +49,7 @@ RULES = {
     "services.*.build.args.*": _TEXT,
     "services.*.resources.*": _TEXT,
     "services.*.volumes.*": _TEXT,
+    "services.*.domain.*": _TEXT,
     "services.*.command": _COMMAND,
     "services.*.initContainer.command": _COMMAND,
     "services.*.lifecycle.preStop": _COMMAND,

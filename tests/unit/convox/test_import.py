@@ -10,12 +10,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from leeward.base.diagnostics import Severity
 from leeward.base.errors import DiagnosticsError
 from leeward.cli.main import build_app
 from leeward.compose.load import LoadOptions, load_project
 from leeward.convox.importer import convert
 from leeward.convox.page import page
 from leeward.convox.support import ROWS
+from leeward.render.render import RenderOptions, render
 from leeward.settings.check import check
 from leeward.settings.service import ProjectSettings, ServiceSettings, VolumeSettings
 
@@ -187,6 +189,7 @@ WRONG = {
         'convox.yml:1: error: configs[0]: It has no "id"'
     ),
     "services:\n  web: {environment: {A: b}}\n": "This must be a list, not a mapping.",
+    "services:\n  web: {image: a, port: 80, domain: [[1]]}\n": "This must be text, not a list.",
 }
 
 
@@ -197,3 +200,13 @@ def test_wrong_input_is_told_with_its_place_and_a_remedy(text: str, said: str) -
 
     assert said in "\n".join(str(found) for found in caught.value.diagnostics)
     assert all(found.remedy for found in caught.value.diagnostics)
+
+
+def test_the_result_renders_for_every_environment_without_an_error(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(convert(FULL, "convox.yml", "shop").text)
+    (tmp_path / "app").mkdir()
+    options = LoadOptions(working_dir=tmp_path, environment=VARIABLES)
+    project = load_project(options).project
+    for environment in ("local", "production"):
+        found = render(project, RenderOptions(environment=environment)).diagnostics
+        assert [str(each) for each in found if each.severity is Severity.ERROR] == []
