@@ -24,6 +24,7 @@ OVERRIDE_NAMES = (
     "docker-compose.override.yaml",
 )
 STANDARD_INPUT = "-"
+MAX_BYTES = 8 * 1024 * 1024  # of one file; what people write is a thousand times smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +81,20 @@ class Sources:
         if path == STANDARD_INPUT:
             return self._stdin or ""
         try:
-            return Path(path).read_text(encoding="utf-8-sig")
+            return _text(path)
         except FileNotFoundError:
             message, remedy = "does not exist", remedy or "Create it, or correct its name."
         except IsADirectoryError:
             message, remedy = "is a directory", "Name a file."
-        except UnicodeDecodeError:
-            message, remedy = "is not UTF-8 text", "Save it as UTF-8."
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            message, remedy = f"is not UTF-8 text from line {line} on", "Save it as UTF-8."
+            at = Location(self.shown(path), line) if at is None else at
         except OSError as error:
             message, remedy = f"cannot be read: {error.strerror}", "Check its permissions."
+        except _TooLargeError:
+            message = f"has more than {MAX_BYTES // 1024 // 1024} MB"
+            remedy = "Name the right file, or split it with include."
         self._findings.error(
             "file-not-found" if message == "does not exist" else "file-unreadable",
             f'The {what} "{self.shown(path)}" {message}.',
@@ -98,6 +104,18 @@ class Sources:
             damages=True,
         )
         return None
+
+
+class _TooLargeError(Exception):
+    """A file that nobody has written by hand."""
+
+
+def _text(path: str) -> str:
+    with Path(path).open("rb") as stream:
+        data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise _TooLargeError
+    return data.decode("utf-8-sig")
 
 
 def find_files(

@@ -23,6 +23,7 @@ from leeward.compose.scalars import resolve_plain
 
 MAX_NODES = 100_000  # as Docker Compose; an alias bomb needs far more
 MAX_DEPTH = 100
+_SMALLER = "Make the file smaller: fewer aliases of aliases, or several files."
 _STANDARD = "tag:yaml.org,2002:"
 _PLAIN = "plain"
 _TAGS = {"!reset": Tag.RESET, "!override": Tag.OVERRIDE}
@@ -62,7 +63,7 @@ class _Converter:
         """Return `source` as a Node located at `line` (else at its own)."""
         self._count += 1
         if self._count > MAX_NODES:
-            self._fail(source, "too-large", f"The file expands to more than {MAX_NODES} values.")
+            self._fail(source, "too-large", f"The file expands to more than {MAX_NODES} values.", _SMALLER)
         location = self._location(line or source.start_mark.line + 1)
         tag = self._tag(source)
         if tag is Tag.RESET:
@@ -70,9 +71,9 @@ class _Converter:
         if isinstance(source, yaml.ScalarNode):
             return Node(self._scalar(source), location, tag)
         if id(source) in self._open:
-            self._fail(source, "yaml-cycle", "The anchor contains itself.")
+            self._fail(source, "yaml-cycle", "The anchor contains itself.", "Remove the alias inside it.")
         if len(self._open) >= MAX_DEPTH:
-            self._fail(source, "too-deep", f"Values are nested more than {MAX_DEPTH} levels deep.")
+            self._fail(source, "too-deep", f"Values are nested more than {MAX_DEPTH} levels deep.", _SMALLER)
         self._open.add(id(source))
         try:
             if isinstance(source, yaml.MappingNode):
@@ -114,7 +115,9 @@ class _Converter:
         for key_node, value_node in source.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                self._fail(key_node, "wrong-type", "A key must be a word, not a list or a mapping.")
+                self._fail(
+                    key_node, "wrong-type", "A key must be a word, not a list or a mapping.", "Quote it."
+                )
             key: str = key_node.value
             if key == "<<" and key_node.tag == _PLAIN:
                 merged.extend(self._merge_sources(value_node))
@@ -138,11 +141,17 @@ class _Converter:
         for each in sources:
             node = self.convert(each)
             if not isinstance(node.value, dict):
-                self._fail(each, "wrong-type", 'The merge key "<<" needs a mapping or a list of mappings.')
+                self._fail(
+                    each,
+                    "wrong-type",
+                    'The merge key "<<" needs a mapping or a list of mappings.',
+                    "Write <<: *name, or <<: [*one, *other].",
+                )
             yield dict(node.items())
 
-    def _fail(self, source: yaml.Node, code: str, message: str) -> None:
-        self._findings.error(code, message, at=Location(self._file, source.start_mark.line + 1), damages=True)
+    def _fail(self, source: yaml.Node, code: str, message: str, remedy: str) -> None:
+        at = Location(self._file, source.start_mark.line + 1)
+        self._findings.error(code, message, at=at, remedy=remedy, damages=True)
         raise _StopError
 
 
@@ -164,7 +173,7 @@ def parse_documents(text: str | bytes, file: str, findings: Findings) -> list[No
             if node is not None:
                 documents.append(converter.convert(node))
     except yaml.MarkedYAMLError as error:
-        _report_syntax(error, file, findings)
+        _report_syntax(error, text, file, findings)
     except yaml.YAMLError as error:
         findings.error(
             "yaml-syntax",
@@ -181,12 +190,15 @@ def parse_documents(text: str | bytes, file: str, findings: Findings) -> list[No
     return [node for node in documents if node.value is not None]
 
 
-def _report_syntax(error: yaml.MarkedYAMLError, file: str, findings: Findings) -> None:
+def _report_syntax(error: yaml.MarkedYAMLError, text: str | bytes, file: str, findings: Findings) -> None:
     mark = error.problem_mark or error.context_mark
+    readable = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    lines = readable.splitlines() if mark else []
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
     context = f" {error.context}" if error.context else ""
     problem = (error.problem or "syntax error").rstrip(".")
     remedy = "Check the indentation and quotes around this line."
-    if "\\t" in problem or "tab" in problem:
+    if "\t" in line[: len(line) - len(line.lstrip())]:
         remedy = "Indent with spaces, not tabs."
     findings.error(
         "yaml-syntax",

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from leeward.compose.source import MAX_BYTES
+
 if TYPE_CHECKING:
     from tests.unit.compose.conftest import Workspace
 
@@ -97,3 +99,26 @@ def test_a_file_that_is_not_text_is_refused(workspace: Workspace) -> None:
 def test_a_byte_order_mark_is_ignored(workspace: Workspace) -> None:
     (workspace.root / "compose.yaml").write_text("\ufeffservices: {a: {image: x}}")
     assert workspace.project().services["a"].image == "x"
+
+
+def test_an_indent_of_tabs_is_named(workspace: Workspace) -> None:
+    workspace.write({"compose.yaml": "services:\n\tweb: {}\n"})
+    assert "Indent with spaces, not tabs." in workspace.error()
+
+
+def test_text_that_is_not_utf_8_is_told_with_its_line(workspace: Workspace) -> None:
+    (workspace.root / "compose.yaml").write_bytes(b"services:\n  web: {image: \xff}\n")
+    assert workspace.error().startswith("compose.yaml:2: error:")
+
+
+def test_a_file_that_nobody_wrote_by_hand_is_not_read(workspace: Workspace) -> None:
+    with (workspace.root / "compose.yaml").open("wb") as stream:
+        stream.truncate(MAX_BYTES + 1)
+    assert "has more than 8 MB" in workspace.error()
+
+
+def test_aliases_of_aliases_stop_at_a_limit(workspace: Workspace) -> None:
+    lines = ["x-0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"x-{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    workspace.write({"compose.yaml": "\n".join([*lines, "services: {web: {image: x}}"])})
+    assert "expands to more than" in workspace.error()
