@@ -16,6 +16,7 @@ from leeward.render.renderers import (
     identity,
     ingress,
     lifecycle,
+    memory,
     namespace,
     networkpolicy,
     placement,
@@ -34,7 +35,7 @@ def renderers() -> Registry[Renderer]:
     registry: Registry[Renderer] = Registry("renderer")
     for module in (
         namespace, command, identity, serviceaccount, environment, resources, probes, lifecycle, security,
-        placement, volumes, binds, fileuses, workload, service, external, ingress, disruptionbudget,
+        placement, volumes, memory, binds, fileuses, workload, service, external, ingress, disruptionbudget,
         autoscaler, alerts, networkpolicy,
     ):  # fmt: skip
         registry.register(module.DESCRIPTOR.name, module.DESCRIPTOR)
