@@ -16,6 +16,7 @@ from leeward.render.renderers import (
     identity,
     ingress,
     lifecycle,
+    memory,
     namespace,
     networkpolicy,
     placement,
@@ -36,8 +37,8 @@ def renderers() -> Registry[Renderer]:
     registry: Registry[Renderer] = Registry("renderer")
     for module in (
         namespace, command, identity, serviceaccount, environment, resources, probes, lifecycle, security,
-        placement, volumes, binds, fileuses, startorder, prestart, workload, service, external, ingress,
-        disruptionbudget, autoscaler, alerts, networkpolicy,
+        placement, volumes, memory, binds, fileuses, startorder, prestart, workload, service, external,
+        ingress, disruptionbudget, autoscaler, alerts, networkpolicy,
     ):  # fmt: skip
         registry.register(module.DESCRIPTOR.name, module.DESCRIPTOR)
     return registry

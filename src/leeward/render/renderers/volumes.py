@@ -2,124 +2,143 @@
 
 A volume that one StatefulSet service mounts is a claim template, one claim a replica; any other named
 volume is one claim that its services share. A claim on a zonal disk keeps its Pod in one zone, and
-that is said.
+that is said once a volume.
 
-Source: the Compose Specification, "volumes" and "tmpfs"; kubernetes.io/docs/concepts/storage.
+Source: the Compose Specification, "volumes"; kubernetes.io/docs/concepts/storage.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Any
+import posixpath
 
 from leeward.base.diagnostics import Severity
 from leeward.compose.project import Mount, Volume
 from leeward.kube.objects import Obj
 from leeward.render import naming
+from leeward.render.claims import DIRECTORY, claim_name, claim_spec, is_existing, nfs_export, nfs_objects
 from leeward.render.model import PodDraft, ProjectContext, Renderer, ServiceContext
-from leeward.render.plan import Kind
-from leeward.render.quantity import memory
-
-_SIZE = re.compile(r"(\d+)([kmg]?)b?", re.IGNORECASE)
-_FACTOR = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+from leeward.render.plan import Kind, ServicePlan
 
 
-def claim_name(context: ProjectContext, key: str) -> str:
-    """Return the name of the claim that services share for the volume `key`."""
-    volume = context.project.volumes.get(key)
-    if volume is not None and volume.external:
-        return naming.dns_label(volume.name)
-    return context.plan.volume_names.get(key, naming.dns_label(key))
-
-
-def _claim_spec(context: ProjectContext, volume: Volume, mode: str) -> dict[str, Any]:
-    settings = context.plan.volume_settings[volume.key]
-    spec: dict[str, Any] = {"accessModes": [mode], "resources": {"requests": {"storage": settings.size}}}
-    if settings.class_:
-        spec["storageClassName"] = settings.class_
-    return spec
+def _made_by_template(context: ProjectContext, volume: Volume) -> ServicePlan | None:
+    """Return the StatefulSet service whose claim template `volume` is, if it is one."""
+    users = context.plan.volume_users.get(volume.key, ())
+    if len(users) != 1 or is_existing(context, volume) or nfs_export(volume) is not None:
+        return None
+    plan = context.plan.services[users[0]]
+    return plan if plan.kind is Kind.STATEFUL_SET else None
 
 
 def is_template(context: ServiceContext, key: str) -> bool:
     """Tell whether the volume `key` is a claim template of the StatefulSet that this service runs in."""
     volume = context.project.project.volumes.get(key)
     owner = context.project.plan.owner(context.plan)
-    alone = context.project.plan.volume_users.get(key) == (owner.service.name,)
-    return owner.kind is Kind.STATEFUL_SET and alone and volume is not None and not volume.external
+    return volume is not None and _made_by_template(context.project, volume) is owner
 
 
-def _named(context: ServiceContext, draft: PodDraft, index: int, mount: Mount, key: str) -> None:
-    name = naming.dns_label(key)
-    sub_path = mount.subpath
-    if is_template(context, key):
-        project = context.project
+def _sub_path(context: ServiceContext, mount: Mount, volume: Volume | None) -> str | None:
+    """Return the directory of the claim that is mounted: in a new claim, never the root of the disk."""
+    new = volume is not None and not is_existing(context.project, volume) and nfs_export(volume) is None
+    if not new or context.options.on_embedded:
+        return mount.subpath
+    return posixpath.join(DIRECTORY, mount.subpath or "").rstrip("/")
+
+
+def _named(context: ServiceContext, draft: PodDraft, mount: Mount, key: str) -> None:
+    project, name = context.project, naming.dns_label(key)
+    volume = project.project.volumes.get(key)
+    if volume is not None and is_template(context, key):
         if not any(claim["metadata"]["name"] == name for claim in draft.claims):
-            spec = _claim_spec(project, project.project.volumes[key], "ReadWriteOnce")
             meta = {"name": name, "labels": {**context.selector, **project.labels()}}
-            draft.claims.append({"metadata": meta, "spec": spec})
-            if context.plan.replicas == 1:
-                context.note(
-                    ("volumes", index),
-                    "pinned-to-a-zone",
-                    f"The volume {key!r} keeps the only Pod in its disk's zone.",
-                    "Replicate the data, or use a storage class that spans zones.",
-                )
-        # a fresh ext4 disk has lost+found, which databases refuse; a directory inside is empty
-        sub_path = sub_path or (None if context.options.on_embedded else "data")
-        draft.mount(name, mount.target, sub_path=sub_path, read_only=mount.read_only)
+            draft.claims.append({"metadata": meta, "spec": claim_spec(project, volume, shared=False)})
+    else:
+        name = naming.join_label("volume", name)
+        draft.volumes[name] = {"persistentVolumeClaim": {"claimName": claim_name(project, key)}}
+    draft.mount(name, mount.target, sub_path=_sub_path(context, mount, volume), read_only=mount.read_only)
+
+
+def _image(context: ServiceContext, draft: PodDraft, index: int, mount: Mount) -> None:
+    name = f"image-{index}"
+    if context.options.on_embedded:
+        draft.volumes[name] = {"emptyDir": {}}
+        draft.mount(name, mount.target, read_only=True)
+        context.warn(
+            ("volumes", index),
+            "image-volume",
+            f"{mount.target} starts empty: the embedded cluster cannot mount the image {mount.source}.",
+            "Copy the files into the service's own image.",
+        )
         return
-    volume = f"volume-{name}"[: naming.MAX_LABEL].rstrip("-")
-    draft.volumes[volume] = {"persistentVolumeClaim": {"claimName": claim_name(context.project, key)}}
-    draft.mount(volume, mount.target, sub_path=sub_path, read_only=mount.read_only)
-
-
-def _memory_volume(
-    draft: PodDraft, name: str, target: str, size: int | None, *, read_only: bool = False
-) -> None:
-    spec: dict[str, Any] = {"medium": "Memory"}
-    if size:
-        spec["sizeLimit"] = memory(size)
-    draft.volumes[name] = {"emptyDir": spec}
-    draft.mount(name, target, read_only=read_only)
-
-
-def _tmpfs_size(options: str) -> int | None:
-    for option in options.split(","):
-        key, _, value = option.partition("=")
-        if key == "size" and (match := _SIZE.fullmatch(value)):
-            return int(match[1]) * _FACTOR[match[2].lower()]
-    return None
-
-
-def _image_volume(context: ServiceContext, draft: PodDraft, index: int, mount: Mount) -> None:
-    draft.volumes[f"image-{index}"] = {"image": {"reference": mount.source, "pullPolicy": "IfNotPresent"}}
-    draft.mount(f"image-{index}", mount.target, sub_path=mount.subpath, read_only=True)
-    context.note(("volumes", index), "approximated", "Image volumes need Kubernetes 1.33 or newer.")
+    draft.volumes[name] = {"image": {"reference": mount.source, "pullPolicy": "IfNotPresent"}}
+    draft.mount(name, mount.target, sub_path=mount.subpath, read_only=True)
+    context.note(
+        ("volumes", index),
+        "approximated",
+        "Image volumes need Kubernetes 1.35, or 1.33 with the feature gate ImageVolume.",
+        "On older clusters copy the files into the service's own image.",
+    )
 
 
 def _pod(context: ServiceContext, draft: PodDraft) -> None:
     for index, mount in enumerate(context.plan.mounts):
         if mount.type == "volume" and mount.source:
-            _named(context, draft, index, mount, mount.source)
+            _named(context, draft, mount, mount.source)
         elif mount.type == "volume":
             draft.volumes[f"anonymous-{index}"] = {"emptyDir": {}}
             draft.mount(f"anonymous-{index}", mount.target, read_only=mount.read_only)
-        elif mount.type == "tmpfs":
-            size = mount.tmpfs.size if mount.tmpfs else None
-            _memory_volume(draft, f"tmpfs-{index}", mount.target, size)
         elif mount.type == "image" and mount.source:
-            _image_volume(context, draft, index, mount)
-        elif mount.type != "bind":
-            context.warn(
+            _image(context, draft, index, mount)
+        elif mount.type not in ("bind", "tmpfs"):
+            context.error(
                 ("volumes", index),
-                "ignored",
-                f"Mounts of type {mount.type!r} have no counterpart and are left out.",
+                "mount-refused",
+                f"Mounts of type {mount.type!r} have no counterpart on Kubernetes.",
+                "Use a named volume.",
             )
-    for index, entry in enumerate(context.service.tmpfs):
-        target, _, options = entry.partition(":")
-        _memory_volume(draft, f"tmp-{index}", target, _tmpfs_size(options))
-    if context.service.shm_size:
-        _memory_volume(draft, "shm", "/dev/shm", context.service.shm_size)
+
+
+def _shared(plans: list[ServicePlan]) -> bool:
+    return len(plans) > 1 or plans[0].kind is Kind.DAEMON_SET or plans[0].replicas > 1
+
+
+def _report_access(context: ProjectContext, volume: Volume, mode: str, *, pinned: bool) -> None:
+    path, settings = ("volumes", volume.key), context.plan.volume_settings[volume.key]
+    if mode == "ReadWriteMany" and settings.class_ is None and not context.options.on_embedded:
+        context.report(
+            path,
+            "shared-volume",
+            Severity.WARNING,
+            f"Several Pods write to the volume {volume.key!r}, which disks such as EBS cannot.",
+            "Name a storage class that can, such as one of EFS: x-leeward: {class: NAME}.",
+        )
+    elif mode != "ReadWriteMany" and pinned:
+        context.report(
+            path,
+            "pinned-to-a-zone",
+            Severity.NOTE,
+            f"The volume {volume.key!r} keeps the only Pod in its disk's zone.",
+            "Replicate the data, or use a storage class that spans zones.",
+        )
+
+
+def _report_new(context: ProjectContext, volume: Volume, plans: list[ServicePlan]) -> None:
+    """Say what is otherwise than with Docker about a volume that is made."""
+    path = ("volumes", volume.key)
+    mounts = [mount for plan in plans for mount in plan.mounts if mount.source == volume.key]
+    if not all(mount.volume is not None and mount.volume.nocopy for mount in mounts):
+        context.report(
+            path,
+            "starts-empty",
+            Severity.NOTE,
+            "A new volume starts empty; Docker would first copy what the image has at that place.",
+        )
+    if volume.driver_opts.get("type", "").lower().startswith("nfs"):
+        message = (
+            "The embedded cluster mounts no NFS: an empty directory of its own stands for the export."
+            if nfs_export(volume) is not None
+            else "The NFS export needs an address (o: addr=…) and a path (device: :/…)."
+        )
+        context.report((*path, "driver_opts"), "nfs-volume", Severity.WARNING, message)
 
 
 def _project(context: ProjectContext) -> list[Obj]:
@@ -127,23 +146,21 @@ def _project(context: ProjectContext) -> list[Obj]:
     made: list[Obj] = []
     for key, users in sorted(context.plan.volume_users.items()):
         volume = context.project.volumes.get(key)
-        if volume is None:
+        if volume is None or is_existing(context, volume):
             continue
-        if not volume.external:
-            context.report(
-                ("volumes", key),
-                "starts-empty",
-                Severity.NOTE,
-                "A new volume starts empty; Docker would first copy what the image has at that place.",
-            )
+        export = nfs_export(volume)
+        if export is not None and not context.options.on_embedded:
+            made += nfs_objects(context, volume, export)
+            continue
         plans = [context.plan.services[user] for user in users]
-        if volume.external or (len(plans) == 1 and plans[0].kind is Kind.STATEFUL_SET):
-            continue
-        shared = len(plans) > 1 or plans[0].kind is Kind.DAEMON_SET or plans[0].replicas > 1
-        claim = context.object("v1", "PersistentVolumeClaim", claim_name(context, key), "volumes", key)
-        made.append(
-            {**claim, "spec": _claim_spec(context, volume, "ReadWriteMany" if shared else "ReadWriteOnce")}
-        )
+        _report_new(context, volume, plans)
+        template = _made_by_template(context, volume)
+        spec = claim_spec(context, volume, shared=template is None and _shared(plans))
+        pinned = len(plans) == 1 and plans[0].replicas == 1 and plans[0].kind is not Kind.DAEMON_SET
+        _report_access(context, volume, spec["accessModes"][0], pinned=pinned)
+        if template is None:
+            claim = context.object("v1", "PersistentVolumeClaim", claim_name(context, key), "volumes", key)
+            made.append({**claim, "spec": spec})
     return made
 
 

@@ -53,7 +53,7 @@ def _stateful_set(context: ServiceContext, draft: PodDraft, head: Obj) -> Obj:
         "selector": {"matchLabels": context.selector},
         **stateful_set_update(context),
         "template": _template(context, draft),
-        "volumeClaimTemplates": draft.claims,
+        **({"volumeClaimTemplates": draft.claims} if draft.claims else {}),
     }
     return {**head, "spec": spec}
 
