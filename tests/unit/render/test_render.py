@@ -2,20 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
-import pytest
-
-from leeward.compose.load import LoadOptions, load_project
 from leeward.compose.project import Project
 from leeward.render.render import RenderOptions, namespace_of, render
 from leeward.render.writers.yaml import to_text
 
 Render = Callable[..., Any]
-CORPUS = Path(__file__).resolve().parents[4] / "shared" / "data" / "compose-corpus"
-CORPUS_FILES = sorted(CORPUS.rglob("*compose*.y*ml"))
 
 TWO = """
 services:
@@ -74,11 +67,3 @@ def test_a_wrong_setting_is_an_error_that_lists_the_known_ones(render_text: Rend
     (found,) = result.diagnostics
     assert (found.code, found.severity.value) == ("unknown-setting", "error")
     assert "replicas" in found.remedy
-
-
-@pytest.mark.skipif(not CORPUS_FILES, reason="the corpus of real Compose projects is not on this machine")
-@pytest.mark.parametrize("path", CORPUS_FILES, ids=lambda path: path.parent.name)
-def test_every_object_of_a_real_project_is_valid_for_the_newest_kubernetes(path: Path) -> None:
-    project = load_project(LoadOptions(working_dir=path.parent, files=[path.name])).project
-    for obj in render(project).objects:
-        kubernetes_validate.validate(obj, kubernetes_validate.latest_version(), strict=True)
