@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.base.errors import DiagnosticsError
 from leeward.cli import output
+from leeward.cli.collector import collection_paused
 from leeward.cli.waivers import sort_by_waivers
 from leeward.compose.findings import Findings
 from leeward.compose.load import LoadOptions, load_project
@@ -125,10 +126,12 @@ def render_project(
     Raises:
         DiagnosticsError: it cannot be used; or `strict` and there are warnings.
     """
-    opened = open_project(source, environment, strict=strict)
-    here = _running_here(opened.project)
+    with collection_paused():
+        opened = open_project(source, environment, strict=strict)
+        here = _running_here(opened.project)
     images = build(here) if build else {}
-    result = render(opened.project, replace(opened.options, images=images))
+    with collection_paused():
+        result = render(opened.project, replace(opened.options, images=images))
     waived = sort_by_waivers(opened.project, dict.fromkeys([*opened.diagnostics, *result.diagnostics]))
     found = [*waived.open, *waived.expired]
     stop_at_errors(found, strict=strict)

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leeward.base.clock import PassiveClock, SystemClock
 from leeward.base.diagnostics import Diagnostic
 from leeward.base.errors import DiagnosticsError, UserInputError
 from leeward.compose.project import Project
+from leeward.render.waivers import FILE_NAME, Waived, apply_waivers
 
 if TYPE_CHECKING:
-    from leeward.render.waivers import Waived
+    from leeward.base.clock import PassiveClock
 
 
 def sort_by_waivers(
@@ -24,12 +24,14 @@ def sort_by_waivers(
         DiagnosticsError: something in the file of waivers is wrong.
         UserInputError: it cannot be read.
     """
-    from leeward.render.waivers import apply_waivers
-    from leeward.settings.waivers import FILE_NAME, read_waivers
-
     path = project.working_dir / FILE_NAME
+    if not path.is_file():
+        return Waived(open=tuple(found))
+    from leeward.base.clock import SystemClock
+    from leeward.settings.waivers import read_waivers
+
     try:
-        text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserInputError(f"{path} cannot be read: {error}", remedy="Save it as UTF-8.") from error
     waivers, problems = read_waivers(text, _shown(path))

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from typing import TYPE_CHECKING
 
 from leeward.base.diagnostics import Diagnostic, Severity
-from leeward.settings.waivers import PlacedWaiver, Waiver
+
+if TYPE_CHECKING:  # read with pydantic, which only projects with waivers load
+    from leeward.settings.waivers import PlacedWaiver, Waiver
+
+FILE_NAME = "leeward.waivers.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +25,9 @@ class Waived:
     """Findings, sorted by whether somebody has accepted them."""
 
     open: tuple[Diagnostic, ...]
-    accepted: Mapping[Diagnostic, Waiver]
-    expired: tuple[Diagnostic, ...]  # errors about waivers
-    unused: tuple[Diagnostic, ...]  # warnings about waivers
+    accepted: Mapping[Diagnostic, Waiver] = field(default_factory=dict)
+    expired: tuple[Diagnostic, ...] = ()  # errors about waivers
+    unused: tuple[Diagnostic, ...] = ()  # warnings about waivers
 
 
 def _matcher(waiver: Waiver) -> re.Pattern[str]:

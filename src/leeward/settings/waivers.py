@@ -17,7 +17,6 @@ from leeward.compose.findings import Findings, ValuePath, did_you_mean
 from leeward.compose.node import Node, describe, plain
 from leeward.compose.syntax import parse_documents
 
-FILE_NAME = "leeward.waivers.yaml"
 _EXAMPLE = "{path: services.web.ulimits, owner: ops, until: 2027-03-31, reason: …}"
 
 Sentence = Annotated[str, Field(min_length=1)]

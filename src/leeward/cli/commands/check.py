@@ -61,12 +61,14 @@ def _report(source: Source, environment: str) -> Report:
     Raises:
         DiagnosticsError: its files, or its waivers, cannot be loaded.
     """
+    from leeward.cli.collector import collection_paused
     from leeward.cli.projects import open_project
     from leeward.cli.waivers import sort_by_waivers
     from leeward.render.render import render
     from leeward.render.support.report import report_of
 
-    opened = open_project(source, environment)
-    result = render(opened.project, opened.options)
-    found = list(dict.fromkeys([*opened.diagnostics, *result.diagnostics]))
-    return report_of(opened.project, sort_by_waivers(opened.project, found))
+    with collection_paused():
+        opened = open_project(source, environment)
+        result = render(opened.project, opened.options)
+        found = list(dict.fromkeys([*opened.diagnostics, *result.diagnostics]))
+        return report_of(opened.project, sort_by_waivers(opened.project, found))

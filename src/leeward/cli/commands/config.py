@@ -45,13 +45,15 @@ def config(
       leeward config --images
     """
     from leeward.base.errors import UserInputError
+    from leeward.cli.collector import collection_paused
     from leeward.cli.projects import Source, load_options, show_findings, stop_at_errors
     from leeward.compose.dump import hashes, image_names, profile_names, to_text
     from leeward.compose.load import load_project
 
     if form not in ("yaml", "json"):
         raise UserInputError(f"there is no format {form!r}", remedy="Use yaml or json.")
-    loaded = load_project(load_options(Source.of(files, profiles, env_files, project_name)))
+    with collection_paused():
+        loaded = load_project(load_options(Source.of(files, profiles, env_files, project_name)))
     stop_at_errors(loaded.diagnostics, strict=strict)
     show_findings(loaded.diagnostics)
     project = loaded.project

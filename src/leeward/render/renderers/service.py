@@ -96,10 +96,11 @@ def _service(context: ServiceContext, draft: PodDraft) -> list[Obj]:
 def _project(context: ProjectContext) -> list[Obj]:
     """Return one Service for each alias, over all services that bear it."""
     bearers: dict[str, list[ServicePlan]] = {}
+    taken = frozenset(plan.name for plan in context.plan.services.values())
     for plan in context.plan.services.values():
         for alias in plan.aliases if plan.ports or not plan.ends else ():
             bearers.setdefault(alias, []).append(plan)
-        _report_bad_aliases(context, plan)
+        _report_bad_aliases(context, plan, taken)
     made = []
     for alias, plans in sorted(bearers.items()):
         ports = tuple({(port.port, port.protocol): port for plan in plans for port in plan.ports}.values())
@@ -109,9 +110,8 @@ def _project(context: ProjectContext) -> list[Obj]:
     return made
 
 
-def _report_bad_aliases(context: ProjectContext, plan: ServicePlan) -> None:
+def _report_bad_aliases(context: ProjectContext, plan: ServicePlan, taken: frozenset[str]) -> None:
     service = plan.service
-    taken = {other.name for other in context.plan.services.values()} - {plan.name}
     wanted: dict[str, tuple[str, ...]] = {
         alias: ("networks", name, "aliases") for name, at in service.networks.items() for alias in at.aliases
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from leeward.base.diagnostics import Diagnostic, Location, Severity
 from leeward.compose.findings import path_text
@@ -16,7 +17,9 @@ from leeward.render.support.levels import Level
 from leeward.render.support.table import Path
 from leeward.render.support.usage import Use, code_of, uses
 from leeward.render.waivers import Waived
-from leeward.settings.waivers import Waiver
+
+if TYPE_CHECKING:
+    from leeward.settings.waivers import Waiver
 
 PROJECT = ""  # the owner of what belongs to no service, network, volume, config or secret
 _SECTIONS = ("services", "networks", "volumes", "configs", "secrets")

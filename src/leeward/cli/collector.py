@@ -1,0 +1,25 @@
+"""Spares short commands the cost of looking for reference cycles among objects that all stay alive."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Pause the cyclic garbage collector; what is alive at the end is never looked at again.
+
+    Loading and rendering make hundreds of thousands of objects and almost no cycles, and the collector goes
+    over all of them again and again: a quarter of the time of a project of 1,000 services.
+    """
+    if not gc.isenabled():  # inside another pause
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
