@@ -1,0 +1,130 @@
+"""An API server as the transcripts of a real one were recorded: no scheduler, no kubelets, few controllers.
+
+Run: python tests/conformance/server.py     prints URL and token, serves until interrupted
+Run: python tests/conformance/server.py --replay [options of replay_transcripts.py]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import threading
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+from leeward.base.clock import SystemClock
+from leeward.base.ids import SystemIds
+from leeward.cluster.apiserver.pki import ensure_pki
+from leeward.cluster.apiserver.server import ApiServer
+from leeward.cluster.controllers.catalog import CONTROLLERS
+from leeward.cluster.controllers.framework.controller import ControllerContext
+from leeward.cluster.controllers.framework.manager import ControllerManager
+from leeward.cluster.registry.bootstrap import bootstrap
+from leeward.cluster.registry.registry import Registry
+from leeward.cluster.store.memory import MemoryStore
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+REPLAY = SHARED / "tools" / "replay_transcripts.py"
+TRANSCRIPTS = SHARED / "data" / "apiserver"
+RECORDED = ("serviceaccount-controller", "root-ca-certificate-publisher-controller", "namespace-controller")
+
+
+class RecordedServer:
+    """An API server over a bare store, in a thread of its own.
+
+    Args:
+        directory: for its certificates.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        clock, ids = SystemClock(), SystemIds()
+        self._store = MemoryStore()
+        registry = Registry(self._store, clock=clock, ids=ids, service_network=IPv4Network("10.96.0.0/16"))
+        pki = ensure_pki(directory / "pki", clock)
+        self.token = pki.admin_token
+        client = registry.client("admin")
+        controllers = [
+            (
+                descriptor.name,
+                descriptor.build(
+                    ControllerContext(
+                        client=registry.client(f"system:controller:{descriptor.name}"),
+                        clock=clock,
+                        ids=ids,
+                        root_ca=pki.ca_certificate.read_text(),
+                    )
+                ),
+            )
+            for descriptor in CONTROLLERS
+            if descriptor.name in RECORDED
+        ]
+        self._manager = ControllerManager(controllers, registry.client("system:controllers"), clock)
+        self._api = ApiServer(
+            client,
+            self._store,
+            pki=pki,
+            clock=clock,
+            port=0,
+            dry_client=registry.client("admin", dry_run=True),
+        )
+
+        async def start() -> None:
+            bootstrap(registry, api_address="127.0.0.1", api_port=6443)
+            await self._api.start()
+            self._manager.start()
+
+        self._run(start())
+        self.url = self._api.url
+
+    def _run(self, work: Any) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    def close(self) -> None:
+        """Stop serving."""
+
+        async def stop() -> None:
+            self._manager.stop()
+            await self._api.stop()
+
+        self._run(stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+def main() -> int:
+    """Serve until interrupted, or replay transcripts."""
+    with tempfile.TemporaryDirectory() as directory:
+        server = RecordedServer(Path(directory))
+        try:
+            if sys.argv[1:2] == ["--replay"]:
+                options = sys.argv[2:]
+                if not any(option.endswith(".jsonl") for option in options):
+                    options += map(str, sorted(TRANSCRIPTS.glob("*.jsonl")))
+                command = [
+                    sys.executable,
+                    str(REPLAY),
+                    "--url",
+                    server.url,
+                    "--token",
+                    server.token,
+                    *options,
+                ]
+                return subprocess.run(command, check=False).returncode
+            print(server.url, server.token, flush=True)
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            server.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
