@@ -117,7 +117,8 @@ def main() -> int:
                     *options,
                 ]
                 return subprocess.run(command, check=False).returncode
-            print(server.url, server.token, flush=True)
+            sys.stdout.write(f"{server.url} {server.token}\n")
+            sys.stdout.flush()
             threading.Event().wait()
         except KeyboardInterrupt:
             pass
