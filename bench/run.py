@@ -94,6 +94,34 @@ def up_to_first_200(home: Path) -> float:
     return timed(work)
 
 
+def measured(*arguments: str, cwd: Path) -> tuple[float, float]:
+    """Return seconds and peak MB of one command, as a whole process."""
+    command = [sys.executable, "-m", "leeward", *arguments]
+    began = time.perf_counter()
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        process = subprocess.Popen(command, cwd=cwd, stdout=nowhere, stderr=nowhere)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"leeward {' '.join(arguments)} failed in {cwd}")
+    return time.perf_counter() - began, usage.ru_maxrss / 1024
+
+
+def of_large_project(directory: Path) -> list[tuple[str, list[float], str, float]]:
+    """Measure what 1,000 services cost."""
+    make = Path(__file__).with_name("make_project.py")
+    subprocess.run([sys.executable, str(make), str(directory)], check=True, capture_output=True)
+    rows = []
+    for verb in ("render", "check"):
+        runs = [measured(verb, cwd=directory) for _ in range(RUNS)]
+        rows.append((f"`leeward {verb}` of 1,000 services", [run[0] for run in runs], "s", 1.5))
+        rows.append(
+            (f"`leeward {verb}` of 1,000 services, peak memory", [run[1] for run in runs], "MB", 250.0)
+        )
+    helps = [measured("--help", cwd=directory)[0] for _ in range(RUNS)]
+    return [*rows, ("`leeward --help`", helps, "s", 0.15)]
+
+
 def largest_project() -> Path:
     """Return the corpus' Compose file with the most lines, or the storefront's."""
     names = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -121,6 +149,8 @@ def main() -> None:
         shutil.rmtree(home, ignore_errors=True)
     project = largest_project()
     renders = [timed(lambda: leeward("render", "-f", str(project))) for _ in range(RUNS)]
+    with tempfile.TemporaryDirectory() as directory:
+        large = of_large_project(Path(directory))
     write(
         [
             ("cold start to /readyz and all six nodes Ready", starts, "s", 1.5),
@@ -128,6 +158,7 @@ def main() -> None:
             ("CPU, idle", cpu, "%", 1.0),
             ("`leeward up` of the storefront to the first 200", ups, "s", 4.0),
             (f"`leeward render` of {project.parent.name}, whole process", renders, "s", 0.5),
+            *large,
         ]
     )
 
