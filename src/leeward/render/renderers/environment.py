@@ -31,7 +31,7 @@ _FLAGS = frozenset(("", "true", "false", "yes", "no", "0", "1"))
 
 def is_secret(name: str, value: str) -> bool:
     """Tell whether the variable should not be shown in a manifest."""
-    if _URL_WITH_PASSWORD.search(value):
+    if "://" in value and _URL_WITH_PASSWORD.search(value):
         return True
     named = _SECRET_NAME.search(name) is not None and _NOT_SECRET.search(name) is None
     return named and value.lower() not in _FLAGS and not value.startswith("/run/secrets/")
@@ -70,16 +70,15 @@ def env_entries(
             context.note((*path, name), "unset-variable", f"{name} has no value and is left out.")
         else:
             values[name] = value
-    secret = {
-        naming.data_key(name): value.encode() for name, value in values.items() if is_secret(name, value)
-    }
+    hidden = {name for name, value in values.items() if is_secret(name, value)}
+    secret = {naming.data_key(name): values[name].encode() for name in values if name in hidden}
     secret_name, objects = "", []
     if secret:
         secret_name, obj = secret_object(context, base, secret, *path)
         objects = [obj] if obj else []
     entries: list[dict[str, Any]] = []
     for name, value in values.items():
-        if is_secret(name, value):
+        if name in hidden:
             source = {"secretKeyRef": {"name": secret_name, "key": naming.data_key(name)}}
             entries.append({"name": name, "valueFrom": source})
         else:

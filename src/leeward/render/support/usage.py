@@ -35,38 +35,42 @@ class Use:
         return next((str(part) for part in reversed(self.path) if isinstance(part, str)), "")
 
 
-def uses(project: Project) -> list[Use]:
-    """Return every key in use, in the order of the files; of nested keys the innermost, if all are exact."""
+def uses(project: Project, *, exact: bool = True) -> list[Use]:
+    """Return every key in use, in the order of the files; of nested keys the innermost, if all are exact.
+
+    Args:
+        project: what the files say.
+        exact: tell of keys that are kept exactly too.
+    """
     found: list[Use] = []
     tree = project.locations.tree
     if tree is not None:
         services = tree.get("services")
         enabled = services.without(*project.disabled) if services is not None else None
         whole = tree.having({**tree.items(), "services": enabled}) if enabled is not None else tree
-        _collect(whole, (), support_table().root, found)
+        _collect(whole, (), support_table().root, found, exact)
     return found
 
 
-def _collect(node: Node, path: Path, step: Step, found: list[Use]) -> None:
+def _collect(node: Node, path: Path, step: Step, found: list[Use], exact: bool) -> None:
     """Add to `found` what is used in `node`, which is at `path`, where the table has `step`."""
     entries: Iterable[tuple[str | int, Node]] = (
-        enumerate(node.elements()) if isinstance(node.value, list) else node.items().items()
+        enumerate(node.value) if isinstance(node.value, list) else node.items().items()
     )
     for part, inner in entries:
         following = step.to(part)
         if following is None:
             continue
-        place = (*path, part)
         row = following.row
         if row is None:
-            _collect(inner, place, following, found)
+            _collect(inner, (*path, part), following, found, exact)
             continue
-        support = row.of(inner.value)
+        support = row.of(inner.value) if row.variants else row.support
         index = len(found)
-        if following.below and support.level not in _CLOSED:
-            _collect(inner, place, following, found)
-        if len(found) == index or support.level is not Level.EXACT:
-            found.insert(index, Use(place, row, support, inner.location))
+        if following.below and isinstance(inner.value, dict | list) and support.level not in _CLOSED:
+            _collect(inner, (*path, part), following, found, exact)
+        if support.level is not Level.EXACT or (exact and len(found) == index):
+            found.insert(index, Use((*path, part), row, support, inner.location))
 
 
 def code_of(support: Support) -> str:
@@ -96,7 +100,7 @@ def unsupported(project: Project, told: Iterable[Diagnostic] = ()) -> list[Diagn
             list that the key is in, it says more and the table keeps silent.
     """
     places = {found.path for found in told}
-    found = (finding(use) for use in uses(project) if use.support.level is not Level.EXACT)
+    found = (finding(use) for use in uses(project, exact=False))
     return [item for item in found if not places.intersection(_values_of(item.path))]
 
 
