@@ -1,21 +1,41 @@
-"""The HEALTHCHECK of a Dockerfile, which Compose honours when the service itself names no test.
+"""What a Dockerfile says of its image that a manifest has to say too: HEALTHCHECK and USER.
 
-Source: the Dockerfile reference, "HEALTHCHECK", "FROM" and line continuation.
+Compose honours the health check when the service itself names no test. The user decides how tight the Pod's
+security can be; a name counts where the Dockerfile shows its number.
+
+Source: the Dockerfile reference, "HEALTHCHECK", "USER", "FROM" and line continuation.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from leeward.compose.project import Build, Healthcheck
 from leeward.render.files import Files
+from leeward.render.knownimages import known_names, known_user
 
 MAX_BYTES = 200_000
 _OPTION = re.compile(r"--([a-z-]+)=(\S+)\s*")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|us|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
+_ADDED_USER = re.compile(r"\b(?:adduser|useradd)\b([^&;|]*)")
+_USER_NUMBER = re.compile(r"(?:^|\s)(?:-u|--uid)[ =](\d+)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What a stage of a Dockerfile says of its image.
+
+    Attributes:
+        healthcheck: the check it brings; None: none, or unknown.
+        user: as ``USER`` says it, ``user[:group]``, with numbers where the file shows them; None: not said.
+    """
+
+    healthcheck: Healthcheck | None = None
+    user: str | None = None
+    numbers: dict[str, str] = field(default_factory=dict)  # users by name, as far as numbers are known
 
 
 def _seconds(text: str) -> float | None:
@@ -59,31 +79,51 @@ def _parse(rest: str) -> Healthcheck | None:
     )
 
 
-def parse_healthcheck(text: str, target: str | None = None) -> Healthcheck | None:
-    """Return the health check of the image that `text` builds, of stage `target` if given."""
-    stages: dict[str, Healthcheck | None] = {}
-    name, current = "", None
+def _base_facts(image: str) -> ImageFacts:
+    return ImageFacts(user=known_user(image), numbers=dict(known_names(image)))
+
+
+def _added_users(command: str) -> dict[str, str]:
+    """Return the users that a shell command adds with a number of its own."""
+    found = {}
+    for match in _ADDED_USER.finditer(command):
+        number = _USER_NUMBER.search(match[1])
+        words = _USER_NUMBER.sub(" ", match[1]).split()
+        if number and words and not words[-1].startswith("-"):
+            found[words[-1]] = number[1]
+    return found
+
+
+def parse_dockerfile(text: str, target: str | None = None) -> ImageFacts:
+    """Return what `text` says of the image it builds, or of its stage `target`."""
+    stages: dict[str, ImageFacts] = {}
+    name, current = "", ImageFacts()
     for word, rest in _instructions(text):
         if word == "FROM":
             if target and name == target.lower():
                 break
             base, _, alias = re.sub(r"--\S+\s+", "", rest).lower().partition(" as ")
-            name, current = alias.strip(), stages.get(base.strip())
+            name, current = alias.strip(), stages.get(base.strip()) or _base_facts(base.strip())
         elif word == "HEALTHCHECK":
-            current = _parse(rest)
+            current = replace(current, healthcheck=_parse(rest))
+        elif word == "RUN":
+            current = replace(current, numbers=current.numbers | _added_users(rest))
+        elif word == "USER":
+            user, colon, group = rest.strip("\"'").partition(":")
+            current = replace(current, user=current.numbers.get(user, user) + colon + group)
         if name:
             stages[name] = current
     return current
 
 
-def healthcheck_of(build: Build, files: Files) -> Healthcheck | None:
-    """Return the health check written in the Dockerfile of `build`, if it can be read."""
+def facts_of(build: Build, files: Files) -> ImageFacts:
+    """Return what the Dockerfile of `build` says; nothing, when it cannot be read."""
     text = build.dockerfile_inline
     if text is None and "://" not in build.context:
         path = build.dockerfile or f"{build.context.rstrip('/')}/Dockerfile"
         content = files.read(path, MAX_BYTES)
         text = content.decode("utf-8", errors="replace") if content is not None else None
-    return parse_healthcheck(text, build.target) if text else None
+    return parse_dockerfile(text, build.target) if text else ImageFacts()
 
 
 def with_timings(check: Healthcheck, own: Healthcheck | None) -> Healthcheck:

@@ -11,6 +11,7 @@ from leeward.compose.project import Project
 from leeward.kube.objects import Obj
 from leeward.render import naming
 from leeward.render.catalog import renderers
+from leeward.render.databinds import with_data_volumes
 from leeward.render.model import (
     LOCAL,
     PodDraft,
@@ -21,6 +22,7 @@ from leeward.render.model import (
 )
 from leeward.render.order import in_order
 from leeward.render.plan import make_plan
+from leeward.render.podlevel import enforce_level
 from leeward.render.sharedpod import share_pods
 from leeward.render.support import unsupported
 
@@ -78,6 +80,7 @@ def render(project: Project, options: RenderOptions | None = None) -> RenderResu
         objects do not do what the files say.
     """
     options = options or RenderOptions()
+    project = with_data_volumes(project)
     context = ProjectContext(project, options, make_plan(project), namespace_of(project, options))
     context.findings.extend(context.plan.diagnostics)
     catalog = [renderer for _, renderer in renderers().items()]
@@ -95,5 +98,6 @@ def render(project: Project, options: RenderOptions | None = None) -> RenderResu
         for renderer in catalog:
             if renderer.service:
                 objects += renderer.service(service, context.drafts[service.service.name])
+    objects = enforce_level(context, objects)
     context.findings.extend(unsupported(project, context.findings))
     return RenderResult(in_order(_unique(context, objects)), _findings(context))

@@ -31,7 +31,7 @@ def changed(path: str, value: Any) -> Obj:
 
 
 OF_CONTAINER = "containers.0.securityContext"
-BASELINE = [  # what breaks both levels, with the same words unless a restricted check takes the baseline's place
+BASELINE = [  # what breaks both levels, with the same words
     ("securityContext.appArmorProfile", {"type": "Unconfined"},
      'forbidden AppArmor profile (pod must not set AppArmor profile type to "Unconfined")'),
     ("hostNetwork", True, "host namespaces (hostNetwork=true)"),
@@ -58,7 +58,8 @@ BASELINE = [  # what breaks both levels, with the same words unless a restricted
 ]  # fmt: skip
 RESTRICTED = [  # what breaks restricted only
     (f"{OF_CONTAINER}.allowPrivilegeEscalation", None,
-     'allowPrivilegeEscalation != false (container "web" must set securityContext.allowPrivilegeEscalation=false)'),
+     'allowPrivilegeEscalation != false '
+     '(container "web" must set securityContext.allowPrivilegeEscalation=false)'),
     (f"{OF_CONTAINER}.capabilities", {"add": ["CHOWN"], "drop": ["NET_RAW"]},
      'unrestricted capabilities (container "web" must set securityContext.capabilities.drop=["ALL"]; '
      'container "web" must not include "CHOWN" in securityContext.capabilities.add)'),
@@ -70,8 +71,8 @@ RESTRICTED = [  # what breaks restricted only
      'runAsNonRoot != true (pod or container "web" must set securityContext.runAsNonRoot=true)'),
     (f"{OF_CONTAINER}.runAsUser", 0, 'runAsUser=0 (container "web" must not set runAsUser=0)'),
     ("securityContext.seccompProfile", None,
-     'seccompProfile (pod or container "web" must set securityContext.seccompProfile.type to "RuntimeDefault" '
-     'or "Localhost")'),
+     'seccompProfile (pod or container "web" must set securityContext.seccompProfile.type '
+     'to "RuntimeDefault" or "Localhost")'),
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from leeward.compose.project import Healthcheck
-from leeward.render.dockerfile import parse_healthcheck
+from leeward.render.dockerfile import parse_dockerfile
 from leeward.render.files import MemoryFiles
 
 
@@ -24,7 +24,7 @@ from leeward.render.files import MemoryFiles
     ],
 )
 def test_the_check_of_the_last_stage_is_found(text: str, test: tuple[str, ...]) -> None:
-    found = parse_healthcheck(text)
+    found = parse_dockerfile(text).healthcheck
     assert found is not None
     assert found.test == test
 
@@ -39,13 +39,13 @@ def test_the_check_of_the_last_stage_is_found(text: str, test: tuple[str, ...]) 
     ],
 )
 def test_an_image_without_a_check_has_none(text: str) -> None:
-    assert parse_healthcheck(text) is None
+    assert parse_dockerfile(text).healthcheck is None
 
 
 def test_a_target_ends_the_reading_and_timings_are_seconds() -> None:
     check = "HEALTHCHECK --interval=1m30s --timeout=500ms --retries=4 CMD a"
     text = f"FROM x AS dev\n{check}\nFROM y\nHEALTHCHECK CMD b\n"
-    assert parse_healthcheck(text, "dev") == Healthcheck(
+    assert parse_dockerfile(text, "dev").healthcheck == Healthcheck(
         test=("CMD-SHELL", "a"), interval=90.0, timeout=0.5, retries=4
     )
 
@@ -62,3 +62,27 @@ def test_a_built_service_has_the_check_of_its_dockerfile_with_its_own_timings(
         ["/bin/sh", "-c", "ok"], 7, 3,
     )  # fmt: skip
     assert result.diagnostics == []
+
+
+@pytest.mark.parametrize(
+    ("text", "user"),
+    [
+        ("FROM x\n", None),
+        ("FROM x\nUSER 1000\n", "1000"),
+        ("FROM x\nUSER 1000:2000\nUSER root\n", "0"),
+        ("FROM x\nUSER node\n", "node"),
+        ("FROM docker.io/library/node:22-alpine\nUSER node\n", "1000"),
+        ("FROM node AS build\nFROM gcr.io/distroless/static:nonroot\n", "65532"),
+        ("FROM grafana/grafana@sha256:0\n", "472"),
+        ("FROM grafana/grafana\nUSER root\n", "0"),
+        ("FROM x\nRUN adduser -D -u 1001 app\nUSER app\n", "1001"),
+        ("FROM x\nRUN addgroup -S g && adduser -S next -u 1001 && true\nUSER next\n", "1001"),
+        ("FROM x\nRUN useradd --uid=1002 -m app; ls\nUSER app:app\n", "1002:app"),
+        ("FROM x AS base\nRUN useradd -u 7 app\nFROM base\nUSER app\n", "7"),
+        ("FROM x AS base\nUSER 5\nFROM y\nRUN true\n", None),
+    ],
+)
+def test_the_user_is_the_last_one_of_the_stage_with_its_number_where_the_file_shows_it(
+    text: str, user: str | None
+) -> None:
+    assert parse_dockerfile(text).user == user

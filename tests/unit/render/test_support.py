@@ -51,7 +51,7 @@ def test_a_line_that_is_no_row_is_refused(text: str, complaint: str) -> None:
         ("cpuset: '0'", Severity.WARNING),
         ("init: true", Severity.NOTE),
         ("use_api_socket: true", Severity.ERROR),
-        ("network_mode: host", Severity.NOTE),
+        ("build: {context: ., ssh: [default]}", Severity.NOTE),
         ("network_mode: container:other", Severity.ERROR),
         ("pid: container:other", Severity.WARNING),
         ("deploy: {resources: {limits: {pids: 5}}}", Severity.WARNING),

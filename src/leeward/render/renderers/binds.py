@@ -1,9 +1,9 @@
-"""Bind mounts, which a cluster has not: each is classified, and the decision is reported.
+"""Bind mounts, which a cluster has not: each is classified, and every decision is reported.
 
 A file, or a small directory, is configuration and becomes a ConfigMap, or a Secret where its name says
 that it holds keys or passwords. Source code mounted over the image that was built from it is left out,
 because the image has it. The container engine's socket and the machine's own directories are refused.
-Anything else becomes an empty directory, with a warning.
+Anything else becomes an empty directory, with a warning. ``x-leeward.binds`` decides where this is wrong.
 
 Source: the Compose Specification, "volumes" of type "bind".
 """
@@ -17,15 +17,23 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from leeward.base.diagnostics import Severity
+from leeward.compose.findings import did_you_mean
 from leeward.compose.project import Mount
 from leeward.render import naming
 from leeward.render.files import FileKind
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 from leeward.render.renderers.environment import secret_object
 from leeward.render.renderers.fileuses import MAX_BYTES, config_data, config_name
+from leeward.settings.read import KEY
 
 _SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "dockerd.sock")
-_SYSTEM = tuple(map(PurePosixPath, ("/proc", "/sys", "/dev", "/var/run", "/run", "/var/lib/docker", "/boot")))
+_SYSTEM = tuple(
+    map(
+        PurePosixPath,
+        ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys",
+         "/usr", "/var/lib/docker", "/var/lib/containers", "/var/lib/kubelet", "/var/log", "/var/run"),
+    )
+)  # fmt: skip
 # private keys, key stores, password files
 _SECRET_FILE = re.compile(r"\.(pem|key|p12|pfx|jks|kdbx)$|(^|/)(id_[a-z0-9]+|\.env|\.?htpasswd|\.pgpass)$")
 FILE_MODE = 0o755  # scripts run, everyone reads, as a bind mount usually allows
@@ -42,6 +50,11 @@ class BindKind(StrEnum):
     CONFIG_DIRECTORY = "config-directory"
     SOURCE = "source"
     DATA = "data"
+    HOST = "host"
+    IGNORED = "ignored"
+
+
+_CHOICES = {"source": BindKind.SOURCE, "host": BindKind.HOST, "ignore": BindKind.IGNORED}
 
 
 def _within(path: PurePosixPath, parent: PurePosixPath) -> bool:
@@ -59,24 +72,39 @@ def _is_source(context: ServiceContext, source: PurePosixPath, target: str) -> b
     return _within(source, root) or _within(root, source)
 
 
+def _belongs_to_machine(source: PurePosixPath, project: PurePosixPath) -> bool:
+    return any(_within(source, system) for system in _SYSTEM) and not _within(source, project)
+
+
+def chosen(context: ServiceContext, mount: Mount) -> str:
+    """Return what ``x-leeward.binds`` says of `mount`; "" when it says nothing."""
+    binds = context.plan.settings.binds
+    return next((kind for target, kind in binds.items() if posixpath.normpath(target) == mount.target), "")
+
+
 def classify(context: ServiceContext, mount: Mount) -> BindKind:
     """Tell what `mount`, of type "bind", is for."""
     text = mount.source or "/"
     source = PurePosixPath(posixpath.normpath(text))
+    choice = chosen(context, mount)
+    if choice in _CHOICES:
+        return _CHOICES[choice]
     if source.name in _SOCKETS:
         return BindKind.ENGINE_SOCKET
     if text in _CLOCK:
         return BindKind.CLOCK
-    if str(source) == "/" or any(_within(source, system) for system in _SYSTEM):
+    project = PurePosixPath(context.project.project.working_dir)
+    if str(source) == "/" or _belongs_to_machine(source, project):
         return BindKind.SYSTEM
     kind = context.options.files.kind(text)
+    if choice == "config" and kind is FileKind.DIRECTORY:
+        return BindKind.CONFIG_DIRECTORY
     if kind is FileKind.FILE:
         return BindKind.CONFIG_FILE
     if kind is FileKind.OTHER:
         return BindKind.SYSTEM
     if kind is FileKind.DIRECTORY and _is_source(context, source, mount.target):
         return BindKind.SOURCE
-    project = PurePosixPath(context.project.project.working_dir)
     if kind is FileKind.DIRECTORY and _within(source, project.parent) and source != project.parent:
         return BindKind.CONFIG_DIRECTORY
     return BindKind.DATA
@@ -116,6 +144,7 @@ def _file(context: ServiceContext, draft: PodDraft, index: int, mount: Mount) ->
     name = posixpath.basename(source)
     volume = _volume(context, draft, index, {name: content})
     draft.mount(volume, mount.target, sub_path=name, read_only=True)
+    _copied(context, index, mount, "file")
 
 
 def _directory(context: ServiceContext, draft: PodDraft, index: int, mount: Mount) -> bool:
@@ -124,14 +153,29 @@ def _directory(context: ServiceContext, draft: PodDraft, index: int, mount: Moun
         return False
     volume = _volume(context, draft, index, content)
     draft.mount(volume, mount.target, read_only=True)
-    if not mount.read_only:
-        context.note(
-            ("volumes", index),
-            "read-only-copy",
-            f"{mount.target} is a read-only copy of the directory as it is now.",
-            "Use a named volume for data that changes.",
-        )
+    _copied(context, index, mount, "directory")
     return True
+
+
+def _copied(context: ServiceContext, index: int, mount: Mount, what: str) -> None:
+    context.note(
+        ("volumes", index),
+        "read-only-copy",
+        f"{mount.target} is a read-only copy of the {what} as it is now.",
+        "" if mount.read_only else "Use a named volume for data that changes.",
+    )
+
+
+def _host(context: ServiceContext, draft: PodDraft, index: int, mount: Mount) -> None:
+    volume = f"host-{index}"
+    draft.volumes[volume] = {"hostPath": {"path": mount.source or "/"}}
+    draft.mount(volume, mount.target, read_only=mount.read_only)
+    context.error(
+        ("volumes", index),
+        "host-access",
+        f"It gives the container {mount.source} of whichever node it runs on.",
+        "Do without it, or let somebody accept it in leeward.waivers.yaml.",
+    )
 
 
 def _empty(context: ServiceContext, draft: PodDraft, index: int, mount: Mount) -> None:
@@ -142,7 +186,7 @@ def _empty(context: ServiceContext, draft: PodDraft, index: int, mount: Mount) -
         ("volumes", index),
         "host-directory",
         f"{mount.target} starts empty and is lost with its Pod: a cluster has no {mount.source}.",
-        "Use a named volume for data, a config for configuration.",
+        'Use a named volume for data, a config for configuration, or say "data" in x-leeward.binds.',
     )
 
 
@@ -164,10 +208,14 @@ def render_bind(context: ServiceContext, draft: PodDraft, index: int, mount: Mou
             "system-directory",
             Severity.ERROR,
             f"{mount.source} belongs to the machine and is not given to containers.",
-            "Remove the mount.",
+            "Remove the mount, put what is needed next to the Compose file, or use a named volume.",
         )
     elif kind is BindKind.CLOCK:
         context.note(path, "ignored", f"{mount.source} is left out: nodes keep UTC.", "Set the variable TZ.")
+    elif kind is BindKind.HOST:
+        _host(context, draft, index, mount)
+    elif kind is BindKind.IGNORED:
+        context.note(path, "ignored", f"{mount.target} is left out, as x-leeward.binds says.")
     elif kind is BindKind.SOURCE:
         context.note(
             path,
@@ -185,6 +233,15 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
     for index, mount in enumerate(context.plan.mounts):
         if mount.type == "bind":
             render_bind(context, draft, index, mount)
+    targets = {mount.target for mount in context.plan.mounts}
+    for target in context.plan.settings.binds:
+        if posixpath.normpath(target) not in targets:
+            context.error(
+                (KEY, "binds", target),
+                "unknown-target",
+                f"Nothing is mounted at {target}.",
+                did_you_mean(target, targets) or "Write the target of a mount.",
+            )
 
 
 DESCRIPTOR = Renderer(name="binds", pod=_pod)

@@ -91,7 +91,6 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
     draft.spec["enableServiceLinks"] = False
     draft.spec["automountServiceAccountToken"] = False
     if service.network_mode == "host":
-        draft.spec["hostNetwork"] = True
         draft.spec["dnsPolicy"] = "ClusterFirstWithHostNet"
         draft.spec.pop("hostname", None)
     if hosts := _hosts(context):

@@ -21,7 +21,7 @@ import math
 from typing import Any
 
 from leeward.compose.project import Healthcheck
-from leeward.render.dockerfile import healthcheck_of, with_timings
+from leeward.render.dockerfile import facts_of, with_timings
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 from leeward.render.quantity import whole_seconds
 from leeward.render.renderers.command import escape
@@ -102,7 +102,7 @@ def _healthcheck(context: ServiceContext) -> Healthcheck | None:
     """Return the health check in force: the service's, with the test of the image it builds if need be."""
     check = context.service.healthcheck
     if not (check and check.test) and context.service.build:
-        found = healthcheck_of(context.service.build, context.options.files)
+        found = facts_of(context.service.build, context.options.files).healthcheck
         return with_timings(found, check) if found else check
     return check
 

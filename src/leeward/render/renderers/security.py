@@ -1,33 +1,28 @@
-"""Whom the container runs as and what it may do: as tight as the file shows that it can be.
+"""Whom the container runs as and what it may do: as tight as the files show that it can be.
 
-Docker's default capabilities stay for images that start as root, because many of them change owner
-and user while starting; a service that names a non-root user gets Pod Security "restricted".
+A service whose user is known and not root, from the Compose file or from the Dockerfile, gets Pod Security
+"restricted". Docker's default capabilities stay for images that may start as root, because many of them
+change owner and user while starting. What would give the container more than its own Pod is an error that
+somebody has to accept with a waiver.
 
-Source: kubernetes.io/docs/concepts/security/pod-security-standards.
+Source: kubernetes.io/docs/concepts/security/pod-security-standards; capabilities(7), "no_new_privs".
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from leeward.kube.podsecurity import BASELINE_CAPABILITIES, SAFE_SYSCTLS
+from leeward.render.dockerfile import facts_of
+from leeward.render.knownimages import known_user
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 
-_SAFE_SYSCTLS = frozenset(
-    (
-        "kernel.shm_rmid_forced",
-        "net.ipv4.ip_local_port_range",
-        "net.ipv4.ip_local_reserved_ports",
-        "net.ipv4.ip_unprivileged_port_start",
-        "net.ipv4.ping_group_range",
-        "net.ipv4.tcp_fin_timeout",
-        "net.ipv4.tcp_keepalive_intvl",
-        "net.ipv4.tcp_keepalive_probes",
-        "net.ipv4.tcp_keepalive_time",
-        "net.ipv4.tcp_rmem",
-        "net.ipv4.tcp_syncookies",
-        "net.ipv4.tcp_wmem",
-    )
+_HOST_ACCESS = (  # key, value, what it gives away, field of the Pod
+    ("pid", "host", "every process of the node", "hostPID"),
+    ("ipc", "host", "the shared memory of the node", "hostIPC"),
+    ("network_mode", "host", "the network of the node, its local services included", "hostNetwork"),
 )
+_ACCEPT = "Do without it, or let somebody accept it in leeward.waivers.yaml."
 
 
 def _number(context: ServiceContext, key: str, text: str) -> int | None:
@@ -44,11 +39,20 @@ def _number(context: ServiceContext, key: str, text: str) -> int | None:
     return None
 
 
+def _image_user(context: ServiceContext) -> str:
+    """Return the number of the image's user, if it is known and not root; "" otherwise."""
+    build = context.service.build
+    if build is not None:
+        user = facts_of(build, context.options.files).user
+    else:
+        user = known_user(context.service.image or "")
+    number = (user or "").partition(":")[0]
+    return number if number.isdigit() and int(number) else ""
+
+
 def _user(context: ServiceContext, security: dict[str, Any]) -> None:
-    if not context.service.user:
-        return
-    user_text, _, group_text = context.service.user.partition(":")
-    user = _number(context, "user", user_text)
+    user_text, _, group_text = (context.service.user or _image_user(context)).partition(":")
+    user = _number(context, "user", user_text) if user_text else None
     group = _number(context, "user", group_text) if group_text else None
     if user is not None:
         security["runAsUser"] = user
@@ -66,8 +70,16 @@ def _capabilities(context: ServiceContext, security: dict[str, Any]) -> None:
     service = context.service
     drop = _capability_names(service.cap_drop) or (["ALL"] if security.get("runAsNonRoot") else [])
     capabilities = {"add": _capability_names(service.cap_add), "drop": drop}
-    if service.cap_add:
+    if set(capabilities["add"]) - {"NET_BIND_SERVICE"}:  # which programs of other users get from their file
         security.pop("allowPrivilegeEscalation", None)
+    for index, name in enumerate(capabilities["add"]):
+        if name not in BASELINE_CAPABILITIES:
+            context.error(
+                ("cap_add", index),
+                "host-access",
+                f"{name} reaches beyond the container; only a namespace without Pod Security admits it.",
+                _ACCEPT,
+            )
     if capabilities := {key: value for key, value in capabilities.items() if value}:
         security["capabilities"] = capabilities
 
@@ -94,7 +106,7 @@ def _sysctls(context: ServiceContext, draft: PodDraft) -> None:
     entries = context.service.sysctls
     draft.security["sysctls"] = [{"name": key, "value": value} for key, value in entries.items()]
     for key in entries:
-        if key not in _SAFE_SYSCTLS:
+        if key not in SAFE_SYSCTLS:
             context.warn(
                 ("sysctls", key),
                 "unsafe-sysctl",
@@ -118,6 +130,7 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
     _user(context, security)
     if service.privileged:
         security["privileged"] = True
+        context.error(("privileged",), "host-access", "It gives the container the whole node.", _ACCEPT)
     _capabilities(context, security)
     _options(context, draft, security)
     if service.read_only:
@@ -127,9 +140,10 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
         _sysctls(context, draft)
     if security:
         draft.container["securityContext"] = security
-    for key, field in (("pid", "hostPID"), ("ipc", "hostIPC")):
-        if getattr(service, key) == "host":
+    for key, value, what, field in _HOST_ACCESS:
+        if getattr(service, key) == value:
             draft.spec[field] = True
+            context.error((key,), "host-access", f"It gives the container {what}.", _ACCEPT)
 
 
 DESCRIPTOR = Renderer(name="security", pod=_pod)

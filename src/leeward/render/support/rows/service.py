@@ -122,18 +122,19 @@ SECURITY = Section(
     user         | exact | securityContext.runAsUser and runAsGroup
     group_add    | exact | securityContext.supplementalGroups of the Pod
     umask        | ignored | | Kubernetes has no umask. | Set it in the image's entry point.
-    privileged   | exact | securityContext.privileged
+    privileged = false | exact | nothing
+    privileged   | refused | securityContext.privileged, with a waiver | It gives the container the whole node. | Name what it needs in cap_add.
     read_only    | exact | securityContext.readOnlyRootFilesystem
-    cap_add      | exact | securityContext.capabilities.add
+    cap_add      | exact | securityContext.capabilities.add; what Pod Security baseline forbids needs a waiver
     cap_drop     | exact | securityContext.capabilities.drop
     security_opt | exact | allowPrivilegeEscalation, seccompProfile, appArmorProfile
     sysctls      | exact | securityContext.sysctls of the Pod
     pid          | exact | nothing: a container has its own processes
-    pid = host        | approximated | hostPID | It means the node's processes, which clusters may forbid. | Do without where you can.
+    pid = host        | refused | hostPID, with a waiver | It gives the container every process of the node. | Do without it.
     pid = service:*   | approximated | shareProcessNamespace in a shared Pod | Both services live and die together. | Let the services talk over the network.
     pid = container:* | ignored | | The container is not part of the project. | Let the services talk over the network.
     ipc          | exact | nothing: a Pod has its own shared memory
-    ipc = host        | approximated | hostIPC | It means the node's shared memory, which clusters may forbid. | Do without where you can.
+    ipc = host        | refused | hostIPC, with a waiver | It gives the container the shared memory of the node. | Do without it.
     ipc = service:*   | approximated | a shared Pod | Both services live and die together. | Let the services talk over the network.
     ipc = container:* | ignored | | The container is not part of the project. | Let the services talk over the network.
     uts          | ignored | | A Pod always has a host name of its own. | Remove it.

@@ -26,7 +26,7 @@ NETWORKING = Section(
     mac_address  | ignored | | The cluster gives the addresses. | Use service names.
     network_mode | exact | the cluster's network
     network_mode = none        | approximated | NetworkPolicy without any peer | The Pod has an interface, which the policy closes.
-    network_mode = host        | approximated | hostNetwork | It means the node's network, which clusters may forbid. | Publish ports instead.
+    network_mode = host        | refused | hostNetwork, with a waiver | It gives the container the network of the node. | Publish ports instead.
     network_mode = service:*   | approximated | a container in the other service's Pod | Both services live and die together.
     network_mode = container:* | refused | | The container is not part of the project. | Make it a service and write service:NAME.
     ports | exact | ports of the container and of the Service
