@@ -26,7 +26,7 @@ def _render(case: str, environment: str = "local") -> RenderResult:
 @pytest.mark.parametrize("case", CASES)
 def test_case_renders_as_written_down(case: str, check_golden: Callable[[Path, str], None]) -> None:
     result = _render(case)
-    check_golden(HERE / case / "expected.yaml", to_text(result.objects))
+    check_golden(HERE / case / "expected.yaml", to_text(result.objects, result.origins))
     findings = "".join(f"{found.code}: {found}\n" for found in result.diagnostics)
     check_golden(HERE / case / "expected.txt", findings.replace(str(HERE), "…"))
 

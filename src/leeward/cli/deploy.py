@@ -199,17 +199,26 @@ async def look(api: Api, namespace: str, project: str) -> list[Health]:
 
 async def _prune(api: Api, project: str, namespace: str, objects: Sequence[Obj]) -> None:
     """Delete what the project had and no longer has, but no volumes."""
+    for resource, live in unwanted(await owned(api, project, namespace), objects):
+        await _delete_quietly(api, resource, live)
+
+
+def unwanted(mine: Iterable[tuple[str, Obj]], objects: Iterable[Obj]) -> list[tuple[str, Obj]]:
+    """Return what of a project's live objects goes when `objects` are applied: never its volumes."""
     wanted = {(obj["kind"], obj["metadata"]["name"]) for obj in objects}
-    for resource, live in await owned(api, project, namespace):
-        if live["kind"] not in _KEPT and (live["kind"], live["metadata"]["name"]) not in wanted:
-            await _delete_quietly(api, resource, live)
+    return [
+        (resource, live)
+        for resource, live in mine
+        if live["kind"] not in _KEPT and (live["kind"], live["metadata"]["name"]) not in wanted
+    ]
 
 
 async def owned(api: Api, project: str, namespace: str) -> list[tuple[str, Obj]]:
     """Return (resource, object) of everything of a project that leeward applied."""
     kinds = {
         "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Service", "Ingress", "NetworkPolicy",
-        "PodDisruptionBudget", "ConfigMap", "Secret", "ServiceAccount", "PersistentVolumeClaim",
+        "PodDisruptionBudget", "HorizontalPodAutoscaler", "ConfigMap", "Secret", "ServiceAccount",
+        "PersistentVolumeClaim",
     }  # fmt: skip
     found = []
     for row in BUILT_IN:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leeward.base.diagnostics import Diagnostic, Severity
+from leeward.base.diagnostics import Diagnostic, Location, Severity
 from leeward.base.errors import DiagnosticsError
 from leeward.cli import output
 from leeward.cli.collector import collection_paused
@@ -72,6 +72,7 @@ class Rendered:
     objects: list[Obj]
     namespace: str
     config: Config | None = None  # what leeward.yaml says
+    origins: Mapping[tuple[str, str], Location] = field(default_factory=dict)  # of objects, by kind and name
 
 
 def load_options(source: Source, environment: str = LOCAL) -> LoadOptions:
@@ -136,7 +137,7 @@ def render_project(
     found = [*waived.open, *waived.expired]
     stop_at_errors(found, strict=strict)
     show_findings(found, notes=notes)
-    return Rendered(here, list(result.objects), namespace_of(result.objects), opened.config)
+    return Rendered(here, list(result.objects), namespace_of(result.objects), opened.config, result.origins)
 
 
 def _config_file(source: Source) -> ConfigFile | None:

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import re
 
-_INTEGER = re.compile(r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[1-9][0-9_]*|0)\Z")
+_INTEGER = re.compile(
+    r"[-+]?(0b_*[01][01_]*|0o_*[0-7][0-7_]*|0[0-7_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|[1-9][0-9_]*)\Z"
+)
+_LONGEST_NUMBER = 400  # characters; what is longer is text, and no float either
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _WORDS: dict[str, bool | float | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -40,7 +43,7 @@ def resolve_plain(text: str) -> str | int | float | bool | None:
     """Return the value of an unquoted scalar."""
     if text in _WORDS:
         return _WORDS[text]
-    if text[0] not in "-+.0123456789":
+    if text[0] not in "-+.0123456789" or len(text) > _LONGEST_NUMBER:
         return text
     if _INTEGER.match(text):
         return parse_integer(text)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from leeward.base.diagnostics import Diagnostic, Severity
+from leeward.base.diagnostics import Diagnostic, Location, Severity
+from leeward.compose.findings import path_text
 from leeward.compose.project import Project, Service
 from leeward.kube.objects import Obj
 from leeward.kube.wellknown import APP_MANAGED_BY, APP_NAME, APP_PART_OF, ORIGIN
@@ -54,6 +55,7 @@ class RenderResult:
 
     objects: list[Obj]
     diagnostics: list[Diagnostic]
+    origins: Mapping[tuple[str, str], Location] = field(default_factory=dict)  # by kind and name
 
 
 class ProjectContext:
@@ -72,16 +74,16 @@ class ProjectContext:
         self.plan = plan
         self.namespace = namespace
         self.findings: list[Diagnostic] = []
+        self.origins: dict[tuple[str, str], Location] = {}  # by kind and name
         self.drafts: dict[str, PodDraft] = {}  # by Compose service, complete when services are rendered
 
     def report(
         self, path: Sequence[str | int], code: str, severity: Severity, message: str, remedy: str = ""
     ) -> None:
         """Take note of a finding about the value at `path`."""
-        text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
         self.findings.append(
             Diagnostic(
-                path=text,
+                path=path_text(tuple(path)),
                 location=self.project.locations.find(*path),
                 code=code,
                 severity=severity,
@@ -102,9 +104,15 @@ class ProjectContext:
         *path: str | int,
         annotations: Mapping[str, str] | None = None,
     ) -> Obj:
-        """Return the head of an object that comes from the value at `path`."""
+        """Return the head of an object that comes from the value at `path`.
+
+        Its annotation names file and key; the line, which changes with every line above it, is kept apart.
+        """
         origin = self.project.locations.find(*path)
-        notes = {**({ORIGIN: str(origin)} if origin else {}), **(annotations or {})}
+        notes = dict(annotations or {})
+        if origin is not None:
+            self.origins[kind, name] = origin
+            notes = {ORIGIN: f"{origin.file} {path_text(path)}".rstrip(), **notes}
         meta: Obj = {"name": name, "namespace": self.namespace, "labels": self.labels()}
         if notes:
             meta["annotations"] = notes

@@ -100,4 +100,4 @@ def render(project: Project, options: RenderOptions | None = None) -> RenderResu
                 objects += renderer.service(service, context.drafts[service.service.name])
     objects = enforce_level(context, objects)
     context.findings.extend(unsupported(project, context.findings))
-    return RenderResult(in_order(_unique(context, objects)), _findings(context))
+    return RenderResult(in_order(_unique(context, objects)), _findings(context), context.origins)

@@ -50,7 +50,11 @@ def test_a_project_comes_up_answers_and_goes_without_a_trace(leeward: Any) -> No
     request = urllib.request.Request(address, headers={"Host": "web.localhost"})
     with urllib.request.urlopen(request, timeout=5) as answer:
         assert answer.status == 200
+    assert leeward.ok("render", "--diff", "cluster", "--cluster", "life") == ""
     leeward.ok("scale", "--cluster", "life", "web=4")
+    changed = leeward.run("render", "--diff", "cluster", "--cluster", "life")
+    assert changed.returncode == 1, changed.stderr
+    assert "-  replicas: 4\n+  replicas: 3\n" in changed.stdout
     leeward.ok("down", "--cluster", "life")
     assert json.loads(leeward.ok("ps", "--cluster", "life", "--output", "json")) == []
     pid = leeward.pid("life")

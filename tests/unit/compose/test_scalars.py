@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from leeward.compose.scalars import parse_duration, parse_size, resolve_plain, scalar_text
@@ -80,6 +80,9 @@ def test_whole_seconds_survive(seconds: int) -> None:
 
 
 @given(st.text(alphabet="0123456789+-.exob_ABCDEF:", max_size=12))
+@example("0b_")
+@example("-0x_")
+@example("9" * 5000)
 def test_any_word_has_a_value(text: str) -> None:
     assert isinstance(resolve_plain(text), (str, int, float, type(None)))
 

@@ -32,6 +32,7 @@ class Rendered:
     def __init__(self, result: RenderResult) -> None:
         self.objects = result.objects
         self.diagnostics = result.diagnostics
+        self.origins = result.origins
 
     def find(self, kind: str, name: str) -> Obj:
         found = [obj for obj in self.objects if (obj["kind"], obj["metadata"]["name"]) == (kind, name)]

@@ -40,8 +40,9 @@ def test_every_object_names_its_line(render_text: Render) -> None:
     result = render_text(TWO)
     assert all("leeward.dev/origin" in obj["metadata"]["annotations"] for obj in result.objects)
     assert result.find("Deployment", "a")["metadata"]["annotations"]["leeward.dev/origin"].endswith(
-        "compose.yaml:4"
+        "compose.yaml services.a"
     )
+    assert result.origins["Deployment", "a"].line == 4
 
 
 def test_a_one_line_change_changes_little(render_text: Render) -> None:

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from leeward.base.errors import OperationError
+from leeward.base.diagnostics import Location
 from leeward.kube.objects import Obj
 from leeward.render.writers import json as json_writer
-from leeward.render.writers.yaml import HEADER, to_text, write_directory
+from leeward.render.writers.yaml import HEADER, layout, to_text
 
 
 def config_map(name: str, service: str | None = None, **data: str) -> Obj:
     labels = {"app.kubernetes.io/name": service} if service else {}
-    meta = {"name": name, "labels": labels, "annotations": {"leeward.dev/origin": "compose.yaml:7"}}
+    meta = {
+        "name": name,
+        "labels": labels,
+        "annotations": {"leeward.dev/origin": f"compose.yaml services.{name}"},
+    }
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
 
 
@@ -47,42 +50,25 @@ def test_the_same_object_twice_is_written_out_twice() -> None:
     assert "*" not in text
 
 
-def test_each_document_names_its_origin() -> None:
-    assert to_text([config_map("x")]).startswith("---\n# from compose.yaml:7\n")
+def test_each_document_names_its_origin_with_the_line_where_it_is_known() -> None:
+    assert to_text([config_map("x")]).startswith("---\n# from compose.yaml services.x\n")
+    origins = {("ConfigMap", "x"): Location("compose.yaml", 7)}
+    assert to_text([config_map("x")], origins).startswith("---\n# from compose.yaml:7 services.x\n")
 
 
 def test_json_is_one_list() -> None:
     assert json.loads(json_writer.to_text([config_map("x", key="ü")]))["items"] == [config_map("x", key="ü")]
 
 
-def test_a_directory_has_one_file_per_service(tmp_path: Path) -> None:
+def test_there_is_one_file_per_service() -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
-    files = write_directory(
-        [namespace, config_map("a", "web"), config_map("b", "db"), config_map("c")], tmp_path
-    )
-    assert [path.name for path in files] == ["00-namespace.yaml", "01-shared.yaml", "db.yaml", "web.yaml"]
+    files = layout([namespace, config_map("a", "web"), config_map("b", "db"), config_map("c")])
+    assert list(files) == ["00-namespace.yaml", "01-shared.yaml", "db.yaml", "web.yaml"]
+    assert all(text.startswith(HEADER) for text in files.values())
 
 
-def test_rendering_again_removes_the_file_of_a_service_that_is_gone(tmp_path: Path) -> None:
-    write_directory([config_map("a", "web"), config_map("b", "db")], tmp_path)
-    (tmp_path / "mine.yaml").write_text("kind: Mine\n")
-    write_directory([config_map("a", "web")], tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "web.yaml"]
-
-
-def test_a_file_somebody_else_wrote_is_not_overwritten_and_nothing_is_changed(tmp_path: Path) -> None:
-    write_directory([config_map("a", "web", key="old")], tmp_path)
-    (tmp_path / "db.yaml").write_text("kind: Mine\n")
-    with pytest.raises(OperationError, match=r"db\.yaml"):
-        write_directory([config_map("a", "web", key="new"), config_map("b", "db")], tmp_path)
-    assert "old" in (tmp_path / "web.yaml").read_text()
-    assert (tmp_path / "db.yaml").read_text() == "kind: Mine\n"
-
-
-def test_an_unchanged_file_is_not_written_again(tmp_path: Path) -> None:
-    (path,) = write_directory([config_map("a", "web")], tmp_path)
-    path.chmod(0o400)
-    before = path.stat().st_mtime_ns
-    write_directory([config_map("a", "web")], tmp_path)
-    assert path.stat().st_mtime_ns == before
-    assert path.read_text().startswith(HEADER)
+def test_a_service_called_like_a_file_of_the_project_has_a_file_of_its_own() -> None:
+    assert list(layout([config_map("a", "01-shared"), config_map("b")])) == [
+        "01-shared.yaml",
+        "service-01-shared.yaml",
+    ]

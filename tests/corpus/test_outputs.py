@@ -1,0 +1,84 @@
+"""What Kustomize and Helm make of our directories is what we rendered."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from leeward.compose.load import LoadOptions, load_project
+from leeward.kube.objects import Obj
+from leeward.render.render import RenderOptions, RenderResult, render
+from leeward.render.writers.directory import write_directory
+from leeward.render.writers.helm import helm
+from leeward.render.writers.kustomize import kustomize
+
+ROOT = Path(__file__).resolve().parents[2]
+CORPUS = ROOT.parent / "shared" / "data" / "compose-corpus"
+PROJECTS = [ROOT / "examples" / "storefront" / "compose.yaml", *sorted(CORPUS.rglob("*compose*.y*ml"))[::4]]
+ENVIRONMENTS = ("production", "local", "qa")
+HELM = shutil.which("helm") or shutil.which("helm", path=str(Path(sys.executable).parent))
+
+each_project = pytest.mark.parametrize("path", PROJECTS, ids=lambda path: path.parent.name)
+
+
+def rendered(path: Path, environment: str) -> RenderResult:
+    project = load_project(LoadOptions(working_dir=path.parent, files=[path.name])).project
+    return render(project, RenderOptions(environment=environment))
+
+
+def by_name(objects: list[Obj]) -> dict[tuple[str, str], Obj]:
+    return {(obj["kind"], obj["metadata"]["name"]): obj for obj in objects}
+
+
+def output_of(*command: str) -> dict[tuple[str, str], Obj]:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return by_name([document for document in yaml.safe_load_all(done.stdout) if document])
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+@each_project
+def test_every_overlay_gives_the_objects_of_its_environment(path: Path, tmp_path: Path) -> None:
+    results = {name: rendered(path, name) for name in ENVIRONMENTS}
+    files = kustomize(
+        {name: result.objects for name, result in results.items()}, results["production"].origins
+    )
+    write_directory(files, tmp_path)
+    for name, result in results.items():
+        assert output_of("kubectl", "kustomize", str(tmp_path / "overlays" / name)) == by_name(result.objects)
+
+
+@pytest.mark.skipif(HELM is None, reason="helm is not installed")
+@each_project
+def test_a_chart_with_its_own_values_gives_what_was_rendered(path: Path, tmp_path: Path) -> None:
+    result = rendered(path, "production")
+    write_directory(helm("shop", result.objects, result.origins), tmp_path)
+    expected = by_name(result.objects)
+    namespace = next(name for kind, name in expected if kind == "Namespace")
+    del expected["Namespace", namespace]
+    assert output_of(HELM or "", "template", "shop", str(tmp_path), "-n", namespace) == expected
+
+
+@pytest.mark.skipif(HELM is None, reason="helm is not installed")
+def test_values_change_a_release_and_wrong_ones_are_refused(tmp_path: Path) -> None:
+    result = rendered(PROJECTS[0], "production")
+    write_directory(helm("shop", result.objects, result.origins), tmp_path)
+    chart = [HELM or "", "template", "shop", str(tmp_path)]
+    changed = output_of(
+        *chart, "--set", "services.web.image=web@sha256:0", "--set", "services.web.replicas=9"
+    )
+    spec = changed["Deployment", "web"]["spec"]
+    assert spec["replicas"] == 9
+    assert spec["template"]["spec"]["containers"][0]["image"] == "web@sha256:0"
+    refused = subprocess.run(
+        [*chart, "--set", "services.web.replicas=many"], capture_output=True, text=True, check=False
+    )
+    assert refused.returncode != 0
+    assert "replicas" in refused.stderr
+    linted = subprocess.run([HELM or "", "lint", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert linted.returncode == 0, linted.stdout

@@ -1,0 +1,98 @@
+"""Kustomize, Helm and diffs, as far as no other program is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leeward.kube.patch.json_patch import apply_json_patch
+from leeward.render.writers.difference import differences
+from leeward.render.writers.helm import helm
+from leeward.render.writers.kustomize import difference, kustomize
+
+Render = Callable[..., Any]
+TEXT = """
+    services:
+      web: {image: "x:1", ports: ["80:80"], environment: {A: "{{ .Values }}", B-C: "1"}, volumes: ["data:/d"]}
+    volumes: {data: }
+"""
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text("ab/~", max_size=2), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(st.text("ab/~.", max_size=3), VALUES, max_size=4)
+
+
+@given(OBJECTS, OBJECTS)
+def test_the_steps_between_two_objects_lead_from_one_to_the_other(one: Any, other: Any) -> None:
+    assert apply_json_patch(one, list(difference(one, other))) == other
+
+
+def test_an_overlay_says_only_what_its_environment_has_otherwise(render_text: Render) -> None:
+    one, other = (render_text(TEXT, environment=name).objects for name in ("qa", "uat"))
+    files = kustomize({"qa": one, "uat": other})
+    qa, uat = (yaml.safe_load(files[f"overlays/{name}/kustomization.yaml"]) for name in ("qa", "uat"))
+    assert (qa["namespace"], uat["namespace"]) == ("shop-qa", "shop-uat")
+    assert qa["resources"] == uat["resources"] == ["../../base", "00-namespace.yaml"]
+    assert "patches" not in qa
+    assert "patches" not in uat
+    assert "namespace: shop" not in files["base/web.yaml"]
+
+
+def test_what_only_some_environments_have_is_in_their_overlays(render_text: Render) -> None:
+    one = render_text(TEXT, environment="qa").objects
+    other = render_text(TEXT.replace("web:", "web2:"), environment="uat").objects
+    files = kustomize({"qa": one, "uat": other})
+    assert "overlays/qa/web.yaml" in files
+    assert "overlays/uat/web2.yaml" in files
+    assert "base/web.yaml" not in files
+
+
+def test_what_looks_like_a_template_is_escaped_in_a_chart(render_text: Render) -> None:
+    files = helm("shop", render_text(TEXT, environment="production").objects)
+    values = yaml.safe_load(files["values.yaml"])
+    web = values["services"]["web"]
+    assert web["env"] == {"A": "{{ .Values }}", "B-C": "1"}
+    assert web["image"] == "x:1"
+    assert web["storage"] == {"data": {"size": "1Gi"}}
+    assert '(index .Values.services.web.env "B-C") | quote' in files["templates/web.yaml"]
+    assert "{{ .Values.services.web.replicas }}" in files["templates/web.yaml"]
+    assert "nindent" in files["templates/web.yaml"]
+
+
+def test_text_of_files_is_escaped_in_a_chart(render_text: Render) -> None:
+    text = 'services: {a: {image: x, configs: [c]}}\nconfigs: {c: {content: "{{ x }} y}}"}}\n'
+    template = helm("shop", render_text(text).objects)["templates/01-shared.yaml"]
+    assert '{{ "{{" }} x {{ "}}" }}' in template
+
+
+def test_a_diff_names_the_object_and_shows_no_secret(render_text: Render) -> None:
+    text = "services: {a: {image: x, environment: {PASSWORD: %s, K: %s}}}"
+    one, other = (render_text(text % (word, word)).objects for word in ("first", "second"))
+    lines = list(differences(one, other, names=("live", "rendered")))
+    assert "--- live/shop/Deployment/a" in lines
+    assert "+++ rendered/shop/Deployment/a" in lines
+    assert "-          value: first" in lines
+    assert "+          value: second" in lines
+    assert not any("Zmlyc3Q" in line or "c2Vjb25k" in line for line in lines)
+
+
+def test_a_changed_value_of_one_secret_is_told_but_not_shown() -> None:
+    def secret(**data: str) -> dict[str, Any]:
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": data}
+
+    lines = list(differences([secret(a="1", b="1")], [secret(a="2", b="1")], names=("one", "other")))
+    assert [line for line in lines if line[:1] in "+-"][2:] == ["-  a: '*** (before)'", "+  a: '*** (after)'"]
+
+
+def test_equal_objects_have_no_diff_whatever_the_order_of_their_keys(render_text: Render) -> None:
+    objects = render_text(TEXT).objects
+    turned = [dict(reversed(obj.items())) for obj in reversed(objects)]
+    assert list(differences(objects, turned, names=("one", "other"))) == []
