@@ -7,7 +7,7 @@ keys are not checked here, because another file may still bring them: see :func:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from leeward.compose.findings import Findings, ValuePath, did_you_mean
 from leeward.compose.node import Node, Scalar, Tag, describe
@@ -16,8 +16,13 @@ from leeward.compose.shapes import MalformedError, Many, PartlyMalformedError, R
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]+\Z")
 _TRUE = {"true", "yes", "y", "on", "1"}
-_REQUIRING: dict[int, tuple[Shape, bool]] = {}  # by the id of the shape, which is a constant of the schema
+_REQUIRING: dict[
+    int, tuple[Shape, tuple[str, ...]]
+] = {}  # by the id of the shape, which is a constant of the schema
 _FALSE = {"false", "no", "n", "off", "0"}
+
+
+_AS_IT_IS: dict[str, type] = {"string": str, "text": str, "integer": int, "boolean": bool}
 
 
 class _UnfitError(Exception):
@@ -56,19 +61,17 @@ def conform(node: Node, shape: Shape, path: ValuePath, findings: Findings) -> No
 
 def check_required(node: Node, shape: Shape, path: ValuePath, findings: Findings) -> None:
     """Report the required keys that the merged tree lacks."""
-    if not _requires(shape):
-        return
     if isinstance(shape, Many):
-        for index, element in enumerate(node.elements()):
+        for index, element in enumerate(node.elements()) if _requires(shape.item) else ():
             check_required(element, shape.item, (*path, index), findings)
     elif isinstance(shape, Table):
-        for key, entry in node.items().items():
+        for key, entry in node.items().items() if _requires(shape.item) else ():
             check_required(entry, shape.item, (*path, key), findings)
     elif isinstance(shape, Record) and isinstance(node.value, dict):
         _check_own_keys(node, shape, path, findings)
-        for key, entry in node.items().items():
-            if key in shape.keys:
-                check_required(entry, shape.keys[key], (*path, key), findings)
+        for key in _requiring_keys(shape):
+            if (found := node.value.get(key)) is not None:
+                check_required(found, shape.keys[key], (*path, key), findings)
 
 
 def _check_own_keys(node: Node, shape: Record, path: ValuePath, findings: Findings) -> None:
@@ -87,15 +90,17 @@ def _check_own_keys(node: Node, shape: Record, path: ValuePath, findings: Findin
 
 def _requires(shape: Shape) -> bool:
     """Whether `shape`, or what it is made of, has required keys: most of a file needs no look."""
+    if isinstance(shape, (Many, Table)):
+        return _requires(shape.item)
+    return isinstance(shape, Record) and bool(shape.required or _requiring_keys(shape))
+
+
+def _requiring_keys(shape: Record) -> tuple[str, ...]:
+    """Return the keys whose shapes have required keys."""
     known = _REQUIRING.get(id(shape))
     if known is None or known[0] is not shape:
-        parts: Iterable[Shape] = ()
-        if isinstance(shape, (Many, Table)):
-            parts = (shape.item,)
-        elif isinstance(shape, Record):
-            parts = shape.keys.values()
-        needs = (isinstance(shape, Record) and bool(shape.required)) or any(map(_requires, parts))
-        known = _REQUIRING[id(shape)] = (shape, needs)
+        keys = tuple(key for key, inner in shape.keys.items() if _requires(inner))
+        known = _REQUIRING[id(shape)] = (shape, keys)
     return known[1]
 
 
@@ -167,6 +172,8 @@ def _table(node: Node, shape: Table, path: ValuePath, findings: Findings) -> Nod
                 at=entry.location,
                 remedy='Use letters, digits, ".", "_" and "-".',
             )
+        elif _fits(entry, shape.item):
+            entries[key] = entry
         elif entry.value is None and entry.tag is Tag.NONE and not shape.blank:
             _wrong_type(entry, "a value", (*path, key), findings)
         elif (fit := conform(entry, shape.item, (*path, key), findings)) is not None:
@@ -176,10 +183,16 @@ def _table(node: Node, shape: Table, path: ValuePath, findings: Findings) -> Nod
 
 def _record(node: Node, shape: Record, path: ValuePath, findings: Findings) -> Node:
     entries: dict[str, Node] = {}
+    keys = shape.keys
     for key, entry in node.items().items():
-        if key.startswith("x-"):
+        if key in keys:
+            if _fits(entry, keys[key]):
+                entries[key] = entry
+            elif (fit := conform(entry, keys[key], (*path, key), findings)) is not None:
+                entries[key] = fit
+        elif key.startswith("x-"):
             entries[key] = entry
-        elif key not in shape.keys:
+        else:
             remedy = shape.retired.get(key) or did_you_mean(key, shape.keys)
             findings.error(
                 "unknown-key",
@@ -188,9 +201,17 @@ def _record(node: Node, shape: Record, path: ValuePath, findings: Findings) -> N
                 at=entry.location,
                 remedy=remedy or f'Remove it, or rename it "x-{key}" when it is your own.',
             )
-        elif (fit := conform(entry, shape.keys[key], (*path, key), findings)) is not None:
-            entries[key] = fit
     return _changed(node, entries)
+
+
+def _fits(node: Node, shape: Shape) -> bool:
+    """Tell, for most scalars of a file, that there is nothing to say about them."""
+    return (
+        shape.__class__ is Value
+        and node.value.__class__ is _AS_IT_IS.get(shape.kind)
+        and node.tag is Tag.NONE
+        and not shape.choices
+    )
 
 
 def _changed(node: Node, entries: dict[str, Node]) -> Node:
