@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from leeward.cli import output
 from leeward.cli.projects import Rendered
 from leeward.kube.objects import Obj, key_of
 from leeward.render.writers.difference import differences
+from leeward.render.writers.index import Index, read_index
 
 if TYPE_CHECKING:
     from leeward.kube.kubeconfig import Access
@@ -40,38 +42,83 @@ def show_diff(
         before, after = _on_cluster(rendered, _access(rendered, environment, context, cluster))
     else:
         before, after = read_manifests(Path(against)), rendered.objects
+    return _show(differences(before, after, names=("live" if against == CLUSTER else against, "rendered")))
+
+
+def show_tree_diff(files: Mapping[str, str], directory: Path) -> bool:
+    """Print what would be otherwise in a directory of Kustomize or Helm; tell whether anything would.
+
+    Args:
+        files: path relative to the directory → content.
+        directory: where earlier ones may be.
+
+    Raises:
+        UserInputError: there is no such directory, or something in it cannot be read.
+        OperationError: its index is damaged.
+    """
+    from leeward.render.writers.treediff import tree_differences
+
+    index = _require(directory)
+    before = {}
+    for name in {*files, *(index.files if index else ())}:
+        with contextlib.suppress(FileNotFoundError):
+            before[name] = _text(directory / name)
+    return _show(tree_differences(before, files, names=(directory.as_posix(), "rendered")))
+
+
+def _show(lines: Iterable[str]) -> bool:
     found = False
-    for line in differences(before, after, names=("live" if against == CLUSTER else against, "rendered")):
+    for line in lines:
         found = True
-        output.say(output.paint(line, _COLOURS.get(line[:1], "0")))
+        colour = _COLOURS.get(line[:1])
+        output.say(output.paint(line, colour) if colour else line)
     return found
 
 
-def read_manifests(directory: Path) -> list[Obj]:
-    """Return the objects in the YAML files of a directory.
-
-    Raises:
-        UserInputError: it is no directory of manifests.
-    """
-    import yaml
-
+def _require(directory: Path) -> Index | None:
+    """Return the index of a directory, which has to be there itself."""
     if not directory.is_dir():
         raise UserInputError(
             f"there is no directory {directory}",
             remedy=f"Write it with --output-dir {directory}, or say --diff cluster.",
         )
-    if any((directory / name).exists() for name in ("kustomization.yaml", "base", "Chart.yaml")):
+    return read_index(directory)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserInputError(f"{path} cannot be read: {error}", remedy="Render it again.") from error
+
+
+def read_manifests(directory: Path) -> list[Obj]:
+    """Return the objects in the YAML files of a directory: those that leeward wrote, if its index tells.
+
+    Raises:
+        UserInputError: it is no directory of manifests.
+        OperationError: its index is damaged.
+    """
+    import yaml
+
+    index = _require(directory)
+    form = index.of.get("format", "yaml") if index else "yaml"
+    if form != "yaml":
         raise UserInputError(
-            f"{directory} is for Kustomize or Helm, not of plain manifests",
-            remedy="Name a directory that --output-dir wrote as YAML, or say --diff cluster.",
+            f"{directory} is written for {form}",
+            remedy=f"Compare it with --format {form} --diff {directory}.",
         )
+    paths = [directory / name for name in index.files] if index else directory.glob("*.yaml")
     found: list[Obj] = []
-    for path in sorted(directory.glob("*.yaml")):
+    for path in sorted(paths):
         try:
-            documents = list(
-                yaml.load_all(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-            )
-        except (yaml.YAMLError, OSError) as error:
+            text = _text(path)
+            documents = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        except FileNotFoundError:
+            continue
+        except yaml.YAMLError as error:
             raise UserInputError(f"{path} cannot be read: {error}", remedy="Render it again.") from error
         for document in filter(None, documents):
             if not isinstance(document, dict) or "name" not in (document.get("metadata") or {}):
