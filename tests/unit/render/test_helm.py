@@ -86,7 +86,8 @@ def test_an_environment_says_what_it_has_otherwise(render_text: Render) -> None:
     assert changes["environment"] == "production"
     assert changes["services"]["web"] == {"image": {"tag": "2"}, "env": {"B-C": None, "D": "1"}}
     template = files["templates/web.yaml"]
-    assert '{{- if eq .Values.environment "production" }}\n        - name: D\n' in template
+    assert '{{- if eq .Values.environment "qa" }}\n        - name: B-C\n' in template
+    assert "{{- else }}\n        - name: D\n" in template
 
 
 def test_a_schema_knows_the_values_of_every_environment_and_no_others(render_text: Render) -> None:

@@ -6,10 +6,11 @@ Invariant: for every environment the template gives its text, byte for byte.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import groupby
 
+_Run = tuple[frozenset[str], str]  # environments, and text that only they have
 _Woven = list[tuple[str, frozenset[str]]]  # a piece of text, and the environments that have it
 
 
@@ -22,18 +23,38 @@ def weave(texts: Mapping[str, Sequence[str]]) -> str:
     woven: _Woven = []
     for name, pieces in texts.items():
         woven = _with(woven, name, list(pieces))
-    out = ""
-    for names, run in groupby(woven, key=lambda each: each[1]):
-        body = "".join(piece for piece, _ in run)
-        if len(names) == len(texts):
-            out += body
-            continue
-        test = _test(names, list(texts))
-        if _ends_blank(out) or _ends_blank(body):  # what {{- would eat belongs to the text
-            out = f"{out[:-1]}{{{{ if {test} }}}}\n{body[:-1]}{{{{ end }}}}\n"
+    out, every = "", list(texts)
+    for chain in _chains(woven):
+        if len(chain[0][0]) == len(every):
+            out += chain[0][1]
         else:
-            out += f"{{{{- if {test} }}}}\n{body}{{{{- end }}}}\n"
+            out = _conditional(out, chain, every)
     return out
+
+
+def _chains(woven: _Woven) -> Iterator[list[_Run]]:
+    """Yield runs that follow and exclude one another: what one ``if`` with ``else`` can hold."""
+    chain: list[_Run] = []
+    for names, run in groupby(woven, key=lambda each: each[1]):
+        if any(names & earlier for earlier, _ in chain):
+            yield chain
+            chain = []
+        chain.append((names, "".join(piece for piece, _ in run)))
+    if chain:
+        yield chain
+
+
+def _conditional(out: str, chain: list[_Run], every: list[str]) -> str:
+    """Return `out` with a condition after it; ``{{-`` must eat no more than the line end before it."""
+    plain = any(_ends_blank(text) for text in (out, *(body for _, body in chain)))
+    left = "{{ " if plain else "{{- "
+    seen: frozenset[str] = frozenset()
+    for names, body in chain:
+        seen |= names
+        last = names != seen and len(seen) == len(every)
+        word = "else" if last else f"{'if' if names == seen else 'else if'} {_test(names, every)}"
+        out = f"{out[:-1] if plain else out}{left}{word} }}}}\n{body}"
+    return f"{out[:-1] if plain else out}{left}end }}}}\n"
 
 
 def _with(woven: _Woven, name: str, pieces: list[str]) -> _Woven:
