@@ -7,7 +7,7 @@ keys are not checked here, because another file may still bring them: see :func:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from leeward.compose.findings import Findings, ValuePath, did_you_mean
 from leeward.compose.node import Node, Scalar, Tag, describe
@@ -16,8 +16,13 @@ from leeward.compose.shapes import MalformedError, Many, PartlyMalformedError, R
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]+\Z")
 _TRUE = {"true", "yes", "y", "on", "1"}
-_REQUIRING: dict[int, tuple[Shape, bool]] = {}  # by the id of the shape, which is a constant of the schema
+_REQUIRING: dict[
+    int, tuple[Shape, tuple[str, ...]]
+] = {}  # by the id of the shape, which is a constant of the schema
 _FALSE = {"false", "no", "n", "off", "0"}
+
+
+_AS_IT_IS: dict[str, type] = {"string": str, "text": str, "integer": int, "boolean": bool}
 
 
 class _UnfitError(Exception):
@@ -56,19 +61,17 @@ def conform(node: Node, shape: Shape, path: ValuePath, findings: Findings) -> No
 
 def check_required(node: Node, shape: Shape, path: ValuePath, findings: Findings) -> None:
     """Report the required keys that the merged tree lacks."""
-    if not _requires(shape):
-        return
     if isinstance(shape, Many):
-        for index, element in enumerate(node.elements()):
+        for index, element in enumerate(node.elements()) if _requires(shape.item) else ():
             check_required(element, shape.item, (*path, index), findings)
     elif isinstance(shape, Table):
-        for key, entry in node.items().items():
+        for key, entry in node.items().items() if _requires(shape.item) else ():
             check_required(entry, shape.item, (*path, key), findings)
     elif isinstance(shape, Record) and isinstance(node.value, dict):
         _check_own_keys(node, shape, path, findings)
-        for key, entry in node.items().items():
-            if key in shape.keys:
-                check_required(entry, shape.keys[key], (*path, key), findings)
+        for key in _requiring_keys(shape):
+            if (found := node.value.get(key)) is not None:
+                check_required(found, shape.keys[key], (*path, key), findings)
 
 
 def _check_own_keys(node: Node, shape: Record, path: ValuePath, findings: Findings) -> None:
@@ -87,15 +90,17 @@ def _check_own_keys(node: Node, shape: Record, path: ValuePath, findings: Findin
 
 def _requires(shape: Shape) -> bool:
     """Whether `shape`, or what it is made of, has required keys: most of a file needs no look."""
+    if isinstance(shape, (Many, Table)):
+        return _requires(shape.item)
+    return isinstance(shape, Record) and bool(shape.required or _requiring_keys(shape))
+
+
+def _requiring_keys(shape: Record) -> tuple[str, ...]:
+    """Return the keys whose shapes have required keys."""
     known = _REQUIRING.get(id(shape))
     if known is None or known[0] is not shape:
-        parts: Iterable[Shape] = ()
-        if isinstance(shape, (Many, Table)):
-            parts = (shape.item,)
-        elif isinstance(shape, Record):
-            parts = shape.keys.values()
-        needs = (isinstance(shape, Record) and bool(shape.required)) or any(map(_requires, parts))
-        known = _REQUIRING[id(shape)] = (shape, needs)
+        keys = tuple(key for key, inner in shape.keys.items() if _requires(inner))
+        known = _REQUIRING[id(shape)] = (shape, keys)
     return known[1]
 
 
@@ -167,6 +172,8 @@ def _table(node: Node, shape: Table, path: ValuePath, findings: Findings) -> Nod
                 at=entry.location,
                 remedy='Use letters, digits, ".", "_" and "-".',
             )
+        elif _fits(entry, shape.item):
+            entries[key] = entry
         elif entry.value is None and entry.tag is Tag.NONE and not shape.blank:
             _wrong_type(entry, "a value", (*path, key), findings)
         elif (fit := conform(entry, shape.item, (*path, key), findings)) is not None:
@@ -176,21 +183,49 @@ def _table(node: Node, shape: Table, path: ValuePath, findings: Findings) -> Nod
 
 def _record(node: Node, shape: Record, path: ValuePath, findings: Findings) -> Node:
     entries: dict[str, Node] = {}
+    keys = shape.keys
     for key, entry in node.items().items():
-        if key.startswith("x-"):
+        if key in keys:
+            if _fits(entry, keys[key]):
+                entries[key] = entry
+            elif (fit := conform(entry, keys[key], (*path, key), findings)) is not None:
+                entries[key] = fit
+        elif key.startswith("x-"):
             entries[key] = entry
-        elif key not in shape.keys:
-            remedy = shape.retired.get(key) or did_you_mean(key, shape.keys)
+        else:
             findings.error(
                 "unknown-key",
                 f'"{key}" is not a key of Compose here.',
                 path=(*path, key),
                 at=entry.location,
-                remedy=remedy or f'Remove it, or rename it "x-{key}" when it is your own.',
+                remedy=shape.retired.get(key)
+                or _right_place(key, entry, shape, path)
+                or did_you_mean(key, shape.keys)
+                or f'Remove it, or rename it "x-{key}" when it is your own.',
             )
-        elif (fit := conform(entry, shape.keys[key], (*path, key), findings)) is not None:
-            entries[key] = fit
     return _changed(node, entries)
+
+
+def _right_place(key: str, entry: Node, shape: Record, path: ValuePath) -> str:
+    """Return where a key that does not belong here does; "" when that is not clear."""
+    if not path:
+        services = shape.keys.get("services")
+        if isinstance(services, Table) and isinstance(services.item, Record):
+            if isinstance(entry.value, dict) and {"image", "build"} & entry.value.keys():
+                return 'Put it under "services".'
+            return "Write it inside a service." if key in services.item.keys else ""
+    homes = [name for name, inner in shape.keys.items() if isinstance(inner, Record) and key in inner.keys]
+    return f'Write it under "{homes[0]}".' if len(homes) == 1 else ""
+
+
+def _fits(node: Node, shape: Shape) -> bool:
+    """Tell, for most scalars of a file, that there is nothing to say about them."""
+    return (
+        shape.__class__ is Value
+        and node.value.__class__ is _AS_IT_IS.get(shape.kind)
+        and node.tag is Tag.NONE
+        and not shape.choices
+    )
 
 
 def _changed(node: Node, entries: dict[str, Node]) -> Node:
@@ -216,10 +251,10 @@ def _value(node: Node, shape: Value, path: ValuePath, findings: Findings) -> Nod
     if shape.choices and fit not in shape.choices:
         findings.error(
             "invalid-value",
-            f"It is {describe(node)}.",
+            f"It must be one of {', '.join(shape.choices)}, but it is {describe(node)}.",
             path=path,
             at=node.location,
-            remedy=did_you_mean(str(fit), shape.choices) or f"Use one of: {', '.join(shape.choices)}.",
+            remedy=did_you_mean(str(fit), shape.choices) or "Use one of these.",
             damages=True,
         )
         return None
@@ -227,7 +262,8 @@ def _value(node: Node, shape: Value, path: ValuePath, findings: Findings) -> Nod
 
 
 def _wrong_type(node: Node, wanted: str, path: ValuePath, findings: Findings) -> None:
-    message = f"It must be {wanted}, but it is {describe(node)}."
+    subject = "It" if path else "A Compose file"
+    message = f"{subject} must be {wanted}, but it is {describe(node)}."
     remedy = _hint(node, wanted)
     findings.error("wrong-type", message, path=path, at=node.location, remedy=remedy, damages=True)
 
@@ -237,8 +273,8 @@ def _hint(node: Node, wanted: str) -> str:
         return f'Put it in quotes: "{scalar_text(node.value)}".'
     if isinstance(node.value, (int, float)) and wanted.startswith("a duration"):
         return f'Add a unit, such as "{scalar_text(node.value)}s".'
-    if wanted == "a list" and isinstance(node.value, str):
-        return f'Write a list: ["{node.value}"].'
+    if wanted == "a list" and isinstance(node.value, (str, bool, int, float)):
+        return f'Write a list: ["{scalar_text(node.value)}"].'
     if wanted == "a list":
         return 'Start every element with "- ".'
     if wanted == "a mapping":

@@ -18,7 +18,7 @@ from leeward.compose.node import Node, Tag
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r":?[-?+]")
 _MAX_DEPTH = 50
-_SUBSTITUTED = frozenset((str, dict, list))
+_COLLECTIONS = frozenset((dict, list))
 
 Lookup = Callable[[str], str | None]
 
@@ -162,14 +162,16 @@ class Interpolator:
             entries = {
                 key: self.apply(entry, (*path, key))
                 for key, entry in value.items()
-                if entry.value.__class__ in _SUBSTITUTED
+                if (inner := entry.value).__class__ in _COLLECTIONS
+                or (inner.__class__ is str and "$" in inner)
             }
             if all(entries[key] is value[key] for key in entries):
                 return node  # most of a file mentions no variable
             return node.having({**value, **entries})
         if isinstance(value, list):
             elements = [self.apply(entry, (*path, index)) for index, entry in enumerate(value)]
-            return node.having(elements)
+            same = all(new is old for new, old in zip(elements, value, strict=True))
+            return node if same else node.having(elements)
         return node
 
     def _string(self, node: Node, text: str, path: ValuePath) -> Node:

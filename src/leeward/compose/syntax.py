@@ -20,6 +20,7 @@ from leeward.base.diagnostics import Location
 from leeward.compose.findings import Findings
 from leeward.compose.node import Node, Tag
 from leeward.compose.scalars import resolve_plain
+from leeward.compose.syntaxerrors import report_syntax, report_unreadable
 
 MAX_NODES = 100_000  # as Docker Compose; an alias bomb needs far more
 MAX_DEPTH = 100
@@ -27,7 +28,8 @@ _SMALLER = "Make the file smaller: fewer aliases of aliases, or several files."
 _STANDARD = "tag:yaml.org,2002:"
 _PLAIN = "plain"
 _TAGS = {"!reset": Tag.RESET, "!override": Tag.OVERRIDE}
-_KNOWN_TAGS = {_STANDARD + name for name in ("str", "int", "float", "bool", "null", "map", "seq")}
+_KNOWN_TAGS = {_PLAIN, *(_STANDARD + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))}
+_TEXT = _STANDARD + "str"
 
 
 class _Composer(CParser):
@@ -56,20 +58,43 @@ class _Converter:
         self._file = file
         self._findings = findings
         self._open: set[int] = set()  # ids of the collections being converted
+        self._done: dict[int, tuple[Node, int]] = {}  # by id, what aliases share: node and number of values
         self._count = 0
         self._locations: dict[int, Location] = {}  # values of one line share theirs
 
+    def document(self, source: yaml.Node) -> Node:
+        """Return the root of one document, whose aliases are its own."""
+        self._done.clear()
+        return self.convert(source)
+
     def convert(self, source: yaml.Node, line: int | None = None) -> Node:
         """Return `source` as a Node located at `line` (else at its own)."""
-        self._count += 1
-        if self._count > MAX_NODES:
-            self._fail(source, "too-large", f"The file expands to more than {MAX_NODES} values.", _SMALLER)
-        location = self._location(line or source.start_mark.line + 1)
-        tag = self._tag(source)
+        line = line or source.start_mark.line + 1
+        location = self._locations.get(line)
+        if location is None:
+            location = self._locations[line] = Location(self._file, line)
+        tag = Tag.NONE if source.tag in _KNOWN_TAGS else self._tag(source)
+        if isinstance(source, yaml.ScalarNode):
+            self._add(1, source)
+            return Node(None if tag is Tag.RESET else self._scalar(source), location, tag)
         if tag is Tag.RESET:
             return Node(None, location, tag)
-        if isinstance(source, yaml.ScalarNode):
-            return Node(self._scalar(source), location, tag)
+        known = self._done.get(id(source))
+        if known is not None:
+            self._add(known[1], source)
+            return Node(known[0].value, location, tag)
+        before = self._count
+        self._add(1, source)
+        node = Node(self._collection(source), location, tag)
+        self._done[id(source)] = node, self._count - before
+        return node
+
+    def _add(self, number: int, source: yaml.Node) -> None:
+        self._count += number
+        if self._count > MAX_NODES:
+            self._fail(source, "too-large", f"The file expands to more than {MAX_NODES} values.", _SMALLER)
+
+    def _collection(self, source: yaml.Node) -> list[Node] | dict[str, Node]:
         if id(source) in self._open:
             self._fail(source, "yaml-cycle", "The anchor contains itself.", "Remove the alias inside it.")
         if len(self._open) >= MAX_DEPTH:
@@ -77,36 +102,28 @@ class _Converter:
         self._open.add(id(source))
         try:
             if isinstance(source, yaml.MappingNode):
-                return Node(self._mapping(source), location, tag)
-            return Node([self.convert(element) for element in source.value], location, tag)
+                return self._mapping(source)
+            return [self.convert(element) for element in source.value]
         finally:
             self._open.discard(id(source))
-
-    def _location(self, line: int) -> Location:
-        found = self._locations.get(line)
-        if found is None:
-            found = self._locations[line] = Location(self._file, line)
-        return found
 
     def _tag(self, source: yaml.Node) -> Tag:
         name = source.tag
         if name in _TAGS:
             return _TAGS[name]
-        if name != _PLAIN and name not in _KNOWN_TAGS:
-            self._findings.error(
-                "unknown-tag",
-                f'The tag "{name.replace(_STANDARD, "!!")}" means nothing in a Compose file.',
-                at=Location(self._file, source.start_mark.line + 1),
-                remedy="Remove it; only !reset and !override are known.",
-            )
+        self._findings.error(
+            "unknown-tag",
+            f'The tag "{name.replace(_STANDARD, "!!")}" means nothing in a Compose file.',
+            at=Location(self._file, source.start_mark.line + 1),
+            remedy="Remove it; only !reset and !override are known.",
+        )
         return Tag.NONE
 
     def _scalar(self, source: yaml.ScalarNode) -> str | int | float | bool | None:
         text: str = source.value
-        plain_style = not source.style
-        if source.tag in (_STANDARD + "str", "!"):
+        if source.tag == _TEXT or source.tag == "!":
             return text
-        return resolve_plain(text) if source.tag == _PLAIN or plain_style else text
+        return resolve_plain(text) if source.tag == _PLAIN or not source.style else text
 
     def _mapping(self, source: yaml.MappingNode) -> dict[str, Node]:
         own: dict[str, Node] = {}
@@ -171,39 +188,14 @@ def parse_documents(text: str | bytes, file: str, findings: Findings) -> list[No
         while parser.check_node():
             node = parser.get_node()
             if node is not None:
-                documents.append(converter.convert(node))
+                documents.append(converter.document(node))
     except yaml.MarkedYAMLError as error:
-        _report_syntax(error, text, file, findings)
+        report_syntax(error, text, file, findings)
     except yaml.YAMLError as error:
-        findings.error(
-            "yaml-syntax",
-            f"This is not readable text: {str(error).splitlines()[0]}.",
-            at=Location(file, 0),
-            remedy="Save the file as UTF-8.",
-            damages=True,
-        )
+        report_unreadable(error, text, file, findings)
     except _StopError:
         pass  # reported where it was found
     finally:
         if parser is not None:
             parser.dispose()
     return [node for node in documents if node.value is not None]
-
-
-def _report_syntax(error: yaml.MarkedYAMLError, text: str | bytes, file: str, findings: Findings) -> None:
-    mark = error.problem_mark or error.context_mark
-    readable = text if isinstance(text, str) else text.decode("utf-8", "replace")
-    lines = readable.splitlines() if mark else []
-    line = lines[mark.line] if mark and mark.line < len(lines) else ""
-    context = f" {error.context}" if error.context else ""
-    problem = (error.problem or "syntax error").rstrip(".")
-    remedy = "Check the indentation and quotes around this line."
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        remedy = "Indent with spaces, not tabs."
-    findings.error(
-        "yaml-syntax",
-        f"This is not valid YAML:{context}: {problem}." if context else f"This is not valid YAML: {problem}.",
-        at=Location(file, mark.line + 1 if mark else 0),
-        remedy=remedy,
-        damages=True,
-    )

@@ -8,7 +8,7 @@ Source: k8s.io/pod-security-admission/policy (Kubernetes 1.36), whose reasons, d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -77,22 +77,24 @@ class Violation:
         return f"{self.reason} ({self.detail})"
 
 
-@dataclass(frozen=True, slots=True)
 class _Pod:
-    spec: Obj
-    annotations: Mapping[str, str]
+    """A PodSpec with what nearly every check looks at."""
 
-    def containers(self) -> Iterator[Obj]:
-        for kind in ("initContainers", "containers", "ephemeralContainers"):
-            yield from self.spec.get(kind) or ()
+    __slots__ = ("_containers", "annotations", "security", "spec")
+
+    def __init__(self, spec: Obj, annotations: Mapping[str, str]) -> None:
+        self.spec = spec
+        self.annotations = annotations
+        self.security: Obj = spec.get("securityContext") or {}
+        kinds = ("initContainers", "containers", "ephemeralContainers")
+        self._containers: list[Obj] = [each for kind in kinds for each in spec.get(kind) or ()]
+
+    def containers(self) -> list[Obj]:
+        return self._containers
 
     def names(self, bad: Callable[[Obj], Any]) -> list[str]:
         """Return the names of the containers of which `bad` is true."""
-        return [container["name"] for container in self.containers() if bad(container)]
-
-    @property
-    def security(self) -> Obj:
-        return self.spec.get("securityContext") or {}
+        return [container["name"] for container in self._containers if bad(container)]
 
     @property
     def windows(self) -> bool:
@@ -382,12 +384,12 @@ _BASELINE: tuple[_Check, ...] = (
     _proc_mount_baseline, _selinux, _seccomp_baseline, _sysctls, _host_process,
 )  # fmt: skip
 _OVERRIDDEN = (_capabilities_baseline, _host_paths, _proc_mount_baseline, _seccomp_baseline)
-_RESTRICTED: tuple[_Check, ...] = (
-    *(check for check in _BASELINE if check not in _OVERRIDDEN),
+_COMMON = tuple(check for check in _BASELINE if check not in _OVERRIDDEN)
+_RESTRICTED_ONLY: tuple[_Check, ...] = (
     _escalation, _capabilities_restricted, _proc_mount, _volumes, _non_root, _root_user, _seccomp_restricted,
 )  # fmt: skip
 _CHECKS: Mapping[Level, tuple[_Check, ...]] = {
-    "privileged": (), "baseline": _BASELINE, "restricted": _RESTRICTED,
+    "privileged": (), "baseline": _BASELINE, "restricted": (*_COMMON, *_RESTRICTED_ONLY),
 }  # fmt: skip
 
 
@@ -403,6 +405,18 @@ def violations(level: Level, spec: Obj, annotations: Mapping[str, str] | None = 
     return [found for check in _CHECKS[level] if (found := check(pod)) is not None]
 
 
+def judge(spec: Obj, annotations: Mapping[str, str] | None = None) -> tuple[Level, list[Violation]]:
+    """Return the strictest level that admits a Pod with this spec, and what "restricted" has against it."""
+    pod = _Pod(spec, annotations or {})
+    both = [found for check in _COMMON if (found := check(pod)) is not None]
+    broken = both + [found for check in _RESTRICTED_ONLY if (found := check(pod)) is not None]
+    if not broken:
+        return "restricted", []
+    if both or any(check(pod) for check in _OVERRIDDEN):
+        return "privileged", broken
+    return "baseline", broken
+
+
 def strictest(spec: Obj, annotations: Mapping[str, str] | None = None) -> Level:
     """Return the strictest level that admits a Pod with this spec."""
-    return next(level for level in LEVELS if not violations(level, spec, annotations))
+    return judge(spec, annotations)[0]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from leeward.base.diagnostics import Severity
 from leeward.kube.objects import Obj, labels_of
-from leeward.kube.podsecurity import LEVELS, Level, Violation, strictest, violations
+from leeward.kube.podsecurity import LEVELS, Level, Violation, judge
 from leeward.kube.wellknown import APP_NAME
 from leeward.render.model import ProjectContext
 
@@ -33,8 +33,7 @@ def levels_of(objects: Iterable[Obj]) -> dict[str, tuple[Level, list[Violation]]
     """Return service → its level, and the rules of "restricted" that its Pods break."""
     found: dict[str, tuple[Level, list[Violation]]] = {}
     for name, template in _templates(objects):
-        broken = violations("restricted", template["spec"], template["metadata"].get("annotations"))
-        level = strictest(template["spec"], template["metadata"].get("annotations")) if broken else LEVELS[0]
+        level, broken = judge(template["spec"], template["metadata"].get("annotations"))
         before, known = found.get(name, (LEVELS[0], []))
         found[name] = (max(before, level, key=LEVELS.index), [*known, *broken])
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
-from leeward.render.support.levels import Row, Section
+from leeward.render.support.levels import Level, Row, Section
 from leeward.render.support.rows import operation, project, service, surroundings
 
 Path = tuple[str | int, ...]
@@ -33,11 +33,19 @@ OUTSIDE_SCHEMA: Mapping[str, str] = {  # rows whose keys the published schema do
 class Step:
     """One step of a key: the row that ends here, and the steps below."""
 
-    __slots__ = ("below", "row")
+    __slots__ = ("below", "exact", "row")
 
     def __init__(self) -> None:
         self.row: Row | None = None
         self.below: dict[str, Step] = {}
+        self.exact = False  # every row from here on is, whatever the value
+
+    def settle(self) -> bool:
+        """Find out whether this step and those below are exact."""
+        below = [step.settle() for step in self.below.values()]
+        own = self.row is None or (self.row.support.level is Level.EXACT and not self.row.variants)
+        self.exact = own and all(below)
+        return self.exact
 
     def to(self, part: str | int) -> Step | None:
         """Return the step for the value at `part` of this one, or None when no row knows it."""
@@ -63,6 +71,7 @@ class Table:
             for part in row.key.split("."):
                 node = node.below.setdefault(part, Step())
             node.row = row
+        self.root.settle()
 
     def __iter__(self) -> Iterator[Row]:
         """Iterate over the rows, in the order of the sections."""

@@ -17,6 +17,7 @@ from leeward.compose.project import Project
 from leeward.render.support.levels import Level, Row, Support
 from leeward.render.support.table import Path, Step, support_table
 
+_COLLECTIONS = frozenset((dict, list))
 _CLOSED = (Level.IGNORED, Level.REFUSED)
 
 
@@ -59,7 +60,7 @@ def _collect(node: Node, path: Path, step: Step, found: list[Use], exact: bool) 
     )
     for part, inner in entries:
         following = step.to(part)
-        if following is None:
+        if following is None or (following.exact and not exact):
             continue
         row = following.row
         if row is None:
@@ -67,7 +68,7 @@ def _collect(node: Node, path: Path, step: Step, found: list[Use], exact: bool) 
             continue
         support = row.of(inner.value) if row.variants else row.support
         index = len(found)
-        if following.below and isinstance(inner.value, dict | list) and support.level not in _CLOSED:
+        if following.below and inner.value.__class__ in _COLLECTIONS and support.level not in _CLOSED:
             _collect(inner, (*path, part), following, found, exact)
         if support.level is not Level.EXACT or (exact and len(found) == index):
             found.insert(index, Use((*path, part), row, support, inner.location))

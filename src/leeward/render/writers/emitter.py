@@ -30,6 +30,9 @@ _WORD_ELSEWHERE = frozenset({"y", "Y", "n", "N"})
 _IN_WORD = r"[A-Za-z0-9_./@=,()$+-]"
 _PLAIN = re.compile(rf"[A-Za-z/_]{_IN_WORD}*(?::{_IN_WORD}+)*(?: {_IN_WORD}+(?::{_IN_WORD}+)*)*").fullmatch
 _DIGITS = re.compile(r"[0-9]+").fullmatch
+_JSON = re.compile(
+    r"[\[{][ -&(-~]*[\]}]"
+).fullmatch  # what annotations hold: quoted, without quotes to double
 _WORD = re.compile(r"(?i:y|n|yes|no|on|off|true|false|null)").fullmatch
 _KEPT = 1 << 16  # scalars whose text is remembered
 
@@ -78,7 +81,9 @@ def _string(value: str) -> str:
     """Return a value as it follows ``key:`` in column 0, with the space before it."""
     if len(value) < 1024 and _PLAIN(value) and not _WORD(value):
         return f" {value}"
-    return f' "{value}"' if _DIGITS(value) else _dump_value(value)
+    if _DIGITS(value):
+        return f' "{value}"'
+    return f" '{value}'" if len(value) < 1024 and _JSON(value) else _dump_value(value)
 
 
 @lru_cache(_KEPT)
@@ -110,15 +115,16 @@ def _mapping(value: dict[str, Any], indent: str, lines: list[str], first: str) -
     for key, item in value.items():
         head = lead + _key(key)
         lead = indent
-        if not item or not isinstance(item, dict | list):
-            lines.append(head + _scalar(item, indent))
-        elif isinstance(item, dict):
+        kind = item.__class__
+        if kind is dict and item:
             lines.append(head)
             inner = indent + "  "
             _mapping(item, inner, lines, inner)
-        else:
+        elif kind is list and item:
             lines.append(head)
             _sequence(item, indent, lines, indent)
+        else:
+            lines.append(head + _scalar(item, indent))
 
 
 def _sequence(value: list[Any], indent: str, lines: list[str], first: str) -> None:
@@ -126,12 +132,13 @@ def _sequence(value: list[Any], indent: str, lines: list[str], first: str) -> No
     lead = first + "-"
     inner = indent + "  "
     for item in value:
-        if not item or not isinstance(item, dict | list):
-            lines.append(lead + _scalar(item, indent))
-        elif isinstance(item, dict):
+        kind = item.__class__
+        if kind is dict and item:
             _mapping(item, inner, lines, lead + " ")
-        else:
+        elif kind is list and item:
             _sequence(item, inner, lines, lead + " ")
+        else:
+            lines.append(lead + _scalar(item, indent))
         lead = indent + "-"
 
 
