@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leeward.base.errors import UserInputError
+from leeward.base.errors import OperationError, UserInputError
 from leeward.cli import output
 from leeward.cli.projects import Rendered
-from leeward.kube.objects import Obj, key_of
+from leeward.kube.objects import Obj
 from leeward.render.writers.difference import differences
 from leeward.render.writers.index import Index, read_index
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from leeward.kube.kubeconfig import Access
 
 CLUSTER = "cluster"
+_AT_ONCE = 8  # requests to a cluster at a time
 _COLOURS = {"-": "31", "+": "32", "@": "36"}
 
 
@@ -36,13 +38,20 @@ def show_diff(
 
     Raises:
         UserInputError: there is no such directory, or something in it is no manifest.
-        OperationError: the cluster cannot be reached.
+        OperationError: the cluster cannot be reached, or would refuse an object.
     """
-    if against == CLUSTER:
-        before, after = _on_cluster(rendered, _access(rendered, environment, context, cluster))
-    else:
-        before, after = read_manifests(Path(against)), rendered.objects
-    return _show(differences(before, after, names=("live" if against == CLUSTER else against, "rendered")))
+    if against != CLUSTER:
+        return _show(
+            differences(read_manifests(Path(against)), rendered.objects, names=(against, "rendered"))
+        )
+    found = _on_cluster(rendered, _access(rendered, environment, context, cluster))
+    differs = _show(differences(found.before, found.after, names=("live", "rendered")))
+    if found.refusals:
+        raise OperationError(
+            "the cluster would refuse\n  " + "\n  ".join(found.refusals),
+            remedy="Correct it in the Compose file; what cannot be changed has to be removed first.",
+        )
+    return differs
 
 
 def show_tree_diff(files: Mapping[str, str], directory: Path) -> bool:
@@ -127,25 +136,43 @@ def read_manifests(directory: Path) -> list[Obj]:
     return found
 
 
-def _on_cluster(rendered: Rendered, access: Access) -> tuple[Sequence[Obj], Sequence[Obj]]:
+@dataclass(frozen=True, slots=True)
+class _Outlook:
+    before: list[Obj]
+    after: list[Obj]
+    refusals: list[str]
+
+
+def _on_cluster(rendered: Rendered, access: Access) -> _Outlook:
     import asyncio
 
     from leeward.cli.deploy import owned, resource_name, unwanted
-    from leeward.delivery.outlook import applied, substance
+    from leeward.delivery.outlook import substance
+    from leeward.delivery.rehearsal import Rehearsed, rehearse
     from leeward.kube.client import KubeClient
     from leeward.render.naming import label_value
 
-    async def look() -> tuple[list[Obj], list[Obj]]:
-        before, after = [], []
+    async def look() -> _Outlook:
         async with KubeClient(access) as api:
-            for obj in rendered.objects:
-                live = await api.find(resource_name(obj), *key_of(obj))
-                before += [substance(live)] if live is not None else []
-                after.append(substance(obj if live is None else applied(live, obj)))
+            turns = asyncio.Semaphore(_AT_ONCE)
+
+            async def ask(obj: Obj) -> Rehearsed:
+                async with turns:
+                    return await rehearse(api, resource_name(obj), obj)
+
+            found = await asyncio.gather(*map(ask, rendered.objects))
             project = label_value(rendered.project.name)
             mine = await owned(api, project, rendered.namespace)
-            before += [substance(obj) for _, obj in unwanted(mine, rendered.objects)]
-        return before, after
+            gone = [substance(obj) for _, obj in unwanted(mine, rendered.objects)]
+        return _Outlook(
+            [substance(each.before) for each in found if each.before is not None] + gone,
+            [substance(each.after) for each in found],
+            [
+                f"{each.after['kind']} {each.after['metadata']['name']}: {each.refusal}"
+                for each in found
+                if each.refusal
+            ],
+        )
 
     return asyncio.run(look())
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from leeward.base.errors import UserInputError
 from leeward.cli.output import RenderFormat
 from leeward.cli.projects import environments_of, open_project, render_environments
 from leeward.render.writers.index import read_index
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from leeward.cli.projects import Rendered, Source
 
 
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*").fullmatch
 _MARKS = {  # the file that each environment has
     RenderFormat.KUSTOMIZE: re.compile(r"overlays/([^/]+)/kustomization\.yaml"),
     RenderFormat.HELM: re.compile(r"values-([^/]+)\.yaml"),
@@ -58,6 +60,7 @@ def shared_tree(
 
     Raises:
         DiagnosticsError: the project cannot be used in one of the environments.
+        UserInputError: an environment has a name that no file can have.
         OperationError: the directory's index is damaged.
     """
     names = environments_of(source)
@@ -65,6 +68,12 @@ def shared_tree(
         open_project(source, environment)  # tells that there is no such environment
     if not names:
         names = tuple(sorted({environment, *_written(form, directory)}))
+    for name in names:
+        if not _FILE_NAME(name):
+            raise UserInputError(
+                f"environment {name!r} cannot name a file",
+                remedy="Use letters, digits, hyphens and underscores.",
+            )
     renderings = render_environments(source, names, strict=strict, notes=notes)
     project = next(iter(renderings.values())).project.name
     objects = {name: each.objects for name, each in renderings.items()}

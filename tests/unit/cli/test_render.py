@@ -171,6 +171,7 @@ def test_a_chart_is_called_like_the_project(tool: Tool) -> None:
         (["--format", "helm"], "--output-dir"),
         (["--format", "json", "--output-dir", "out"], "YAML files"),
         (["--format", "json", "--diff", "out"], "YAML files"),
+        (["--format", "helm", "--output-dir", "out", "--env", "../../x"], "cannot name a file"),
         (["--format", "helm", "--diff", "cluster"], "--output-dir"),
         (["--format", "helm", "--diff", "nowhere"], "there is no directory nowhere"),
         (["--diff", "out", "--output-dir", "out"], "writes nothing"),

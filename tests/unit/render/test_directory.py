@@ -141,6 +141,13 @@ def test_an_index_reaches_nothing_outside_its_directory(name: str, force: bool, 
     assert victim.read_text() == "precious\n"
 
 
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", INDEX, ""])
+def test_no_file_is_written_outside_the_directory(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not below"):
+        write_directory({**FILES, name: "x\n"}, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_index_of_a_newer_leeward_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / INDEX).write_text('{"version": 9, "files": {}}')
     with pytest.raises(OperationError, match="newer"):

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leeward.base.errors import OperationError
-from leeward.render.writers.index import INDEX, Index, read_index
+from leeward.render.writers.index import INDEX, Index, read_index, require_below
 from leeward.render.writers.yaml import HEADER, ORIGIN_COMMENT
 
 _LINE = re.compile(rf"^({re.escape(ORIGIN_COMMENT)}[^\n]*?):\d+(?= |$)", re.MULTILINE)
@@ -65,7 +65,9 @@ def write_directory(
     Raises:
         OperationError: something in the way was not written by leeward or was edited since, or the file
             system refuses; nothing, or a part that the next run completes, is changed.
+        ValueError: a path does not stay in the directory.
     """
+    require_below(files)
     try:
         if directory.exists() and not directory.is_dir():
             raise OperationError(f"{directory} is a file, not a directory", remedy="Choose another name.")

@@ -7,7 +7,7 @@ names anything else is refused as damaged, so that it cannot be used to replace 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -62,10 +62,19 @@ def read_index(directory: Path) -> Index | None:
 
 def _index(found: Any) -> Index:
     files = {str(name): tuple(map(str, digests)) for name, digests in found["files"].items()}
-    outside = [name for name in files if not _is_below(name)]
-    if outside:
-        raise ValueError(f"{outside[0]!r} is not below the directory")
+    require_below(files)
     return Index(files, {str(key): str(value) for key, value in found.get("of", {}).items()})
+
+
+def require_below(names: Iterable[str]) -> None:
+    """Check names of files.
+
+    Raises:
+        ValueError: one is not below the directory.
+    """
+    for name in names:
+        if not _is_below(name):
+            raise ValueError(f"{name!r} is not below the directory")
 
 
 def _is_below(name: str) -> bool:
