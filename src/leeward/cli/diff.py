@@ -1,57 +1,30 @@
-"""``leeward render --diff``: what rendered objects would change, in a directory or on a cluster."""
+"""``leeward render --diff DIR``: what rendered files or objects would change in a directory."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from leeward.base.errors import OperationError, UserInputError
+from leeward.base.errors import UserInputError
 from leeward.cli import output
 from leeward.cli.projects import Rendered
 from leeward.kube.objects import Obj
 from leeward.render.writers.difference import differences
 from leeward.render.writers.index import Index, read_index
 
-if TYPE_CHECKING:
-    from leeward.kube.kubeconfig import Access
-
-CLUSTER = "cluster"
-_AT_ONCE = 8  # requests to a cluster at a time
 _COLOURS = {"-": "31", "+": "32", "@": "36"}
 
 
-def show_diff(
-    rendered: Rendered, against: str, *, environment: str, context: str | None, cluster: str
-) -> bool:
-    """Print what is otherwise; tell whether anything is.
-
-    Args:
-        rendered: what shall be there.
-        against: a directory that was rendered into, or "cluster".
-        environment: whose cluster is meant.
-        context: of the kubeconfig, instead of the environment's.
-        cluster: the embedded one that is meant where the environment has no context.
+def show_diff(rendered: Rendered, directory: Path) -> bool:
+    """Print what is otherwise in a directory that was rendered into; tell whether anything is.
 
     Raises:
         UserInputError: there is no such directory, or something in it is no manifest.
-        OperationError: the cluster cannot be reached, or would refuse an object.
+        OperationError: its index is damaged.
     """
-    if against != CLUSTER:
-        return _show(
-            differences(read_manifests(Path(against)), rendered.objects, names=(against, "rendered"))
-        )
-    found = _on_cluster(rendered, _access(rendered, environment, context, cluster))
-    differs = _show(differences(found.before, found.after, names=("live", "rendered")))
-    if found.refusals:
-        raise OperationError(
-            "the cluster would refuse\n  " + "\n  ".join(found.refusals),
-            remedy="Correct it in the Compose file; what cannot be changed has to be removed first.",
-        )
-    return differs
+    names = (directory.as_posix(), "rendered")
+    return show(differences(read_manifests(directory), rendered.objects, names=names))
 
 
 def show_tree_diff(files: Mapping[str, str], directory: Path) -> bool:
@@ -72,10 +45,11 @@ def show_tree_diff(files: Mapping[str, str], directory: Path) -> bool:
     for name in {*files, *(index.files if index else ())}:
         with contextlib.suppress(FileNotFoundError):
             before[name] = _text(directory / name)
-    return _show(tree_differences(before, files, names=(directory.as_posix(), "rendered")))
+    return show(tree_differences(before, files, names=(directory.as_posix(), "rendered")))
 
 
-def _show(lines: Iterable[str]) -> bool:
+def show(lines: Iterable[str]) -> bool:
+    """Print the lines of a diff; tell whether there are any."""
     found = False
     for line in lines:
         found = True
@@ -134,58 +108,3 @@ def read_manifests(directory: Path) -> list[Obj]:
                 raise UserInputError(f"{path} holds something that is no manifest", remedy="Render it again.")
             found.append(document)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Outlook:
-    before: list[Obj]
-    after: list[Obj]
-    refusals: list[str]
-
-
-def _on_cluster(rendered: Rendered, access: Access) -> _Outlook:
-    import asyncio
-
-    from leeward.cli.deploy import owned, resource_name, unwanted
-    from leeward.delivery.outlook import substance
-    from leeward.delivery.rehearsal import Rehearsed, rehearse
-    from leeward.kube.client import KubeClient
-    from leeward.render.naming import label_value
-
-    async def look() -> _Outlook:
-        async with KubeClient(access) as api:
-            turns = asyncio.Semaphore(_AT_ONCE)
-
-            async def ask(obj: Obj) -> Rehearsed:
-                async with turns:
-                    return await rehearse(api, resource_name(obj), obj)
-
-            found = await asyncio.gather(*map(ask, rendered.objects))
-            project = label_value(rendered.project.name)
-            mine = await owned(api, project, rendered.namespace)
-            gone = [substance(obj) for _, obj in unwanted(mine, rendered.objects)]
-        return _Outlook(
-            [substance(each.before) for each in found if each.before is not None] + gone,
-            [substance(each.after) for each in found],
-            [
-                f"{each.after['kind']} {each.after['metadata']['name']}: {each.refusal}"
-                for each in found
-                if each.refusal
-            ],
-        )
-
-    return asyncio.run(look())
-
-
-def _access(rendered: Rendered, environment: str, context: str | None, cluster: str) -> Access:
-    """Return how to reach the context named, else the cluster of the environment, else the embedded one."""
-    from leeward.cli import clusters
-    from leeward.kube.kubeconfig import load_access
-
-    known = rendered.config.environments.get(environment) if rendered.config else None
-    if context is None and known is not None and rendered.config is not None:
-        context = rendered.config.cluster_of(known).context
-    if context is None:
-        return load_access(clusters.require_running(cluster).kubeconfig)
-    named = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    return load_access([Path(part) for part in named.split(os.pathsep) if part], context=context)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from leeward.cli.clusterdiff import as_built
 
 Tool = Callable[..., tuple[int, str, str]]
 COMPOSE = "name: shop\nservices:\n  web: {image: 'x:1', expose: ['80']}\n  db: {image: y}\n"
@@ -146,6 +149,29 @@ def test_a_diff_against_kustomize_or_a_chart_is_of_files(form: str, tool: Tool) 
     code, _, err = tool("render", "--diff", "out")
     assert code == 2
     assert f"--format {form} --diff out" in err
+
+
+def test_the_cluster_of_an_environment_is_never_another_one(tool: Tool) -> None:
+    Path("leeward.yaml").write_text(
+        "environments: {production: {cluster: prod}}\nclusters: {prod: {spec: prod/cluster.yaml}}\n"
+    )
+    Path("prod").mkdir()
+    Path("prod/cluster.yaml").write_text("name: prod\n")
+    code, _, err = tool("render", "--env", "production", "--diff", "cluster")
+    assert code == 2
+    assert "how to reach the cluster of production" in err
+    assert "--context" in err
+
+
+def test_images_that_are_built_here_are_no_difference() -> None:
+    def pod(image: str) -> Any:
+        return {"containers": [{"name": "proxy", "image": "x"}, {"name": "web", "image": image}]}
+
+    live = {"containers": [{"name": "web", "image": "leeward.local/shop/web:12ab"}]}
+    assert as_built(pod("acme/web"), live, {"acme/web"}) == pod("leeward.local/shop/web:12ab")
+    assert as_built(pod("leeward.local/shop/web:latest"), live, ()) == pod("leeward.local/shop/web:12ab")
+    assert as_built(pod("nginx"), live, {"acme/web"}) == pod("nginx")
+    assert as_built(pod("acme/web"), None, {"acme/web"}) == pod("acme/web")
 
 
 def test_files_of_others_are_no_difference(tool: Tool) -> None:

@@ -84,12 +84,16 @@ def render(
         _end(tree, directory, force=force, compare=diff is not None)
         return
     rendered = render_project(source, strict=strict, environment=environment, notes=notes)
+    if diff == CLUSTER:
+        from leeward.cli.clusterdiff import show_cluster_diff
+
+        differs = show_cluster_diff(rendered, environment=environment, context=context, cluster=cluster)
+        raise typer.Exit(int(differs))
     if diff is not None:
         from leeward.cli.diff import show_diff
 
-        if show_diff(rendered, diff, environment=environment, context=context, cluster=cluster):
-            raise typer.Exit(1)
-    elif output_dir is not None:
+        raise typer.Exit(int(show_diff(rendered, Path(diff))))
+    if output_dir is not None:
         from leeward.cli.layouts import plain_tree
 
         _end(plain_tree(rendered, environment), output_dir, force=force, compare=False)
@@ -126,9 +130,7 @@ def _end(tree: Tree, directory: Path, *, force: bool, compare: bool) -> None:
     if compare:
         from leeward.cli.diff import show_tree_diff
 
-        if show_tree_diff(tree.files, directory):
-            raise typer.Exit(1)
-        return
+        raise typer.Exit(int(show_tree_diff(tree.files, directory)))
     from leeward.render.writers.directory import write_directory
 
     written = write_directory(tree.files, directory, of=tree.of, force=force)
