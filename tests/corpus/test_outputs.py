@@ -71,6 +71,61 @@ def test_a_chart_with_the_values_of_an_environment_gives_what_was_rendered(
             assert output_of(*chart) == expected
 
 
+HOSTILE = """
+services:
+  web:
+    image: "registry.example.com:5000/web:1@sha256:12"
+    ports: ["80:80"]
+    environment: {A: "{{ .Values.x }}", B-C: "%(name)s", LINES: "a\\n\\n", EMPTY: "", Q: "a\\"b'c\\\\d $${E}"}
+    configs: [text, blank, mark]
+    volumes: ["data:/data"]
+    deploy: {replicas: %(replicas)s}
+    %(web)s
+  %(name)s-only: {image: x, command: ["{{ end }}", "}}"], extra_hosts: ["a:1.2.3.4"]}
+configs:
+  text: {content: "{{ if }} %(name)s\\n\\n\\n"}
+  blank: {content: "\\n\\n"}
+  mark: {content: "LEEWARD-OPEN-0-: 0\\nLEEWARD-VALUE-1-\\n# from x:1\\n---\\nkind: Secret\\n"}
+volumes: {data: {x-leeward: {%(volume)s}}}
+"""
+VARIANTS: dict[str, dict[str, object]] = {
+    "qa": {"replicas": 1, "web": "x-leeward: {hosts: [qa.example.com]}", "volume": ""},
+    "uat": {
+        "replicas": 2,
+        "web": "x-leeward: {hosts: [a.example.com, b.example.com], tls: {secret: t}, ingressClass: nginx}",
+        "volume": "size: 5Gi, class: gp3",
+    },
+    "production": {"replicas": 3, "web": "x-leeward: {autoscale: {min: 2, cpu: 50}}", "volume": "size: 9Gi"},
+}
+
+
+def hostile(directory: Path) -> dict[str, RenderResult]:
+    """Return renderings of a project whose text looks like templates and whose environments differ a lot."""
+    results = {}
+    for name, variant in VARIANTS.items():
+        (directory / f"{name}.yaml").write_text(HOSTILE % {"name": name, **variant}, encoding="utf-8")
+        options = LoadOptions(working_dir=directory, files=[f"{name}.yaml"], project_name="shop")
+        results[name] = render(load_project(options).project, RenderOptions(environment=name))
+    return results
+
+
+@pytest.mark.skipif(HELM is None, reason="helm is not installed")
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_text_that_looks_like_templates_and_environments_that_differ_a_lot_are_kept(tmp_path: Path) -> None:
+    results = hostile(tmp_path)
+    objects = {name: result.objects for name, result in results.items()}
+    write_directory(helm("shop", objects), tmp_path / "chart")
+    write_directory(kustomize(objects), tmp_path / "deploy")
+    for name in results:
+        expected = by_name(objects[name])
+        overlay = str(tmp_path / "deploy" / "overlays" / name)
+        assert output_of("kubectl", "kustomize", overlay) == expected
+        namespace = next(name for kind, name in expected if kind == "Namespace")
+        del expected["Namespace", namespace]
+        chart = [HELM or "", "template", "shop", str(tmp_path / "chart"), "-n", namespace]
+        assert output_of(*chart, "-f", str(tmp_path / "chart" / f"values-{name}.yaml")) == expected
+
+
 @pytest.mark.skipif(HELM is None, reason="helm is not installed")
 def test_values_change_a_release_and_wrong_ones_are_refused(tmp_path: Path) -> None:
     result = rendered(PROJECTS[0], "production")

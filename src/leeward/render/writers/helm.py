@@ -99,12 +99,18 @@ def _templates(
     for obj in in_order(every.values()):
         key = (obj["kind"], obj["metadata"]["name"])
         texts = {
-            environment: marks.atoms(to_text([objects[key]], origins)) if key in objects else []
+            environment: marks.atoms(_text(objects[key], origins)) if key in objects else []
             for environment, objects in marked.items()
         }
         path = f"templates/{file_of(obj)}"
         files[path] = files.get(path, HEADER) + weave(texts)
     return {path: files[path] for path in sorted(files)}
+
+
+def _text(obj: Obj, origins: Origins | None) -> str:
+    """Return one document; Helm cuts empty lines at its end off, which may belong to a text."""
+    text = to_text([obj], origins)
+    return f"{text}# The empty lines belong to the text.\n" if text.endswith("\n\n") else text
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
