@@ -15,6 +15,7 @@ from typing import Any, Literal
 from leeward.kube.objects import Obj
 
 Level = Literal["privileged", "baseline", "restricted"]
+VERSION = "v1.36"  # of Kubernetes, whose rules these are
 LEVELS: tuple[Level, ...] = ("restricted", "baseline", "privileged")  # strictest first
 SAFE_SYSCTLS = frozenset(
     (
@@ -62,7 +63,7 @@ _RESTRICTED_VOLUMES = frozenset(
         "secret",
     )
 )
-_SELINUX_TYPES = frozenset(("", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"))
+SELINUX_TYPES = frozenset(("", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"))
 _APPARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io/"
 
 
@@ -241,13 +242,13 @@ def _selinux(pod: _Pod) -> Violation | None:
 
     def bad(security: Obj) -> bool:
         chosen = options(security)
-        return chosen.get("type", "") not in _SELINUX_TYPES or bool(chosen.get("user") or chosen.get("role"))
+        return chosen.get("type", "") not in SELINUX_TYPES or bool(chosen.get("user") or chosen.get("role"))
 
     setters = _setters(bad(pod.security), pod.names(lambda each: bad(_security(each))))
     if not setters:
         return None
     everything = [options(each) for each in (pod.security, *map(_security, pod.containers()))]
-    types = sorted({each.get("type", "") for each in everything} - _SELINUX_TYPES)
+    types = sorted({each.get("type", "") for each in everything} - SELINUX_TYPES)
     found = [_some("type", types)] if types else []
     found += [
         f"{key} may not be set" for key in ("user", "role") if any(each.get(key) for each in everything)

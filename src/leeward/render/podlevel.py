@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from leeward.base.diagnostics import Severity
 from leeward.kube.objects import Obj, labels_of
-from leeward.kube.podsecurity import LEVELS, Level, Violation, judge
+from leeward.kube.podsecurity import LEVELS, VERSION, Level, Violation, judge
 from leeward.kube.wellknown import APP_NAME
 from leeward.render.model import ProjectContext
 
@@ -69,9 +69,9 @@ def enforce_level(context: ProjectContext, objects: list[Obj]) -> list[Obj]:
             _report(context, services[name], level, broken, asked)
     needed = max((level for level, _ in levels.values()), key=LEVELS.index, default=LEVELS[0])
     enforced = asked or needed
-    labels: dict[str, str] = {f"{LABEL}enforce": enforced}
-    if enforced != LEVELS[0]:
-        labels[f"{LABEL}audit"] = LEVELS[0]
+    labels: dict[str, str] = {f"{LABEL}enforce": enforced, f"{LABEL}enforce-version": VERSION}
+    if enforced != LEVELS[0]:  # kubectl tells what is left to do, and so does the audit log
+        labels |= {f"{LABEL}audit": LEVELS[0], f"{LABEL}warn": LEVELS[0]}
     return [_labelled(obj, labels) if obj["kind"] == "Namespace" else obj for obj in objects]
 
 
