@@ -106,7 +106,7 @@ def test_the_label_says_which_version_of_the_rules_and_what_kubectl_warns_of(ren
         ("image: 'docker.io/library/postgres:16-alpine', user: postgres", 70),
         ("image: 'node:22', user: 'node:1000'", 1000),
         ("build: {context: ., dockerfile_inline: 'FROM node:22'}, user: node", 1000),
-        ("build: {context: ., dockerfile_inline: 'FROM x\nRUN useradd -u 5 me'}, user: me", 5),
+        ('build: {context: ., dockerfile_inline: "FROM x\\nRUN useradd -u 5 me"}, user: me', 5),
         ("image: x, user: root", 0),
     ],
 )
@@ -128,7 +128,7 @@ def test_names_whose_number_nobody_knows_are_errors_outside_of_development(
 
 
 def test_the_name_of_the_image_s_own_user_needs_no_number(render_text: Render) -> None:
-    inline = "{context: ., dockerfile_inline: 'FROM x\nUSER app'}"
+    inline = '{context: ., dockerfile_inline: "FROM x\\nUSER app"}'
     result = render_text(f"services: {{a: {{build: {inline}, user: app}}}}", environment="production")
     assert "needs-number" not in result.codes()
 
