@@ -26,13 +26,17 @@ NEEDS_THE_HOST = {  # project → path of a key → code of the error: they are 
         "services.wireguard.volumes[0]": "system-directory",
         "services.wireguard.volumes[1]": "system-directory",
         "services.wireguard.volumes[2]": "system-directory",
+        "services.wireguard.sysctls.net.ipv4.conf.all.src_valid_mark": "host-access",
     },
     "pihole-cloudflared-DoH": {
         "services.pihole.cap_add[0]": "host-access",
         "services.pihole.volumes[0]": "system-directory",
         "services.pihole.volumes[1]": "system-directory",
     },
-    "plex": {"services.plex.network_mode": "host-access"},
+    "plex": {
+        "services.plex.network_mode": "host-access",
+        "services.plex.volumes[0]": "host-directory",
+    },
     "portainer": {"services.portainer.volumes[0]": "engine-socket"},
     "traefik-golang": {"services.frontend.volumes[0]": "engine-socket"},
 }

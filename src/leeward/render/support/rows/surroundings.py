@@ -57,14 +57,14 @@ MOUNTS = Section(
     "services.*",
     """
     volumes | exact | volumes and containers[].volumeMounts
-    volumes.*.type   | exact | PersistentVolumeClaim, emptyDir, image; a bind mount is classified
+    volumes.*.type   | exact | PersistentVolumeClaim, emptyDir, image; a bind mount is what it is for, see x-leeward.binds
     volumes.*.type = cluster | ignored | | Cluster volumes of Swarm have no counterpart. | Use a named volume with x-leeward: {class: NAME}.
     volumes.*.type = npipe   | ignored | | Named pipes of Windows have no counterpart. | Remove it.
     volumes.*.source | exact | which volume
     volumes.*.target | exact | mountPath
     volumes.*.read_only   | exact | readOnly
     volumes.*.consistency | harmless | | It tunes Docker Desktop's file sharing.
-    volumes.*.bind | exact | nothing: a cluster binds no directory
+    volumes.*.bind | exact | ConfigMap, PersistentVolumeClaim or nothing, as x-leeward.binds says or by what is there
     volumes.*.bind.propagation      | harmless | | It is about the host's file system.
     volumes.*.bind.create_host_path | exact    | nothing is made on a node
     volumes.*.bind.recursive        | harmless | | It is about the host's file system.
