@@ -64,7 +64,7 @@ MOUNTS = Section(
     volumes.*.target | exact | mountPath
     volumes.*.read_only   | exact | readOnly
     volumes.*.consistency | harmless | | It tunes Docker Desktop's file sharing.
-    volumes.*.bind | exact | ConfigMap, PersistentVolumeClaim or nothing, as x-leeward.binds says or by what is there
+    volumes.*.bind | exact | nothing: a cluster binds no directory
     volumes.*.bind.propagation      | harmless | | It is about the host's file system.
     volumes.*.bind.create_host_path | exact    | nothing is made on a node
     volumes.*.bind.recursive        | harmless | | It is about the host's file system.
