@@ -193,15 +193,29 @@ def _record(node: Node, shape: Record, path: ValuePath, findings: Findings) -> N
         elif key.startswith("x-"):
             entries[key] = entry
         else:
-            remedy = shape.retired.get(key) or did_you_mean(key, shape.keys)
             findings.error(
                 "unknown-key",
                 f'"{key}" is not a key of Compose here.',
                 path=(*path, key),
                 at=entry.location,
-                remedy=remedy or f'Remove it, or rename it "x-{key}" when it is your own.',
+                remedy=shape.retired.get(key)
+                or _right_place(key, entry, shape, path)
+                or did_you_mean(key, shape.keys)
+                or f'Remove it, or rename it "x-{key}" when it is your own.',
             )
     return _changed(node, entries)
+
+
+def _right_place(key: str, entry: Node, shape: Record, path: ValuePath) -> str:
+    """Return where a key that does not belong here does; "" when that is not clear."""
+    if not path:
+        services = shape.keys.get("services")
+        if isinstance(services, Table) and isinstance(services.item, Record):
+            if isinstance(entry.value, dict) and {"image", "build"} & entry.value.keys():
+                return 'Put it under "services".'
+            return "Write it inside a service." if key in services.item.keys else ""
+    homes = [name for name, inner in shape.keys.items() if isinstance(inner, Record) and key in inner.keys]
+    return f'Write it under "{homes[0]}".' if len(homes) == 1 else ""
 
 
 def _fits(node: Node, shape: Shape) -> bool:
@@ -237,10 +251,10 @@ def _value(node: Node, shape: Value, path: ValuePath, findings: Findings) -> Nod
     if shape.choices and fit not in shape.choices:
         findings.error(
             "invalid-value",
-            f"It is {describe(node)}.",
+            f"It must be one of {', '.join(shape.choices)}, but it is {describe(node)}.",
             path=path,
             at=node.location,
-            remedy=did_you_mean(str(fit), shape.choices) or f"Use one of: {', '.join(shape.choices)}.",
+            remedy=did_you_mean(str(fit), shape.choices) or "Use one of these.",
             damages=True,
         )
         return None
@@ -248,7 +262,8 @@ def _value(node: Node, shape: Value, path: ValuePath, findings: Findings) -> Nod
 
 
 def _wrong_type(node: Node, wanted: str, path: ValuePath, findings: Findings) -> None:
-    message = f"It must be {wanted}, but it is {describe(node)}."
+    subject = "It" if path else "A Compose file"
+    message = f"{subject} must be {wanted}, but it is {describe(node)}."
     remedy = _hint(node, wanted)
     findings.error("wrong-type", message, path=path, at=node.location, remedy=remedy, damages=True)
 
@@ -258,8 +273,8 @@ def _hint(node: Node, wanted: str) -> str:
         return f'Put it in quotes: "{scalar_text(node.value)}".'
     if isinstance(node.value, (int, float)) and wanted.startswith("a duration"):
         return f'Add a unit, such as "{scalar_text(node.value)}s".'
-    if wanted == "a list" and isinstance(node.value, str):
-        return f'Write a list: ["{node.value}"].'
+    if wanted == "a list" and isinstance(node.value, (str, bool, int, float)):
+        return f'Write a list: ["{scalar_text(node.value)}"].'
     if wanted == "a list":
         return 'Start every element with "- ".'
     if wanted == "a mapping":

@@ -39,8 +39,9 @@ def to_document(project: model.Project) -> Data:
         table = getattr(project, kind)
         if table:
             document[kind] = {key: _plain(resource) for key, resource in table.items()}
-    if project.models:
-        document["models"] = dict(project.models)
+    for kind in ("models", "jobs"):
+        if table := getattr(project, kind):
+            document[kind] = dict(table)
     document.update(project.extensions)
     written: Data = _written(document, COMPOSE)
     return written

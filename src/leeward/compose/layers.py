@@ -25,6 +25,8 @@ from leeward.compose.paths import resolve_paths
 from leeward.compose.schema import COMPOSE
 from leeward.compose.source import Sources
 
+_CONTENTS = ("configs", "secrets")
+
 
 class LayerLoader:
     """Loads stacks of files.
@@ -41,6 +43,7 @@ class LayerLoader:
         self._home = environment.get("HOME")
         self._documents = Documents(sources, findings)
         self._includer = Includer(sources, findings)
+        self._included: set[tuple[str, str]] = set()  # whose content was taken from its variable already
         self._extender = Extender(self._documents, sources, findings, self._home)
 
     def written_name(self, stack: Stack) -> Node | None:
@@ -71,7 +74,23 @@ class LayerLoader:
                 tree = self._include(tree, stack, (*chain, path))
                 tree = self._extender.apply(tree, path, stack.directory, interpolator)
                 merged = strip_tags(merge_files(merged, tree))
+        self._check_contents(merged)
         return _resolve_environment(resolve_paths(merged, stack.directory, self._home), stack.environment)
+
+    def _check_contents(self, tree: Node) -> None:
+        """Report what has its content and a variable to take it from, while one is told from the other."""
+        for kind in _CONTENTS:
+            for name, source in _names(tree, kind).items():
+                content = source.get("content")
+                if content is None or source.text("environment") is None or (kind, name) in self._included:
+                    continue
+                self._findings.error(
+                    "contradiction",
+                    "environment and content exclude one another.",
+                    path=(kind, name),
+                    at=content.location,
+                    remedy="Keep one.",
+                )
 
     def _include(self, tree: Node, stack: Stack, chain: tuple[str, ...]) -> Node:
         included = tree.get("include")
@@ -81,8 +100,15 @@ class LayerLoader:
         for index, entry in enumerate(included.elements()):
             inner = self._includer.stack(entry, stack, index, chain)
             if inner is not None:
-                result = import_resources(self.load(inner, chain), result)
+                loaded = self.load(inner, chain)
+                self._included |= {(kind, name) for kind in _CONTENTS for name in _names(loaded, kind)}
+                result = import_resources(loaded, result)
         return result
+
+
+def _names(tree: Node, kind: str) -> Mapping[str, Node]:
+    table = tree.get(kind)
+    return table.items() if table is not None else {}
 
 
 def _resolve_environment(tree: Node, environment: Mapping[str, str]) -> Node:
@@ -93,7 +119,7 @@ def _resolve_environment(tree: Node, environment: Mapping[str, str]) -> Node:
         entries["services"] = services.having(
             {name: _service_environment(service, environment) for name, service in services.value.items()}
         )
-    for kind in ("configs", "secrets"):
+    for kind in _CONTENTS:
         table = entries.get(kind)
         if table is not None and isinstance(table.value, dict):
             entries[kind] = table.having(

@@ -1,4 +1,15 @@
-"""Compose files → :class:`Project`: the entry point of this package.
+"""Compose files → :class:`Project`, in eight phases; the entry point of this package.
+
+1. find the files and the variables (``source``);
+2. syntax: YAML to nodes that know their lines (``syntax``, ``scalars``);
+3. interpolate variables (``interpolate``, ``dotenv``);
+4. canonical: long forms and types, by ``schema`` (``conform``, ``shortforms``);
+5. include, extends, merge (``layers``, ``include``, ``extends``, ``merge``);
+6. resolve paths and environment files (``paths``, ``envfiles``);
+7. normalise: what everybody leaves out (``build``);
+8. validate: rules between keys (``validate``).
+
+``docs/compose-pipeline.md`` shows each with what goes in and comes out.
 
 Everything wrong is collected and raised together; what is only worth knowing is returned. The
 environment is an argument; nothing here reads the process's own.
@@ -61,18 +72,18 @@ def load_project(options: LoadOptions) -> LoadResult:
         DiagnosticsError: the files cannot be used; it has every error found.
     """
     findings = Findings()
-    sources, files, environment = _begin(options, findings)
+    sources, files, environment = _begin(options, findings)  # 1
     loader = LayerLoader(sources, findings, environment)
     stack = Stack(files.files, files.directory, environment)
     name = _project_name(options, environment, loader.written_name(stack), files, findings)
     environment["COMPOSE_PROJECT_NAME"] = name  # files may mention it
-    tree = loader.load(stack)
+    tree = loader.load(stack)  # 2 to 6
     if not findings.damaged:
         check_required(tree, COMPOSE, (), findings)
         check_tree(tree, findings)
     if findings.damaged:
         findings.raise_errors()  # checks from here on would repeat them in other words
-    project = build_project(
+    project = build_project(  # 7
         tree,
         name=name,
         directory=files.directory,
@@ -83,7 +94,7 @@ def load_project(options: LoadOptions) -> LoadResult:
         sources=sources,
         findings=findings,
     )
-    check_project(project, tree, findings)
+    check_project(project, tree, findings)  # 8
     findings.raise_errors()
     return LoadResult(project=project, diagnostics=findings.diagnostics, environment=environment)
 

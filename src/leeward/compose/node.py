@@ -14,6 +14,7 @@ from leeward.base.diagnostics import Location
 
 Scalar = str | int | float | bool | None
 _COLLECTIONS = frozenset((dict, list))
+_SHOWN = 60  # characters of a value in a message
 
 
 class Tag(enum.Enum):
@@ -102,4 +103,4 @@ def describe(node: Node) -> str:
         return f"the boolean {str(value).lower()}"
     if isinstance(value, (int, float)):
         return f"the number {value}"
-    return f'"{value}"'
+    return f'"{value}"' if len(value) <= _SHOWN else f'"{value[: _SHOWN - 1]}…"'

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 from typing import TypeVar
 
 from leeward.compose.node import Node, Tag, describe
@@ -21,8 +22,7 @@ T = TypeVar("T")
 _MOUNT_FLAGS = {"rprivate", "private", "rshared", "shared", "rslave", "slave"}
 _CONSISTENCY = {"consistent", "cached", "delegated"}
 _PORT = re.compile(
-    r"(?:(?:\[(?P<v6>[0-9a-fA-F:.%]+)\]|(?P<v4>[^:\[\]]*)):)??"
-    r"(?:(?P<published>[0-9]*(?:-[0-9]+)?):)?"
+    r"(?:(?:(?:\[(?P<v6>[0-9a-fA-F:.%]+)\]|(?P<v4>[^:\[\]]*)):)?(?P<published>[0-9]*(?:-[0-9]+)?):)?"
     r"(?P<target>[0-9]+(?:-[0-9]+)?)"
     r"(?:/(?P<protocol>[A-Za-z]+))?\Z"
 )
@@ -286,6 +286,8 @@ def _port(element: Node) -> list[Node]:
     targets = _range(match["target"])
     published = _range(match["published"]) if match["published"] else []
     host = match["v6"] or match["v4"]
+    if host and not _is_address(host):
+        raise MalformedError(f'"{host}" is not an IP address.', 'Write "127.0.0.1:8080:80", or no address.')
     if published and len(published) != len(targets) and len(targets) > 1:
         raise MalformedError(
             f'"{text}" has ranges of different length.', "Give both sides the same number of ports."
@@ -305,6 +307,14 @@ def _port(element: Node) -> list[Node]:
             entries["host_ip"] = Node(host, element.location)
         result.append(Node(entries, element.location, element.tag))
     return result
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _range(text: str) -> range:

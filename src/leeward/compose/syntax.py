@@ -20,6 +20,7 @@ from leeward.base.diagnostics import Location
 from leeward.compose.findings import Findings
 from leeward.compose.node import Node, Tag
 from leeward.compose.scalars import resolve_plain
+from leeward.compose.syntaxerrors import report_syntax, report_unreadable
 
 MAX_NODES = 100_000  # as Docker Compose; an alias bomb needs far more
 MAX_DEPTH = 100
@@ -189,37 +190,12 @@ def parse_documents(text: str | bytes, file: str, findings: Findings) -> list[No
             if node is not None:
                 documents.append(converter.document(node))
     except yaml.MarkedYAMLError as error:
-        _report_syntax(error, text, file, findings)
+        report_syntax(error, text, file, findings)
     except yaml.YAMLError as error:
-        findings.error(
-            "yaml-syntax",
-            f"This is not readable text: {str(error).splitlines()[0]}.",
-            at=Location(file, 0),
-            remedy="Save the file as UTF-8.",
-            damages=True,
-        )
+        report_unreadable(error, text, file, findings)
     except _StopError:
         pass  # reported where it was found
     finally:
         if parser is not None:
             parser.dispose()
     return [node for node in documents if node.value is not None]
-
-
-def _report_syntax(error: yaml.MarkedYAMLError, text: str | bytes, file: str, findings: Findings) -> None:
-    mark = error.problem_mark or error.context_mark
-    readable = text if isinstance(text, str) else text.decode("utf-8", "replace")
-    lines = readable.splitlines() if mark else []
-    line = lines[mark.line] if mark and mark.line < len(lines) else ""
-    context = f" {error.context}" if error.context else ""
-    problem = (error.problem or "syntax error").rstrip(".")
-    remedy = "Check the indentation and quotes around this line."
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        remedy = "Indent with spaces, not tabs."
-    findings.error(
-        "yaml-syntax",
-        f"This is not valid YAML:{context}: {problem}." if context else f"This is not valid YAML: {problem}.",
-        at=Location(file, mark.line + 1 if mark else 0),
-        remedy=remedy,
-        damages=True,
-    )

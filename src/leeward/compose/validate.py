@@ -12,6 +12,7 @@ from leeward.compose.findings import Findings, ValuePath, did_you_mean
 from leeward.compose.node import Node
 from leeward.compose.project import FileUse, Port, Project, Service
 
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]")
 _TESTS = ("CMD", "CMD-SHELL", "NONE")
 _RESTARTS = ("no", "always", "unless-stopped", "on-failure")
 _PULLS = ("always", "never", "build", "if_not_present", "missing", "refresh", "daily", "weekly")
@@ -257,6 +258,13 @@ class _Checker:
     def _mounts(self, service: Service, path: ValuePath) -> None:
         seen: dict[str, int] = {}
         for index, mount in enumerate(service.volumes):
+            if mount.type != "npipe" and not _ABSOLUTE.match(mount.target):
+                self._error(
+                    "relative-path",
+                    (*path, "volumes", index),
+                    f'The target "{mount.target}" is not an absolute path.',
+                    f'Write "/{mount.target.lstrip("./")}".',
+                )
             if mount.target in seen:
                 self._error(
                     "duplicate-target",

@@ -58,16 +58,16 @@ def test_extensions_stay_plain_values_everywhere(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("services:\n  web:\n   image: x\n  bad: [\n", "compose.yaml:5: error: This is not valid YAML"),
-        ("services:\n\tweb: {}\n", "compose.yaml:2: error: This is not valid YAML"),
-        ("services:\n  web: {image: *nope}\n", "compose.yaml:2: error: This is not valid YAML"),
+        ("services:\n  web:\n   image: x\n  bad: [\n", "compose.yaml:5: error: The value ends too early"),
+        ("services:\n\tweb: {}\n", "compose.yaml:2: error: The line is indented with a tab"),
+        ("services:\n  web: {image: *nope}\n", 'compose.yaml:2: error: There is no anchor "nope"'),
         ("services:\n  web:\n    image: a\n    image: b\n", 'compose.yaml:4: error: "image" is set twice'),
         ("x-a: &a\n  b: *a\nservices: {}\n", "compose.yaml:1: error: The anchor contains itself"),
         ("x-a: {<<: [1]}\n", 'compose.yaml:1: error: The merge key "<<" needs a mapping'),
         ("services: {web: {image: !secret x}}\n", 'compose.yaml:1: error: The tag "!secret" means nothing'),
         ("? [a]\n: b\n", "compose.yaml:1: error: A key must be a word"),
-        ("- a\n", "compose.yaml:1: error: It must be a mapping, but it is a list"),
-        ("hello\n", 'compose.yaml:1: error: It must be a mapping, but it is "hello"'),
+        ("- a\n", "compose.yaml:1: error: A Compose file must be a mapping, but it is a list"),
+        ("hello\n", 'compose.yaml:1: error: A Compose file must be a mapping, but it is "hello"'),
     ],
 )
 def test_bad_yaml_is_reported_with_its_line(workspace: Workspace, text: str, expected: str) -> None:
@@ -86,7 +86,7 @@ def test_deep_nesting_is_refused(workspace: Workspace) -> None:
     workspace.write({"compose.yaml": "x-a: " + "[" * 300 + "]" * 300})
     assert "more than 100 levels deep" in workspace.error()
     workspace.write({"compose.yaml": "x-a: " + "[" * 3000 + "]" * 3000})
-    assert "exceeded maximum nesting depth" in workspace.error()
+    assert "nested too deeply" in workspace.error()
 
 
 def test_a_file_that_is_not_text_is_refused(workspace: Workspace) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         ("ports: [{published: 80}]", 'services.web.ports[0]: "target" is required here. Add target.'),
         ("volumes: ['a:b:c:d']", '"a:b:c:d" is not a volume.'),
         ("volumes: ['/a:/b:rx']", '"rx" is not an option of a volume.'),
-        ("volumes: [{type: bid, target: /x}]", 'It is "bid". Did you mean "bind"?'),
+        ("volumes: [{type: bid, target: /x}]", 'but it is "bid". Did you mean "bind"?'),
         ("volumes: [{type: bind, target: /x}]", "A bind mount needs a source."),
         ("volumes: ['/a:/x', '/b:/y', {type: tmpfs, target: /x/}]", '"/x" is already mounted by volumes[0].'),
         ("environment: [{a: 1}]", "An element is a mapping, not KEY=value."),

@@ -19,6 +19,7 @@ from leeward.kube.objects import Obj, find_condition, format_time, is_terminatin
 from leeward.kube.pods import is_active, is_ready
 
 _RUNNING = {
+    "cronjob-controller",
     "deployment-controller",
     "replicaset-controller",
     "statefulset-controller",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from leeward.cluster.controllers.cronjob import controller as cronjob
 from leeward.cluster.controllers.daemonset import controller as daemonset
 from leeward.cluster.controllers.deployment import controller as deployment
 from leeward.cluster.controllers.disruption import controller as disruption
@@ -35,6 +36,7 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     daemonset.DESCRIPTOR,
     deployment.DESCRIPTOR,
     job.DESCRIPTOR,
+    cronjob.DESCRIPTOR,
     replicaset.DESCRIPTOR,
     statefulset.DESCRIPTOR,
     endpointslice.DESCRIPTOR,

@@ -11,10 +11,11 @@ from leeward.cluster.controllers.framework.controller import (
     ControllerDescriptor,
     own_or_owner_key,
 )
-from leeward.cluster.controllers.job.plan import INDEX, Counts, Plan, count, finished_condition, plan
+from leeward.cluster.controllers.job.plan import INDEX, Counts, Plan, count, plan
 from leeward.cluster.controllers.job.tally import Fate, follow
 from leeward.cluster.interface.client import Event
 from leeward.kube.conditions import with_condition
+from leeward.kube.jobs import finished_condition
 from leeward.kube.objects import (
     Obj,
     ObjectKey,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from leeward.cluster.controllers.job.tally import (
     Fates,
@@ -197,11 +196,3 @@ def _next_indexes(spec: Obj, counts: Counts, missing: int) -> Sequence[int | Non
     taken = counts.indexes | {index_of(pod) for pod in counts.active}
     free = [index for index in range(spec.get("completions") or 0) if index not in taken]
     return list(free[:missing])
-
-
-def finished_condition(job: Obj) -> dict[str, Any] | None:
-    """Return the condition that says that the Job has ended, if it has."""
-    conditions = (job.get("status") or {}).get("conditions") or ()
-    return next(
-        (c for c in conditions if c["type"] in ("Complete", "Failed") and c["status"] == "True"), None
-    )

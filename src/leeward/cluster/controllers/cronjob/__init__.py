@@ -1,0 +1,1 @@
+"""Starts Jobs at the times of CronJobs."""
