@@ -16,7 +16,7 @@ from leeward.base.diagnostics import Severity
 from leeward.kube.podsecurity import BASELINE_CAPABILITIES, SAFE_SYSCTLS
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 from leeward.render.renderers.securityopts import ACCEPT, add_options
-from leeward.render.renderers.users import group_number, image_facts, image_user, user_number
+from leeward.render.renderers.users import OWNED_ONCE, group_number, image_facts, image_user, user_number
 
 _HOST_ACCESS = (  # key, value, what it gives away, field of the Pod
     ("pid", "host", "every process of the node", "hostPID"),
@@ -83,7 +83,7 @@ def _groups(context: ServiceContext, draft: PodDraft, security: dict[str, Any]) 
         draft.security["supplementalGroups"] = numbers
     group = security.get("runAsGroup", security.get("runAsUser"))
     if group and any(mount.type == "volume" for mount in context.plan.mounts):
-        draft.security["fsGroup"] = group  # a new volume belongs to root
+        draft.security |= {"fsGroup": group, **OWNED_ONCE}  # a new volume belongs to root
 
 
 def _pod(context: ServiceContext, draft: PodDraft) -> None:

@@ -10,6 +10,7 @@ from leeward.base.diagnostics import Severity
 from leeward.render.dockerfile import ImageFacts, base_facts, facts_of
 from leeward.render.model import ServiceContext
 
+OWNED_ONCE = {"fsGroupChangePolicy": "OnRootMismatch"}  # a large volume would be walked at every start
 _REMEDY = "Write its number, as `docker run IMAGE id` shows it."
 
 

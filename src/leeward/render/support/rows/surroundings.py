@@ -83,14 +83,14 @@ MOUNTS = Section(
     configs | exact | ConfigMap mounted with subPath
     configs.*.source | exact | which ConfigMap
     configs.*.target | exact | mountPath
-    configs.*.uid    | harmless | | Files of a ConfigMap belong to root, and every user may read them. | Write mode.
-    configs.*.gid    | harmless | | Files of a ConfigMap belong to root, and every user may read them. | Write mode.
+    configs.*.uid    | approximated | nothing where every user may read the file; else fsGroup | Files of a ConfigMap belong to root, and to a group of the Pod.
+    configs.*.gid    | approximated | nothing where every user may read the file; else fsGroup | Files of a ConfigMap belong to root, and to a group of the Pod.
     configs.*.mode   | exact | defaultMode
     secrets | exact | Secrets projected into /run/secrets
     secrets.*.source | exact | which Secret
     secrets.*.target | exact | path in the volume, or mountPath
-    secrets.*.uid    | harmless | | Files of a Secret belong to root, and every user may read them. | Write mode.
-    secrets.*.gid    | harmless | | Files of a Secret belong to root, and every user may read them. | Write mode.
+    secrets.*.uid    | approximated | nothing where every user may read the file; else fsGroup | Files of a Secret belong to root, and to a group of the Pod.
+    secrets.*.gid    | approximated | nothing where every user may read the file; else fsGroup | Files of a Secret belong to root, and to a group of the Pod.
     secrets.*.mode   | exact | mode of the item
     """,
 )
