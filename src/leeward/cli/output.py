@@ -28,6 +28,15 @@ class ReportFormat(enum.StrEnum):
     SARIF = "sarif"
 
 
+class RenderFormat(enum.StrEnum):
+    """What ``--format`` of ``leeward render`` takes."""
+
+    YAML = "yaml"
+    JSON = "json"
+    KUSTOMIZE = "kustomize"
+    HELM = "helm"
+
+
 def paint(text: str, colour: str, *, stream: Any = None) -> str:
     """Return `text` in an ANSI colour when the stream is a terminal."""
     stream = stream or sys.stdout

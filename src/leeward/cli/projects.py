@@ -127,6 +127,39 @@ def render_project(
     Raises:
         DiagnosticsError: it cannot be used; or `strict` and there are warnings.
     """
+    rendered, found = _rendered(source, environment, strict=strict, build=build)
+    show_findings(found, notes=notes)
+    return rendered
+
+
+def render_environments(
+    source: Source, names: Iterable[str], *, strict: bool = False, notes: bool = False
+) -> dict[str, Rendered]:
+    """Load and render a project for several environments and print each finding once.
+
+    Raises:
+        DiagnosticsError: it cannot be used in one of them; or `strict` and there are warnings.
+    """
+    results: dict[str, Rendered] = {}
+    found: dict[Diagnostic, None] = {}
+    for name in names:
+        try:
+            results[name], more = _rendered(source, name, strict=strict)
+        except DiagnosticsError:
+            output.note(f"environment {name} cannot be rendered:")
+            raise
+        found |= dict.fromkeys(more)
+    show_findings(list(found), notes=notes)
+    return results
+
+
+def _rendered(
+    source: Source,
+    environment: str,
+    *,
+    strict: bool,
+    build: Callable[[Project], Mapping[str, str]] | None = None,
+) -> tuple[Rendered, list[Diagnostic]]:
     with collection_paused():
         opened = open_project(source, environment, strict=strict)
         here = _running_here(opened.project)
@@ -136,8 +169,21 @@ def render_project(
     waived = sort_by_waivers(opened.project, dict.fromkeys([*opened.diagnostics, *result.diagnostics]))
     found = [*waived.open, *waived.expired]
     stop_at_errors(found, strict=strict)
-    show_findings(found, notes=notes)
-    return Rendered(here, list(result.objects), namespace_of(result.objects), opened.config, result.origins)
+    namespace = namespace_of(result.objects)
+    return Rendered(here, list(result.objects), namespace, opened.config, result.origins), found
+
+
+def environments_of(source: Source) -> tuple[str, ...]:
+    """Return the environments that ``leeward.yaml`` names, none where there is no such file.
+
+    Raises:
+        DiagnosticsError: the file cannot be used.
+    """
+    file = _config_file(source)
+    if file is None:
+        return ()
+    stop_at_errors(file.diagnostics, strict=False)
+    return tuple(file.config.environments) if file.config is not None else ()
 
 
 def _config_file(source: Source) -> ConfigFile | None:

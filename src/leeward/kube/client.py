@@ -157,11 +157,11 @@ class KubeClient:
                 if line:
                     yield http.parse_stream_line(line)
 
-    async def create(self, resource: str, obj: Obj) -> Obj:
-        """Create an object."""
+    async def create(self, resource: str, obj: Obj, *, dry_run: bool = False) -> Obj:
+        """Create an object, or with `dry_run` only ask what would come of it."""
         place = await self.locate(resource)
         path = place.path(obj["metadata"].get("namespace") or self.access.namespace)
-        created: Obj = await self.request("POST", path, body=obj)
+        created: Obj = await self.request("POST", path, body=obj, params=_dry(dry_run))
         return created
 
     async def update(self, resource: str, obj: Obj, *, subresource: str = "") -> Obj:
@@ -181,15 +181,16 @@ class KubeClient:
         *,
         patch_type: str = "strategic",
         subresource: str = "",
+        dry_run: bool = False,
     ) -> Obj:
-        """Patch an object ("json", "merge", "strategic" or, where served, "apply")."""
+        """Patch an object ("json", "merge", "strategic" or, where served, "apply"), or only ask."""
         place = await self.locate(resource)
         patched: Obj = await self.request(
             "PATCH",
             place.path(namespace, name, subresource),
             body=patch,
             headers={"content-type": PATCH_TYPES[patch_type]},
-            params=query_of(fieldManager=http.USER_AGENT),
+            params=query_of(fieldManager=http.USER_AGENT) | _dry(dry_run),
         )
         return patched
 
@@ -264,6 +265,10 @@ class _Stream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._context.__aexit__(kind, error, trace)
+
+
+def _dry(dry_run: bool) -> dict[str, str]:
+    return {"dryRun": "All"} if dry_run else {}
 
 
 def _parsed(answer: httpx.Response) -> Any:

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leeward.kube.patch.json_patch import apply_json_patch
 from leeward.render.writers.difference import differences
-from leeward.render.writers.helm import helm
 from leeward.render.writers.kustomize import difference, kustomize
 
 Render = Callable[..., Any]
@@ -30,6 +29,7 @@ VALUES = st.recursive(
 OBJECTS = st.dictionaries(st.text("ab/~.", max_size=3), VALUES, max_size=4)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(OBJECTS, OBJECTS)
 def test_the_steps_between_two_objects_lead_from_one_to_the_other(one: Any, other: Any) -> None:
     assert apply_json_patch(one, list(difference(one, other))) == other
@@ -55,22 +55,20 @@ def test_what_only_some_environments_have_is_in_their_overlays(render_text: Rend
     assert "base/web.yaml" not in files
 
 
-def test_what_looks_like_a_template_is_escaped_in_a_chart(render_text: Render) -> None:
-    files = helm("shop", render_text(TEXT, environment="production").objects)
-    values = yaml.safe_load(files["values.yaml"])
-    web = values["services"]["web"]
-    assert web["env"] == {"A": "{{ .Values }}", "B-C": "1"}
-    assert web["image"] == "x:1"
-    assert web["storage"] == {"data": {"size": "1Gi"}}
-    assert '(index .Values.services.web.env "B-C") | quote' in files["templates/web.yaml"]
-    assert "{{ .Values.services.web.replicas }}" in files["templates/web.yaml"]
-    assert "nindent" in files["templates/web.yaml"]
-
-
-def test_text_of_files_is_escaped_in_a_chart(render_text: Render) -> None:
-    text = 'services: {a: {image: x, configs: [c]}}\nconfigs: {c: {content: "{{ x }} y}}"}}\n'
-    template = helm("shop", render_text(text).objects)["templates/01-shared.yaml"]
-    assert '{{ "{{" }} x {{ "}}" }}' in template
+def test_two_patches_never_share_a_file(render_text: Render) -> None:
+    names = [f"c{number}" for number in range(3)] + ["c1-configmap"]
+    one, other = (
+        [
+            {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, "data": {"a": value}}
+            for kind in ("Namespace", "ConfigMap")
+            for name in (names if kind == "ConfigMap" else ["n"])
+        ]
+        for value in ("1", "2")
+    )
+    files = kustomize({"qa": one, "uat": other})
+    patches = yaml.safe_load(files["overlays/uat/kustomization.yaml"])["patches"]
+    assert len({patch["path"] for patch in patches}) == len(names)
+    assert all(f"overlays/uat/{patch['path']}" in files for patch in patches)
 
 
 def test_a_diff_names_the_object_and_shows_no_secret(render_text: Render) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leeward.compose.load import LoadOptions, load_project
@@ -64,7 +64,7 @@ def changed_services(before: RenderResult, after: RenderResult) -> set[str]:
     }
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(PROJECTS, st.data())
 def test_a_change_of_one_service_changes_its_own_objects_only(project: dict[str, Any], data: Any) -> None:
     name = data.draw(st.sampled_from(sorted(project["services"])))
@@ -84,7 +84,19 @@ def test_a_change_of_one_service_changes_its_own_objects_only(project: dict[str,
     assert changed_services(rendered(text_of(project)), after) == {name}
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(PROJECTS, st.data())
+def test_another_scale_changes_the_objects_and_volumes_of_its_service_only(
+    project: dict[str, Any], data: Any
+) -> None:
+    name = data.draw(st.sampled_from(sorted(project["services"])))
+    service = {**project["services"][name], "scale": 7}
+    after = rendered(text_of({**project, "services": {**project["services"], name: service}}))
+    allowed = {name, ""} if "volumes" in service else {name}  # a disk of one Pod cannot be of several
+    assert changed_services(rendered(text_of(project)), after) <= allowed
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(PROJECTS)
 def test_lines_that_move_change_no_object_and_no_file(project: dict[str, Any]) -> None:
     text = text_of(project)
@@ -95,7 +107,7 @@ def test_lines_that_move_change_no_object_and_no_file(project: dict[str, Any]) -
     assert all(same_but_for_lines(one[name], other[name]) for name in one)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(PROJECTS, st.data())
 def test_a_new_variable_is_a_handful_of_lines(project: dict[str, Any], data: Any) -> None:
     name = data.draw(st.sampled_from(sorted(project["services"])))

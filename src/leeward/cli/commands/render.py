@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,18 +9,13 @@ import typer
 
 from leeward.base.errors import UserInputError
 from leeward.cli import options, output
+from leeward.cli.output import RenderFormat
 
 if TYPE_CHECKING:
-    from leeward.cli.projects import Rendered, Source
+    from leeward.cli.layouts import Tree
 
-
-class Form(enum.StrEnum):
-    """What ``--format`` takes."""
-
-    YAML = "yaml"
-    JSON = "json"
-    KUSTOMIZE = "kustomize"
-    HELM = "helm"
+CLUSTER = "cluster"  # what --diff takes instead of a directory
+_SHARED = (RenderFormat.KUSTOMIZE, RenderFormat.HELM)  # directories of all environments
 
 
 def render(
@@ -37,10 +30,13 @@ def render(
         Path | None, typer.Option("--output-dir", help="Write one file a service here instead of printing.")
     ] = None,
     form: Annotated[
-        Form, typer.Option("--format", help="kustomize and helm make a directory: they need --output-dir.")
-    ] = Form.YAML,
+        RenderFormat,
+        typer.Option(
+            "--format", "--output", "-o", help="kustomize and helm make a directory of all environments."
+        ),
+    ] = RenderFormat.YAML,
     force: Annotated[
-        bool, typer.Option("--force", help="Overwrite files in --output-dir that leeward did not write.")
+        bool, typer.Option("--force", help="Overwrite what stands in the way in --output-dir.")
     ] = False,
     diff: Annotated[
         str | None,
@@ -72,7 +68,7 @@ def render(
 
       leeward render --format kustomize --output-dir deploy/
 
-      leeward render --env production --format helm --output-dir chart/
+      leeward render --format helm --output-dir chart/
 
       leeward render -f compose.yaml -f compose.qa.yaml | kubectl diff -f -
     """
@@ -80,68 +76,64 @@ def render(
 
     _check_options(form, output_dir, diff, context)
     source = Source.of(files, profiles, env_files, project_name)
+    directory = output_dir or (Path(diff) if diff is not None else None)
+    if form in _SHARED and directory is not None:
+        from leeward.cli.layouts import shared_tree
+
+        tree = shared_tree(form, source, environment, directory, strict=strict, notes=notes)
+        _end(tree, directory, force=force, compare=diff is not None)
+        return
     rendered = render_project(source, strict=strict, environment=environment, notes=notes)
+    if diff == CLUSTER:
+        from leeward.cli.clusterdiff import show_cluster_diff
+
+        differs = show_cluster_diff(rendered, environment=environment, context=context, cluster=cluster)
+        raise typer.Exit(int(differs))
     if diff is not None:
         from leeward.cli.diff import show_diff
 
-        if show_diff(rendered, diff, environment=environment, context=context, cluster=cluster):
-            raise typer.Exit(1)
-    elif output_dir is not None:
-        _write(_files(form, rendered, source, environment), output_dir, force=force)
+        raise typer.Exit(int(show_diff(rendered, Path(diff))))
+    if output_dir is not None:
+        from leeward.cli.layouts import plain_tree
+
+        _end(plain_tree(rendered, environment), output_dir, force=force, compare=False)
     else:
         from leeward.render.writers import json as json_writer
         from leeward.render.writers import yaml as yaml_writer
 
-        if form is Form.JSON:
+        if form is RenderFormat.JSON:
             print(json_writer.to_text(rendered.objects), end="")
         else:
             print(yaml_writer.to_text(rendered.objects, rendered.origins), end="")
 
 
-def _check_options(form: Form, output_dir: Path | None, diff: str | None, context: str | None) -> None:
+def _check_options(
+    form: RenderFormat, output_dir: Path | None, diff: str | None, context: str | None
+) -> None:
     """Refuse options that say nothing together.
 
     Raises:
         UserInputError: they do not fit.
     """
-    if form in (Form.KUSTOMIZE, Form.HELM) and output_dir is None:
+    if form in _SHARED and output_dir is None and diff in (None, CLUSTER):
         raise UserInputError(f"--format {form} makes a directory", remedy="Name it with --output-dir.")
-    if form is Form.JSON and output_dir is not None:
-        raise UserInputError("a directory is of YAML files", remedy="Leave out --format, or --output-dir.")
-    if diff is not None and (output_dir is not None or form is not Form.YAML):
-        raise UserInputError(
-            "--diff writes nothing and compares objects", remedy="Leave out --output-dir and --format."
-        )
-    if context is not None and diff != "cluster":
+    if form is RenderFormat.JSON and (output_dir is not None or diff is not None):
+        raise UserInputError("a directory is of YAML files", remedy="Leave out --format json.")
+    if diff is not None and output_dir is not None:
+        raise UserInputError("--diff writes nothing", remedy="Leave out --diff, or --output-dir.")
+    if context is not None and diff != CLUSTER:
         raise UserInputError("--context is for --diff cluster", remedy="Leave it out.")
 
 
-def _files(form: Form, rendered: Rendered, source: Source, environment: str) -> Mapping[str, str]:
-    """Return the files of a directory, by their paths in it."""
-    if form is Form.HELM:
-        from leeward.render.naming import dns_label
-        from leeward.render.writers.helm import helm
+def _end(tree: Tree, directory: Path, *, force: bool, compare: bool) -> None:
+    """Write a directory, or print how it would change and exit with 1 if it would."""
+    if compare:
+        from leeward.cli.diff import show_tree_diff
 
-        return helm(dns_label(rendered.project.name), rendered.objects, rendered.origins)
-    if form is Form.KUSTOMIZE:
-        from leeward.cli.projects import render_project
-        from leeward.render.writers.kustomize import kustomize
-
-        known = tuple(rendered.config.environments) if rendered.config is not None else ()
-        renderings = {
-            name: rendered if name == environment else render_project(source, environment=name)
-            for name in known or (environment,)
-        }
-        return kustomize({name: each.objects for name, each in renderings.items()}, rendered.origins)
-    from leeward.render.writers.yaml import layout
-
-    return layout(rendered.objects, rendered.origins)
-
-
-def _write(files: Mapping[str, str], directory: Path, *, force: bool) -> None:
+        raise typer.Exit(int(show_tree_diff(tree.files, directory)))
     from leeward.render.writers.directory import write_directory
 
-    written = write_directory(files, directory, force=force)
+    written = write_directory(tree.files, directory, of=tree.of, force=force)
     counts = {"written": written.changed, "unchanged": written.unchanged, "removed": written.removed}
     told = ", ".join(f"{len(names)} {word}" for word, names in counts.items() if names)
-    output.note(f"{output.count(len(files), 'file')} in {directory}: {told}")
+    output.note(f"{output.count(len(tree.files), 'file')} in {directory}: {told}")

@@ -11,22 +11,22 @@ comments would change is unchanged, so that a line more in a Compose file is not
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from leeward.base.errors import OperationError
+from leeward.render.writers.index import INDEX, Index, read_index, require_below
 from leeward.render.writers.yaml import HEADER, ORIGIN_COMMENT
 
-INDEX = ".leeward.json"
-_VERSION = 1
 _LINE = re.compile(rf"^({re.escape(ORIGIN_COMMENT)}[^\n]*?):\d+(?= |$)", re.MULTILINE)
 _SHOWN = 10  # obstacles that are named one by one
-_REMEDY = "Move them away, choose another directory, or use --force to overwrite them."
+_DIRECTORY = "is a directory"  # the one thing in the way that is never removed
+_Digests = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +38,40 @@ class Written:
     removed: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is in a file's place."""
+
+    content: str | None = None  # None: nothing, or an obstacle
+    obstacle: str = ""  # why it is no file to compare with: "is a symbolic link"
+    place: Path | None = None  # of the obstacle
+
+    @property
+    def is_there(self) -> bool:
+        return self.content is not None or bool(self.obstacle)
+
+
 def write_directory(
-    files: Mapping[str, str], directory: Path, *, force: bool = False, keep: Iterable[str] = ()
+    files: Mapping[str, str], directory: Path, *, of: Mapping[str, str] | None = None, force: bool = False
 ) -> Written:
     """Make `directory` hold `files`, and no file more that an earlier run wrote there.
 
     Args:
         files: path relative to the directory, with ``/`` → content.
         directory: made if it is not there.
+        of: what is rendered, such as {"project": "shop"}; a directory of something else is left alone.
         force: overwrite and remove what stands in the way, too.
-        keep: prefixes of paths that earlier runs wrote and this one leaves alone.
 
     Raises:
         OperationError: something in the way was not written by leeward or was edited since, or the file
             system refuses; nothing, or a part that the next run completes, is changed.
+        ValueError: a path does not stay in the directory.
     """
+    require_below(files)
     try:
-        return _Directory(directory, tuple(keep)).write(files, force=force)
+        if directory.exists() and not directory.is_dir():
+            raise OperationError(f"{directory} is a file, not a directory", remedy="Choose another name.")
+        return _Directory(directory).write(files, dict(of or {}), force=force)
     except OSError as error:
         place = error.filename or directory
         raise OperationError(
@@ -73,126 +90,139 @@ def _digest(content: str) -> str:
 
 
 class _Directory:
-    def __init__(self, root: Path, keep: tuple[str, ...]) -> None:
+    def __init__(self, root: Path) -> None:
         self._root = root
-        self._keep = keep
-        self._known = self._read_index()
+        self._index = read_index(root)
 
-    def write(self, files: Mapping[str, str], *, force: bool) -> Written:
-        gone = [
-            name
-            for name in self._known or {}
-            if name not in files and not any(name.startswith(prefix) for prefix in self._keep)
-        ]
-        present = {name: self._read(name) for name in (*files, *gone)}
+    def write(self, files: Mapping[str, str], of: Mapping[str, str], *, force: bool) -> Written:
+        known = self._index.files if self._index else {}
+        gone = [name for name in known if name not in files]
+        found = {name: self._look(name) for name in (*files, *gone)}
         if not force:
-            self._refuse_obstacles(files, present)
-        unchanged = [name for name, content in files.items() if _is_same(present[name], content)]
-        changed = [name for name in files if name not in unchanged]
+            self._refuse_something_else(of)
+        self._refuse_obstacles(files, found, force=force)
+        unchanged = [name for name, content in files.items() if _is_same(found[name], content)]
+        changed = [name for name in files if not _is_same(found[name], files[name])]
         self._root.mkdir(parents=True, exist_ok=True)
-        kept = {name: known for name, known in (self._known or {}).items() if name not in gone}
-        after = {name: [_digest(files[name])] for name in changed}
-        after |= {name: [_digest(present[name] or "")] for name in unchanged}
-        self._write_index({**(self._known or {}), **_both(kept, after)})  # both are ours until all is done
+        after = {name: (_digest(files[name]),) for name in changed}
+        after |= {name: (_digest(found[name].content or ""),) for name in unchanged}
+        self._write_index(Index(_both(known, after), of))  # both are ours until all is done
         for name in changed:
             self._replace(name, files[name])
-        removed = [name for name in gone if present[name] is not None]
+        removed = [name for name in gone if found[name].is_there]
         for name in removed:
             self._remove(name)
-        self._write_index({**kept, **after})
+        self._write_index(Index(after, of))
         return Written(tuple(changed), tuple(unchanged), tuple(removed))
 
-    def _read_index(self) -> dict[str, list[str]] | None:
-        """Return name → digests of what leeward may have written; None where there is no index."""
-        path = self._root / INDEX
-        if not path.is_file():
-            return None
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            return {str(name): list(map(str, digests)) for name, digests in found["files"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise OperationError(
-                f"{path} is damaged: {error}",
-                remedy="Remove it together with the files that leeward rendered, and run again.",
-            ) from error
+    def _write_index(self, index: Index) -> None:
+        if index != self._index:
+            self._replace(INDEX, index.text() + "\n")
+            self._index = index
 
-    def _write_index(self, known: Mapping[str, list[str]]) -> None:
-        about = "Written by leeward: the files here that it may replace, and their SHA-256."
-        text = {"about": about, "version": _VERSION, "files": {name: known[name] for name in sorted(known)}}
-        self._replace(INDEX, json.dumps(text, indent=1) + "\n")
-
-    def _read(self, name: str) -> str | None:
-        """Return a file's content, None where nothing is, or what no file holds for an obstacle."""
+    def _obstacle(self, name: str) -> _Found | None:
         path = self._root / name
-        if self._link(name) is not None or (path.exists() and not path.is_file()):
-            return "\0"
-        try:
-            return path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-        except UnicodeDecodeError:
-            return "\0"
-
-    def _link(self, name: str) -> Path | None:
-        """Return the symbolic link, or the file in place of a directory, on the way to `name`."""
         place = self._root
         for part in Path(name).parts:
             place /= part
-            if place.is_symlink() or (place != self._root / name and place.is_file()):
-                return place
-        return None
+            if place.is_symlink():
+                return _Found(obstacle="is a symbolic link", place=place)
+            if place != path and place.is_file():
+                return _Found(obstacle="is a file, where a directory is needed", place=place)
+        return _Found(obstacle=_DIRECTORY, place=path) if path.is_dir() else None
 
-    def _refuse_obstacles(self, files: Mapping[str, str], present: Mapping[str, str | None]) -> None:
-        found = []
-        for name, content in present.items():
-            same = name in files and _is_same(content, files[name])
-            if content is None or same or self._is_ours(name, content):
+    def _look(self, name: str) -> _Found:
+        if (obstacle := self._obstacle(name)) is not None:
+            return obstacle
+        path = self._root / name
+        try:
+            return _Found(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return _Found()
+        except UnicodeDecodeError:
+            return _Found(obstacle="is no text", place=path)
+
+    def _refuse_something_else(self, of: Mapping[str, str]) -> None:
+        had = self._index.of if self._index else {}
+        for what, value in of.items():
+            if had.get(what, value) != value:
+                raise OperationError(
+                    f"{self._root} holds {what} {had[what]}, not {value}",
+                    remedy="Name another directory, or use --force to replace what is in this one.",
+                )
+
+    def _refuse_obstacles(
+        self, files: Mapping[str, str], found: Mapping[str, _Found], *, force: bool
+    ) -> None:
+        told = []
+        for name, there in found.items():
+            if force and there.obstacle != _DIRECTORY:
                 continue
-            edited = self._known is not None and name in self._known
-            found.append(f"{self._link(name) or self._root / name} {_reason(content, edited=edited)}")
-        if found:
-            more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+            reason = self._reason(name, there, files.get(name))
+            if reason:
+                told.append(f"{there.place or self._root / name} {reason}")
+        told = list(dict.fromkeys(told))  # a link in place of a directory is in the way of many files
+        if told:
+            more = [f"and {len(told) - _SHOWN} more"] if len(told) > _SHOWN else []
             raise OperationError(
-                "nothing was written, because of files that leeward did not write:\n  "
-                + "\n  ".join([*found[:_SHOWN], *more]),
-                remedy=_REMEDY,
+                "nothing was written, because leeward did not write what is in the way:\n  "
+                + "\n  ".join([*told[:_SHOWN], *more]),
+                remedy="Move it away or choose another directory."
+                if force
+                else "Move it away, choose another directory, or use --force to overwrite it.",
             )
 
-    def _is_ours(self, name: str, content: str) -> bool:
-        if self._known is None:
-            return content.startswith(HEADER)  # of a version that kept no index
-        return _digest(content) in self._known.get(name, ())
+    def _reason(self, name: str, found: _Found, content: str | None) -> str:
+        """Return why what is there must not be replaced or removed, "" where it may be."""
+        if found.obstacle or found.content is None:
+            return found.obstacle
+        if content is not None and _is_same(found, content):
+            return ""
+        if self._index is None:  # of a version that kept no index, or one that was lost
+            return "" if found.content.startswith(HEADER) else "is not of leeward"
+        if name not in self._index.files:
+            return "is not of leeward"
+        ours = _digest(found.content) in self._index.files[name]
+        return "" if ours else "was edited since it was rendered"
 
     def _replace(self, name: str, content: str) -> None:
         path = self._root / name
-        if (link := self._link(name)) is not None:
-            link.unlink()
-        path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.new")
-        draft.unlink(missing_ok=True)
-        draft.write_text(content, encoding="utf-8")
-        os.replace(draft, path)
+        try:
+            self._clear(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.unlink(missing_ok=True)
+            with draft.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(content)
+            os.replace(draft, path)
+        except BaseException as error:
+            if isinstance(error, OSError):
+                error.filename = str(path)  # not the draft, which nobody knows
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise
 
     def _remove(self, name: str) -> None:
+        self._clear(name)
         path = self._root / name
-        (self._link(name) or path).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         for parent in path.parents:
             if parent == self._root or not parent.is_dir() or any(parent.iterdir()):
                 return
             parent.rmdir()
 
+    def _clear(self, name: str) -> None:
+        """Remove the link, or the file in place of a directory, that is on the way to a file."""
+        there = self._obstacle(name)
+        if there is not None and there.place is not None and there.obstacle != _DIRECTORY:
+            there.place.unlink()
 
-def _both(one: Mapping[str, list[str]], other: Mapping[str, list[str]]) -> dict[str, list[str]]:
+
+def _both(one: _Digests, other: _Digests) -> _Digests:
     return {
-        name: list(dict.fromkeys([*one.get(name, ()), *other.get(name, ())])) for name in {**one, **other}
+        name: tuple(dict.fromkeys([*one.get(name, ()), *other.get(name, ())])) for name in {**one, **other}
     }
 
 
-def _is_same(present: str | None, content: str) -> bool:
-    return present is not None and same_but_for_lines(present, content)
-
-
-def _reason(content: str, *, edited: bool) -> str:
-    if content == "\0":
-        return "is a link, a directory or no text"
-    return "was edited since it was rendered" if edited else "is not of leeward"
+def _is_same(found: _Found, content: str) -> bool:
+    return found.content is not None and same_but_for_lines(found.content, content)

@@ -11,6 +11,7 @@ Source: kubectl.docs.kubernetes.io/references/kustomize/kustomization.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from leeward.kube.objects import Obj
@@ -56,8 +57,8 @@ def _overlay(
         steps = list(difference(obj, objects[key]))
         if not steps:
             continue
-        file = f"{file_of(obj).removesuffix('.yaml')}-{key[0].lower()}.patch.yaml"
-        file = file if file not in texts else f"{key[1]}-{key[0].lower()}.patch.yaml"
+        stem = f"{file_of(obj).removesuffix('.yaml')}-{key[0].lower()}"
+        file = next(name for name in _file_names(stem, key[1]) if name not in texts)
         texts[file] = HEADER + "".join(
             "- " + to_yaml(step).replace("\n", "\n  ").rstrip(" ") for step in steps
         )
@@ -65,6 +66,13 @@ def _overlay(
     head: Obj = {"namespace": namespace}
     placed = _placed(f"{OVERLAYS}/{name}", own, head, ["../../base"] if base else [], patches)
     return placed | {f"{OVERLAYS}/{name}/{file}": text for file, text in texts.items()}
+
+
+def _file_names(stem: str, name: str) -> Iterator[str]:
+    """Yield names for the file of a patch, the best first."""
+    yield f"{stem}.patch.yaml"
+    for number in count(1):
+        yield f"{stem}-{name}{'' if number == 1 else f'-{number}'}.patch.yaml"
 
 
 def _placed(

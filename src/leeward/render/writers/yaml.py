@@ -18,6 +18,10 @@ HEADER = "# Rendered by leeward from Compose files; render again instead of edit
 NAMESPACE_FILE = "00-namespace.yaml"
 SHARED_FILE = "01-shared.yaml"
 ORIGIN_COMMENT = "# from "
+_TAKEN = frozenset(  # file names with a meaning: Kustomize's, and devices of Windows
+    ["00-namespace", "01-shared", "kustomization", "con", "prn", "aux", "nul"]
+    + [f"{device}{number}" for device in ("com", "lpt") for number in range(1, 10)]
+)
 Origins = Mapping[tuple[str, str], Location]  # kind and name → where it comes from
 
 
@@ -48,5 +52,4 @@ def file_of(obj: Obj) -> str:
     service = labels_of(obj).get(APP_NAME)
     if not service:
         return SHARED_FILE
-    name = f"{service}.yaml"
-    return f"service-{name}" if name in (NAMESPACE_FILE, SHARED_FILE) else name
+    return f"service-{service}.yaml" if service in _TAKEN else f"{service}.yaml"
