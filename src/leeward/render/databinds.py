@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from leeward.base.diagnostics import Severity
-from leeward.compose.project import Mount, Project, Service, Volume
+from leeward.compose.project import Mount, Project, Service, Volume, VolumeOptions
 from leeward.render import naming
 from leeward.render.bindkinds import BindKind, Decision, choice_of, classify
 from leeward.render.files import Files
@@ -74,7 +74,7 @@ def with_data_volumes(project: Project, files: Files) -> tuple[Project, tuple[Da
             known = volumes.get(key, Volume(key=key, name=key))
             settings = {**known.extensions.get(KEY, {}), **_settings(service, mount)}
             volumes[key] = replace(known, extensions={KEY: settings}) if settings else known
-            mounts[index] = replace(mount, type="volume", source=key)
+            mounts[index] = replace(mount, type="volume", source=key, volume=VolumeOptions(nocopy=True))
             found.append(DataBind(name, index, mount, key, decision))
         services[name] = (
             replace(service, volumes=tuple(mounts)) if tuple(mounts) != service.volumes else service

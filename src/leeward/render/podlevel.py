@@ -45,7 +45,7 @@ def _report(
     """Tell what keeps a service from "restricted"."""
     reasons = ", ".join(dict.fromkeys(violation.reason for violation in broken))
     remedy = "Do without what asks for it."
-    if any(violation.reason == _NON_ROOT for violation in broken):
+    if level != LEVELS[-1] and any(violation.reason == _NON_ROOT for violation in broken):
         remedy = 'Name a user other than root by its number, as in user: "1000", if the image works with it.'
     refused = asked is not None and LEVELS.index(level) > LEVELS.index(asked)
     message = (

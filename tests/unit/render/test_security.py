@@ -158,6 +158,14 @@ def test_profiles_that_nodes_must_have_are_told(render_text: Render) -> None:
     assert "node-profile" in result.codes()
 
 
+@pytest.mark.parametrize("key", ["cap_add", "cap_drop"])
+def test_a_capability_that_linux_has_not_is_a_mistake(key: str, render_text: Render) -> None:
+    result = render_text(f"services: {{a: {{image: x, {key}: [CHOWN, CAP_NET_ADMN]}}}}")
+    assert errors(result) == {f"services.a.{key}[1]": "unknown-capability"}
+    (found,) = [found for found in result.diagnostics if found.code == "unknown-capability"]
+    assert found.remedy == 'Did you mean "NET_ADMIN"?'
+
+
 def test_a_privileged_container_cannot_forbid_new_privileges(render_text: Render) -> None:
     result = render_text(
         "services: {a: {image: x, privileged: true, security_opt: ['no-new-privileges:true']}}"

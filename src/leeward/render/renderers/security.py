@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 from leeward.base.diagnostics import Severity
-from leeward.kube.podsecurity import BASELINE_CAPABILITIES, SAFE_SYSCTLS
+from leeward.compose.findings import did_you_mean
+from leeward.kube.podsecurity import BASELINE_CAPABILITIES, CAPABILITIES, SAFE_SYSCTLS
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 from leeward.render.renderers.securityopts import ACCEPT, add_options
 from leeward.render.renderers.users import OWNED_ONCE, group_number, image_facts, image_user, user_number
@@ -42,6 +43,17 @@ def _capability_names(words: tuple[str, ...]) -> list[str]:
     return [word.upper().removeprefix("CAP_") for word in words]
 
 
+def _check_names(context: ServiceContext, key: str, names: list[str]) -> None:
+    for index, name in enumerate(names):
+        if name not in CAPABILITIES:
+            context.error(
+                (key, index),
+                "unknown-capability",
+                f"Linux has no capability {name}.",
+                did_you_mean(name, sorted(CAPABILITIES)) or "See capabilities(7).",
+            )
+
+
 def _capabilities(context: ServiceContext, security: dict[str, Any]) -> None:
     service = context.service
     added, dropped = _capability_names(service.cap_add), _capability_names(service.cap_drop)
@@ -51,13 +63,15 @@ def _capabilities(context: ServiceContext, security: dict[str, Any]) -> None:
     elif security.get("runAsNonRoot"):  # without escalation, such a user cannot have any of the others
         dropped = ["ALL"]
     for index, name in enumerate(added):
-        if name not in BASELINE_CAPABILITIES:
+        if name in CAPABILITIES and name not in BASELINE_CAPABILITIES:
             context.error(
                 ("cap_add", index),
                 "host-access",
                 f"{name} reaches beyond the container; only a namespace without Pod Security admits it.",
                 ACCEPT,
             )
+    _check_names(context, "cap_add", added)
+    _check_names(context, "cap_drop", dropped if service.cap_drop else [])
     if capabilities := {key: value for key, value in (("add", added), ("drop", dropped)) if value}:
         security["capabilities"] = capabilities
 
