@@ -88,6 +88,11 @@ def _bracket(place: _Place) -> _Explanation | None:
 def _unfinished(place: _Place) -> _Explanation | None:
     if "expected node content" not in place.problem:
         return None
+    letter = place.text[place.column : place.column + 1]
+    if letter and letter in "]}":
+        return _Explanation(
+            f'There is a "{letter}" that nothing opens.', "Remove it, or put the value in quotes."
+        )
     return _Explanation("The value ends too early.", 'Close the brackets that are open, with "]" or "}".')
 
 

@@ -22,6 +22,19 @@ Images such as `postgres:16` need a container runtime. Where a project runs as p
 resource in an override file (`compose.local.yaml`) by a service of the same name that you build; the
 variables stay.
 
+Three examples of growing size are in `examples/`; a test imports, renders and runs them:
+
+```
+cd examples/convox-shop            # web, worker, a timer, Redis; there are convox-hello and convox-platform
+leeward import convox              # writes compose.yaml, tells what changed
+leeward check
+leeward up -f compose.yaml -f compose.local.yaml   # the second file: a stand-in for Redis
+```
+
+Without a container runtime there is no Redis, so `compose.local.yaml` builds a small server that speaks its
+protocol; everything else is as on a cluster. `convox-platform` wants `SIGNING_KEY`, its one variable without
+a default. Timers are CronJobs, which the embedded cluster starts.
+
 | key | handling | becomes | what to do |
 |---|---|---|---|
 """

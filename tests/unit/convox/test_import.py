@@ -170,7 +170,7 @@ WRONG = {
     "": "convox.yml: error: convox.yml is empty.",
     "[]\n": "convox.yml:1: error: The file must be a mapping",
     "services: {}\n": "convox.yml:1: error: There are no services.",
-    "services:\n\tweb: {}\n": "convox.yml:2: error: This is not valid YAML",
+    "services:\n\tweb: {}\n": "convox.yml:2: error: The line is indented with a tab",
     "services:\n  web:\n    prot: 1\n": 'services.web.prot: convox.yml has no key "prot"',
     "services:\n  Web: {image: a}\n": 'convox.yml:2: error: services.Web: "Web" is no valid name.',
     "services:\n  web: {image: a}\n  web: {}\n": 'convox.yml:3: error: "web" is set twice; first at line 2.',

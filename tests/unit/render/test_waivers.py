@@ -86,7 +86,7 @@ def test_a_finding_without_a_path_is_never_waived() -> None:
         ('- {path: "", owner: o, until: 2027-01-01, reason: r}', 1, '"path" must not be empty'),
         ("- {path: a, owner: 5, until: 2027-01-01, reason: r}", 1, '"owner" must be text'),
         ("- just words", 1, "must be a mapping"),
-        ("- path: ]", 1, "ends too early"),
+        ("- path: ]", 1, 'a "]" that nothing opens'),
     ],
 )
 def test_a_mistake_in_the_file_is_told_with_its_line(text: str, line: int, message: str) -> None:
