@@ -36,6 +36,7 @@ SECTIONS: tuple[tuple[str, type], ...] = (  # of docs/x-leeward.md
     ("Probe", parts.Probe),
     ("Alert", parts.Alert),
     ("External", parts.External),
+    ("Bind", parts.Bind),
     ("On a volume", service.VolumeSettings),
     ("On a network", service.NetworkSettings),
     ("At the top level", service.ProjectSettings),

@@ -14,6 +14,7 @@ from leeward.compose.load import LoadOptions, load_project
 from leeward.render.podlevel import LABEL, levels_of
 from leeward.render.render import RenderOptions, RenderResult, render
 from leeward.render.writers.yaml import to_text
+from tests.production import broken_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT.parent / "shared" / "data" / "compose-corpus"
@@ -26,13 +27,17 @@ NEEDS_THE_HOST = {  # project → path of a key → code of the error: they are 
         "services.wireguard.volumes[0]": "system-directory",
         "services.wireguard.volumes[1]": "system-directory",
         "services.wireguard.volumes[2]": "system-directory",
+        "services.wireguard.sysctls.net.ipv4.conf.all.src_valid_mark": "host-access",
     },
     "pihole-cloudflared-DoH": {
         "services.pihole.cap_add[0]": "host-access",
         "services.pihole.volumes[0]": "system-directory",
         "services.pihole.volumes[1]": "system-directory",
     },
-    "plex": {"services.plex.network_mode": "host-access"},
+    "plex": {
+        "services.plex.network_mode": "host-access",
+        "services.plex.volumes[0]": "host-directory",
+    },
     "portainer": {"services.portainer.volumes[0]": "engine-socket"},
     "traefik-golang": {"services.frontend.volumes[0]": "engine-socket"},
 }
@@ -84,6 +89,12 @@ def test_the_namespace_admits_every_pod_and_who_is_not_restricted_is_told(path: 
     )
     told = {found.path for found in result.diagnostics if found.code == "pod-security"}
     assert len(told) == sum(level != "restricted" for level, _ in levels.values())
+
+
+@each_project
+def test_a_real_project_has_every_default_of_production(path: Path) -> None:
+    project = load_project(LoadOptions(working_dir=path.parent, files=[path.name])).project
+    assert broken_rules(render(project, RenderOptions(environment="production")).objects, project) == {}
 
 
 def test_the_list_of_pods_that_are_not_restricted_is_up_to_date() -> None:

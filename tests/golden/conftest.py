@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.schemas import schemas_in_memory
+
+__all__ = ["schemas_in_memory"]
+
 
 @pytest.fixture
 def check_golden() -> Callable[[Path, str], None]:

@@ -11,6 +11,9 @@ import yaml
 
 from leeward.compose.load import LoadOptions, LoadResult, load_project
 from tests.keys.case import Case
+from tests.schemas import schemas_in_memory
+
+__all__ = ["schemas_in_memory"]
 
 Load = Callable[[Case, Mapping[str, Any]], LoadResult]
 

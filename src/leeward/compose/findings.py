@@ -25,8 +25,9 @@ def path_text(path: ValuePath) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``Did you mean "…"?`` for the nearest of `known`, or the empty string."""
-    near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f'Did you mean "{near[0]}"?' if near else ""
+    names = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), list(names), n=1, cutoff=0.6)
+    return f'Did you mean "{names[near[0]]}"?' if near else ""
 
 
 class Findings:

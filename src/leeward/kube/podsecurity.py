@@ -15,6 +15,7 @@ from typing import Any, Literal
 from leeward.kube.objects import Obj
 
 Level = Literal["privileged", "baseline", "restricted"]
+VERSION = "v1.36"  # of Kubernetes, whose rules these are
 LEVELS: tuple[Level, ...] = ("restricted", "baseline", "privileged")  # strictest first
 SAFE_SYSCTLS = frozenset(
     (
@@ -49,6 +50,39 @@ BASELINE_CAPABILITIES = frozenset(
         "SYS_CHROOT",
     )
 )
+CAPABILITIES = BASELINE_CAPABILITIES | frozenset(  # all that Linux has
+    (
+        "ALL",
+        "AUDIT_CONTROL",
+        "AUDIT_READ",
+        "BLOCK_SUSPEND",
+        "BPF",
+        "CHECKPOINT_RESTORE",
+        "DAC_READ_SEARCH",
+        "IPC_LOCK",
+        "IPC_OWNER",
+        "LEASE",
+        "LINUX_IMMUTABLE",
+        "MAC_ADMIN",
+        "MAC_OVERRIDE",
+        "NET_ADMIN",
+        "NET_BROADCAST",
+        "NET_RAW",
+        "PERFMON",
+        "SYSLOG",
+        "SYS_ADMIN",
+        "SYS_BOOT",
+        "SYS_MODULE",
+        "SYS_NICE",
+        "SYS_PACCT",
+        "SYS_PTRACE",
+        "SYS_RAWIO",
+        "SYS_RESOURCE",
+        "SYS_TIME",
+        "SYS_TTY_CONFIG",
+        "WAKE_ALARM",
+    )
+)
 _RESTRICTED_VOLUMES = frozenset(
     (
         "configMap",
@@ -62,7 +96,7 @@ _RESTRICTED_VOLUMES = frozenset(
         "secret",
     )
 )
-_SELINUX_TYPES = frozenset(("", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"))
+SELINUX_TYPES = frozenset(("", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"))
 _APPARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io/"
 
 
@@ -241,13 +275,13 @@ def _selinux(pod: _Pod) -> Violation | None:
 
     def bad(security: Obj) -> bool:
         chosen = options(security)
-        return chosen.get("type", "") not in _SELINUX_TYPES or bool(chosen.get("user") or chosen.get("role"))
+        return chosen.get("type", "") not in SELINUX_TYPES or bool(chosen.get("user") or chosen.get("role"))
 
     setters = _setters(bad(pod.security), pod.names(lambda each: bad(_security(each))))
     if not setters:
         return None
     everything = [options(each) for each in (pod.security, *map(_security, pod.containers()))]
-    types = sorted({each.get("type", "") for each in everything} - _SELINUX_TYPES)
+    types = sorted({each.get("type", "") for each in everything} - SELINUX_TYPES)
     found = [_some("type", types)] if types else []
     found += [
         f"{key} may not be set" for key in ("user", "role") if any(each.get(key) for each in everything)

@@ -79,7 +79,8 @@ def _parse(rest: str) -> Healthcheck | None:
     )
 
 
-def _base_facts(image: str) -> ImageFacts:
+def base_facts(image: str) -> ImageFacts:
+    """Return what is known of a public image."""
     return ImageFacts(user=known_user(image), numbers=dict(known_names(image)))
 
 
@@ -103,7 +104,7 @@ def parse_dockerfile(text: str, target: str | None = None) -> ImageFacts:
             if target and name == target.lower():
                 break
             base, _, alias = re.sub(r"--\S+\s+", "", rest).lower().partition(" as ")
-            name, current = alias.strip(), stages.get(base.strip()) or _base_facts(base.strip())
+            name, current = alias.strip(), stages.get(base.strip()) or base_facts(base.strip())
         elif word == "HEALTHCHECK":
             current = replace(current, healthcheck=_parse(rest))
         elif word == "RUN":

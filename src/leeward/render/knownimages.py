@@ -40,9 +40,19 @@ _USERS: Mapping[str, str] = {
     "quay.io/keycloak/keycloak": "1000",
     "solr": "8983",
 }
-_NAMES: Mapping[str, Mapping[str, str]] = {  # repository → users that it has, by name
-    "nginx": {"nginx": "101"},
-    "node": {"node": "1000"},
+# repository → users that it has: name → number, on Debian and on Alpine
+_NAMES: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "httpd": {"www-data": ("33", "82")},
+    "mariadb": {"mysql": ("999", "")},
+    "mongo": {"mongodb": ("999", "")},
+    "mysql": {"mysql": ("999", "")},
+    "nextcloud": {"www-data": ("33", "82")},
+    "nginx": {"nginx": ("101", "101")},
+    "node": {"node": ("1000", "1000")},
+    "php": {"www-data": ("33", "82")},
+    "postgres": {"postgres": ("999", "70")},
+    "redis": {"redis": ("999", "999")},
+    "wordpress": {"www-data": ("33", "82")},
 }
 _DISTROLESS = "gcr.io/distroless/"
 _NONROOT = "65532"
@@ -70,4 +80,6 @@ def known_names(image: str) -> Mapping[str, str]:
     repository = repository_of(image)
     if repository.startswith(_DISTROLESS):
         return {**_COMMON_NAMES, "nonroot": _NONROOT}
-    return {**_COMMON_NAMES, **_NAMES.get(repository, {})}
+    alpine = "alpine" in image.partition("@")[0].rpartition(":")[2]
+    names = {name: numbers[alpine] for name, numbers in _NAMES.get(repository, {}).items()}
+    return {**_COMMON_NAMES, **{name: number for name, number in names.items() if number}}

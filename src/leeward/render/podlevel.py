@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from leeward.base.diagnostics import Severity
 from leeward.kube.objects import Obj, labels_of
-from leeward.kube.podsecurity import LEVELS, Level, Violation, judge
+from leeward.kube.podsecurity import LEVELS, VERSION, Level, Violation, judge
 from leeward.kube.wellknown import APP_NAME
 from leeward.render.model import ProjectContext
 
@@ -45,7 +45,7 @@ def _report(
     """Tell what keeps a service from "restricted"."""
     reasons = ", ".join(dict.fromkeys(violation.reason for violation in broken))
     remedy = "Do without what asks for it."
-    if any(violation.reason == _NON_ROOT for violation in broken):
+    if level != LEVELS[-1] and any(violation.reason == _NON_ROOT for violation in broken):
         remedy = 'Name a user other than root by its number, as in user: "1000", if the image works with it.'
     refused = asked is not None and LEVELS.index(level) > LEVELS.index(asked)
     message = (
@@ -69,9 +69,9 @@ def enforce_level(context: ProjectContext, objects: list[Obj]) -> list[Obj]:
             _report(context, services[name], level, broken, asked)
     needed = max((level for level, _ in levels.values()), key=LEVELS.index, default=LEVELS[0])
     enforced = asked or needed
-    labels: dict[str, str] = {f"{LABEL}enforce": enforced}
-    if enforced != LEVELS[0]:
-        labels[f"{LABEL}audit"] = LEVELS[0]
+    labels: dict[str, str] = {f"{LABEL}enforce": enforced, f"{LABEL}enforce-version": VERSION}
+    if enforced != LEVELS[0]:  # kubectl tells what is left to do, and so does the audit log
+        labels |= {f"{LABEL}audit": LEVELS[0], f"{LABEL}warn": LEVELS[0]}
     return [_labelled(obj, labels) if obj["kind"] == "Namespace" else obj for obj in objects]
 
 

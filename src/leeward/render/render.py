@@ -11,7 +11,7 @@ from leeward.compose.project import Project
 from leeward.kube.objects import Obj
 from leeward.render import naming
 from leeward.render.catalog import renderers
-from leeward.render.databinds import with_data_volumes
+from leeward.render.databinds import report_data, with_data_volumes
 from leeward.render.model import (
     LOCAL,
     PodDraft,
@@ -80,9 +80,10 @@ def render(project: Project, options: RenderOptions | None = None) -> RenderResu
         objects do not do what the files say.
     """
     options = options or RenderOptions()
-    project = with_data_volumes(project)
+    project, data = with_data_volumes(project, options.files)
     context = ProjectContext(project, options, make_plan(project), namespace_of(project, options))
     context.findings.extend(context.plan.diagnostics)
+    report_data(context, data)
     catalog = [renderer for _, renderer in renderers().items()]
     objects: list[Obj] = []
     for renderer in catalog:

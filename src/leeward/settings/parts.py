@@ -18,6 +18,7 @@ from leeward.settings.base import (
     PodShare,
     PortNumber,
     Positive,
+    Quantity,
     Seconds,
     Short,
     Whole,
@@ -329,6 +330,32 @@ class Alert(Extension):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bind(Extension):
+    """What a bind mount is for. A word is ``kind``."""
+
+    kind: Literal["config", "source", "data", "host", "ignore"] = field(
+        metadata=doc(
+            "config: files to read; source: what the image has already; data: a volume; host: a directory of "
+            "the node, which needs a waiver; ignore: nothing.",
+            becomes="ConfigMap, nothing, PersistentVolumeClaim, hostPath, nothing",
+            example="data",
+        )
+    )
+    size: Quantity | None = field(
+        default=None,
+        metadata=doc("How much data it holds.", becomes="`resources.requests.storage`", example="20Gi"),
+    )
+    class_: Name | None = field(
+        default=None,
+        metadata=doc("The storage class of data.", becomes="`storageClassName`", example="gp3"),
+    )
+    reason: str = field(
+        default="",
+        metadata=doc("Why, for the report.", becomes="the finding", example="uploads of customers"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class External(Extension):
     """The service is run by somebody else in this environment; only its name is made here.
 
@@ -399,6 +426,8 @@ ServiceDisruption = Annotated[
 ServiceProbe = Annotated[
     bool | Probe, Short("true, false, or a mapping with http, tcp, grpc or command", {bool: bool}, of=Probe)
 ]
+_BINDS = "config, source, data, host, ignore, or a mapping with kind"
+ServiceBind = Annotated[Bind, Short(_BINDS, {str: lambda kind: {"kind": kind}})]
 ServiceExternal = Annotated[
     External, Short("a host, or a mapping with host and port", {str: lambda host: {"host": host}})
 ]

@@ -15,6 +15,7 @@ from leeward.settings.parts import (
     Alert,
     Autoscale,
     Behavior,
+    Bind,
     Disruption,
     External,
     Probe,
@@ -23,6 +24,7 @@ from leeward.settings.parts import (
     Schedule,
     ServiceAccount,
     ServiceAutoscale,
+    ServiceBind,
     ServiceDisruption,
     ServiceExternal,
     ServiceHosts,
@@ -39,6 +41,7 @@ __all__ = [
     "Alert",
     "Autoscale",
     "Behavior",
+    "Bind",
     "Disruption",
     "External",
     "NetworkSettings",
@@ -237,12 +240,12 @@ class ServiceSettings(Extension):
             example={"karpenter.sh/capacity-type": "on-demand"},
         ),
     )
-    binds: dict[str, Literal["config", "source", "data", "host", "ignore"]] = field(
+    binds: dict[str, ServiceBind] = field(
         default_factory=dict,
         metadata=doc(
             "What a bind mount is for, by its target, where the guess is wrong.",
-            becomes="ConfigMap, nothing, PersistentVolumeClaim, hostPath, nothing",
-            example={"/var/lib/app": "data"},
+            becomes="ConfigMap, PersistentVolumeClaim, hostPath or nothing",
+            example={"/var/lib/app": "data", "/uploads": {"kind": "data", "size": "20Gi"}},
         ),
     )
     wait: bool = field(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
 from leeward.cluster.interface.client import Client
 from leeward.cluster.interface.runtime import RuntimeFailureError
+from leeward.cluster.kubelet.ownership import give_to_group
 from leeward.cluster.kubelet.volumes import Volumes, make_mounts
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.store.memory import MemoryStore
@@ -277,3 +280,33 @@ def test_a_link_may_not_lead_a_part_out_of_its_volume(tmp_path: Path) -> None:
 
 def test_a_container_without_mounts_mounts_nothing(tmp_path: Path) -> None:
     assert list(make_mounts({}, {"v": tmp_path}, {})) == []
+
+
+class TestVolumesOfAGroup:
+    """The group is this process's own: any user may give files to it."""
+
+    def _pod(self, volume: Obj) -> Obj:
+        pod = _pod(volume)
+        return {**pod, "spec": {**pod["spec"], "securityContext": {"fsGroup": os.getgid()}}}
+
+    def test_files_of_a_secret_are_readable_and_no_more(self, client: Client, volumes: Volumes) -> None:
+        _config_map(client, a="1")
+        place = volumes.prepare(self._pod(_of_map(defaultMode=0o400)))["v"] / "a"
+        assert (stat.S_IMODE(place.stat().st_mode), place.stat().st_gid) == (0o440, os.getgid())
+
+    def test_a_claim_is_given_once(self, tmp_path: Path) -> None:
+        root, file = tmp_path / "claim", tmp_path / "claim" / "below" / "file"
+        file.parent.mkdir(parents=True)
+        file.write_text("x")
+        file.chmod(0o600)
+        give_to_group(root, os.getgid())
+        assert stat.S_IMODE(file.stat().st_mode) == 0o660
+        assert [stat.S_IMODE(path.stat().st_mode) & 0o2070 for path in (root, file.parent)] == [0o2070] * 2
+        file.chmod(0o600)  # as a database insists on
+        give_to_group(root, os.getgid())
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+    def test_a_directory_of_the_machine_stays_as_it_is(self, volumes: Volumes, tmp_path: Path) -> None:
+        (tmp_path / "own").mkdir(mode=0o700)
+        volumes.prepare(self._pod({"name": "v", "hostPath": {"path": str(tmp_path / "own")}}))
+        assert stat.S_IMODE((tmp_path / "own").stat().st_mode) == 0o700

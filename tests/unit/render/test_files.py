@@ -18,8 +18,12 @@ Render = Callable[..., Any]
         ("/var/run/docker.sock:/var/run/docker.sock", "engine-socket"),
         ("/proc:/host/proc", "system-directory"),
         ("/:/rootfs:ro", "system-directory"),
-        ("/srv/elsewhere:/data", "host-directory"),
-        ("./nothing:/data", "host-directory"),
+        ("/srv/elsewhere:/data", "data-directory"),
+        ("/srv/elsewhere:/shop", "host-directory"),
+        ("./nothing:/data", "data-directory"),
+        ("./empty:/shop", "data-directory"),
+        ("./nothing:/data:ro", "missing-file"),
+        ("./nothing.conf:/etc/a", "missing-file"),
         ("./src:/app", "source-mount"),
         (".:/app", "source-mount"),
     ],
@@ -160,3 +164,29 @@ def test_a_mounted_private_key_is_a_secret(render_text: Render, tmp_path: Path) 
         "server.crt",
         "server.key",
     }
+
+
+@pytest.mark.parametrize(
+    ("use", "group"),
+    [
+        ("mode: 0400, uid: '1000'", 1000),
+        ("mode: 0440, uid: '1000', gid: '50'", 50),
+        ("mode: 0444, uid: '1000'", None),
+        ("uid: '1000'", None),
+        ("mode: 0400", None),
+        ("mode: 0400, uid: '0'", None),
+    ],
+)
+def test_a_file_that_is_somebody_s_alone_is_readable_by_a_group_of_the_pod(
+    use: str, group: int | None, render_text: Render
+) -> None:
+    text = f"services: {{a: {{image: x, configs: [{{source: c, {use}}}]}}}}\nconfigs: {{c: {{content: hi}}}}"
+    security = render_text(text).pod("Deployment", "a")["securityContext"]
+    assert security.get("fsGroup") == group
+
+
+def test_a_file_of_a_user_by_name_is_told(render_text: Render) -> None:
+    text = (
+        "services: {a: {image: x, configs: [{source: c, mode: 0400, uid: app}]}}\nconfigs: {c: {content: hi}}"
+    )
+    assert "needs-number" in render_text(text).codes()

@@ -1,7 +1,6 @@
-"""What every production manifest has without being asked: a manifest without it is not accepted here.
+"""What every production manifest has without being asked: a manifest without it is found out.
 
-Each default is a statement about the objects and a way to spoil it; the statement holds for what is rendered,
-and no longer when the default is taken away.
+Each default is a way to take it away; its rule holds for what is rendered, and no longer afterwards.
 """
 
 from __future__ import annotations
@@ -12,145 +11,212 @@ from typing import Any
 
 import pytest
 
+from leeward.compose.project import Project
 from leeward.kube.objects import Obj
+from leeward.render.render import RenderOptions, render
+from tests.production import NODE, RULES, SERVING, ZONE, Objects, broken_rules, containers, of_kind, templates
 
-Objects = list[Obj]
+Spoil = Callable[[Objects], object]
 PROJECT = """
     services:
-      web: {image: x, ports: ["80:80"], scale: 3, x-leeward: {hosts: [shop.example]}}
-      api: {image: x, expose: ["8080"], x-leeward: {autoscale: 6}}
-      db: {image: x, expose: ["5432"], volumes: ["data:/d"]}
+      web:
+        image: x
+        user: "1000"
+        ports: ["80:80"]
+        scale: 3
+        configs: [motd]
+        environment: {DB_PASSWORD: x}
+        x-leeward: {hosts: [shop.example]}
+      api: {image: x, expose: ["8080"], healthcheck: {test: curl localhost}, x-leeward: {autoscale: 6}}
+      db: {image: x, expose: ["5432"], volumes: ["data:/d"], mem_limit: 1g, depends_on: [api]}
+      agent: {image: x, deploy: {mode: global}}
+      migrate: {image: x, restart: "no"}
+      report: {image: x, x-leeward: {schedule: "@daily"}}
     volumes: {data: }
+    configs: {motd: {content: hi}}
 """
 
 
-def _workloads(objects: Objects, *kinds: str) -> Objects:
-    return [obj for obj in objects if obj["kind"] in (kinds or ("Deployment", "StatefulSet"))]
+def pods(key: str) -> Spoil:
+    """Take a field of the PodSpec away."""
+    return lambda objects: [template["spec"].pop(key, None) for _, template in templates(objects)]
 
 
-def _pods(objects: Objects, *kinds: str) -> list[dict[str, Any]]:
-    return [obj["spec"]["template"]["spec"] for obj in _workloads(objects, *kinds)]
+def from_containers(key: str) -> Spoil:
+    """Take a field of the containers away."""
+    return lambda objects: [each.pop(key, None) for _, each in containers(objects)]
 
 
-def _spreads(objects: Objects, key: str) -> bool:
-    return all(
-        any(constraint["topologyKey"] == key for constraint in pod.get("topologySpreadConstraints", ()))
-        for pod in _pods(objects)
-    )
-
-
-def _balances_zones(objects: Objects) -> bool:
-    constraints = [
-        constraint
-        for workload in _workloads(objects)
-        if workload["metadata"]["name"] in ("web", "api")
-        for constraint in workload["spec"]["template"]["spec"]["topologySpreadConstraints"]
-        if constraint["topologyKey"] == "topology.kubernetes.io/zone"
-    ]
-    return [
-        (constraint["whenUnsatisfiable"], constraint.get("nodeTaintsPolicy")) for constraint in constraints
-    ] == [("DoNotSchedule", "Honor")] * 2
-
-
-def _has_budgets(objects: Objects) -> bool:
-    budgets = {obj["metadata"]["name"]: obj["spec"] for obj in _workloads(objects, "PodDisruptionBudget")}
-    return budgets.keys() == {"web", "api"} and all(
-        (spec["maxUnavailable"], spec["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
-        for spec in budgets.values()
-    )
-
-
-def _leaves_lost_nodes(objects: Objects) -> bool:
-    return all(
-        {toleration["key"]: toleration["tolerationSeconds"] for toleration in pod.get("tolerations", ())}
-        == {"node.kubernetes.io/not-ready": 30, "node.kubernetes.io/unreachable": 30}
-        for pod in _pods(objects, "Deployment")
-    )
-
-
-def _leaves_replicas_to_the_autoscaler(objects: Objects) -> bool:
-    scaled = {obj["spec"]["scaleTargetRef"]["name"] for obj in _workloads(objects, "HorizontalPodAutoscaler")}
-    return scaled == {"api"} and all(
-        ("replicas" in workload["spec"]) is (workload["metadata"]["name"] not in scaled)
-        for workload in _workloads(objects)
-    )
-
-
-def _requests_resources(objects: Objects) -> bool:
-    return all(
-        {"cpu", "memory"} <= container.get("resources", {}).get("requests", {}).keys()
-        for pod in _pods(objects)
-        for container in pod["containers"]
-    )
-
-
-def _pod_without(key: str) -> Callable[[Objects], None]:
-    def spoil(objects: Objects) -> None:
-        for pod in _pods(objects):
-            pod.pop(key, None)
-
-    return spoil
-
-
-def _without_kind(kind: str) -> Callable[[Objects], None]:
+def without(kind: str) -> Spoil:
     def spoil(objects: Objects) -> None:
         objects[:] = [obj for obj in objects if obj["kind"] != kind]
 
     return spoil
 
 
-def _without_constraint(key: str) -> Callable[[Objects], None]:
+def without_constraint(key: str) -> Spoil:
     def spoil(objects: Objects) -> None:
-        for pod in _pods(objects):
+        for obj in of_kind(objects, *SERVING):
+            pod = obj["spec"]["template"]["spec"]
             kept = [each for each in pod["topologySpreadConstraints"] if each["topologyKey"] != key]
             pod["topologySpreadConstraints"] = kept
 
     return spoil
 
 
-def _with_soft_zones(objects: Objects) -> None:
-    for pod in _pods(objects):
-        for constraint in pod["topologySpreadConstraints"]:
+def with_soft_zones(objects: Objects) -> None:
+    for obj in of_kind(objects, *SERVING):
+        for constraint in obj["spec"]["template"]["spec"]["topologySpreadConstraints"]:
             constraint["whenUnsatisfiable"] = "ScheduleAnyway"
 
 
-def _with_replicas(objects: Objects) -> None:
-    for workload in _workloads(objects):
-        workload["spec"]["replicas"] = 2
+def spec_of(kind: str, **fields: Any) -> Spoil:
+    """Set fields of a spec, or with None take them away."""
+
+    def spoil(objects: Objects) -> None:
+        for obj in of_kind(objects, kind):
+            obj["spec"] |= fields
+            for key in [key for key, value in fields.items() if value is None]:
+                del obj["spec"][key]
+
+    return spoil
 
 
-def _without_requests(objects: Objects) -> None:
-    for pod in _pods(objects):
-        pod["containers"][0].pop("resources")
+def without_limits(objects: Objects) -> None:
+    for _, container in containers(objects):
+        container["resources"].pop("limits", None)
 
 
-ZONE, NODE = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
-DEFAULTS: dict[str, tuple[Callable[[Objects], bool], Callable[[Objects], None]]] = {
-    "spread over zones": (lambda objects: _spreads(objects, ZONE), _without_constraint(ZONE)),
-    "spread over nodes": (lambda objects: _spreads(objects, NODE), _without_constraint(NODE)),
-    "balanced zones from two replicas on": (_balances_zones, _with_soft_zones),
-    "a disruption budget from two replicas on": (_has_budgets, _without_kind("PodDisruptionBudget")),
-    "lost nodes are left after 30 seconds": (_leaves_lost_nodes, _pod_without("tolerations")),
-    "an autoscaler instead of replicas": (_leaves_replicas_to_the_autoscaler, _with_replicas),
-    "requests that an autoscaler can work with": (_requests_resources, _without_requests),
-    "no token of the service account": (
-        lambda objects: all(pod.get("automountServiceAccountToken") is False for pod in _pods(objects)),
-        _pod_without("automountServiceAccountToken"),
-    ),
-    "no variables of other services": (
-        lambda objects: all(pod.get("enableServiceLinks") is False for pod in _pods(objects)),
-        _pod_without("enableServiceLinks"),
-    ),
-}
+def security(key: str, value: Any = None) -> Spoil:
+    """Set a field of the containers' securityContext, or take it away."""
+
+    def spoil(objects: Objects) -> None:
+        for _, container in containers(objects):
+            context = container.setdefault("securityContext", {})
+            context.pop(key, None)
+            if value is not None:
+                context[key] = value
+
+    return spoil
 
 
-@pytest.mark.parametrize(("holds", "spoil"), DEFAULTS.values(), ids=list(DEFAULTS))
-def test_a_manifest_has_the_default_and_one_without_it_is_found_out(
-    holds: Callable[[Objects], bool], spoil: Callable[[Objects], None], render_text: Callable[..., Any]
+def with_liveness(objects: Objects) -> None:
+    for _, container in containers(objects):
+        if "readinessProbe" in container:
+            container["livenessProbe"] = container["readinessProbe"]
+
+
+def without_policy(name: str) -> Spoil:
+    def spoil(objects: Objects) -> None:
+        objects[:] = [obj for obj in objects if obj["metadata"]["name"] != name]
+
+    return spoil
+
+
+def without_dns(objects: Objects) -> None:
+    for obj in of_kind(objects, "NetworkPolicy"):
+        if obj["spec"]["podSelector"] == {}:
+            obj["spec"]["egress"] = []
+
+
+def with_labels(value: str) -> Spoil:
+    def spoil(objects: Objects) -> None:
+        for obj in of_kind(objects, "Namespace"):
+            obj["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = value
+
+    return spoil
+
+
+def mutable(kind: str) -> Spoil:
+    return lambda objects: [obj.pop("immutable", None) for obj in of_kind(objects, kind)]
+
+
+def with_plain_names(objects: Objects) -> None:
+    """Give the ConfigMap a name that says nothing of its content."""
+
+    def renamed(value: Any, old: str) -> Any:
+        if isinstance(value, dict):
+            return {key: renamed(each, old) for key, each in value.items()}
+        if isinstance(value, list):
+            return [renamed(each, old) for each in value]
+        return "motd" if value == old else value
+
+    (found,) = of_kind(objects, "ConfigMap")
+    objects[:] = [renamed(obj, found["metadata"]["name"]) for obj in objects]
+
+
+def without_origins(objects: Objects) -> None:
+    for obj in objects:
+        obj["metadata"].pop("annotations", None)
+
+
+TAKEN_AWAY: list[tuple[str, str, Spoil]] = [
+    ("spread", "over zones", without_constraint(ZONE)),
+    ("spread", "over nodes", without_constraint(NODE)),
+    ("balanced_zones", "strictness", with_soft_zones),
+    ("disruption_budgets", "all", without("PodDisruptionBudget")),
+    ("disruption_budgets", "unhealthy Pods", spec_of("PodDisruptionBudget", unhealthyPodEvictionPolicy="")),
+    ("lost_nodes", "tolerations", pods("tolerations")),
+    ("no_unavailable_pod", "strategy", spec_of("Deployment", strategy=None)),
+    ("no_unavailable_pod", "surge", spec_of("Deployment", strategy={"rollingUpdate": {"maxUnavailable": 1}})),
+    ("replicas_or_autoscaler", "autoscaler", without("HorizontalPodAutoscaler")),
+    ("replicas_or_autoscaler", "silence", spec_of("Deployment", replicas=2)),
+    ("resources", "all", from_containers("resources")),
+    ("resources", "limits", without_limits),
+    ("no_token", "field", pods("automountServiceAccountToken")),
+    ("no_service_links", "field", pods("enableServiceLinks")),
+    ("probes", "readiness", from_containers("readinessProbe")),
+    ("probes", "startup", from_containers("startupProbe")),
+    ("probes", "patience", with_liveness),
+    ("readiness_of_what_is_published", "readiness", from_containers("readinessProbe")),
+    ("drain", "preStop", from_containers("lifecycle")),
+    ("grace", "field", pods("terminationGracePeriodSeconds")),
+    ("network_policies", "all", without("NetworkPolicy")),
+    ("network_policies", "default-deny", without_policy("default-deny")),
+    ("network_policies", "network", without_policy("network-default")),
+    ("network_policies", "DNS", without_dns),
+    ("pod_security", "label", with_labels("")),
+    ("pod_security", "its truth", with_labels("restricted")),
+    ("pod_security", "seccomp", pods("securityContext")),
+    ("pod_security", "no escalation", security("allowPrivilegeEscalation")),
+    ("pod_security", "no capabilities", security("capabilities")),
+    ("pod_security", "no root", security("runAsNonRoot")),
+    ("pod_security", "no privileges", security("privileged", value=True)),
+    ("immutable_content", "ConfigMap", mutable("ConfigMap")),
+    ("immutable_content", "Secret", mutable("Secret")),
+    ("immutable_content", "hash", with_plain_names),
+    ("order", "order", lambda objects: objects.reverse()),
+    ("origins", "annotations", without_origins),
+]
+
+
+@pytest.fixture
+def project(make_project: Callable[[str], Project]) -> Project:
+    return make_project(PROJECT)
+
+
+@pytest.fixture
+def objects(project: Project) -> Objects:
+    return render(project, RenderOptions(environment="production")).objects
+
+
+def test_what_is_rendered_for_production_breaks_no_rule(objects: list[Obj], project: Project) -> None:
+    assert broken_rules(objects, project) == {}
+
+
+@pytest.mark.parametrize(
+    ("rule", "spoil"),
+    [(rule, spoil) for rule, _, spoil in TAKEN_AWAY],
+    ids=[f"{rule}: {what}" for rule, what, _ in TAKEN_AWAY],
+)
+def test_a_manifest_without_the_default_is_found_out(
+    rule: str, spoil: Spoil, objects: list[Obj], project: Project
 ) -> None:
-    objects: Objects = render_text(PROJECT, environment="production").objects
     spoilt = copy.deepcopy(objects)
     spoil(spoilt)
+    assert spoilt != objects
+    assert rule in broken_rules(spoilt, project)
 
-    assert holds(objects)
-    assert not holds(spoilt)
+
+def test_every_rule_has_a_manifest_that_breaks_it() -> None:
+    assert {rule for rule, _, _ in TAKEN_AWAY} == RULES.keys()

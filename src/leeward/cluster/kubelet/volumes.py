@@ -3,22 +3,25 @@
 ConfigMaps, Secrets and downward API files are written into a directory of their own and switched over by
 renaming a link (``..data``), so that a reader never sees half of a change.
 
-Source: pkg/volume/util/atomic_writer.go; mount propagation and ownership are not handled.
+Source: pkg/volume/util/atomic_writer.go; mount propagation is not handled.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from leeward.cluster.interface.client import Reader
 from leeward.cluster.interface.runtime import Mount, RuntimeFailureError
 from leeward.cluster.kubelet.environment import contents, expand, field_value, find_source, resource_value
+from leeward.cluster.kubelet.ownership import give_to_group
 from leeward.kube.objects import Obj
 
 _PROJECTED = ("configMap", "secret", "downwardAPI")
+_WRITABLE = ("emptyDir", "persistentVolumeClaim")  # what belongs to nobody but Pods
 Files = dict[str, tuple[bytes, int]]  # path below the volume → (content, mode)
 
 
@@ -44,14 +47,20 @@ class Volumes:
         Raises:
             RuntimeFailureError: something is not there yet; worth trying again.
         """
-        return {volume["name"]: self._prepare(pod, volume) for volume in pod["spec"].get("volumes") or ()}
+        places = {}
+        for volume in pod["spec"].get("volumes") or ():
+            place = places[volume["name"]] = self._prepare(pod, volume)
+            group = _group(pod)
+            if group is not None and not volume.keys().isdisjoint(_WRITABLE):
+                give_to_group(place, group)
+        return places
 
     def refresh(self, pod: Obj) -> None:
         """Write again what changed in ConfigMaps, Secrets and downward API files."""
         for volume in pod["spec"].get("volumes") or ():
             files = self._files(pod, volume)
             if files is not None and files != self._written.get(volume["name"]):
-                self._write(volume["name"], files)
+                self._write(volume["name"], files, _group(pod))
 
     def remove(self) -> None:
         """Remove everything that belongs to the Pod alone."""
@@ -67,7 +76,7 @@ class Volumes:
         files = self._files(pod, volume)
         if files is not None:
             if files != self._written.get(name):
-                self._write(name, files)
+                self._write(name, files, _group(pod))
             return path
         if "emptyDir" not in volume:
             kind = next((key for key in volume if key != "name"), "of no kind")
@@ -140,7 +149,7 @@ class Volumes:
         reference = item["resourceFieldRef"]
         return resource_value(pod, {"name": reference.get("containerName")}, reference, self._facts).encode()
 
-    def _write(self, name: str, files: Files) -> None:
+    def _write(self, name: str, files: Files, group: int | None) -> None:
         """Write files into a new directory and switch ``..data`` over to it."""
         root = self._directory / name
         root.mkdir(parents=True, exist_ok=True)
@@ -153,6 +162,8 @@ class Volumes:
             path.write_bytes(content)
             path.chmod(mode)
         fresh.mkdir(exist_ok=True)
+        if group is not None:
+            give_to_group(fresh, group, read_only=True)
         old = os.readlink(root / "..data") if (root / "..data").is_symlink() else None
         link = root / "..data_tmp"
         link.unlink(missing_ok=True)
@@ -162,6 +173,11 @@ class Volumes:
         if old and old != fresh.name:
             shutil.rmtree(root / old, ignore_errors=True)
         self._written[name] = files
+
+
+def _group(pod: Obj) -> int | None:
+    group: int | None = (pod["spec"].get("securityContext") or {}).get("fsGroup")
+    return group
 
 
 def _link_names(root: Path, names: set[str]) -> None:
@@ -208,6 +224,7 @@ def make_mounts(container: Obj, volumes: Mapping[str, Path], variables: Mapping[
         host = base
         if below:
             host = _beneath(base, below, "subPath")
-            if not host.exists():
+            if not host.exists():  # as open as the volume, whose group it inherits
                 host.mkdir(parents=True)
+                host.chmod(stat.S_IMODE(base.stat().st_mode))
         yield Mount(host_path=host, container_path=mount["mountPath"], read_only=bool(mount.get("readOnly")))

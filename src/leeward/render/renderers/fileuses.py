@@ -19,10 +19,12 @@ from leeward.compose.project import Config, FileUse, Secret
 from leeward.kube.objects import Obj
 from leeward.render import naming
 from leeward.render.model import PodDraft, ProjectContext, Renderer, ServiceContext
+from leeward.render.renderers.users import OWNED_ONCE
 
 MAX_BYTES = 1_000_000  # Kubernetes takes 1 MiB with names and encoding
 SECRETS_DIRECTORY = "/run/secrets"
 KEY = "content"
+_OTHERS_READ = 0o004
 
 
 def config_data(content: Mapping[str, bytes]) -> Obj:
@@ -94,13 +96,25 @@ def _object(context: ProjectContext, section: str, source: Config | Secret) -> t
     return name, None if content is None or hidden else made
 
 
-def _report_owner(context: ServiceContext, section: str, index: int, use: FileUse) -> None:
-    if use.uid or use.gid:
-        context.note(
+def _own(context: ServiceContext, draft: PodDraft, section: str, index: int, use: FileUse) -> None:
+    """Let the owner that a file should have read it: Kubernetes has a group for that, and no user."""
+    owner = next((word for word in (use.gid, use.uid) if word and word != "0"), None)
+    if owner is None:
+        return
+    if use.mode is None or use.mode & _OTHERS_READ:
+        text = "uid and gid of a mounted file cannot be chosen; every user may read it."
+    elif owner.isdigit():
+        draft.security = {"fsGroup": int(owner), **OWNED_ONCE} | draft.security
+        text = f"The file belongs to root and the group {draft.security['fsGroup']}, which may read it."
+    else:
+        context.warn(
             (section, index),
-            "ignored",
-            "uid and gid of a mounted file cannot be chosen; every user may read it.",
+            "needs-number",
+            f"{owner!r} is a name inside the image, and only root may read the file.",
+            "Write its number.",
         )
+        return
+    context.note((section, index), "approximated", text)
 
 
 def _configs(context: ServiceContext, draft: PodDraft) -> None:
@@ -116,7 +130,7 @@ def _configs(context: ServiceContext, draft: PodDraft) -> None:
         draft.volumes[volume] = {"configMap": spec}
         target = posixpath.join("/", use.target or use.source)
         draft.mount(volume, target, sub_path=use.source if source.external else KEY, read_only=True)
-        _report_owner(context, "configs", index, use)
+        _own(context, draft, "configs", index, use)
 
 
 def _secrets(context: ServiceContext, draft: PodDraft) -> None:
@@ -137,7 +151,7 @@ def _secrets(context: ServiceContext, draft: PodDraft) -> None:
             volume = naming.join_label("secret", use.source, str(index))
             draft.volumes[volume] = {"secret": {"secretName": name, "items": [item]}}
             draft.mount(volume, target, sub_path="content", read_only=True)
-        _report_owner(context, "secrets", index, use)
+        _own(context, draft, "secrets", index, use)
     if projected:
         draft.volumes["secrets"] = {"projected": {"sources": projected}}
         draft.mount("secrets", SECRETS_DIRECTORY, read_only=True)

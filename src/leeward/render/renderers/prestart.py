@@ -26,7 +26,9 @@ from leeward.render.renderers.command import escape
 from leeward.render.renderers.environment import env_entries
 from leeward.render.renderers.jobs import IGNORE_DISRUPTION, named_job
 from leeward.render.renderers.podtemplate import pod_template
+from leeward.render.renderers.securityopts import ACCEPT
 from leeward.render.renderers.startorder import GATE
+from leeward.render.renderers.users import group_number, image_facts, user_number
 from leeward.render.renderers.volumes import is_template
 
 _INHERITED = ("image", "imagePullPolicy", "workingDir", "env", "resources", "securityContext")
@@ -58,20 +60,20 @@ def _security(context: ServiceContext, index: int, hook: Hook, inherited: dict[s
     if hook.privileged:
         security = {key: value for key, value in security.items() if key not in _OF_THE_USER[3:]}
         security["privileged"] = True
+        context.error(
+            ("pre_start", index, "privileged"), "host-access", "It gives the step the whole node.", ACCEPT
+        )
     if not hook.user:
         return security
-    numbers = ["0" if word == "root" else word for word in hook.user.split(":", 1)]
-    if not all(word.isdigit() for word in numbers):
-        context.warn(
-            ("pre_start", index, "user"),
-            "needs-number",
-            f"{hook.user!r} is a name inside the image and is left out.",
-            "Write the numeric id.",
-        )
+    path = ("pre_start", index, "user")
+    user_text, _, group_text = hook.user.partition(":")
+    user = user_number(context, image_facts(context, hook.image), user_text, *path)
+    group = group_number(context, group_text, *path) if group_text else None
+    if user is None:
         return security
     security = {key: value for key, value in security.items() if key not in _OF_THE_USER}
-    security |= dict(zip(("runAsUser", "runAsGroup"), map(int, numbers), strict=False))
-    if security["runAsUser"] and not hook.privileged:
+    security |= {"runAsUser": user} | ({} if group is None else {"runAsGroup": group})
+    if user and not hook.privileged:
         security |= {
             "runAsNonRoot": True,
             "allowPrivilegeEscalation": False,

@@ -17,15 +17,16 @@ DEFAULT_CPU = 0.1  # cores requested when the file says nothing
 DEFAULT_MEMORY = 128 * 2**20  # bytes
 
 
-def _gpus(context: ServiceContext, requests: tuple[DeviceRequest, ...]) -> int:
+def _gpus(context: ServiceContext, requests: tuple[DeviceRequest, ...], *path: str | int) -> int:
+    """Return how many GPUs the requests at `path` are for."""
     total = 0
-    for request in requests:
+    for index, request in enumerate(requests):
         if request.count is not None and request.count < 0:
             context.warn(
-                ("gpus",),
+                (*path, index, "count"),
                 "not-expressible",
                 '"All" GPUs of a node cannot be asked for; one is.',
-                "Write a count.",
+                "Write a number.",
             )
         total += len(request.device_ids) or max(request.count or 1, 1)
     return total
@@ -54,7 +55,9 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
         bounds["memory"] = memory(max(memory_limit, memory_request))
     if size := service.storage_opt.get("size"):
         bounds["ephemeral-storage"] = size.upper().removesuffix("B")
-    if gpus := _gpus(context, (*service.gpus, *reserved.devices)):
+    gpus = _gpus(context, service.gpus, "gpus")
+    gpus += _gpus(context, reserved.devices, "deploy", "resources", "reservations", "devices")
+    if gpus:
         bounds["nvidia.com/gpu"] = str(gpus)
     if bounds:
         resources["limits"] = bounds

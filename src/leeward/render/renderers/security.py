@@ -12,48 +12,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from leeward.kube.podsecurity import BASELINE_CAPABILITIES, SAFE_SYSCTLS
-from leeward.render.dockerfile import facts_of
-from leeward.render.knownimages import known_user
+from leeward.base.diagnostics import Severity
+from leeward.compose.findings import did_you_mean
+from leeward.kube.podsecurity import BASELINE_CAPABILITIES, CAPABILITIES, SAFE_SYSCTLS
 from leeward.render.model import PodDraft, Renderer, ServiceContext
+from leeward.render.renderers.securityopts import ACCEPT, add_options
+from leeward.render.renderers.users import OWNED_ONCE, group_number, image_facts, image_user, user_number
 
 _HOST_ACCESS = (  # key, value, what it gives away, field of the Pod
     ("pid", "host", "every process of the node", "hostPID"),
     ("ipc", "host", "the shared memory of the node", "hostIPC"),
     ("network_mode", "host", "the network of the node, its local services included", "hostNetwork"),
 )
-_ACCEPT = "Do without it, or let somebody accept it in leeward.waivers.yaml."
-
-
-def _number(context: ServiceContext, key: str, text: str) -> int | None:
-    if text == "root":
-        return 0
-    if text.isdigit():
-        return int(text)
-    context.warn(
-        (key,),
-        "needs-number",
-        f"{text!r} is a name inside the image and is left out.",
-        "Write the numeric id.",
-    )
-    return None
-
-
-def _image_user(context: ServiceContext) -> str:
-    """Return the number of the image's user, if it is known and not root; "" otherwise."""
-    build = context.service.build
-    if build is not None:
-        user = facts_of(build, context.options.files).user
-    else:
-        user = known_user(context.service.image or "")
-    number = (user or "").partition(":")[0]
-    return number if number.isdigit() and int(number) else ""
 
 
 def _user(context: ServiceContext, security: dict[str, Any]) -> None:
-    user_text, _, group_text = (context.service.user or _image_user(context)).partition(":")
-    user = _number(context, "user", user_text) if user_text else None
-    group = _number(context, "user", group_text) if group_text else None
+    facts = image_facts(context)
+    user_text, _, group_text = (context.service.user or image_user(facts)).partition(":")
+    user = user_number(context, facts, user_text, "user") if user_text else None
+    group = group_number(context, group_text, "user") if group_text else None
     if user is not None:
         security["runAsUser"] = user
         if user and not context.service.privileged:
@@ -66,62 +43,61 @@ def _capability_names(words: tuple[str, ...]) -> list[str]:
     return [word.upper().removeprefix("CAP_") for word in words]
 
 
+def _check_names(context: ServiceContext, key: str, names: list[str]) -> None:
+    for index, name in enumerate(names):
+        if name not in CAPABILITIES:
+            context.error(
+                (key, index),
+                "unknown-capability",
+                f"Linux has no capability {name}.",
+                did_you_mean(name, sorted(CAPABILITIES)) or "See capabilities(7).",
+            )
+
+
 def _capabilities(context: ServiceContext, security: dict[str, Any]) -> None:
     service = context.service
-    drop = _capability_names(service.cap_drop) or (["ALL"] if security.get("runAsNonRoot") else [])
-    capabilities = {"add": _capability_names(service.cap_add), "drop": drop}
-    if set(capabilities["add"]) - {"NET_BIND_SERVICE"}:  # which programs of other users get from their file
+    added, dropped = _capability_names(service.cap_add), _capability_names(service.cap_drop)
+    if set(added) - {"NET_BIND_SERVICE"}:  # which programs of other users get from their file
         security.pop("allowPrivilegeEscalation", None)
-    for index, name in enumerate(capabilities["add"]):
-        if name not in BASELINE_CAPABILITIES:
+        dropped = dropped or (["ALL"] if security.get("runAsNonRoot") else [])
+    elif security.get("runAsNonRoot"):  # without escalation, such a user cannot have any of the others
+        dropped = ["ALL"]
+    for index, name in enumerate(added):
+        if name in CAPABILITIES and name not in BASELINE_CAPABILITIES:
             context.error(
                 ("cap_add", index),
                 "host-access",
                 f"{name} reaches beyond the container; only a namespace without Pod Security admits it.",
-                _ACCEPT,
+                ACCEPT,
             )
-    if capabilities := {key: value for key, value in capabilities.items() if value}:
+    _check_names(context, "cap_add", added)
+    _check_names(context, "cap_drop", dropped if service.cap_drop else [])
+    if capabilities := {key: value for key, value in (("add", added), ("drop", dropped)) if value}:
         security["capabilities"] = capabilities
-
-
-def _options(context: ServiceContext, draft: PodDraft, security: dict[str, Any]) -> None:
-    profile: dict[str, Any] | None = None if context.service.privileged else {"type": "RuntimeDefault"}
-    for index, option in enumerate(context.service.security_opt):
-        key, _, value = option.replace("=", ":", 1).partition(":")
-        if key == "no-new-privileges":
-            security["allowPrivilegeEscalation"] = value == "false"
-        elif key == "seccomp" and value == "unconfined":
-            profile = {"type": "Unconfined"}
-        elif key == "apparmor" and value == "unconfined":
-            security["appArmorProfile"] = {"type": "Unconfined"}
-        else:
-            context.warn(
-                ("security_opt", index), "ignored", f"{option!r} has no counterpart and is left out."
-            )
-    if profile:
-        draft.security["seccompProfile"] = profile
 
 
 def _sysctls(context: ServiceContext, draft: PodDraft) -> None:
     entries = context.service.sysctls
     draft.security["sysctls"] = [{"name": key, "value": value} for key, value in entries.items()]
     for key in entries:
-        if key not in SAFE_SYSCTLS:
-            context.warn(
-                ("sysctls", key),
-                "unsafe-sysctl",
-                f"{key} is refused by nodes that do not allow it.",
-                "Allow it in the kubelet's allowedUnsafeSysctls.",
-            )
+        if key in SAFE_SYSCTLS:
+            continue
+        context.report(
+            ("sysctls", key),
+            "unsafe-sysctl" if context.options.on_embedded else "host-access",
+            Severity.WARNING if context.options.on_embedded else Severity.ERROR,
+            f"{key} may reach beyond the Pod; other clusters refuse it unless their kubelets allow it.",
+            "Do without it, or allow it in allowedUnsafeSysctls of the kubelets and in leeward.waivers.yaml.",
+        )
 
 
 def _groups(context: ServiceContext, draft: PodDraft, security: dict[str, Any]) -> None:
-    groups = [_number(context, "group_add", name) for name in context.service.group_add]
+    groups = [group_number(context, name, "group_add", i) for i, name in enumerate(context.service.group_add)]
     if numbers := [group for group in groups if group is not None]:
         draft.security["supplementalGroups"] = numbers
     group = security.get("runAsGroup", security.get("runAsUser"))
     if group and any(mount.type == "volume" for mount in context.plan.mounts):
-        draft.security["fsGroup"] = group  # a new volume belongs to root
+        draft.security |= {"fsGroup": group, **OWNED_ONCE}  # a new volume belongs to root
 
 
 def _pod(context: ServiceContext, draft: PodDraft) -> None:
@@ -130,9 +106,9 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
     _user(context, security)
     if service.privileged:
         security["privileged"] = True
-        context.error(("privileged",), "host-access", "It gives the container the whole node.", _ACCEPT)
+        context.error(("privileged",), "host-access", "It gives the container the whole node.", ACCEPT)
     _capabilities(context, security)
-    _options(context, draft, security)
+    add_options(context, draft, security)
     if service.read_only:
         security["readOnlyRootFilesystem"] = True
     _groups(context, draft, security)
@@ -143,7 +119,7 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
     for key, value, what, field in _HOST_ACCESS:
         if getattr(service, key) == value:
             draft.spec[field] = True
-            context.error((key,), "host-access", f"It gives the container {what}.", _ACCEPT)
+            context.error((key,), "host-access", f"It gives the container {what}.", ACCEPT)
 
 
 DESCRIPTOR = Renderer(name="security", pod=_pod)

@@ -92,7 +92,8 @@ LIFE = Section(
     pre_start.*.image       | exact   | image of the init container or Job
     pre_start.*.command     | exact   | its args
     pre_start.*.user        | exact   | its securityContext.runAsUser
-    pre_start.*.privileged  | exact   | its securityContext.privileged
+    pre_start.*.privileged = false | exact | nothing
+    pre_start.*.privileged  | refused | its securityContext.privileged, with a waiver | It gives the step the whole node. | Do without it.
     pre_start.*.working_dir | exact   | its workingDir
     pre_start.*.environment | exact   | its env
     pre_start.*.per_replica | exact   | init container instead of Job
@@ -127,8 +128,8 @@ SECURITY = Section(
     read_only    | exact | securityContext.readOnlyRootFilesystem
     cap_add      | exact | securityContext.capabilities.add; what Pod Security baseline forbids needs a waiver
     cap_drop     | exact | securityContext.capabilities.drop
-    security_opt | exact | allowPrivilegeEscalation, seccompProfile, appArmorProfile
-    sysctls      | exact | securityContext.sysctls of the Pod
+    security_opt | exact | allowPrivilegeEscalation, seccompProfile, appArmorProfile, seLinuxOptions; what Pod Security baseline forbids needs a waiver
+    sysctls      | exact | securityContext.sysctls of the Pod; what Pod Security baseline forbids needs a waiver
     pid          | exact | nothing: a container has its own processes
     pid = host        | refused | hostPID, with a waiver | It gives the container every process of the node. | Do without it.
     pid = service:*   | approximated | shareProcessNamespace in a shared Pod | Both services live and die together. | Let the services talk over the network.
@@ -197,11 +198,11 @@ RESOURCES = Section(
     blkio_config.weight_device     | "
     blkio_config.weight_device.*.path     | "
     blkio_config.weight_device.*.weight   | "
-    devices         | ignored | | Devices of a machine need a device plug-in. | Install the device's plug-in and ask for its resource.
+    devices         | refused | | Without a device plug-in no Pod may open a device of its node. | Install the device's plug-in and ask for its resource, or let somebody accept it in leeward.waivers.yaml.
     devices.*.source      | "
     devices.*.target      | "
     devices.*.permissions | "
-    device_cgroup_rules   | ignored | | Devices of a machine need a device plug-in. | Install the device's plug-in and ask for its resource.
+    device_cgroup_rules   | refused | | Without a device plug-in no Pod may open a device of its node. | Install the device's plug-in and ask for its resource, or let somebody accept it in leeward.waivers.yaml.
     gpus              | exact | resources.limits nvidia.com/gpu
     gpus.*.capabilities | exact | nothing: a GPU has them all
     gpus.*.count      | exact | the number of GPUs

@@ -57,7 +57,7 @@ MOUNTS = Section(
     "services.*",
     """
     volumes | exact | volumes and containers[].volumeMounts
-    volumes.*.type   | exact | PersistentVolumeClaim, emptyDir, image; a bind mount is classified
+    volumes.*.type   | exact | PersistentVolumeClaim, emptyDir, image; a bind mount is what it is for, see x-leeward.binds
     volumes.*.type = cluster | ignored | | Cluster volumes of Swarm have no counterpart. | Use a named volume with x-leeward: {class: NAME}.
     volumes.*.type = npipe   | ignored | | Named pipes of Windows have no counterpart. | Remove it.
     volumes.*.source | exact | which volume
@@ -83,14 +83,14 @@ MOUNTS = Section(
     configs | exact | ConfigMap mounted with subPath
     configs.*.source | exact | which ConfigMap
     configs.*.target | exact | mountPath
-    configs.*.uid    | harmless | | Files of a ConfigMap belong to root, and every user may read them. | Write mode.
-    configs.*.gid    | harmless | | Files of a ConfigMap belong to root, and every user may read them. | Write mode.
+    configs.*.uid    | approximated | nothing where every user may read the file; else fsGroup | Files of a ConfigMap belong to root, and to a group of the Pod.
+    configs.*.gid    | approximated | nothing where every user may read the file; else fsGroup | Files of a ConfigMap belong to root, and to a group of the Pod.
     configs.*.mode   | exact | defaultMode
     secrets | exact | Secrets projected into /run/secrets
     secrets.*.source | exact | which Secret
     secrets.*.target | exact | path in the volume, or mountPath
-    secrets.*.uid    | harmless | | Files of a Secret belong to root, and every user may read them. | Write mode.
-    secrets.*.gid    | harmless | | Files of a Secret belong to root, and every user may read them. | Write mode.
+    secrets.*.uid    | approximated | nothing where every user may read the file; else fsGroup | Files of a Secret belong to root, and to a group of the Pod.
+    secrets.*.gid    | approximated | nothing where every user may read the file; else fsGroup | Files of a Secret belong to root, and to a group of the Pod.
     secrets.*.mode   | exact | mode of the item
     """,
 )
