@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from leeward.cli import output
 from leeward.cluster.runtimes.process.build import build
 from leeward.cluster.runtimes.process.images import ImageStore
 from leeward.cluster.statedir import StateDir
-from leeward.compose.project import Project, Service
+from leeward.compose.project import Build, Project, Service
 
 
 def prepare_images(project: Project, state: StateDir) -> Mapping[str, str]:
@@ -55,9 +56,7 @@ def _build(
 ) -> str:
     assert service.build is not None
     context = Path(service.build.context or project.working_dir)
-    dockerfile = Path(service.build.dockerfile) if service.build.dockerfile else context / "Dockerfile"
-    if not dockerfile.is_absolute():
-        dockerfile = context / dockerfile
+    dockerfile = _dockerfile(service.build, context, store)
     args = {key: value for key, value in (service.build.args or {}).items() if value is not None}
     key = (context, dockerfile, service.build.target, tuple(sorted(args.items())))
     if key in made:
@@ -76,6 +75,17 @@ def _build(
     store.tag(f"leeward.local/{project.name}/{name}:latest", image.id)  # as `leeward render` names it
     made[key] = tagged
     return tagged
+
+
+def _dockerfile(build: Build, context: Path, store: ImageStore) -> Path:
+    """Return where the Dockerfile is; one that stands in the Compose file is written to the image store."""
+    if build.dockerfile_inline is not None:
+        digest = hashlib.sha256(build.dockerfile_inline.encode()).hexdigest()[:12]
+        path = store.directory / f"inline-{digest}.Dockerfile"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(build.dockerfile_inline, encoding="utf-8")
+        return path
+    return context / (build.dockerfile or "Dockerfile")
 
 
 def _check_command(

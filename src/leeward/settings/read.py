@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from leeward.base.diagnostics import Diagnostic, Severity
@@ -95,6 +95,7 @@ class _Reader:
         settings = self.read(self._default, path, service.extensions)
         if settings is self._default:
             return settings
+        settings = replace(settings, hosts=tuple(dict.fromkeys(settings.hosts)))  # of several files
         from leeward.settings.rules import broken_rules
 
         for rule in broken_rules(service, settings):

@@ -48,6 +48,14 @@ def test_hosts_share_a_path_and_a_class(production: Render) -> None:
     assert {rule["http"]["paths"][0]["path"] for rule in ingress["spec"]["rules"]} == {"/shop"}
 
 
+def test_a_host_that_two_files_name_is_one_rule(production: Render) -> None:
+    result = production(
+        "services: {a: {image: x, ports: ['80'], x-leeward: {hosts: [a.example, a.example]}}}"
+    )
+    (ingress,) = [obj for obj in result.objects if obj["kind"] == "Ingress"]
+    assert [rule["host"] for rule in ingress["spec"]["rules"]] == ["a.example"]
+
+
 def test_hosts_without_a_port_are_an_error(render_text: Render) -> None:
     assert "no-port" in render_text("services: {a: {image: x, x-leeward: {hosts: [a]}}}").codes()
 
