@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from leeward.compose.project import Build, Healthcheck
 from leeward.render.files import Files
@@ -79,6 +80,7 @@ def _parse(rest: str) -> Healthcheck | None:
     )
 
 
+@lru_cache(maxsize=1024)
 def base_facts(image: str) -> ImageFacts:
     """Return what is known of a public image."""
     return ImageFacts(user=known_user(image), numbers=dict(known_names(image)))
