@@ -20,11 +20,11 @@ demo: $(READY)  ## a shop on three zones, under load; zone b is cut, nobody noti
 	$(BIN)/python examples/storefront/demo.py
 
 unit: $(READY)
-	$(BIN)/pytest -q -n auto tests/unit tests/architecture tests/golden
+	$(BIN)/pytest -q -n auto tests/unit tests/architecture
 
 test: $(READY)  ## everything: unit, architecture and end-to-end tests
-	$(BIN)/pytest -q -n auto tests/unit tests/architecture tests/golden
-	$(BIN)/pytest -q -n auto tests/keys tests/loader tests/corpus
+	$(BIN)/pytest -q -n auto tests/unit tests/architecture
+	$(BIN)/pytest -q -n auto tests/golden tests/keys tests/loader tests/corpus
 	$(BIN)/pytest -q tests/e2e
 
 check: $(READY)

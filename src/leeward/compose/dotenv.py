@@ -86,8 +86,8 @@ class _Parser:
             if value is None:
                 return
         else:
-            value = re.split(r"\s#", self._rest_of_line(), maxsplit=1)[0].strip()
-            value = "" if value.startswith("#") else value
+            before = self._text[self._position - 1]  # "=", or the blank after it
+            value = (before + self._rest_of_line()).partition(" #")[0].removeprefix(before).strip()
         if quote != "'":
             try:
                 value = substitute(value, self._lookup)

@@ -84,8 +84,14 @@ def image_names(project: model.Project) -> list[str]:
 
 
 def profile_names(project: model.Project) -> list[str]:
-    """Return the profiles that services mention, sorted."""
-    return sorted({profile for service in project.services.values() for profile in service.profiles})
+    """Return the profiles that services mention, sorted; also those of services that are left out."""
+    found = {profile for service in project.services.values() for profile in service.profiles}
+    services = project.locations.tree.get("services") if project.locations.tree is not None else None
+    for name in project.disabled:
+        service = services.get(name) if services is not None else None
+        profiles = service.get("profiles") if service is not None else None
+        found |= {str(each.value) for each in profiles.elements()} if profiles is not None else set()
+    return sorted(found)
 
 
 def _without_disabled(service: model.Service, project: model.Project) -> model.Service:

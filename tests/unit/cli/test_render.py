@@ -219,3 +219,8 @@ def test_a_directory_with_something_else_in_it_is_told(content: str, tool: Tool)
     code, _, err = tool("render", "--diff", "out")
     assert code == 2
     assert "out/x.yaml" in err
+
+
+def test_profiles_of_services_that_are_left_out_are_listed_too(tool: Tool) -> None:
+    Path("compose.yaml").write_text("services: {web: {image: x, profiles: [dev, all]}, db: {image: y}}\n")
+    assert tool("config", "--profiles")[:2] == (0, "all\ndev\n")
