@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import kubernetes_validate
@@ -13,7 +14,9 @@ from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.compose.load import LoadOptions, load_project
 from leeward.render.podlevel import LABEL, levels_of
 from leeward.render.render import RenderOptions, RenderResult, render
+from leeward.render.waivers import apply_waivers
 from leeward.render.writers.yaml import to_text
+from leeward.settings.waivers import read_waivers
 from tests.production import broken_rules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +79,21 @@ def test_a_project_is_refused_only_where_it_needs_the_host_and_every_key_says_wh
     errors = [found for found in (*loading, *result.diagnostics) if found.severity is Severity.ERROR]
     assert {found.path: found.code for found in errors} == NEEDS_THE_HOST.get(path.parent.name, {})
     assert all(found.message and found.remedy and found.location for found in errors)
+
+
+@pytest.mark.parametrize("name", NEEDS_THE_HOST)
+def test_access_to_the_host_is_waived_key_by_key(name: str) -> None:
+    (path,) = [path for path in CORPUS_FILES if path.parent.name == name]
+    lines = "".join(
+        f"- {{path: '{key}', code: {code}, owner: ops, until: 2027-01-01, reason: it manages the host}}\n"
+        for key, code in NEEDS_THE_HOST[name].items()
+    )
+    waivers, problems = read_waivers(lines, "leeward.waivers.yaml")
+    waived = apply_waivers(rendered(path, "production")[1].diagnostics, waivers, date(2026, 12, 1))
+    assert problems == ()
+    assert len(waived.accepted) == len(waivers)
+    assert waived.unused == waived.expired == ()
+    assert [found for found in waived.open if found.severity is Severity.ERROR] == []
 
 
 @each_project

@@ -56,6 +56,8 @@ _NAMES: Mapping[str, Mapping[str, tuple[str, str]]] = {
 }
 _DISTROLESS = "gcr.io/distroless/"
 _NONROOT = "65532"
+_DOTNET = "mcr.microsoft.com/dotnet/"
+_DOTNET_USER = "1654"  # from .NET 8 on, which sets APP_UID to it
 _COMMON_NAMES = {"root": "0"}
 
 
@@ -80,6 +82,13 @@ def known_names(image: str) -> Mapping[str, str]:
     repository = repository_of(image)
     if repository.startswith(_DISTROLESS):
         return {**_COMMON_NAMES, "nonroot": _NONROOT}
+    if repository.startswith(_DOTNET):
+        return {**_COMMON_NAMES, "app": _DOTNET_USER}
     alpine = "alpine" in image.partition("@")[0].rpartition(":")[2]
     names = {name: numbers[alpine] for name, numbers in _NAMES.get(repository, {}).items()}
     return {**_COMMON_NAMES, **{name: number for name, number in names.items() if number}}
+
+
+def known_variables(image: str) -> Mapping[str, str]:
+    """Return the variables of `image` that Dockerfiles name users by."""
+    return {"APP_UID": _DOTNET_USER} if repository_of(image).startswith(_DOTNET) else {}

@@ -79,6 +79,14 @@ def test_a_built_service_has_the_check_of_its_dockerfile_with_its_own_timings(
         ("FROM x\nRUN addgroup -S g && adduser -S next -u 1001 && true\nUSER next\n", "1001"),
         ("FROM x\nRUN useradd --uid=1002 -m app; ls\nUSER app:app\n", "1002:app"),
         ("FROM x AS base\nRUN useradd -u 7 app\nFROM base\nUSER app\n", "7"),
+        ('FROM x\nARG UID=10001\nRUN adduser --home "/no" --uid "${UID}" app\nUSER app\n', "10001"),
+        ("ARG UID=3\nFROM x\nARG UID\nUSER $UID\n", "3"),
+        ("FROM x\nENV UID=4 GID=5\nUSER ${UID}:${GID}\n", "4:5"),
+        ("FROM x\nENV OWNER app\nRUN useradd -u 6 $OWNER\nUSER ${OWNER:-other}\n", "6"),
+        ("FROM x\nUSER ${NOBODY:-8}\n", "8"),
+        ("FROM x\nUSER $UNKNOWN\n", "$UNKNOWN"),
+        ("ARG BASE=grafana/grafana\nFROM ${BASE}:11\n", "472"),
+        ("FROM mcr.microsoft.com/dotnet/aspnet:9.0\nUSER $APP_UID\n", "1654"),
         ("FROM x AS base\nUSER 5\nFROM y\nRUN true\n", None),
     ],
 )
@@ -86,3 +94,8 @@ def test_the_user_is_the_last_one_of_the_stage_with_its_number_where_the_file_sh
     text: str, user: str | None
 ) -> None:
     assert parse_dockerfile(text).user == user
+
+
+def test_build_arguments_win_over_what_the_file_says() -> None:
+    text = "FROM x\nARG UID=1\nUSER $UID\n"
+    assert parse_dockerfile(text, arguments={"UID": "2"}).user == "2"

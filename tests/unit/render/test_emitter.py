@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from leeward.render.writers.emitter import dump, to_yaml
@@ -32,7 +32,6 @@ OBJECTS = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(OBJECTS)
 @example({"a": {"b": [["x", ["y\nz\n"]], {"c": [], "d": {}}]}})
 @example({"data": {"nginx.conf": "server {\n  listen 80;\n\n}\n", "keep": "a\n\n"}})
