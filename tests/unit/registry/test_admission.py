@@ -188,3 +188,36 @@ def test_a_pod_s_quality_of_service_follows_its_resources(
         {"name": f"c{index}", "image": "web", "resources": each} for index, each in enumerate(resources)
     ]
     assert cluster.pod(containers=containers)["status"] == {"phase": "Pending", "qosClass": expected}
+
+
+@pytest.mark.parametrize(
+    ("labels", "refused"),
+    [
+        ({}, ""),
+        ({"enforce": "privileged"}, ""),
+        ({"warn": "restricted", "audit": "restricted"}, ""),
+        (
+            {"enforce": "baseline"},
+            'violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)',
+        ),
+        ({"enforce": "baseline", "enforce-version": "v1.30"}, 'violates PodSecurity "baseline:v1.30": host'),
+        ({"enforce": "restricted"}, 'violates PodSecurity "restricted:latest": host namespaces'),
+        ({"enforce": "nonsense"}, ""),
+    ],
+)
+def test_a_namespace_admits_pods_at_the_level_of_its_labels(
+    cluster: Any, labels: dict[str, str], refused: str
+) -> None:
+    marked = {f"pod-security.kubernetes.io/{key}": value for key, value in labels.items()}
+    client = cluster.client
+    client.create("namespaces", {"metadata": {"name": "guarded", "labels": marked}})
+    pod = {
+        "metadata": {"name": "net", "namespace": "guarded"},
+        "spec": {"hostNetwork": True, "containers": [{"name": "c", "image": "x"}]},
+    }
+    if not refused:
+        assert client.create("pods", pod)["metadata"]["name"] == "net"
+        return
+    with pytest.raises(ForbiddenError) as caught:
+        client.create("pods", pod)
+    assert str(caught.value).startswith(f'pods "net" is forbidden: {refused}')

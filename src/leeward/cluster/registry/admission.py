@@ -1,7 +1,7 @@
 """What the cluster adds to an object, or refuses, because of other objects.
 
-In upstream's order: namespace lifecycle, service account, default tolerations, priority, storage class,
-cluster IP.
+In upstream's order: namespace lifecycle, service account, Pod Security, default tolerations, priority,
+storage class, cluster IP.
 
 Source: plugin/pkg/admission (Kubernetes 1.36).
 """
@@ -15,6 +15,7 @@ from typing import Any
 from leeward.cluster.interface.client import Reader
 from leeward.cluster.registry.ipallocator import IpAllocator
 from leeward.cluster.registry.kinds.pods import qos_class
+from leeward.cluster.registry.podsecurity import check_pod
 from leeward.kube.objects import Obj, annotations_of, is_terminating
 from leeward.kube.resources import Resource
 from leeward.kube.status import ForbiddenError, NotFoundError
@@ -52,6 +53,7 @@ class Admission:
         """
         self._check_namespace(resource, obj)
         if resource.name == "pods":
+            check_pod(self._reader.find("namespaces", "", obj["metadata"]["namespace"]) or {}, obj)
             return self._create_pod(obj)
         if resource.name == "persistentvolumeclaims":
             return _protected(self._default_storage_class(obj), PVC_PROTECTION)
