@@ -9,8 +9,10 @@ Source: the discovery documents of kube-apiserver 1.36 (short names, categories,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from leeward.cluster.registry.custom.strategies import schema_of
 from leeward.kube.objects import Obj
 from leeward.kube.resources import ALL_VERBS, BUILT_IN, Resource
 
@@ -64,6 +66,7 @@ class Served:
     verbs: Sequence[str] = ALL_VERBS
     custom: bool = False
     storage_version: str = ""
+    schema: Mapping[str, Any] | None = field(default=None, compare=False)  # of a custom kind
 
     @property
     def api_version(self) -> str:
@@ -123,6 +126,7 @@ def _custom(definition: Obj) -> Iterable[Served]:
             categories=tuple(names.get("categories") or ()),
             subresources=tuple(_subresource(sub, group, version["name"], names["kind"]) for sub in subs),
             custom=True,
+            schema=schema_of(spec, version["name"]),
         )
 
 

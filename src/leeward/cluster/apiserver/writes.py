@@ -29,6 +29,7 @@ from leeward.cluster.apiserver.scale import scale_of
 from leeward.cluster.apiserver.selection import make_matcher
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
+from leeward.cluster.registry.custom.structure import prune
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError
 
@@ -89,7 +90,7 @@ class Writes:
         """Return the body as its type has it, and warnings about fields that the type has not."""
         level = check_field_validation(request.query, kind)
         if served.custom:
-            return body, []
+            return _pruned(body, served, level)
         fitted, unknown = decoding.fit_object(body, served.api_version, served.kind)
         if unknown and level == "Strict":
             raise decoding.strict_error(unknown, served.api_version, served.kind)
@@ -156,6 +157,8 @@ class Writes:
         warnings: list[str] = []
         if patch_type != "json" and subresource != "scale" and not served.custom:
             patch, warnings = _fitted_patch(patch, served, level)
+        elif patch_type == "merge" and subresource != "scale" and isinstance(patch, dict):
+            patch, warnings = _pruned(patch, served, level)
         patched = client.patch(
             served.name,
             path.namespace,
@@ -241,6 +244,20 @@ class Writes:
             options |= document
         check_propagation(options.get("propagationPolicy"))
         return options
+
+
+def _pruned(body: Obj, served: Served, level: str) -> tuple[Obj, list[str]]:
+    """Return a custom object without the fields that its schema has not, and warnings about these.
+
+    Raises:
+        BadRequestError: there are unknown fields, and validation is strict.
+    """
+    if served.schema is None:
+        return body, []
+    fitted, unknown = prune(body, served.schema)
+    if unknown and level == "Strict":
+        raise decoding.strict_error(unknown, served.api_version, served.kind)
+    return fitted, decoding.warnings(unknown) if level == "Warn" else []
 
 
 def _fitted_patch(patch: Any, served: Served, level: str) -> tuple[Any, list[str]]:

@@ -19,6 +19,7 @@ from leeward.base.ids import IdSource
 from leeward.cluster.interface.client import PatchType
 from leeward.cluster.registry.admission import Admission, AdmissionOptions
 from leeward.cluster.registry.client import RegistryClient
+from leeward.cluster.registry.custom.strategies import CustomStrategies
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
 from leeward.cluster.registry.events import EventNames
 from leeward.cluster.registry.failures import invalid, raise_if_any, required
@@ -41,8 +42,6 @@ _MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
 _SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 _SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
 _PLAIN = Strategy()
-_CUSTOM = Strategy(has_generation=True)
-_CUSTOM_STATUS = Strategy(has_status=True, has_generation=True)
 
 
 class Registry:
@@ -70,6 +69,7 @@ class Registry:
         self._ids = ids
         self.event_names = EventNames(clock)
         self._resources = {row.name: row for row in BUILT_IN}
+        self._custom = CustomStrategies()
         self._strategies = dict(in_tree_strategies().items())
         self._ownership = Ownership(clock, lambda: store.list(CRDS), self._resources.__contains__)
         reader = self.client("system:apiserver")
@@ -101,11 +101,11 @@ class Registry:
             raise NotFoundError("the server could not find the requested resource")
         return found
 
-    def strategy(self, resource: Resource) -> Strategy:
-        """Return how `resource` is written."""
+    def strategy(self, resource: Resource, api_version: str = "") -> Strategy:
+        """Return how `resource` is written in `api_version`; "": in the one that is stored."""
         if resource.name in self._resources:
             return self._strategies.get(resource.name, _PLAIN)
-        return _CUSTOM_STATUS if "status" in resource.subresources else _CUSTOM
+        return self._custom.find(self.store.list(CRDS), resource.name, api_version or resource.api_version)
 
     def create(self, name: str, obj: Obj, options: WriteOptions) -> Obj:
         """Create an object; returns what was stored, or would have been.
@@ -114,7 +114,7 @@ class Registry:
             StatusError: it is refused.
         """
         resource = self.resource(name)
-        strategy = self.strategy(resource)
+        strategy = self.strategy(resource, options.api_version)
         obj = self._with_identity(resource, strategy, obj)
         if resource.name == "jobs.batch":
             obj = complete_job(obj, obj["metadata"]["uid"])
@@ -180,10 +180,13 @@ class Registry:
         uid = obj["metadata"].get("uid")
         if uid and uid != old["metadata"]["uid"]:
             raise self._conflict(resource, old)
-        strategy = self.strategy(resource)
+        strategy = self.strategy(resource, options.api_version)
         if subresource == "status":
             new = {**old, "status": obj.get("status") or {}}
             new["metadata"] = self._status_metadata(old, obj)
+            if resource.name not in self._resources:
+                new = strategy.default(new)
+                self._validate(resource, strategy, new)
             new = self._ownership.updated(resource, strategy, old, new, None, options, "status")
         else:
             new = self._new_state(resource, strategy, old, obj, options)
@@ -278,7 +281,7 @@ class Registry:
             StatusError: it is refused; a ConflictError names the fields that others own.
         """
         resource = self.resource(name)
-        strategy = self.strategy(resource)
+        strategy = self.strategy(resource, options.api_version)
         meta = config["metadata"]
         old = self.store.get(resource.name, meta.get("namespace") or "", meta["name"])
         if old is None and subresource:
