@@ -19,6 +19,7 @@ from leeward.base.ids import IdSource
 from leeward.cluster.interface.client import PatchType
 from leeward.cluster.registry.admission import Admission, AdmissionOptions
 from leeward.cluster.registry.client import RegistryClient
+from leeward.cluster.registry.custom.definitions import established, initial_status
 from leeward.cluster.registry.custom.strategies import CustomStrategies
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
 from leeward.cluster.registry.events import EventNames
@@ -31,7 +32,7 @@ from leeward.cluster.registry.kinds.workloads import complete_job
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
 from leeward.cluster.store.memory import MemoryStore
-from leeward.kube.objects import Obj, format_time, key_of
+from leeward.kube.objects import Obj, format_time, is_terminating, key_of
 from leeward.kube.patch.json_patch import apply_json_patch
 from leeward.kube.patch.merge import apply_merge_patch
 from leeward.kube.patch.strategic import apply_strategic_patch
@@ -124,11 +125,23 @@ class Registry:
         obj = self._ownership.created(resource, strategy, obj, options)
         if strategy.has_status and not strategy.brings_status and strategy.initial_status is not None:
             obj = {**obj, "status": dict(strategy.initial_status)}
+        if resource.name == CRDS:
+            obj = {**obj, "status": initial_status(obj)}
         obj = self._admission.create(resource, obj)
         self._validate(resource, strategy, obj)
         if options.dry_run:
             return obj
-        return self.store.create(resource.name, obj)
+        stored = self.store.create(resource.name, obj)
+        if resource.name == CRDS:
+            self._establish(stored)
+        return stored
+
+    def _establish(self, definition: Obj) -> None:
+        """Say in the status of a definition that it is served now, and under which names."""
+        done = established(definition, self.now())
+        if done != definition:
+            options = WriteOptions(field_manager="kube-apiserver", api_version=definition["apiVersion"])
+            self._replace(self.resource(CRDS), definition, done, options, "status")
 
     def _with_identity(self, resource: Resource, strategy: Strategy, obj: Obj) -> Obj:
         """Set apiVersion, kind and the metadata that the server owns."""
@@ -193,6 +206,8 @@ class Registry:
         if options.dry_run:
             return new
         stored = self.store.update(resource.name, new)
+        if resource.name == CRDS and subresource != "status" and not is_terminating(stored):
+            self._establish(stored)
         if is_ready_to_go(resource, stored):
             self.store.delete(
                 resource.name, stored["metadata"].get("namespace") or "", stored["metadata"]["name"]
