@@ -20,6 +20,8 @@ from leeward.kube.resources import ALL_VERBS, BUILT_IN, Resource
 _UNSERVED = {"events.events.k8s.io"}
 _UNSERVED_VERBS = {("namespaces", "deletecollection")}
 
+_CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
+
 # subresource: (group, version, kind, verbs); absent ones are the parent's own kind
 _SUBRESOURCES: Mapping[str, tuple[str, str, str, str]] = {
     "attach": ("", "v1", "PodAttachOptions", "create,get"),
@@ -125,6 +127,7 @@ def _custom(definition: Obj) -> Iterable[Served]:
             short_names=tuple(names.get("shortNames") or ()),
             categories=tuple(names.get("categories") or ()),
             subresources=tuple(_subresource(sub, group, version["name"], names["kind"]) for sub in subs),
+            verbs=_CUSTOM_VERBS,
             custom=True,
             schema=schema_of(spec, version["name"]),
         )
