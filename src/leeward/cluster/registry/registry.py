@@ -19,6 +19,7 @@ from leeward.base.ids import IdSource
 from leeward.cluster.interface.client import PatchType
 from leeward.cluster.registry.admission import Admission, AdmissionOptions
 from leeward.cluster.registry.client import RegistryClient
+from leeward.cluster.registry.custom.cleanup import CLEANUP, check_creatable, going, released
 from leeward.cluster.registry.custom.definitions import established, initial_status
 from leeward.cluster.registry.custom.strategies import CustomStrategies
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
@@ -117,6 +118,8 @@ class Registry:
         resource = self.resource(name)
         strategy = self.strategy(resource, options.api_version)
         obj = self._with_identity(resource, strategy, obj)
+        if resource.name not in self._resources:
+            check_creatable(self.store.get(CRDS, "", resource.name), resource, obj["metadata"]["name"])
         if resource.name == "jobs.batch":
             obj = complete_job(obj, obj["metadata"]["uid"])
         obj = strategy.default(obj)
@@ -212,6 +215,7 @@ class Registry:
             self.store.delete(
                 resource.name, stored["metadata"].get("namespace") or "", stored["metadata"]["name"]
             )
+            self._release_definition(resource.name)
         return stored
 
     def _new_state(
@@ -345,9 +349,36 @@ class Registry:
         deletion = plan_deletion(resource, obj, options, self._clock.now())
         if options.dry_run:
             return deletion.obj
+        if resource.name == CRDS:
+            return self._delete_definition(obj)
         if deletion.remove:
-            return self.store.delete(resource.name, *key_of(obj))
+            gone = self.store.delete(resource.name, *key_of(obj))
+            self._release_definition(resource.name)
+            return gone
         return self.store.update(resource.name, deletion.obj)
+
+    def _delete_definition(self, definition: Obj) -> Obj:
+        """Delete the objects of a definition, then it, unless something holds one of them."""
+        leaving = definition
+        if CLEANUP not in (definition["metadata"].get("finalizers") or ()):
+            leaving = self.store.update(CRDS, going(definition, self.now()))
+        name = definition["metadata"]["name"]
+        for obj in self.store.list(name):
+            if self.store.get(name, *key_of(obj)) is not None:
+                self.delete(name, *key_of(obj), DeleteOptions())
+        self._release_definition(name)
+        return leaving
+
+    def _release_definition(self, name: str) -> None:
+        """Let the definition of a custom resource go, if it waited for the last object only."""
+        if name in self._resources:
+            return
+        definition = self.store.get(CRDS, "", name)
+        if definition is None or not is_terminating(definition) or self.store.list(name):
+            return
+        stored = self.store.update(CRDS, released(definition))
+        if not stored["metadata"]["finalizers"]:
+            self.store.delete(CRDS, "", name)
 
     def finalize_namespace(self, obj: Obj, options: WriteOptions) -> Obj:
         """Replace a namespace's ``spec``, which holds its finalizers; without any it goes."""
