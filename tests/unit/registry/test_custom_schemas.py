@@ -43,6 +43,11 @@ def test_defaults_are_filled_in_deep_and_replace_a_null_that_may_not_be() -> Non
     }
 
 
+def test_a_null_that_may_not_be_one_goes_where_there_is_no_default() -> None:
+    schema = {"properties": {"a": {"type": "string"}, "b": {"type": "string", "nullable": True}}}
+    assert default({"a": None, "b": None}, schema) == {"b": None}
+
+
 @pytest.mark.parametrize(
     ("value", "schema", "message"),
     [

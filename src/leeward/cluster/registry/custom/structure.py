@@ -54,24 +54,23 @@ def _prune(value: Any, schema: Schema, path: str, resource: bool, unknown: list[
 
 
 def default(value: Any, schema: Schema) -> Any:
-    """Return `value` with the defaults of `schema`; a null that may not be one takes its default too."""
+    """Return `value` with the defaults of `schema`; a null that may not be one is as good as absent."""
     if isinstance(value, list):
         items = schema.get("items")
         return [default(each, items) for each in value] if isinstance(items, Mapping) else value
     if not isinstance(value, dict):
         return value
     properties: Mapping[str, Schema] = schema.get("properties") or {}
+    extra = schema.get("additionalProperties")
+    known = dict(properties)
+    if isinstance(extra, Mapping):
+        known |= dict.fromkeys((name for name in value if name not in properties), extra)
     filled = dict(value)
-    for name, found in properties.items():
-        missing = name not in filled or (filled[name] is None and not found.get("nullable"))
-        if missing and found.get("default") is not None:
+    for name, found in known.items():
+        if name in filled and filled[name] is None and not found.get("nullable"):
+            del filled[name]
+        if name not in filled and found.get("default") is not None:
             filled[name] = deepcopy(found["default"])
         if name in filled:
             filled[name] = default(filled[name], found)
-    extra = schema.get("additionalProperties")
-    if isinstance(extra, Mapping):
-        for name in filled.keys() - properties.keys():
-            if filled[name] is None and not extra.get("nullable") and extra.get("default") is not None:
-                filled[name] = deepcopy(extra["default"])
-            filled[name] = default(filled[name], extra)
     return filled
