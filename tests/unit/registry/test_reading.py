@@ -14,13 +14,21 @@ CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 WIDGETS = "widgets.example.com"
 
 
+_SUBRESOURCES = {
+    "status": {},
+    "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"},
+}
+
+
 def define(cluster: Any, *subresources: str, scope: str = "Namespaced") -> None:
     """Define widgets.example.com."""
+    free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     version = {
         "name": "v1beta1",
+        "schema": {"openAPIV3Schema": free},
         "served": True,
         "storage": True,
-        "subresources": {name: {} for name in subresources},
+        "subresources": {name: _SUBRESOURCES[name] for name in subresources},
     }
     names = {"plural": "widgets", "kind": "Widget"}
     spec = {"group": "example.com", "names": names, "scope": scope, "versions": [version]}

@@ -199,6 +199,8 @@ class Reads:
 def make_list(served: Served, items: Sequence[Obj], metadata: dict[str, Any]) -> Obj:
     """Return the list object of a collection."""
     shown = list(items) if served.custom else [untyped(item) for item in items]
+    if served.custom:
+        metadata = {"continue": "", **metadata}
     return {
         "kind": served.list_kind,
         "apiVersion": served.api_version,

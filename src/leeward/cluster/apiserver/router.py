@@ -34,7 +34,6 @@ from leeward.cluster.apiserver.reads import Reads
 from leeward.cluster.apiserver.reviews import RESOURCES, review
 from leeward.cluster.apiserver.served import Catalog, Served
 from leeward.cluster.apiserver.writes import Writes
-from leeward.kube.objects import Obj
 from leeward.kube.status import (
     MethodNotAllowedError,
     NotAcceptableError,
@@ -273,8 +272,3 @@ def _pretty(document: Any) -> Response:
     import json
 
     return Response(json.dumps(document, indent=2).encode())
-
-
-def definitions_of(objects: Iterable[Obj]) -> list[Obj]:
-    """Return the definitions that are served: those not being deleted."""
-    return [found for found in objects if not found["metadata"].get("deletionTimestamp")]

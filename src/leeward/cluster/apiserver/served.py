@@ -9,14 +9,18 @@ Source: the discovery documents of kube-apiserver 1.36 (short names, categories,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from leeward.cluster.registry.custom.strategies import schema_of
 from leeward.kube.objects import Obj
 from leeward.kube.resources import ALL_VERBS, BUILT_IN, Resource
 
 # Events are served in the core group only: events.k8s.io shapes them differently.
 _UNSERVED = {"events.events.k8s.io"}
 _UNSERVED_VERBS = {("namespaces", "deletecollection")}
+
+_CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 
 # subresource: (group, version, kind, verbs); absent ones are the parent's own kind
 _SUBRESOURCES: Mapping[str, tuple[str, str, str, str]] = {
@@ -64,6 +68,7 @@ class Served:
     verbs: Sequence[str] = ALL_VERBS
     custom: bool = False
     storage_version: str = ""
+    schema: Mapping[str, Any] | None = field(default=None, compare=False)  # of a custom kind
 
     @property
     def api_version(self) -> str:
@@ -122,7 +127,9 @@ def _custom(definition: Obj) -> Iterable[Served]:
             short_names=tuple(names.get("shortNames") or ()),
             categories=tuple(names.get("categories") or ()),
             subresources=tuple(_subresource(sub, group, version["name"], names["kind"]) for sub in subs),
+            verbs=_CUSTOM_VERBS,
             custom=True,
+            schema=schema_of(spec, version["name"]),
         )
 
 

@@ -28,7 +28,7 @@ from leeward.cluster.apiserver.podlogs import PodLogs
 from leeward.cluster.apiserver.printers.catalog import printers
 from leeward.cluster.apiserver.reads import Reads
 from leeward.cluster.apiserver.representations import TableMaker
-from leeward.cluster.apiserver.router import Router, definitions_of
+from leeward.cluster.apiserver.router import Router
 from leeward.cluster.apiserver.served import Catalog
 from leeward.cluster.apiserver.writes import Writes
 from leeward.cluster.interface.client import TrackingClient
@@ -107,7 +107,7 @@ class ApiServer:
         return self._catalog
 
     def _definitions(self) -> list[Obj]:
-        return definitions_of(self._client.list(CRDS))
+        return self._client.list(CRDS)
 
     def _definition_changed(self, _event: Event) -> None:
         self._catalog = None

@@ -29,10 +29,18 @@ from leeward.cluster.apiserver.scale import scale_of
 from leeward.cluster.apiserver.selection import make_matcher
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
+from leeward.cluster.registry.custom.structure import prune
 from leeward.kube.objects import Obj
-from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError
+from leeward.kube.status import BadRequestError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 
 _CREATED = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+_IMMORTAL = frozenset(("default", "kube-public", "kube-system"))
+_JOBS = "jobs.batch"
+_JOB_WARNING = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove "
+    "them or set propagationPolicy=Orphan to suppress this warning"
+)
 
 # Kinds whose deletion answers with the object itself, not a Status.
 _ANSWERED_WITH_OBJECT = frozenset(
@@ -89,7 +97,7 @@ class Writes:
         """Return the body as its type has it, and warnings about fields that the type has not."""
         level = check_field_validation(request.query, kind)
         if served.custom:
-            return body, []
+            return _pruned(body, served, level)
         fitted, unknown = decoding.fit_object(body, served.api_version, served.kind)
         if unknown and level == "Strict":
             raise decoding.strict_error(unknown, served.api_version, served.kind)
@@ -128,6 +136,7 @@ class Writes:
         obj = bodies.fitted(body, served, path)
         meta = bodies.named(obj["metadata"], path.name)
         obj, warnings = self._decode(request, served, {**obj, "metadata": meta}, "UpdateOptions")
+        _check_versioned(obj, served)
         if path.subresource == "status":
             return self._answer(request, served, client.update_status(served.name, obj), warnings=warnings)
         return self._answer(request, served, client.update(served.name, obj), warnings=warnings)
@@ -156,6 +165,8 @@ class Writes:
         warnings: list[str] = []
         if patch_type != "json" and subresource != "scale" and not served.custom:
             patch, warnings = _fitted_patch(patch, served, level)
+        elif patch_type == "merge" and subresource != "scale" and isinstance(patch, dict):
+            patch, warnings = _pruned(patch, served, level)
         patched = client.patch(
             served.name,
             path.namespace,
@@ -183,6 +194,8 @@ class Writes:
         """Answer DELETE on an object."""
         options = await self._delete_options(request)
         dry = is_dry_run(options.get("dryRun") or (), "DeleteOptions")
+        _check_deletable(path, served)
+        warnings = _keep_pods_of_jobs(served, options)
         before = self._client.get(served.name, path.namespace, path.name)
         _check_preconditions(before, served, options.get("preconditions") or {})
         if not dry:
@@ -190,10 +203,10 @@ class Writes:
         representation = negotiate(request.headers.get("accept", ""))
         after = None if dry else self._client.find(served.name, path.namespace, path.name)
         if after is not None and after["metadata"].get("uid") == before["metadata"].get("uid"):
-            return respond(after, representation)
+            return respond(after, representation, warnings=warnings)
         if served.name in _ANSWERED_WITH_OBJECT:
-            return respond(before, representation)
-        return respond(_deleted(before, served), representation)
+            return respond(before, representation, warnings=warnings)
+        return respond(_deleted(before, served), representation, warnings=warnings)
 
     async def delete_collection(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer DELETE on a collection."""
@@ -243,6 +256,20 @@ class Writes:
         return options
 
 
+def _pruned(body: Obj, served: Served, level: str) -> tuple[Obj, list[str]]:
+    """Return a custom object without the fields that its schema has not, and warnings about these.
+
+    Raises:
+        BadRequestError: there are unknown fields, and validation is strict.
+    """
+    if served.schema is None:
+        return body, []
+    fitted, unknown = prune(body, served.schema)
+    if unknown and level == "Strict":
+        raise decoding.strict_error(unknown, served.api_version, served.kind)
+    return fitted, decoding.warnings(unknown) if level == "Warn" else []
+
+
 def _fitted_patch(patch: Any, served: Served, level: str) -> tuple[Any, list[str]]:
     """Return a merge patch without the fields that its kind has not, and warnings about these.
 
@@ -272,16 +299,49 @@ def _fitted_patch(patch: Any, served: Served, level: str) -> tuple[Any, list[str
 
 def _check_preconditions(obj: Obj, served: Served, wanted: Mapping[str, Any]) -> None:
     meta = obj["metadata"]
-    for field, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+    for field, label, fate in (
+        ("uid", "UID", "deleted and then recreated"),
+        ("resourceVersion", "ResourceVersion", "modified"),
+    ):
         if wanted.get(field) and wanted[field] != meta.get(field):
-            group = f".{served.group}" if served.group else ""
+            what = f"{served.kind}.{served.group}" if served.group else served.kind
+            details = {**_details(obj, served, uid=False), "kind": served.kind}
             raise ConflictError(
-                f'Operation cannot be fulfilled on {served.plural}{group} "{meta["name"]}": '
+                f'Operation cannot be fulfilled on {what} "{meta["name"]}": '
                 f"the {label} in the precondition ({wanted[field]}) does not match "
-                f"the {label} in record ({meta.get(field)}). "
-                "The object might have been deleted and then recreated",
-                details=_details(obj, served, uid=False),
+                f"the {label} in record ({meta.get(field)}). The object might have been {fate}",
+                details=details,
             )
+
+
+def _keep_pods_of_jobs(served: Served, options: dict[str, Any]) -> tuple[str, ...]:
+    """Say in `options` that a Job leaves its Pods, where a request says nothing; returns a warning then."""
+    said = options.get("propagationPolicy") or options.get("orphanDependents") is not None
+    if served.name != _JOBS or said:
+        return ()
+    options["propagationPolicy"] = "Orphan"
+    return (_JOB_WARNING,)
+
+
+def _check_versioned(obj: Obj, served: Served) -> None:
+    """Refuse a custom object that does not say which version it replaces."""
+    if not served.custom or obj["metadata"].get("resourceVersion"):
+        return
+    name, text = obj["metadata"]["name"], "Invalid value: 0: must be specified for an update"
+    field = "metadata.resourceVersion"
+    cause = {"reason": "FieldValueInvalid", "message": text, "field": field}
+    details = {"name": name, "group": served.group, "kind": served.plural, "causes": [cause]}
+    what = f"{served.plural}.{served.group}"
+    raise InvalidError(f'{what} "{name}" is invalid: {field}: {text}', details=details)
+
+
+def _check_deletable(path: ResourcePath, served: Served) -> None:
+    """Refuse to delete the namespaces that every cluster has."""
+    if served.name == "namespaces" and path.name in _IMMORTAL:
+        raise ForbiddenError(
+            f'namespaces "{path.name}" is forbidden: this namespace may not be deleted',
+            details={"name": path.name, "kind": "namespaces"},
+        )
 
 
 def _details(obj: Obj, served: Served, *, uid: bool = True) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from leeward.cluster.registry.managedfields.manager import (
     track_update,
 )
 from leeward.cluster.registry.managedfields.schema import Type
+from leeward.cluster.registry.managedfields.typed import TypeMismatchError
 from leeward.cluster.registry.managedfields.types import CustomTypes, built_in_type
 from leeward.cluster.registry.options import WriteOptions
 from leeward.kube.objects import Obj, format_time
@@ -54,7 +55,10 @@ class Ownership:
         if not options.field_manager:
             return obj
         writer = self._writer(resource, options, "")
-        return track_create(self._type(resource, writer), obj, writer, _ignored(strategy, ""))
+        try:
+            return track_create(self._type(resource, writer), obj, writer, _ignored(strategy, ""))
+        except TypeMismatchError:  # validation follows, and says what is wrong
+            return obj
 
     def updated(
         self,
@@ -73,7 +77,10 @@ class Ownership:
             return _with_entries(new, old["metadata"].get("managedFields"))
         writer = self._writer(resource, options, subresource)
         ignored = _ignored(strategy, subresource)
-        return track_update(self._type(resource, writer), old, new, requested, writer, ignored)
+        try:
+            return track_update(self._type(resource, writer), old, new, requested, writer, ignored)
+        except TypeMismatchError:
+            return _with_entries(new, old["metadata"].get("managedFields"))
 
     def applied(
         self,

@@ -19,6 +19,9 @@ from leeward.base.ids import IdSource
 from leeward.cluster.interface.client import PatchType
 from leeward.cluster.registry.admission import Admission, AdmissionOptions
 from leeward.cluster.registry.client import RegistryClient
+from leeward.cluster.registry.custom.cleanup import CLEANUP, check_creatable, going, released
+from leeward.cluster.registry.custom.definitions import established, initial_status
+from leeward.cluster.registry.custom.strategies import CustomStrategies
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
 from leeward.cluster.registry.events import EventNames
 from leeward.cluster.registry.failures import invalid, raise_if_any, required
@@ -30,7 +33,7 @@ from leeward.cluster.registry.kinds.workloads import complete_job
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
 from leeward.cluster.store.memory import MemoryStore
-from leeward.kube.objects import Obj, format_time, key_of
+from leeward.kube.objects import Obj, format_time, is_terminating, key_of
 from leeward.kube.patch.json_patch import apply_json_patch
 from leeward.kube.patch.merge import apply_merge_patch
 from leeward.kube.patch.strategic import apply_strategic_patch
@@ -41,8 +44,6 @@ _MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
 _SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 _SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
 _PLAIN = Strategy()
-_CUSTOM = Strategy(has_generation=True)
-_CUSTOM_STATUS = Strategy(has_status=True, has_generation=True)
 
 
 class Registry:
@@ -70,6 +71,7 @@ class Registry:
         self._ids = ids
         self.event_names = EventNames(clock)
         self._resources = {row.name: row for row in BUILT_IN}
+        self._custom = CustomStrategies()
         self._strategies = dict(in_tree_strategies().items())
         self._ownership = Ownership(clock, lambda: store.list(CRDS), self._resources.__contains__)
         reader = self.client("system:apiserver")
@@ -101,11 +103,11 @@ class Registry:
             raise NotFoundError("the server could not find the requested resource")
         return found
 
-    def strategy(self, resource: Resource) -> Strategy:
-        """Return how `resource` is written."""
+    def strategy(self, resource: Resource, api_version: str = "") -> Strategy:
+        """Return how `resource` is written in `api_version`; "": in the one that is stored."""
         if resource.name in self._resources:
             return self._strategies.get(resource.name, _PLAIN)
-        return _CUSTOM_STATUS if "status" in resource.subresources else _CUSTOM
+        return self._custom.find(self.store.list(CRDS), resource.name, api_version or resource.api_version)
 
     def create(self, name: str, obj: Obj, options: WriteOptions) -> Obj:
         """Create an object; returns what was stored, or would have been.
@@ -114,8 +116,10 @@ class Registry:
             StatusError: it is refused.
         """
         resource = self.resource(name)
-        strategy = self.strategy(resource)
+        strategy = self.strategy(resource, options.api_version)
         obj = self._with_identity(resource, strategy, obj)
+        if resource.name not in self._resources:
+            check_creatable(self.store.get(CRDS, "", resource.name), resource, obj["metadata"]["name"])
         if resource.name == "jobs.batch":
             obj = complete_job(obj, obj["metadata"]["uid"])
         obj = strategy.default(obj)
@@ -124,11 +128,23 @@ class Registry:
         obj = self._ownership.created(resource, strategy, obj, options)
         if strategy.has_status and not strategy.brings_status and strategy.initial_status is not None:
             obj = {**obj, "status": dict(strategy.initial_status)}
+        if resource.name == CRDS:
+            obj = {**obj, "status": initial_status(obj)}
         obj = self._admission.create(resource, obj)
         self._validate(resource, strategy, obj)
         if options.dry_run:
             return obj
-        return self.store.create(resource.name, obj)
+        stored = self.store.create(resource.name, obj)
+        if resource.name == CRDS:
+            self._establish(stored)
+        return stored
+
+    def _establish(self, definition: Obj) -> None:
+        """Say in the status of a definition that it is served now, and under which names."""
+        done = established(definition, self.now())
+        if done != definition:
+            options = WriteOptions(field_manager="kube-apiserver", api_version=definition["apiVersion"])
+            self._replace(self.resource(CRDS), definition, done, options, "status")
 
     def _with_identity(self, resource: Resource, strategy: Strategy, obj: Obj) -> Obj:
         """Set apiVersion, kind and the metadata that the server owns."""
@@ -180,20 +196,26 @@ class Registry:
         uid = obj["metadata"].get("uid")
         if uid and uid != old["metadata"]["uid"]:
             raise self._conflict(resource, old)
-        strategy = self.strategy(resource)
+        strategy = self.strategy(resource, options.api_version)
         if subresource == "status":
             new = {**old, "status": obj.get("status") or {}}
             new["metadata"] = self._status_metadata(old, obj)
+            if resource.name not in self._resources:
+                new = strategy.default(new)
+                self._validate(resource, strategy, new)
             new = self._ownership.updated(resource, strategy, old, new, None, options, "status")
         else:
             new = self._new_state(resource, strategy, old, obj, options)
         if options.dry_run:
             return new
         stored = self.store.update(resource.name, new)
+        if resource.name == CRDS and subresource != "status" and not is_terminating(stored):
+            self._establish(stored)
         if is_ready_to_go(resource, stored):
             self.store.delete(
                 resource.name, stored["metadata"].get("namespace") or "", stored["metadata"]["name"]
             )
+            self._release_definition(resource.name)
         return stored
 
     def _new_state(
@@ -278,7 +300,7 @@ class Registry:
             StatusError: it is refused; a ConflictError names the fields that others own.
         """
         resource = self.resource(name)
-        strategy = self.strategy(resource)
+        strategy = self.strategy(resource, options.api_version)
         meta = config["metadata"]
         old = self.store.get(resource.name, meta.get("namespace") or "", meta["name"])
         if old is None and subresource:
@@ -327,9 +349,36 @@ class Registry:
         deletion = plan_deletion(resource, obj, options, self._clock.now())
         if options.dry_run:
             return deletion.obj
+        if resource.name == CRDS:
+            return self._delete_definition(obj)
         if deletion.remove:
-            return self.store.delete(resource.name, *key_of(obj))
+            gone = self.store.delete(resource.name, *key_of(obj))
+            self._release_definition(resource.name)
+            return gone
         return self.store.update(resource.name, deletion.obj)
+
+    def _delete_definition(self, definition: Obj) -> Obj:
+        """Delete the objects of a definition, then it, unless something holds one of them."""
+        leaving = definition
+        if CLEANUP not in (definition["metadata"].get("finalizers") or ()):
+            leaving = self.store.update(CRDS, going(definition, self.now()))
+        name = definition["metadata"]["name"]
+        for obj in self.store.list(name):
+            if self.store.get(name, *key_of(obj)) is not None:
+                self.delete(name, *key_of(obj), DeleteOptions())
+        self._release_definition(name)
+        return leaving
+
+    def _release_definition(self, name: str) -> None:
+        """Let the definition of a custom resource go, if it waited for the last object only."""
+        if name in self._resources:
+            return
+        definition = self.store.get(CRDS, "", name)
+        if definition is None or not is_terminating(definition) or self.store.list(name):
+            return
+        stored = self.store.update(CRDS, released(definition))
+        if not stored["metadata"]["finalizers"]:
+            self.store.delete(CRDS, "", name)
 
     def finalize_namespace(self, obj: Obj, options: WriteOptions) -> Obj:
         """Replace a namespace's ``spec``, which holds its finalizers; without any it goes."""

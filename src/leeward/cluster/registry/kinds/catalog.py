@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 
 from leeward.base.registry import Registry
+from leeward.cluster.registry.custom import definitions
 from leeward.cluster.registry.failures import Failure, forbidden
 from leeward.cluster.registry.kinds import pods, services, storage, workloads
 from leeward.cluster.registry.kinds.fill import fill
@@ -76,7 +77,7 @@ def in_tree_strategies() -> Registry[Strategy]:
         ("networkpolicies.networking.k8s.io", services.NETWORK_POLICY),
         ("endpointslices.discovery.k8s.io", services.ENDPOINT_SLICE),
         ("storageclasses.storage.k8s.io", storage.STORAGE_CLASS),
-        ("customresourcedefinitions.apiextensions.k8s.io", _SPEC_AND_STATUS),
+        ("customresourcedefinitions.apiextensions.k8s.io", definitions.DEFINITION),
         ("certificatesigningrequests.certificates.k8s.io", _STATUS_ONLY),
     ):
         registry.register(name, strategy)

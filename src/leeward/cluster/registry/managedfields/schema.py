@@ -31,6 +31,7 @@ class Type:
     required: frozenset[str] = frozenset()  # fields that an empty value has all the same
     element: Type | None = None  # of a list, or of the other keys of a map
     atomic: bool = False  # owned as a whole
+    sparse: bool = False  # an empty value has no fields but metadata: no Go struct stands behind it
     keys: tuple[str, ...] = ()  # of an associative list; () for a set
     defaults: Mapping[str, Any] = field(default_factory=dict)  # of keys
 
@@ -138,6 +139,8 @@ _STRUCTS = frozenset(
 
 def zero(kind: Type) -> dict[str, Any]:
     """Return an object of type `kind` as it is before anybody has written anything into it."""
+    if kind.sparse:
+        return {"metadata": zero(kind.fields["metadata"])}
     made: dict[str, Any] = {}
     for name, inner in kind.fields.items():
         if inner.kind == "map" and inner.fields and (name in kind.required or name in _STRUCTS):

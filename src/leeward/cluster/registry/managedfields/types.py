@@ -63,5 +63,6 @@ def _custom_type(spec: Obj, version: str) -> Type:
     made = make_type(schema)
     if made.kind != "map":
         return DEDUCED
+    made.sparse = True
     made.fields.update(metadata=_metadata_type(), apiVersion=Type(), kind=Type())
     return made

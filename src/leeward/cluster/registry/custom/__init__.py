@@ -1,0 +1,1 @@
+"""What CustomResourceDefinitions say about their objects."""
