@@ -142,12 +142,14 @@ def test_what_was_given_is_not_changed(cluster: Any) -> None:
         ("configmaps", "-a", "a lowercase RFC 1123 subdomain must consist of"),
         ("configmaps", "a..b", "a lowercase RFC 1123 subdomain must consist of"),
         ("configmaps", "a\n", "a lowercase RFC 1123 subdomain must consist of"),
-        ("configmaps", "a" * 254, "must be no more than 253 bytes"),
-        ("namespaces", "a.b", "a lowercase RFC 1123 label must consist of"),
-        ("namespaces", "a" * 64, "must be no more than 63 bytes"),
-        ("services", "1web", "a DNS-1035 label must consist of"),
-        ("roles.rbac.authorization.k8s.io", "a/b", "may not contain '/' or '%'"),
-        ("roles.rbac.authorization.k8s.io", "..", "may not contain '/' or '%'"),
+        ("configmaps", "a" * 254, "must be no more than 253 characters"),
+        ("namespaces", "a.b", "must not contain dots"),
+        ("namespaces", "a.B", "a lowercase RFC 1123 label must consist of"),
+        ("namespaces", "a" * 64, "must be no more than 63 characters"),
+        ("services", "with.dot", "must not contain dots"),
+        ("services", "-web", "a lowercase RFC 1123 label must consist of"),
+        ("roles.rbac.authorization.k8s.io", "a/b", "may not contain '/'"),
+        ("roles.rbac.authorization.k8s.io", "..", "may not be '..'"),
     ],
 )
 def test_a_bad_name_is_refused(cluster: Any, resource: str, name: str, text: str) -> None:
@@ -165,12 +167,14 @@ def test_a_bad_name_is_refused(cluster: Any, resource: str, name: str, text: str
         ("configmaps", "a.b-c.1"),
         ("configmaps", "a" * 253),
         ("namespaces", "1-a"),
+        ("services", "1web"),
         ("namespaces", "a" * 63),
         ("roles.rbac.authorization.k8s.io", "system:Node.x"),
     ],
 )
 def test_a_good_name_is_accepted(cluster: Any, resource: str, name: str) -> None:
-    made = cluster.client.create(resource, {"metadata": {"name": name, "namespace": "shop"}})
+    spec = {"ports": [{"port": 80}]}
+    made = cluster.client.create(resource, {"metadata": {"name": name, "namespace": "shop"}, "spec": spec})
     assert made["metadata"]["name"] == name
 
 
@@ -179,7 +183,10 @@ def test_a_good_name_is_accepted(cluster: Any, resource: str, name: str) -> None
     [
         ({"a b": "x"}, "name part must consist of"),
         ({"example.com/": "x"}, "name part must consist of"),
-        ({"k" * 64: "x"}, "name part must consist of"),
+        ({"k" * 64: "x"}, "name part must be no more than 63 bytes"),
+        ({"/x": "x"}, "prefix part must be non-empty"),
+        ({"Example.com/x": "x"}, "prefix part a lowercase RFC 1123 subdomain must consist of"),
+        ({"a/b/c": "x"}, "a valid label key must consist of"),
         ({"app": "not ok"}, "a valid label must be an empty string or consist of"),
         ({"app": "v" * 64}, "must be no more than 63 bytes"),
     ],
@@ -187,6 +194,23 @@ def test_a_good_name_is_accepted(cluster: Any, resource: str, name: str) -> None
 def test_bad_labels_are_refused(cluster: Any, labels: dict[str, str], text: str) -> None:
     with pytest.raises(InvalidError, match=re.escape(text)):
         cluster.configmap(metadata={"labels": labels})
+
+
+@pytest.mark.parametrize(
+    ("annotations", "text"),
+    [
+        ({"a b": "x"}, 'metadata.annotations: Invalid value: "a b": name part must consist of'),
+        ({"note": "x" * 262144}, "metadata.annotations: Too long: may not be more than 262144 bytes"),
+    ],
+)
+def test_bad_annotations_are_refused(cluster: Any, annotations: dict[str, str], text: str) -> None:
+    with pytest.raises(InvalidError, match=re.escape(text)):
+        cluster.configmap(metadata={"annotations": annotations})
+
+
+def test_annotations_may_have_upper_case_prefixes(cluster: Any) -> None:
+    annotations = {"Example.com/Note": "anything at all"}
+    assert cluster.configmap(metadata={"annotations": annotations})["metadata"]["annotations"] == annotations
 
 
 def test_good_labels_are_accepted(cluster: Any) -> None:

@@ -53,6 +53,11 @@ def duplicate(field: str, value: Any) -> Failure:
     return Failure(field, "FieldValueDuplicate", f"Duplicate value: {json.dumps(value)}")
 
 
+def too_long(field: str, limit: int) -> Failure:
+    """The value has more bytes than it may have."""
+    return Failure(field, "FieldValueTooLong", f"Too long: may not be more than {limit} bytes")
+
+
 def _more(detail: str) -> str:
     return f": {detail}" if detail else ""
 

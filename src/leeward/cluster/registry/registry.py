@@ -27,7 +27,7 @@ from leeward.cluster.registry.events import EventNames
 from leeward.cluster.registry.failures import invalid, raise_if_any, required
 from leeward.cluster.registry.ipallocator import IpAllocator
 from leeward.cluster.registry.kinds.catalog import in_tree_strategies
-from leeward.cluster.registry.kinds.names import FORMS, label_failures, name_failures
+from leeward.cluster.registry.kinds.names import FORMS, annotation_failures, label_failures, name_failures
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.kinds.workloads import complete_job
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
@@ -174,6 +174,7 @@ class Registry:
         meta = obj["metadata"]
         failures = name_failures(meta["name"], "metadata.name", FORMS.get(resource.name, "subdomain"))
         failures += label_failures(meta.get("labels"), "metadata.labels")
+        failures += annotation_failures(meta.get("annotations"), "metadata.annotations")
         raise_if_any(resource, meta["name"], [*failures, *strategy.validate(obj)])
 
     def update(self, name: str, obj: Obj, options: WriteOptions, *, subresource: str = "") -> Obj:

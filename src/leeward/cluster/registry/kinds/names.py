@@ -9,11 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from leeward.cluster.registry.failures import Failure, invalid
+from leeward.cluster.registry.failures import Failure, invalid, too_long
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_SERVICE = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _LABEL_TEXT = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
@@ -25,25 +24,22 @@ _SUBDOMAIN_TEXT = (
     "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
-_SERVICE_TEXT = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
-    "character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for "
-    "validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
-)
 _VALUE_TEXT = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
     "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used "
     "for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
 _KEY_TEXT = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
     "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
     "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
-Form = Literal["label", "subdomain", "service", "path"]
+_KEY_PREFIX_TEXT = " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+_ANNOTATION_BYTES = 256 * 1024
+Form = Literal["label", "subdomain", "path"]
 FORMS: Mapping[str, Form] = {
     "namespaces": "label",
-    "services": "service",
+    "services": "label",
     "roles.rbac.authorization.k8s.io": "path",
     "rolebindings.rbac.authorization.k8s.io": "path",
     "clusterroles.rbac.authorization.k8s.io": "path",
@@ -53,28 +49,63 @@ FORMS: Mapping[str, Form] = {
 
 def name_failures(name: str, field: str, form: Form) -> list[Failure]:
     """Check a name of an object or of a part of one."""
-    if form == "path":
-        bad = name in (".", "..") or "/" in name or "%" in name
-        return [invalid(field, name, "may not contain '/' or '%'")] if bad else []
-    pattern, text, limit = {
-        "label": (_LABEL, _LABEL_TEXT, 63),
-        "service": (_SERVICE, _SERVICE_TEXT, 63),
-        "subdomain": (_SUBDOMAIN, _SUBDOMAIN_TEXT, 253),
-    }[form]
-    found = [] if pattern.fullmatch(name) else [invalid(field, name, text)]
-    if len(name) > limit:
-        found.insert(0, invalid(field, name, f"must be no more than {limit} bytes"))
-    return found
+    check = {"label": _label, "subdomain": _subdomain, "path": _path_segment}[form]
+    return [invalid(field, name, detail) for detail in check(name)]
 
 
 def label_failures(labels: Mapping[str, Any] | None, field: str) -> list[Failure]:
     """Check keys and values of labels."""
     found: list[Failure] = []
     for key, value in (labels or {}).items():
-        name = key.rsplit("/", 1)[-1]
-        if not _QUALIFIED.fullmatch(name) or len(name) > 63:
-            found.append(invalid(field, key, _KEY_TEXT))
-        if value and (not _QUALIFIED.fullmatch(str(value)) or len(str(value)) > 63):
-            text = "must be no more than 63 bytes" if len(str(value)) > 63 else _VALUE_TEXT
-            found.append(invalid(field, value, text))
+        found += [invalid(field, key, detail) for detail in _label_key(key)]
+        found += [invalid(field, value, detail) for detail in _label_value(str(value or ""))]
     return found
+
+
+def annotation_failures(annotations: Mapping[str, Any] | None, field: str) -> list[Failure]:
+    """Check keys of annotations, which may have upper case prefixes, and the size of all of them."""
+    found: list[Failure] = []
+    size = 0
+    for key, value in (annotations or {}).items():
+        found += [invalid(field, key, detail) for detail in _label_key(key.lower())]
+        size += len(key.encode()) + len(str(value or "").encode())
+    return [*found, too_long(field, _ANNOTATION_BYTES)] if size > _ANNOTATION_BYTES else found
+
+
+def _label(name: str) -> list[str]:
+    found = ["must be no more than 63 characters"] if len(name.encode()) > 63 else []
+    if not _LABEL.fullmatch(name):
+        found.append("must not contain dots" if _SUBDOMAIN.fullmatch(name) else _LABEL_TEXT)
+    return found
+
+
+def _subdomain(name: str) -> list[str]:
+    found = ["must be no more than 253 characters"] if len(name.encode()) > 253 else []
+    return found if _SUBDOMAIN.fullmatch(name) else [*found, _SUBDOMAIN_TEXT]
+
+
+def _path_segment(name: str) -> list[str]:
+    if name in (".", ".."):
+        return [f"may not be '{name}'"]
+    return [f"may not contain '{sign}'" for sign in "/%" if sign in name]
+
+
+def _label_key(key: str) -> list[str]:
+    *prefix, name = key.split("/")
+    if len(prefix) > 1:
+        return [f"a valid label key {_KEY_TEXT}{_KEY_PREFIX_TEXT}"]
+    found: list[str] = []
+    if prefix == [""]:
+        found.append("prefix part must be non-empty")
+    elif prefix:
+        found += [f"prefix part {detail}" for detail in _subdomain(prefix[0])]
+    if not name:
+        found.append("name part must be non-empty")
+    elif len(name.encode()) > 63:
+        found.append("name part must be no more than 63 bytes")
+    return found if _QUALIFIED.fullmatch(name) else [*found, f"name part {_KEY_TEXT}"]
+
+
+def _label_value(value: str) -> list[str]:
+    found = ["must be no more than 63 bytes"] if len(value.encode()) > 63 else []
+    return found if not value or _QUALIFIED.fullmatch(value) else [*found, _VALUE_TEXT]
