@@ -106,7 +106,7 @@ def _versions(spec: Obj) -> Iterator[Failure]:
     seen: set[str] = set()
     for index, version in enumerate(versions):
         path = f"spec.versions[{index}]"
-        yield from name_failures(version["name"], f"{path}.name", "service")
+        yield from name_failures(version["name"], f"{path}.name", "dns1035")
         if version["name"] in seen:
             yield invalid("spec.versions", version["name"], "must contain unique version names")
         seen.add(version["name"])
@@ -170,7 +170,7 @@ def _names(names: Obj) -> Iterator[Failure]:
             yield required(field)
         else:
             checked = value if key in ("plural", "singular") else value.lower()
-            yield from name_failures(checked, field, "service")
+            yield from name_failures(checked, field, "dns1035")
     if names.get("kind") and names.get("kind") == names.get("listKind"):
         yield invalid("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
 

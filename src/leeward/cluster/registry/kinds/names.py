@@ -13,6 +13,7 @@ from leeward.cluster.registry.failures import Failure, invalid, too_long
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _LABEL_TEXT = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
@@ -23,6 +24,11 @@ _SUBDOMAIN_TEXT = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
     "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+_DNS_1035_TEXT = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
+    "character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for "
+    "validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
 _VALUE_TEXT = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
@@ -36,7 +42,7 @@ _KEY_TEXT = (
 )
 _KEY_PREFIX_TEXT = " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
 _ANNOTATION_BYTES = 256 * 1024
-Form = Literal["label", "subdomain", "path"]
+Form = Literal["label", "subdomain", "dns1035", "path"]
 FORMS: Mapping[str, Form] = {
     "namespaces": "label",
     "services": "label",
@@ -49,7 +55,7 @@ FORMS: Mapping[str, Form] = {
 
 def name_failures(name: str, field: str, form: Form) -> list[Failure]:
     """Check a name of an object or of a part of one."""
-    check = {"label": _label, "subdomain": _subdomain, "path": _path_segment}[form]
+    check = {"label": _label, "subdomain": _subdomain, "dns1035": _dns_1035, "path": _path_segment}[form]
     return [invalid(field, name, detail) for detail in check(name)]
 
 
@@ -82,6 +88,11 @@ def _label(name: str) -> list[str]:
 def _subdomain(name: str) -> list[str]:
     found = ["must be no more than 253 characters"] if len(name.encode()) > 253 else []
     return found if _SUBDOMAIN.fullmatch(name) else [*found, _SUBDOMAIN_TEXT]
+
+
+def _dns_1035(name: str) -> list[str]:
+    found = ["must be no more than 63 characters"] if len(name.encode()) > 63 else []
+    return found if _DNS_1035.fullmatch(name) else [*found, _DNS_1035_TEXT]
 
 
 def _path_segment(name: str) -> list[str]:
