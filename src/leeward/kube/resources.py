@@ -43,7 +43,7 @@ class Resource(NamedTuple):
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
-# plural Kind short,names @categories /subresources; in this order
+# plural Kind short,names @categories /subresources; in this order, groups in the order of discovery
 _NAMESPACED = {
     "": (
         "bindings Binding",
@@ -52,7 +52,8 @@ _NAMESPACED = {
         "events Event ev",
         "limitranges LimitRange limits",
         "persistentvolumeclaims PersistentVolumeClaim pvc /status",
-        "pods Pod po @all /status,binding,eviction,log,exec,attach,portforward,ephemeralcontainers,resize",
+        "pods Pod po @all /status,binding,eviction,log,exec,attach,portforward,proxy,ephemeralcontainers,"
+        "resize",
         "podtemplates PodTemplate",
         "replicationcontrollers ReplicationController rc @all /status,scale",
         "resourcequotas ResourceQuota quota /status",
@@ -67,42 +68,63 @@ _NAMESPACED = {
         "replicasets ReplicaSet rs @all /status,scale",
         "statefulsets StatefulSet sts @all /status,scale",
     ),
-    "batch": ("cronjobs CronJob cj @all /status", "jobs Job @all /status"),
-    "autoscaling": ("horizontalpodautoscalers HorizontalPodAutoscaler hpa @all /status",),
-    "policy": ("poddisruptionbudgets PodDisruptionBudget pdb /status",),
-    "networking.k8s.io": ("ingresses Ingress ing /status", "networkpolicies NetworkPolicy netpol"),
-    "discovery.k8s.io": ("endpointslices EndpointSlice",),
-    "coordination.k8s.io": ("leases Lease",),
     "events.k8s.io": ("events Event ev",),
+    "autoscaling": ("horizontalpodautoscalers HorizontalPodAutoscaler hpa @all /status",),
+    "batch": ("cronjobs CronJob cj @all /status", "jobs Job @all /status"),
+    "networking.k8s.io": ("ingresses Ingress ing /status", "networkpolicies NetworkPolicy netpol"),
+    "policy": ("poddisruptionbudgets PodDisruptionBudget pdb /status",),
     "rbac.authorization.k8s.io": ("rolebindings RoleBinding", "roles Role"),
+    "storage.k8s.io": ("csistoragecapacities CSIStorageCapacity",),
+    "coordination.k8s.io": ("leases Lease",),
+    "discovery.k8s.io": ("endpointslices EndpointSlice",),
+    "resource.k8s.io": (
+        "resourceclaims ResourceClaim /status",
+        "resourceclaimtemplates ResourceClaimTemplate",
+    ),
 }
 _CLUSTER = {
     "": (
+        "componentstatuses ComponentStatus cs",
         "namespaces Namespace ns /status,finalize",
         "nodes Node no /status,proxy",
         "persistentvolumes PersistentVolume pv /status",
     ),
+    "apiregistration.k8s.io": ("apiservices APIService @api-extensions /status",),
+    "certificates.k8s.io": ("certificatesigningrequests CertificateSigningRequest csr /status,approval",),
+    "networking.k8s.io": (
+        "ingressclasses IngressClass",
+        "ipaddresses IPAddress ip",
+        "servicecidrs ServiceCIDR /status",
+    ),
+    "rbac.authorization.k8s.io": ("clusterrolebindings ClusterRoleBinding", "clusterroles ClusterRole"),
     "storage.k8s.io": (
         "csidrivers CSIDriver",
         "csinodes CSINode",
         "storageclasses StorageClass sc",
         "volumeattachments VolumeAttachment /status",
+        "volumeattributesclasses VolumeAttributesClass vac",
     ),
-    "scheduling.k8s.io": ("priorityclasses PriorityClass pc",),
-    "node.k8s.io": ("runtimeclasses RuntimeClass",),
-    "networking.k8s.io": ("ingressclasses IngressClass",),
-    "rbac.authorization.k8s.io": ("clusterrolebindings ClusterRoleBinding", "clusterroles ClusterRole"),
+    "admissionregistration.k8s.io": (
+        "mutatingadmissionpolicies MutatingAdmissionPolicy @api-extensions",
+        "mutatingadmissionpolicybindings MutatingAdmissionPolicyBinding @api-extensions",
+        "mutatingwebhookconfigurations MutatingWebhookConfiguration @api-extensions",
+        "validatingadmissionpolicies ValidatingAdmissionPolicy @api-extensions /status",
+        "validatingadmissionpolicybindings ValidatingAdmissionPolicyBinding @api-extensions",
+        "validatingwebhookconfigurations ValidatingWebhookConfiguration @api-extensions",
+    ),
     "apiextensions.k8s.io": (
         "customresourcedefinitions CustomResourceDefinition crd,crds @api-extensions /status",
     ),
-    "admissionregistration.k8s.io": (
-        "mutatingwebhookconfigurations MutatingWebhookConfiguration @api-extensions",
-        "validatingwebhookconfigurations ValidatingWebhookConfiguration @api-extensions",
+    "scheduling.k8s.io": ("priorityclasses PriorityClass pc",),
+    "node.k8s.io": ("runtimeclasses RuntimeClass",),
+    "resource.k8s.io": ("deviceclasses DeviceClass", "resourceslices ResourceSlice"),
+    "flowcontrol.apiserver.k8s.io": (
+        "flowschemas FlowSchema /status",
+        "prioritylevelconfigurations PriorityLevelConfiguration /status",
     ),
-    "certificates.k8s.io": ("certificatesigningrequests CertificateSigningRequest csr /status,approval",),
 }
 _VERSIONS = {"autoscaling": "v2"}
-_VERBS = {"bindings": ("create",)}
+_VERBS = {"bindings": ("create",), "componentstatuses": ("get", "list")}
 
 
 def _rows(table: dict[str, tuple[str, ...]], namespaced: bool) -> Iterable[Resource]:

@@ -5,6 +5,8 @@ Source: ``k8s.io/apiserver/pkg/endpoints/discovery`` and ``apidiscovery.k8s.io/v
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Any
 
 from leeward.cluster.apiserver.served import Catalog, Served, Subresource
@@ -58,7 +60,7 @@ def resource_list(catalog: Catalog, group: str, version: str) -> dict[str, Any]:
         entries.extend(_legacy_subresource(served, found) for found in served.subresources)
     return {
         "kind": "APIResourceList",
-        "apiVersion": "v1",
+        **({"apiVersion": "v1"} if group else {}),
         "groupVersion": f"{group}/{version}" if group else version,
         "resources": entries,
     }
@@ -76,7 +78,18 @@ def _legacy(served: Served) -> dict[str, Any]:
         entry["shortNames"] = list(served.short_names)
     if served.categories:
         entry["categories"] = list(served.categories)
+    if "update" in served.verbs:
+        entry["storageVersionHash"] = _storage_hash(served)
     return entry
+
+
+def _storage_hash(served: Served) -> str:
+    """Return the hash of what a resource is stored as, which clients compare."""
+    group, version = (
+        ("", "v1") if served.name == "events" else (served.group, served.storage_version or served.version)
+    )
+    digest = hashlib.sha256(f"{group}/{version}/{served.kind}".encode()).digest()
+    return base64.b64encode(digest[:8]).decode()
 
 
 def _legacy_subresource(served: Served, found: Subresource) -> dict[str, Any]:
@@ -94,7 +107,7 @@ def aggregated(catalog: Catalog, *, core: bool) -> dict[str, Any]:
     """Return the APIGroupDiscoveryList of ``/api`` (`core`) or ``/apis``."""
     items = [
         {
-            "metadata": {"name": name, "creationTimestamp": None} if name else {"creationTimestamp": None},
+            "metadata": {"name": name} if name else {},
             "versions": [_version(catalog, name, version) for version in versions],
         }
         for name, versions in catalog.groups().items()
@@ -116,14 +129,20 @@ def _version(catalog: Catalog, group: str, version: str) -> dict[str, Any]:
     }
 
 
-def _kind(group: str, version: str, kind: str) -> dict[str, str]:
-    return {"group": group, "version": version, "kind": kind}
+def _kind(served: Served, found: Served | Subresource) -> dict[str, str]:
+    """Return the kind answered; group and version are told where they are others than the URL's."""
+    own = (found.group, found.version) == (served.group, served.version)
+    return {
+        "group": "" if own else found.group,
+        "version": "" if own else found.version,
+        "kind": found.kind,
+    }
 
 
 def _aggregated(served: Served) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "resource": served.plural,
-        "responseKind": _kind(served.group, served.version, served.kind),
+        "responseKind": _kind(served, served),
         "scope": "Namespaced" if served.namespaced else "Cluster",
         "singularResource": served.singular,
         "verbs": list(served.verbs),
@@ -136,7 +155,7 @@ def _aggregated(served: Served) -> dict[str, Any]:
         entry["subresources"] = [
             {
                 "subresource": found.name,
-                "responseKind": _kind(found.group, found.version, found.kind),
+                "responseKind": _kind(served, found),
                 "verbs": list(found.verbs),
             }
             for found in served.subresources

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -31,7 +32,7 @@ from leeward.cluster.apiserver.openapi import OpenApi
 from leeward.cluster.apiserver.paths import ResourcePath, parse_resource_path
 from leeward.cluster.apiserver.podlogs import PodLogs
 from leeward.cluster.apiserver.reads import Reads
-from leeward.cluster.apiserver.reviews import RESOURCES, review
+from leeward.cluster.apiserver.reviews import RESOURCES, review, review_token
 from leeward.cluster.apiserver.served import Catalog, Served
 from leeward.cluster.apiserver.writes import Writes
 from leeward.kube.status import (
@@ -50,6 +51,8 @@ _NOT_SERVED = {
     "portforward": "`kubectl port-forward` is not served by this cluster's API; publish a port instead",
     "proxy": "proxying is not served by this cluster's API",
 }
+
+_OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 Handler = Callable[[Request, ResourcePath, Served], Awaitable[Answer]]
 
@@ -185,27 +188,36 @@ class Router:
         if wants_aggregated_discovery(request.headers.get("accept", "")):
             answer = json_response(discovery.aggregated(catalog, core=core))
             answer.content_type = discovery.AGGREGATED_TYPE
+            tag = f'"{hashlib.sha512(answer.body).hexdigest().upper()}"'
+            if tag == request.headers.get("if-none-match"):
+                return Response(b"", status=304, headers=[("etag", tag)])
+            answer.headers = [*answer.headers, ("etag", tag), ("vary", "Accept")]
             return answer
         return json_response(discovery.api_versions(self._address) if core else discovery.group_list(catalog))
 
     async def _review(self, request: Request, path: ResourcePath, user: User) -> Answer:
         if request.method != "POST":
             raise _method_not_allowed()
-        done = review(path.group, path.resource, await read_object(request), user)
+        body = await read_object(request)
+        if path.resource == "tokenreviews":
+            return json_response(review_token(body, self._authenticator.authenticate), status=201)
+        done = review(path.group, path.resource, body, user)
         return json_response(done, status=201)
 
     async def _resource(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         if path.subresource:
             handler = self._subresource(request, path, served)
         elif path.name:
-            handler = self._object(request)
+            handler = self._object(request, served)
         else:
             handler = self._collection(request, path, served)
         if handler is None:
             raise _method_not_allowed()
         return await handler(request, path, served)
 
-    def _object(self, request: Request) -> Handler | None:
+    def _object(self, request: Request, served: Served) -> Handler | None:
+        if _OBJECT_VERBS.get(request.method) not in served.verbs:
+            return None
         if request.method == "GET" and request.query.flag("watch"):
             return _coroutine(self._reads.list)
         return {
@@ -216,11 +228,11 @@ class Router:
         }.get(request.method)
 
     def _collection(self, request: Request, path: ResourcePath, served: Served) -> Handler | None:
-        if request.method == "GET":
+        if request.method == "GET" and "list" in served.verbs:
             return _coroutine(self._reads.list)
         if served.namespaced and not path.namespace:
             return None
-        if request.method == "POST":
+        if request.method == "POST" and "create" in served.verbs:
             return self._writes.create
         if request.method == "DELETE" and "deletecollection" in served.verbs:
             return self._writes.delete_collection

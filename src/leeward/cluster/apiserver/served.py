@@ -20,6 +20,51 @@ from leeward.kube.resources import ALL_VERBS, BUILT_IN, Resource
 _UNSERVED = {"events.events.k8s.io"}
 _UNSERVED_VERBS = {("namespaces", "deletecollection")}
 
+# Groups in the order of discovery; others, of custom kinds, follow.
+_GROUPS = (
+    "",
+    "apiregistration.k8s.io",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "node.k8s.io",
+    "discovery.k8s.io",
+    "resource.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+)
+
+# What is asked and answered, never stored.
+_REVIEWS = (
+    Resource("selfsubjectreviews.authentication.k8s.io", "authentication.k8s.io", "SelfSubjectReview", False),
+    Resource("tokenreviews.authentication.k8s.io", "authentication.k8s.io", "TokenReview", False),
+    *(
+        Resource(
+            f"{kind.lower()}s.authorization.k8s.io",
+            "authorization.k8s.io",
+            kind,
+            kind.startswith("Local"),
+        )
+        for kind in (
+            "LocalSubjectAccessReview",
+            "SelfSubjectAccessReview",
+            "SelfSubjectRulesReview",
+            "SubjectAccessReview",
+        )
+    ),
+)
+
 _CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 
 # subresource: (group, version, kind, verbs); absent ones are the parent's own kind
@@ -84,6 +129,8 @@ def _subresource(name: str, group: str, version: str, kind: str) -> Subresource:
     if name not in _SUBRESOURCES:  # status, approval: the parent itself
         return Subresource(name, group, version, kind, ("get", "patch", "update"))
     own_group, own_version, own_kind, verbs = _SUBRESOURCES[name]
+    if name == "proxy":
+        own_kind = f"{kind}ProxyOptions"
     return Subresource(name, own_group, own_version, own_kind, verbs.split(","))
 
 
@@ -141,8 +188,10 @@ class Catalog:
     """
 
     def __init__(self, definitions: Iterable[Obj] = ()) -> None:
+        rows = [row for row in BUILT_IN if row.name not in _UNSERVED]
+        rows += [row._replace(verbs=("create",)) for row in _REVIEWS]
         self.resources: list[Served] = [
-            _built_in(resource) for resource in BUILT_IN if resource.name not in _UNSERVED
+            _built_in(row) for row in sorted(rows, key=lambda row: _GROUPS.index(row.group))
         ]
         for definition in definitions:
             self.resources.extend(_custom(definition))
