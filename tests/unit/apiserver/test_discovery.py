@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from leeward.cluster.apiserver import discovery
+from leeward.cluster.apiserver.http import Response
 from leeward.cluster.apiserver.served import Catalog
 
 
@@ -31,3 +34,16 @@ def test_aggregated_discovery_names_group_and_version_of_foreign_kinds_only() ->
     assert pods["responseKind"] == {"group": "", "version": "", "kind": "Pod"}
     eviction = next(row for row in pods["subresources"] if row["subresource"] == "eviction")
     assert eviction["responseKind"] == {"group": "policy", "version": "v1", "kind": "Eviction"}
+
+
+async def test_an_answer_of_not_modified_keeps_type_and_says_no_length() -> None:
+    """Clients take headers over into what they keep."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await Response(b"", status=304, content_type=discovery.AGGREGATED_TYPE).send(send)
+    head = dict(sent[0]["headers"])
+    assert head[b"content-type"].decode() == discovery.AGGREGATED_TYPE
+    assert b"content-length" not in head

@@ -189,9 +189,9 @@ class Router:
             answer = json_response(discovery.aggregated(catalog, core=core))
             answer.content_type = discovery.AGGREGATED_TYPE
             tag = f'"{hashlib.sha512(answer.body).hexdigest().upper()}"'
-            if tag == request.headers.get("if-none-match"):
-                return Response(b"", status=304, headers=[("etag", tag)])
             answer.headers = [*answer.headers, ("etag", tag), ("vary", "Accept")]
+            if tag == request.headers.get("if-none-match"):
+                answer.status, answer.body = 304, b""
             return answer
         return json_response(discovery.api_versions(self._address) if core else discovery.group_list(catalog))
 
