@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from leeward.cluster.apiserver import discovery
@@ -36,14 +37,14 @@ def test_aggregated_discovery_names_group_and_version_of_foreign_kinds_only() ->
     assert eviction["responseKind"] == {"group": "policy", "version": "v1", "kind": "Eviction"}
 
 
-async def test_an_answer_of_not_modified_keeps_type_and_says_no_length() -> None:
+def test_an_answer_of_not_modified_keeps_type_and_says_no_length() -> None:
     """Clients take headers over into what they keep."""
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await Response(b"", status=304, content_type=discovery.AGGREGATED_TYPE).send(send)
+    asyncio.run(Response(b"", status=304, content_type=discovery.AGGREGATED_TYPE).send(send))
     head = dict(sent[0]["headers"])
     assert head[b"content-type"].decode() == discovery.AGGREGATED_TYPE
     assert b"content-length" not in head

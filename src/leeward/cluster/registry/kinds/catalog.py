@@ -7,7 +7,7 @@ from base64 import b64encode
 from leeward.base.registry import Registry
 from leeward.cluster.registry.custom import definitions
 from leeward.cluster.registry.failures import Failure, forbidden
-from leeward.cluster.registry.kinds import pods, services, storage, workloads
+from leeward.cluster.registry.kinds import defaults, pods, services, storage, workloads
 from leeward.cluster.registry.kinds.fill import fill
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.kube.objects import Obj
@@ -79,6 +79,7 @@ def in_tree_strategies() -> Registry[Strategy]:
         ("storageclasses.storage.k8s.io", storage.STORAGE_CLASS),
         ("customresourcedefinitions.apiextensions.k8s.io", definitions.DEFINITION),
         ("certificatesigningrequests.certificates.k8s.io", _STATUS_ONLY),
+        *defaults.STRATEGIES.items(),
     ):
         registry.register(name, strategy)
     return registry

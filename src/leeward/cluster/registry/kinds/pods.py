@@ -32,6 +32,8 @@ def default_pod_spec(spec: Obj) -> Obj:
     )
     for field in ("containers", "initContainers", "ephemeralContainers"):
         spec = update(spec, field, lambda items: fill_each(items, _default_container))
+        if spec.get("hostNetwork"):
+            spec = update(spec, field, lambda items: fill_each(items, _publish_on_host))
     if spec.get("serviceAccountName"):
         spec = fill(spec, serviceAccount=spec["serviceAccountName"])
     elif spec.get("serviceAccount"):
@@ -63,6 +65,15 @@ def _default_container(container: Obj) -> Obj:
     return update(container, "lifecycle", _default_lifecycle) if lifecycle else container
 
 
+def _publish_on_host(container: Obj) -> Obj:
+    """In the network of the host every port is one of the host."""
+
+    def publish(port: Obj) -> Obj:
+        return fill(port, hostPort=port["containerPort"]) if "containerPort" in port else port
+
+    return update(container, "ports", lambda items: fill_each(items, publish))
+
+
 def _default_lifecycle(lifecycle: Obj) -> Obj:
     return {name: update(hook, "httpGet", _default_http) if isinstance(hook, dict) else hook
             for name, hook in lifecycle.items()}  # fmt: skip
@@ -90,7 +101,27 @@ def _default_volume(volume: Obj) -> Obj:
         volume = {**volume, "emptyDir": {}}
     for source in ("configMap", "secret", "downwardAPI", "projected"):
         volume = update(volume, source, lambda spec: fill(spec, defaultMode=_FILE_MODE))
+    volume = update(volume, "downwardAPI", _default_downward)
+    volume = update(volume, "projected", _default_projected)
+    volume = update(volume, "iscsi", lambda spec: fill(spec, iscsiInterface="default"))
     return update(volume, "hostPath", lambda spec: fill(spec, type=""))
+
+
+def _default_downward(source: Obj) -> Obj:
+    return update(source, "items", lambda items: fill_each(items, _default_downward_file))
+
+
+def _default_downward_file(item: Obj) -> Obj:
+    item = update(item, "fieldRef", lambda ref: fill(ref, apiVersion="v1"))
+    return update(item, "resourceFieldRef", lambda ref: fill(ref, divisor="0"))
+
+
+def _default_projected(volume: Obj) -> Obj:
+    def source(given: Obj) -> Obj:
+        given = update(given, "downwardAPI", _default_downward)
+        return update(given, "serviceAccountToken", lambda token: fill(token, expirationSeconds=3600))
+
+    return update(volume, "sources", lambda items: fill_each(items, source))
 
 
 def default_template(template: Obj) -> Obj:

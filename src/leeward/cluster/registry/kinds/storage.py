@@ -6,7 +6,7 @@ Source: pkg/apis/core/v1/defaults.go, pkg/apis/storage/v1/defaults.go (Kubernete
 from __future__ import annotations
 
 from leeward.cluster.registry.failures import Failure, forbidden, required
-from leeward.cluster.registry.kinds.fill import fill
+from leeward.cluster.registry.kinds.fill import fill, update
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.kube.objects import Obj
 
@@ -43,7 +43,7 @@ def _validate_claim_update(new: Obj, old: Obj) -> list[Failure]:
 
 def _default_volume(obj: Obj) -> Obj:
     spec = fill(obj.get("spec"), persistentVolumeReclaimPolicy="Retain", volumeMode="Filesystem")
-    return {**obj, "spec": spec}
+    return {**obj, "spec": update(spec, "hostPath", lambda path: fill(path, type=""))}
 
 
 def _default_class(obj: Obj) -> Obj:

@@ -93,7 +93,13 @@ def _default_cron_job(obj: Obj) -> Obj:
         successfulJobsHistoryLimit=3,
         failedJobsHistoryLimit=1,
     )
-    return _with_spec(obj, update(spec, "jobTemplate", lambda job: fill(job, metadata={}, spec={})))
+    return _with_spec(obj, update(spec, "jobTemplate", _default_job_template))
+
+
+def _default_job_template(job: Obj) -> Obj:
+    """Its Pods are completed here; what a Job gets by default waits for the Job."""
+    job = fill(job, metadata={}, spec={})
+    return update(job, "spec", lambda spec: update(spec, "template", default_template))
 
 
 def complete_job(obj: Obj, uid: str) -> Obj:
