@@ -6,7 +6,9 @@ name that of ``app``, profiles are added. Variables of the shell win over those 
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -207,7 +209,14 @@ def _load_options(source: Source, environment: str, inputs: Inputs) -> LoadOptio
         profiles=(*source.profiles, *inputs.profiles),
         environment={**(inputs.variables or {}), **variables},
         working_dir=Path.cwd(),
+        stdin=_standard_input() if "-" in map(str, source.files) else None,
     )
+
+
+@functools.cache
+def _standard_input() -> str:
+    """Return what is on standard input, which can be read only once."""
+    return sys.stdin.read()
 
 
 def _running_here(project: Project) -> Project:

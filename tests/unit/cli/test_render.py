@@ -224,3 +224,8 @@ def test_a_directory_with_something_else_in_it_is_told(content: str, tool: Tool)
 def test_profiles_of_services_that_are_left_out_are_listed_too(tool: Tool) -> None:
     Path("compose.yaml").write_text("services: {web: {image: x, profiles: [dev, all]}, db: {image: y}}\n")
     assert tool("config", "--profiles")[:2] == (0, "all\ndev\n")
+
+
+def test_a_file_can_come_from_standard_input(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leeward.cli.projects._standard_input", lambda: "services: {only: {image: x}}\n")
+    assert tool("config", "-f", "-", "--services")[:2] == (0, "only\n")
