@@ -265,6 +265,7 @@ class _Checker:
                     f'The target "{mount.target}" is not an absolute path.',
                     f'Write "/{mount.target.lstrip("./")}".',
                 )
+            self._drive(mount.target if mount.source is None else "", (*path, "volumes", index))
             if mount.target in seen:
                 self._error(
                     "duplicate-target",
@@ -277,6 +278,17 @@ class _Checker:
                 self._error(
                     "missing-key", (*path, "volumes", index), "A bind mount needs a source.", "Add source."
                 )
+
+    def _drive(self, target: str, path: ValuePath) -> None:
+        """Report ``v:/data`` where ``v`` is a volume: Compose reads one letter as a drive of Windows."""
+        letter, colon, inside = target.partition(":")
+        if colon and len(letter) == 1 and letter in self._project.volumes:
+            self._error(
+                "windows-drive",
+                path,
+                f'"{letter}:" is read as a drive of Windows, not as the volume "{letter}".',
+                f"Name the volume longer, or write {{type: volume, source: {letter}, target: {inside}}}.",
+            )
 
     def file_source(self, kind: str, name: str, source: Node) -> None:
         """Check that a config or secret says where its content is."""
