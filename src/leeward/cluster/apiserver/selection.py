@@ -13,81 +13,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from leeward.cluster.apiserver.labelselectors import parse_label_selector
 from leeward.kube.objects import Obj, labels_of
 from leeward.kube.selectors import matches_requirement
 from leeward.kube.status import BadRequestError
 
 Matcher = Callable[[Obj], bool]
-
-_TOKEN = re.compile(r"\s*(==|!=|>=|<=|[!=(),<>]|[^\s!=(),<>]+)")
-_SPECIAL = frozenset(("==", "!=", ">=", "<=", "!", "=", "(", ")", ",", "<", ">"))
-_OPERATORS = {"=": "In", "==": "In", "!=": "NotIn", "in": "In", "notin": "NotIn", ">": "Gt", "<": "Lt"}
-
-
-def parse_label_selector(text: str) -> list[dict[str, Any]]:
-    """Return the requirements ``{key, operator, values}`` of a selector such as ``a=b,c in (d,e),!f``.
-
-    Raises:
-        BadRequestError: it cannot be parsed.
-    """
-    tokens = _TOKEN.findall(text)
-    requirements: list[dict[str, Any]] = []
-    position = 0
-    while position < len(tokens):
-        requirement, position = _requirement(tokens, position)
-        requirements.append(requirement)
-        if position < len(tokens):
-            if tokens[position] != ",":
-                raise BadRequestError(f"found '{tokens[position]}', expected: ',' or 'end of string'")
-            position += 1
-            if position == len(tokens):
-                raise BadRequestError("found '', expected: identifier after ','")
-    return requirements
-
-
-def _unexpected(found: str, expected: str) -> BadRequestError:
-    return BadRequestError(f"unable to parse requirement: found '{found}', expected: {expected}")
-
-
-def _requirement(tokens: Sequence[str], position: int) -> tuple[dict[str, Any], int]:
-    negated = tokens[position] == "!"
-    position += negated
-    if position >= len(tokens) or tokens[position] in _SPECIAL:
-        raise _unexpected(
-            tokens[position] if position < len(tokens) else "", "!, identifier, or 'end of string'"
-        )
-    key = tokens[position]
-    position += 1
-    if position >= len(tokens) or tokens[position] == ",":
-        return {"key": key, "operator": "DoesNotExist" if negated else "Exists"}, position
-    word = tokens[position]
-    if negated or word not in _OPERATORS:
-        raise _unexpected(word, "in, notin, =, ==, !=, gt, lt")
-    position += 1
-    if word in ("in", "notin"):
-        values, position = _values(tokens, position)
-    elif position < len(tokens) and tokens[position] not in _SPECIAL:
-        values, position = [tokens[position]], position + 1
-    elif position >= len(tokens) or tokens[position] == ",":
-        values = [""]
-    else:
-        raise _unexpected(tokens[position], "identifier")
-    return {"key": key, "operator": _OPERATORS[word], "values": values}, position
-
-
-def _values(tokens: Sequence[str], position: int) -> tuple[list[str], int]:
-    if position >= len(tokens) or tokens[position] != "(":
-        raise _unexpected(tokens[position] if position < len(tokens) else "", "'('")
-    values: list[str] = []
-    position += 1
-    while position < len(tokens) and tokens[position] != ")":
-        if tokens[position] != ",":
-            values.append(tokens[position])
-        position += 1
-    if position >= len(tokens):
-        raise _unexpected("", "',', ')' or identifier")
-    return values or [""], position + 1
-
 
 # Fields besides metadata.name and metadata.namespace, by resource.
 _FIELDS: Mapping[str, Sequence[str]] = {
