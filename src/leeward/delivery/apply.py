@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from leeward.kube.objects import Obj, annotations_of
+from leeward.kube.patch.merge import merge_diff
 from leeward.kube.wellknown import APP_MANAGED_BY, APP_PART_OF
 
 LAST_APPLIED = "leeward.dev/last-applied"
@@ -61,19 +62,6 @@ def plan_change(desired: Obj, live: Obj | None) -> Change:
         return Change("unchanged", stamped)
     patch = _overlay(patch, {"metadata": {"annotations": {LAST_APPLIED: text}}})
     return Change("patch", stamped, patch)
-
-
-def merge_diff(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON merge patch that turns `before` into `after`; lists are replaced whole."""
-    patch: dict[str, Any] = {key: None for key in before if key not in after}
-    for key, value in after.items():
-        old = before.get(key)
-        if isinstance(value, dict) and isinstance(old, dict):
-            if inner := merge_diff(old, value):
-                patch[key] = inner
-        elif key not in before or old != value:
-            patch[key] = value
-    return patch
 
 
 def _drift(desired: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:

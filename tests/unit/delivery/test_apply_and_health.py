@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from leeward.delivery.apply import LAST_APPLIED, merge_diff, plan_change
+from leeward.delivery.apply import LAST_APPLIED, plan_change
 from leeward.delivery.health import (
     Dependency,
     Health,
@@ -14,7 +14,7 @@ from leeward.delivery.health import (
     restarts_with,
 )
 from leeward.kube.objects import Obj
-from leeward.kube.patch.merge import apply_merge_patch
+from leeward.kube.patch.merge import apply_merge_patch, merge_diff
 
 
 def config(**data: str) -> Obj:

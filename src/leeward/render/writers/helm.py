@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from leeward.kube.objects import Obj, labels_of
+from leeward.kube.patch.merge import merge_diff
 from leeward.kube.wellknown import APP_NAME
 from leeward.render.order import in_order
 from leeward.render.writers.emitter import to_yaml
@@ -83,7 +83,7 @@ def helm(
         "values.schema.json": json.dumps(schema(values), indent=2, ensure_ascii=False) + "\n",
         **{
             f"values-{environment}.yaml": f"{HEADER}# What {environment} has otherwise than values.yaml.\n"
-            + to_yaml(_changes(first, own))
+            + to_yaml(merge_diff(first, own))
             for environment, own in values.items()
         },
         "templates/_helpers.tpl": _IMAGE % image,
@@ -111,19 +111,6 @@ def _text(obj: Obj, origins: Origins | None) -> str:
     """Return one document; Helm cuts empty lines at its end off, which may belong to a text."""
     text = to_text([obj], origins)
     return f"{text}# The empty lines belong to the text.\n" if text.endswith("\n\n") else text
-
-
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what Helm has to lay over `before` to get `after`; null takes a key away."""
-    found: dict[str, Any] = {key: None for key in before if key not in after}
-    for key, value in after.items():
-        had = before.get(key)
-        if isinstance(value, Mapping) and isinstance(had, Mapping):
-            if inner := _changes(had, value):
-                found[key] = inner
-        elif key not in before or had != value:
-            found[key] = value
-    return found
 
 
 def _free_prefix(renderings: Mapping[str, Sequence[Obj]]) -> str:
