@@ -449,8 +449,3 @@ def judge(spec: Obj, annotations: Mapping[str, str] | None = None) -> tuple[Leve
     if both or any(check(pod) for check in _OVERRIDDEN):
         return "privileged", broken
     return "baseline", broken
-
-
-def strictest(spec: Obj, annotations: Mapping[str, str] | None = None) -> Level:
-    """Return the strictest level that admits a Pod with this spec."""
-    return judge(spec, annotations)[0]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from leeward.kube.objects import Obj
-from leeward.kube.podsecurity import LEVELS, strictest, violations
+from leeward.kube.podsecurity import LEVELS, judge, violations
 
 TIGHT: Obj = {
     "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
@@ -82,21 +82,21 @@ def told(level: Any, spec: Obj, annotations: dict[str, str] | None = None) -> li
 
 def test_a_tight_pod_breaks_no_rule() -> None:
     assert [told(level, TIGHT) for level in LEVELS] == [[], [], []]
-    assert strictest(TIGHT) == "restricted"
+    assert judge(TIGHT)[0] == "restricted"
 
 
 @pytest.mark.parametrize(("path", "value", "message"), BASELINE, ids=lambda each: str(each)[:40])
 def test_what_baseline_forbids_restricted_forbids_too(path: str, value: Any, message: str) -> None:
     spec = changed(path, value)
     assert told("baseline", spec) == told("restricted", spec) == [message]
-    assert strictest(spec) == "privileged"
+    assert judge(spec)[0] == "privileged"
 
 
 @pytest.mark.parametrize(("path", "value", "message"), RESTRICTED, ids=lambda each: str(each)[:40])
 def test_what_restricted_forbids(path: str, value: Any, message: str) -> None:
     spec = changed(path, value)
     assert told("restricted", spec) == [message]
-    assert strictest(spec) == "baseline"
+    assert judge(spec)[0] == "baseline"
 
 
 def test_each_level_has_its_own_words_for_capabilities_and_host_paths() -> None:

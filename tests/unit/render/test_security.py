@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from leeward.base.diagnostics import Severity
-from leeward.kube.podsecurity import strictest
+from leeward.kube.podsecurity import judge
 from leeward.render.files import MemoryFiles
 
 Render = Callable[..., Any]
@@ -42,7 +42,7 @@ def test_a_pod_is_as_tight_as_the_file_shows_that_it_can_be(
     line: str, level: str, render_text: Render
 ) -> None:
     result = render_text(f'services: {{a: {{{line}}}, b: {{image: y, user: "7"}}}}', environment="production")
-    assert strictest(result.pod("Deployment", "a")) == level
+    assert judge(result.pod("Deployment", "a"))[0] == level
     assert result.find("Namespace", "shop-production")["metadata"]["labels"][f"{LABEL}enforce"] == level
     told = [found for found in result.diagnostics if found.code == "pod-security"]
     assert [found.path for found in told] == ([] if level == "restricted" else ["services.a"])
