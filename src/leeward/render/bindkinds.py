@@ -3,8 +3,8 @@
 A file is configuration. A directory of the project is source code where the service's own image is built from
 it, configuration where it is small, and data where it is empty, not there yet or large. A path outside of the
 project belongs to one machine: where its name says that it is data it becomes a volume, else somebody has to
-say what it is for. The container engine's socket and what belongs to a machine's system are refused. What
-``x-leeward.binds`` says comes before all of that.
+say what it is for. The container engine's socket and what belongs to a machine's system are refused. Symbolic
+links count as what they lead to. What ``x-leeward.binds`` says comes before all of that.
 
 Source: the Compose Specification, "volumes" of type "bind".
 """
@@ -63,6 +63,8 @@ _CHOICES = {
     "source": BindKind.SOURCE, "data": BindKind.DATA, "host": BindKind.HOST, "ignore": BindKind.IGNORED,
 }  # fmt: skip
 
+_CONFIG = {FileKind.FILE: BindKind.CONFIG_FILE, FileKind.DIRECTORY: BindKind.CONFIG_DIRECTORY}
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -104,35 +106,39 @@ def classify(project: Project, service: Service, mount: Mount, files: Files) -> 
         return Decision(kind, reason, filled=found)
     if kind is not None:
         return Decision(kind, reason)
-    if choice.get("kind") == "config" and files.kind(text) is FileKind.DIRECTORY:
-        return Decision(BindKind.CONFIG_DIRECTORY, reason)
     found_at = files.kind(text)
-    return (
-        _of_a_machine(project, text, found_at)
-        or _outside(project, mount, text, found_at)
-        or _inside(service, mount, text, files, found_at)
-    )
+    if choice.get("kind") == "config" and found_at in _CONFIG:
+        return Decision(_CONFIG[found_at], reason)
+    root, real = str(project.working_dir), files.real(text)
+    for path, directory in ((text, root), (real, files.real(root))):
+        if (decided := _of_a_machine(PurePosixPath(directory), path, found_at)) is not None:
+            return decided
+    if not _within(PurePosixPath(real), PurePosixPath(files.real(str(_neighbourhood(project))))):
+        return _outside(mount, text, found_at)
+    if found_at is FileKind.FILE:
+        return Decision(BindKind.CONFIG_FILE, "it is a file")
+    return _inside(service, mount, text, files, found_at)
 
 
-def _of_a_machine(project: Project, text: str, found: FileKind) -> Decision | None:
-    """Decide about what every machine has, and about files."""
+def _of_a_machine(root: PurePosixPath, text: str, found: FileKind) -> Decision | None:
+    """Decide about what every machine has."""
     source = PurePosixPath(text)
     if source.name in _SOCKETS:
         return Decision(BindKind.ENGINE_SOCKET, "its name is that of a container engine's socket")
     if text in _CLOCK:
         return Decision(BindKind.CLOCK, "nodes keep UTC")
-    inside = _within(source, PurePosixPath(project.working_dir))
+    inside = _within(source, root)
     if text == "/" or (not inside and any(_within(source, system) for system in _SYSTEM)):
         return Decision(BindKind.SYSTEM, "it belongs to the machine's own system")
     if found is FileKind.OTHER:
         return Decision(BindKind.SYSTEM, "it is a device, a socket or unreadable")
-    return Decision(BindKind.CONFIG_FILE, "it is a file") if found is FileKind.FILE else None
+    return None
 
 
-def _outside(project: Project, mount: Mount, text: str, found: FileKind) -> Decision | None:
-    """Decide about directories that are not next to the project's files."""
-    if _within(PurePosixPath(text), _neighbourhood(project)):
-        return None
+def _outside(mount: Mount, text: str, found: FileKind) -> Decision:
+    """Decide about what is not next to the project's files."""
+    if found is FileKind.FILE:
+        return Decision(BindKind.OUTSIDE, "it is outside of the project")
     words = {word for path in (text, mount.target) for word in _words(posixpath.basename(path))}
     if not mount.read_only and words & _DATA_WORDS:
         filled = found is FileKind.DIRECTORY
@@ -153,7 +159,9 @@ def _inside(service: Service, mount: Mount, text: str, files: Files, found: File
         return Decision(BindKind.DATA, "it is empty")
     if content is not None or mount.read_only:
         return Decision(BindKind.CONFIG_DIRECTORY, "it is a small directory of the project")
-    return Decision(BindKind.DATA, "it is too large for configuration", filled=True)
+    return Decision(
+        BindKind.DATA, "it is too large for configuration, or has links that lead out of it", filled=True
+    )
 
 
 def _is_empty(content: Mapping[str, bytes] | None) -> bool:

@@ -5,6 +5,7 @@ Bind mounts, configs and secrets need the bytes of files; a test or a release an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +28,10 @@ class Files(Protocol):
         """Tell what is at `path`, following links."""
         ...
 
+    def real(self, path: str) -> str:
+        """Return `path` with every symbolic link on it followed."""
+        ...
+
     def read(self, path: str, limit: int) -> bytes | None:
         """Return the content of a file; None when it has more than `limit` bytes or is unreadable."""
         ...
@@ -34,7 +39,8 @@ class Files(Protocol):
     def tree(self, path: str, limit: int) -> Mapping[str, bytes] | None:
         """Return relative path → content of every file below `path`, sorted.
 
-        None when together they have more than `limit` bytes, are more than 100, or are unreadable.
+        None when together they have more than `limit` bytes, are more than 100, are unreadable, or a
+        symbolic link leads out of `path`.
         """
         ...
 
@@ -54,6 +60,10 @@ class DiskFiles:
             return FileKind.FILE
         return FileKind.OTHER if place.exists() else FileKind.MISSING
 
+    def real(self, path: str) -> str:
+        """Ask the file system."""
+        return os.path.realpath(path)
+
     def read(self, path: str, limit: int) -> bytes | None:
         """Read at most `limit` bytes."""
         try:
@@ -66,6 +76,7 @@ class DiskFiles:
     def tree(self, path: str, limit: int) -> Mapping[str, bytes] | None:
         """Walk, stopping as soon as it is too much."""
         root, found, left = Path(path), dict[str, bytes](), limit
+        inside = Path(self.real(path))
         pending = [root]
         while pending:
             try:
@@ -73,6 +84,8 @@ class DiskFiles:
             except OSError:
                 return None
             for entry in entries:
+                if entry.is_symlink() and not Path(self.real(str(entry))).is_relative_to(inside):
+                    return None
                 if entry.is_dir():
                     pending.append(entry)
                     continue
@@ -104,6 +117,10 @@ class MemoryFiles:
         return (
             FileKind.DIRECTORY if any(name.startswith(inside) for name in self._files) else FileKind.MISSING
         )
+
+    def real(self, path: str) -> str:
+        """Return `path`: there are no links in memory."""
+        return path
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Look `path` up."""

@@ -11,7 +11,7 @@ import pytest
 from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.compose.project import Mount, Project, Service
 from leeward.render.bindkinds import BindKind, classify
-from leeward.render.files import MemoryFiles
+from leeward.render.files import DiskFiles, MemoryFiles
 
 Render = Callable[..., Any]
 
@@ -99,6 +99,42 @@ def test_only_a_directory_that_is_no_home_counts_as_the_project_s(place: str) ->
     assert classify(deeper, service, inside, MemoryFiles({f"{place}/conf/a": b"x"})).kind is (
         BindKind.CONFIG_DIRECTORY
     )
+
+
+@pytest.mark.parametrize("source", ["link.txt", "../../secret.txt"])
+def test_a_file_outside_of_the_project_is_refused_unless_it_is_said_to_be_configuration(
+    source: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "work" / "shop"
+    root.mkdir(parents=True)
+    (tmp_path / "secret.txt").write_text("x")
+    (root / "link.txt").symlink_to("../../secret.txt")
+    project, mount = (
+        Project(name="shop", working_dir=root),
+        Mount(type="bind", target="/d", source=str(root / source)),
+    )
+    assert classify(project, Service(name="a"), mount, DiskFiles()).kind is BindKind.OUTSIDE
+    said = Service(name="a", extensions={"x-leeward": {"binds": {"/d": "config"}}})
+    assert classify(project, said, mount, DiskFiles()).kind is BindKind.CONFIG_FILE
+
+
+def test_a_link_to_a_directory_of_the_machine_is_that_directory(render_text: Render, tmp_path: Path) -> None:
+    (tmp_path / "conf").symlink_to("/etc")
+    result = render_text("services: {a: {image: x, volumes: ['./conf:/d']}}", files=DiskFiles())
+    assert errors(result) == {"services.a.volumes[0]": "system-directory"}
+
+
+def test_a_directory_with_a_link_that_leads_out_of_it_is_not_copied(
+    render_text: Render, tmp_path: Path
+) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "inside").write_text("x")
+    (tmp_path / "conf" / "link").symlink_to("inside")
+    assert DiskFiles().tree(str(tmp_path / "conf"), 100) == {"inside": b"x", "link": b"x"}
+    (tmp_path / "conf" / "passwd").symlink_to("/etc/passwd")
+    result = render_text("services: {a: {image: x, volumes: ['./conf:/d']}}", files=DiskFiles())
+    assert result.names("ConfigMap") == []
+    assert "links that lead out" in told(result, "data-directory")[0].message
 
 
 def test_a_missing_file_is_a_warning_unless_the_file_says_that_it_must_be_there(render_text: Render) -> None:

@@ -27,6 +27,7 @@ from leeward.settings.read import KEY
 _SECRET_FILE = re.compile(r"\.(pem|key|p12|pfx|jks|kdbx)$|(^|/)(id_[a-z0-9]+|\.env|\.?htpasswd|\.pgpass)$")
 FILE_MODE = 0o755  # scripts run, everyone reads, as a bind mount usually allows
 _SAY = "say in x-leeward.binds what it is for"
+_WAIVED = "A waiver leaves the mount out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def _socket(bind: _Bind) -> None:
         bind.path,
         "engine-socket",
         f"{bind.source} gives away the whole machine, and a cluster has no container engine to talk to.",
-        "Remove the mount; use the Kubernetes API for what the service does with it.",
+        f"Remove the mount; use the Kubernetes API for what the service does with it. {_WAIVED}",
     )
 
 
@@ -132,7 +133,7 @@ def _system(bind: _Bind) -> None:
         bind.path,
         "system-directory",
         f"{bind.source} is not given to containers: {bind.why}.",
-        f"Remove the mount, put what is needed next to the Compose file, or {_SAY}.",
+        f"Remove the mount, put what is needed next to the Compose file, or {_SAY}. {_WAIVED}",
     )
 
 
@@ -141,7 +142,7 @@ def _outside(bind: _Bind) -> None:
         bind.path,
         "host-directory",
         f"A cluster has no {bind.source}: {bind.why}.",
-        f"Use a named volume for data, a config for configuration, or {_SAY}.",
+        f"Use a named volume for data, a config for configuration, or {_SAY}. {_WAIVED}",
     )
 
 
