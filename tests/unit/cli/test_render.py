@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from leeward.base.errors import OperationError
 from leeward.cli.clusterdiff import as_built
 
 Tool = Callable[..., tuple[int, str, str]]
@@ -229,3 +230,15 @@ def test_profiles_of_services_that_are_left_out_are_listed_too(tool: Tool) -> No
 def test_a_file_can_come_from_standard_input(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leeward.cli.projects._standard_input", lambda: "services: {only: {image: x}}\n")
     assert tool("config", "-f", "-", "--services")[:2] == (0, "only\n")
+
+
+def test_a_diff_that_fails_is_told_apart_from_one_that_differs(
+    tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object, **__: object) -> bool:
+        raise OperationError("the cluster does not answer")
+
+    monkeypatch.setattr("leeward.cli.clusterdiff.show_cluster_diff", unreachable)
+    code, out, err = tool("render", "--diff", "cluster")
+    assert (code, out) == (2, "")
+    assert "the cluster does not answer" in err

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leeward.base.errors import UserInputError
+from leeward.base.errors import OperationError, UserInputError
 from leeward.cli import options, output
 from leeward.cli.output import RenderFormat
 
 if TYPE_CHECKING:
     from leeward.cli.layouts import Tree
+    from leeward.cli.projects import Rendered
 
 CLUSTER = "cluster"  # what --diff takes instead of a directory
 _SHARED = (RenderFormat.KUSTOMIZE, RenderFormat.HELM)  # directories of all environments
@@ -84,15 +87,10 @@ def render(
         _end(tree, directory, force=force, compare=diff is not None)
         return
     rendered = render_project(source, strict=strict, environment=environment, notes=notes)
-    if diff == CLUSTER:
-        from leeward.cli.clusterdiff import show_cluster_diff
-
-        differs = show_cluster_diff(rendered, environment=environment, context=context, cluster=cluster)
-        raise typer.Exit(int(differs))
     if diff is not None:
-        from leeward.cli.diff import show_diff
-
-        raise typer.Exit(int(show_diff(rendered, Path(diff))))
+        with failures_apart():
+            differs = _differs(rendered, diff, environment=environment, context=context, cluster=cluster)
+        raise typer.Exit(int(differs))
     if output_dir is not None:
         from leeward.cli.layouts import plain_tree
 
@@ -105,6 +103,30 @@ def render(
             print(json_writer.to_text(rendered.objects), end="")
         else:
             print(yaml_writer.to_text(rendered.objects, rendered.origins), end="")
+
+
+def _differs(rendered: Rendered, diff: str, *, environment: str, context: str | None, cluster: str) -> bool:
+    """Print what is otherwise on a cluster or in a directory of manifests; tell whether anything is."""
+    if diff == CLUSTER:
+        from leeward.cli.clusterdiff import show_cluster_diff
+
+        return show_cluster_diff(rendered, environment=environment, context=context, cluster=cluster)
+    from leeward.cli.diff import show_diff
+
+    return show_diff(rendered, Path(diff))
+
+
+@contextlib.contextmanager
+def failures_apart() -> Iterator[None]:
+    """Let what fails have the exit code 2: 1 means that there is a difference, as for ``kubectl diff``.
+
+    Raises:
+        UserInputError: in place of an OperationError, which has the code 1.
+    """
+    try:
+        yield
+    except OperationError as error:
+        raise UserInputError(str(error), remedy=error.remedy) from error
 
 
 def _check_options(
@@ -130,7 +152,9 @@ def _end(tree: Tree, directory: Path, *, force: bool, compare: bool) -> None:
     if compare:
         from leeward.cli.diff import show_tree_diff
 
-        raise typer.Exit(int(show_tree_diff(tree.files, directory)))
+        with failures_apart():
+            differs = show_tree_diff(tree.files, directory)
+        raise typer.Exit(int(differs))
     from leeward.render.writers.directory import write_directory
 
     written = write_directory(tree.files, directory, of=tree.of, force=force)
