@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from leeward.compose.findings import Findings, ValuePath, did_you_mean
 from leeward.compose.node import Node
-from leeward.compose.project import FileUse, Port, Project, Service
+from leeward.compose.project import FileUse, Port, Project, Resources, Service
 
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]")
 _TESTS = ("CMD", "CMD-SHELL", "NONE")
@@ -19,6 +19,12 @@ _PULLS = ("always", "never", "build", "if_not_present", "missing", "refresh", "d
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _PUBLISHED = re.compile(r"[0-9]+(-[0-9]+)?\Z")
 _EXPOSED = re.compile(r"[0-9]+(-[0-9]+)?(/(tcp|udp|sctp))?\Z")
+_SIGNALS = (
+    "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE",
+    "POLL", "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU",
+    "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
+)  # fmt: skip
+_SIGNAL = re.compile(r"[1-9]|[1-5][0-9]|6[0-4]|RTMIN(\+[0-9]+)?|RTMAX(-[0-9]+)?")
 _OBSOLETE = "It has no effect since Compose V2."
 
 
@@ -78,7 +84,7 @@ class _Checker:
     def __init__(self, project: Project, findings: Findings) -> None:
         self._project = project
         self._findings = findings
-        self._published: dict[tuple[str, str, str], str] = {}
+        self._published: dict[tuple[str, str, str], tuple[str, int]] = {}
 
     def check(self, service: Service) -> None:
         path = ("services", service.name)
@@ -148,6 +154,18 @@ class _Checker:
                 "invalid-value", (*path, key), "The number of containers is negative.", "Use 0 or more."
             )
 
+        for where, amount in _amounts_of(service):
+            if amount is not None and amount < 0:
+                self._error("invalid-value", (*path, *where), "The amount is negative.", "Use 0 or more.")
+        for what, unit, least, most in _bounds_of(service):
+            if least and most and 0 < most < least:
+                self._error(
+                    "contradiction",
+                    path,
+                    f"More {what} is reserved ({least:,g}{unit}) than the limit allows ({most:,g}{unit}).",
+                    "Raise the limit or lower the reservation.",
+                )
+
     def _ports(self, service: Service, path: ValuePath) -> None:
         for index, port in enumerate(service.ports):
             here = (*path, "ports", index)
@@ -169,11 +187,13 @@ class _Checker:
         if not port.published or "-" in port.published:
             return
         key = (port.host_ip or "", port.published, port.protocol)
-        taken = self._published.setdefault(key, name)
-        if taken != name:
+        taken, target = self._published.setdefault(key, (name, port.target))
+        if (taken, target) != (name, port.target):
+            who = f"Container port {target}" if taken == name else f'The service "{taken}"'
+            does = "is published as" if taken == name else "publishes"
             self._findings.warning(
                 "port-published-twice",
-                f'The service "{taken}" publishes {port.published}/{port.protocol} too.',
+                f"{who} {does} {port.published}/{port.protocol} too.",
                 path=path,
                 at=self._project.locations.find(*path),
                 remedy="Publish one of them on another port.",
@@ -196,6 +216,14 @@ class _Checker:
                 f'There is no restart policy "{restart}".',
                 did_you_mean(restart, _RESTARTS)
                 or 'Use "no", always, on-failure, on-failure:N or unless-stopped.',
+            )
+        signal = (service.stop_signal or "").upper().removeprefix("SIG")
+        if signal and not _SIGNAL.fullmatch(signal) and signal not in _SIGNALS:
+            self._error(
+                "invalid-value",
+                (*path, "stop_signal"),
+                f'There is no signal "{service.stop_signal}".',
+                "Write SIGTERM, SIGINT, SIGQUIT or another one of signal(7).",
             )
         policy = service.pull_policy
         if policy is not None and policy not in _PULLS and not policy.startswith("every_"):
@@ -355,3 +383,26 @@ class _Checker:
 def _is_restart(policy: str) -> bool:
     name, colon, count = policy.partition(":")
     return name in _RESTARTS and (not colon or (name == "on-failure" and count.isdigit()))
+
+
+def _resources(service: Service) -> tuple[Resources, Resources]:
+    """Return what ``deploy`` limits and what it reserves."""
+    deploy = service.deploy
+    return (deploy and deploy.limits) or Resources(), (deploy and deploy.reservations) or Resources()
+
+
+def _amounts_of(service: Service) -> Iterator[tuple[ValuePath, float | None]]:
+    """Yield (path in the service, amount) of everything that cannot be negative."""
+    for key in ("cpus", "mem_limit", "mem_reservation", "shm_size"):
+        yield (key,), getattr(service, key)
+    for kind, resources in zip(("limits", "reservations"), _resources(service), strict=True):
+        yield ("deploy", "resources", kind, "cpus"), resources.cpus
+        yield ("deploy", "resources", kind, "memory"), resources.memory
+
+
+def _bounds_of(service: Service) -> Iterator[tuple[str, str, float | None, float | None]]:
+    """Yield (what, unit, reserved, limit)."""
+    limits, reserved = _resources(service)
+    yield "CPU", "", reserved.cpus, limits.cpus or service.cpus
+    least, most = reserved.memory or service.mem_reservation, limits.memory or service.mem_limit
+    yield "memory", " MiB", least and least / 2**20, most and most / 2**20

@@ -58,6 +58,11 @@ if TYPE_CHECKING:
         ("scale: 2\ndeploy: {replicas: 3}", "It says 2, but deploy.replicas says 3."),
         ("scale: 2\ncontainer_name: a", "2 containers cannot have one name."),
         ("scale: -1", "The number of containers is negative."),
+        ("cpus: -1", "4: error: services.web.cpus: The amount is negative. Use 0 or more."),
+        ("shm_size: -1", "4: error: services.web.shm_size: The amount is negative."),
+        ("deploy: {resources: {limits: {cpus: '-0.5'}}}", "web.deploy.resources.limits.cpus: The amount is"),
+        ("mem_limit: 1g\nmem_reservation: 2g", "services.web: More memory is reserved (2,048 MiB) than the"),
+        ("stop_signal: SIGTREM", '4: error: services.web.stop_signal: There is no signal "SIGTREM".'),
         ("build: {dockerfile: a, dockerfile_inline: FROM x}", "exclude one another"),
         ("depends_on: [web]", "Services wait for one another: web → web."),
         ("ports:\n  - !reset null", "A single element of a list cannot be reset."),
@@ -182,3 +187,11 @@ def test_one_host_port_of_two_services_is_a_warning(workspace: Workspace) -> Non
         'compose.yaml:3: warning: services.b.ports[1]: The service "a" publishes 80/tcp too. '
         "Publish one of them on another port."
     ]
+
+
+def test_one_host_port_of_two_ports_of_a_service_is_a_warning(workspace: Workspace) -> None:
+    result = workspace.load("services:\n  a: {image: x, ports: ['80:80', '80:80', '80:8080']}\n")
+    (found,) = result.diagnostics
+    assert str(found).startswith(
+        "compose.yaml:2: warning: services.a.ports[1]: Container port 80 is published"
+    )

@@ -131,3 +131,10 @@ def test_a_probe_that_is_none_or_two_or_has_no_port_is_an_error(probe: str, rend
     result = render_text(f"services: {{a: {{image: x, x-leeward: {{startup: {probe}}}}}}}")
     assert [found.severity.value for found in result.diagnostics] == ["error"]
     assert result.diagnostics[0].path == "services.a.x-leeward.startup"
+
+
+def test_who_writes_a_readiness_gets_no_note_about_a_missing_one(render_text: Render) -> None:
+    text = "services: {a: {image: x, ports: ['80'], x-leeward: {readiness: {http: /up, port: 80}}}}"
+    result = render_text(text)
+    assert not [found for found in result.diagnostics if found.code == "readiness-assumed"]
+    assert probes(result)["readinessProbe"]["httpGet"]["path"] == "/up"

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from leeward.compose.project import Project
 from leeward.render.render import RenderOptions, namespace_of, render
 from leeward.render.writers.yaml import to_text
@@ -68,3 +70,19 @@ def test_a_wrong_setting_is_an_error_that_lists_the_known_ones(render_text: Rend
     (found,) = result.diagnostics
     assert (found.code, found.severity.value) == ("unknown-setting", "error")
     assert "replicas" in found.remedy
+
+
+@pytest.mark.parametrize("image", ["my image", "shop/web:", "Shop/Web", "web:a:b", "-web", "reg:5000/"])
+def test_what_is_no_image_reference_is_an_error(image: str, render_text: Any) -> None:
+    result = render_text(f"services: {{a: {{image: {image!r}}}}}")
+    assert [found.path for found in result.diagnostics if found.code == "invalid-image"] == [
+        "services.a.image"
+    ]
+
+
+@pytest.mark.parametrize(
+    "image", ["web", "a.b/c_d/e--f:1.2", "localhost:5000/web@sha256:" + "0" * 64, "[::1]:5000/web:x"]
+)
+def test_image_references_are_no_error(image: str, render_text: Any) -> None:
+    result = render_text(f"services: {{a: {{image: {image!r}}}}}")
+    assert not [found for found in result.diagnostics if found.code == "invalid-image"]

@@ -17,6 +17,11 @@ from leeward.render import naming
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 
 _PULL_POLICIES = {"always": "Always", "never": "Never"}
+_REFERENCE = re.compile(  # github.com/distribution/reference, regexp.go; digests of any length
+    r"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?/)?"
+    r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
+    r"(?::\w[\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9+._-]*:[0-9a-fA-F]+)?"
+).fullmatch
 _DOLLAR = re.compile(r"\$(?=[$(])")
 
 
@@ -72,6 +77,13 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
     service, container = context.service, draft.container
     container["name"] = context.plan.name
     container["image"] = image_of(context)
+    if not _REFERENCE(container["image"]):
+        context.error(
+            ("image",),
+            "invalid-image",
+            f"{container['image']!r} is no image reference.",
+            "Write name:tag in lower case, such as registry.example.com/shop/web:1.2; is a variable not set?",
+        )
     container["imagePullPolicy"] = _PULL_POLICIES.get(service.pull_policy or "", "IfNotPresent")
     _command(context, container)
     if service.working_dir:

@@ -110,7 +110,8 @@ def _healthcheck(context: ServiceContext) -> Healthcheck | None:
 def _assumed(context: ServiceContext) -> dict[str, Any]:
     """Return the readiness of a service without health check: its published port answers."""
     published = next((port for port in context.service.ports if port.protocol == "tcp"), None)
-    if not published or context.plan.settings.readiness is False or context.service.network_mode is not None:
+    settings = context.plan.settings
+    if not published or settings.readiness is not True or context.service.network_mode is not None:
         return {}
     context.note(
         ("ports",),
