@@ -9,14 +9,14 @@ _HEAD = """# From Convox
 `leeward import convox [convox.yml]` writes `compose.yaml` beside the file and prints what changed: a
 warning for every key that is left out, a note for every key that means only nearly the same. An existing
 file is overwritten only with `--force`; `.env` is never touched. `--env-file` gives the environment of a
-release: it fills in numbers written as `${NAME}` and the variables that `*` stands for.
+release: it fills in the variables of numbers, ports and scales, and the variables that `*` stands for.
 
-A variable without a default becomes a required one, `${NAME:?…}`; other than in Convox an empty value
-counts as missing. A resource becomes a service with the same variables, `<NAME>_URL`, `_HOST`, `_PORT`,
-`_USER`, `_PASS` and `_NAME`, on every service that links it; its password is the required variable
-`<NAME>_PASS`, which must need no escaping in a URL. A managed resource (`rds-…`, `elasticache-…`) becomes
-the same local service; where the managed one is used, write `x-leeward: {external: {host: …}}` on it in the
-override file of that environment.
+A variable without a default, and one in a `domain`, becomes a required one, `${NAME:?…}`; other than in
+Convox an empty value counts as missing. A resource becomes a service with the same variables,
+`<NAME>_URL`, `_HOST`, `_PORT`, `_USER`, `_PASS` and `_NAME`, on every service that links it; its password
+is the required variable `<NAME>_PASS`, which must need no escaping in a URL. A managed resource (`rds-…`,
+`elasticache-…`) becomes the same local service; where the managed one is used, write `x-leeward:
+{external: {host: …}}` on it in the override file of that environment.
 
 Images such as `postgres:16` need a container runtime. Where a project runs as plain processes, replace the
 resource in an override file (`compose.local.yaml`) by a service of the same name that you build; the

@@ -17,10 +17,10 @@ from leeward.compose.node import Node, describe
 from leeward.compose.scalars import resolve_plain
 from leeward.compose.syntax import parse_documents
 from leeward.convox.support import BY_KEY
-from leeward.convox.values import check_values
+from leeward.convox.values import check_values, remedy_for
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
-_VARIABLE = re.compile(r"\$\{([^}]*)\}\Z")
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _SHAPES: dict[str, tuple[type, ...]] = {
     "map": (dict,),
     "list": (list,),
@@ -82,7 +82,7 @@ def _shaped(
                 f"This must be {wanted}, not {describe(node)}.",
                 path=path,
                 at=node.location,
-                remedy=_shape_remedy(node),
+                remedy=remedy_for(node, "Correct the value."),
             )
             return node.having(None)
     if isinstance(node.value, list):
@@ -102,18 +102,12 @@ def _shaped(
     return node
 
 
-def _shape_remedy(node: Node) -> str:
-    text = node.value
-    if isinstance(text, str) and _VARIABLE.match(text):
-        return "Give its value with --env-file: the importer has to know it."
-    return "Correct the value."
-
-
 def _filled(node: Node, shape: str, environment: Mapping[str, str]) -> Node:
-    matched = _VARIABLE.match(node.value) if isinstance(node.value, str) else None
-    if matched is None or "text" in shape or matched[1] not in environment:
+    """Return `node` with the variables of `environment`, where Compose would substitute too late."""
+    if not isinstance(node.value, str) or shape.split("|")[0] not in ("integer", "boolean"):
         return node
-    return node.having(resolve_plain(environment[matched[1]]))
+    text = _VARIABLE.sub(lambda found: environment.get(found[1], found[0]), node.value)
+    return node if text == node.value else node.having(resolve_plain(text))
 
 
 def _fits(node: Node, shape: str) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Entry = Mapping[str, Any]
+_VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 _NGINX = "nginx.ingress.kubernetes.io/"
 
 
@@ -37,8 +38,13 @@ def environment(declared: list[str], release: Mapping[str, str]) -> dict[str, st
         elif equals:
             made[name] = f"${{{name}-{escaped(default)}}}"
         else:
-            made[name] = f"${{{name}:?Set {name} in .env}}"
+            made[name] = required(name)
     return made
+
+
+def required(name: str) -> str:
+    """Return the substitution of a variable that must have a value."""
+    return f"${{{name}:?Set {name} in .env}}"
 
 
 def _source(entry: Entry) -> dict[str, Any]:
@@ -262,7 +268,7 @@ def _ingress(entry: Entry) -> dict[str, Any]:
     hosts = domains.split(",") if isinstance(domains, str) else domains
     hosts = [host for each in hosts if (host := str(each).strip())]
     if hosts:
-        made["hosts"] = hosts
+        made["hosts"] = [_VARIABLE.sub(lambda found: required(found[1]), host) for host in hosts]
         secret = (entry.get("certificate") or {}).get("id")
         made["tls"] = {"secret": secret} if secret else {"issuer": "letsencrypt"}
     notes: dict[str, str] = {}

@@ -219,9 +219,7 @@ def _configs(data: Mapping[str, Any], made: Translation) -> None:
     for entry in data.get("configs") or ():
         variable = re.sub("[^A-Z0-9]", "_", entry["id"].upper())
         content = entry.get("value")
-        given = (
-            f"${{{variable}:?Set {variable} in .env}}" if content is None else services.escaped(str(content))
-        )
+        given = services.required(variable) if content is None else services.escaped(str(content))
         config = {"content": given}
         if entry.get("name"):
             config["name"] = entry["name"]

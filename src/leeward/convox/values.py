@@ -14,8 +14,9 @@ from leeward.compose.findings import Findings, ValuePath
 from leeward.compose.node import Node, describe
 
 _COUNT = re.compile(r"[0-9]+(-[0-9]+|\+)?\Z")
-_PORT = re.compile(r"([a-z]+:)?[0-9]+\Z", re.IGNORECASE)
-_EXPOSED = re.compile(r"[0-9]+(/(tcp|udp))?\Z", re.IGNORECASE)
+_PORT = re.compile(r"(?:[a-z]+:)?([0-9]+)", re.IGNORECASE)
+_EXPOSED = re.compile(r"([0-9]+)(?:/(?:tcp|udp))?", re.IGNORECASE)
+MAX_PORT = 65535
 _DIGITS = re.compile(r"[0-9]+\Z")
 
 
@@ -24,6 +25,23 @@ def _is_command(text: str) -> bool:
         return bool(shlex.split(text))
     except ValueError:
         return False
+
+
+def _ports(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+    """Return whether a text fits `pattern` and its first group is the number of a port."""
+
+    def fits(text: str) -> bool:
+        found = pattern.fullmatch(text)
+        return found is not None and 1 <= int(found[1]) <= MAX_PORT
+
+    return fits
+
+
+def remedy_for(node: Node, otherwise: str) -> str:
+    """Return what to do about a value that is no number: a variable needs a value now."""
+    if isinstance(node.value, str) and "${" in node.value:
+        return "Give the variable's value with --env-file: the importer has to know it."
+    return otherwise
 
 
 def _is_text(text: str) -> bool:
@@ -39,7 +57,7 @@ class _Rule:
 
 _TEXT = _Rule(_is_text, "text", "Write it as text.")
 _COMMAND = _Rule(_is_command, "a command line", "Close the quotes.")
-_A_PORT = _Rule(_PORT.match, "a port", "Write 3000 or https:3000.")
+_A_PORT = _Rule(_ports(_PORT), "a port", "Write 3000 or https:3000.")
 _FIELDS = _Rule(lambda text: len(text.split()) >= 5, "a schedule", 'Write five fields, such as "0 3 * * *".')
 _NUMBER = _Rule(_DIGITS.match, "a whole number", "Write it without a unit.")
 
@@ -62,7 +80,7 @@ RULES = {
     "services.*.health.port": _A_PORT,
     "services.*.liveness.port": _A_PORT,
     "services.*.startupProbe.tcpSocketPort": _NUMBER,
-    "services.*.ports.*": _Rule(_EXPOSED.match, "a port", "Write 5000 or 5000/udp."),
+    "services.*.ports.*": _Rule(_ports(_EXPOSED), "a port", "Write 5000 or 5000/udp."),
     "resources.*.options.cpu": _NUMBER,
     "resources.*.options.mem": _NUMBER,
     "resources.*.options.storage": _NUMBER,
@@ -94,7 +112,9 @@ def check_values(tree: Node, findings: Findings) -> None:
             rule = RULES.get(key)
             if rule is not None and not _passes(node, rule, key):
                 message = f"This must be {rule.wanted}, not {describe(node)}."
-                findings.error("wrong-value", message, path=path, at=node.location, remedy=rule.remedy)
+                findings.error(
+                    "wrong-value", message, path=path, at=node.location, remedy=remedy_for(node, rule.remedy)
+                )
 
 
 def _passes(node: Node, rule: _Rule, key: str) -> bool:

@@ -180,7 +180,10 @@ WRONG = {
     WEB + "timers:\n  t: {schedule: '* * * * *'}\n": 'convox.yml:3: error: timers.t: It has no "service".',
     WEB + "balancers:\n  b: {service: no, ports: {1: 1}}\n": "convox.yml:3: error: balancers.b.service",
     "services:\n  web: {agent: {ports: [1]}}\n": "This must be true or false, not a mapping.",
-    "services:\n  web: {timeout: '${T}'}\n": "Give its value with --env-file",
+    "services:\n  web: {timeout: '${T}'}\n": "Give the variable's value with --env-file",
+    "services:\n  web: {image: a, scale: '${T}-5'}\n": "Give the variable's value with --env-file",
+    "services:\n  web: {image: a, port: 99999}\n": "services.web.port: This must be a port",
+    "services:\n  web: {image: a, ports: [0/udp]}\n": "services.web.ports[0]: This must be a port",
     "services:\n  web: {command: 'a \"b'}\n": "services.web.command: This must be a command line",
     "services:\n  web: {scale: many}\n": "This must be a number or a range",
     "services:\n  web: {volumeOptions: [{emptyDir: {id: a}}]}\n": 'emptyDir: It has no "mountPath".',
@@ -200,6 +203,17 @@ def test_wrong_input_is_told_with_its_place_and_a_remedy(text: str, said: str) -
 
     assert said in "\n".join(str(found) for found in caught.value.diagnostics)
     assert all(found.remedy for found in caught.value.diagnostics)
+
+
+def test_the_release_s_environment_fills_in_numbers_and_a_host_stays_a_required_variable() -> None:
+    text = (
+        "services:\n  web: {image: a, port: '${P}', scale: '${MIN}-${MAX}', domain: '${HOST}, b.${ZONE}'}\n"
+    )
+    made = convert(text, "convox.yml", "shop", env_text="P=3000\nMIN=2\nMAX=4\nHOST=a.example.com\n")
+    web = yaml.safe_load(made.text)["services"]["web"]
+    assert web["ports"][0]["target"] == 3000
+    assert web["deploy"]["replicas"] == 2
+    assert web["x-leeward"]["hosts"] == ["${HOST:?Set HOST in .env}", "b.${ZONE:?Set ZONE in .env}"]
 
 
 def test_the_result_renders_for_every_environment_without_an_error(tmp_path: Path) -> None:
