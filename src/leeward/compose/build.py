@@ -61,6 +61,7 @@ def build_project(
     return model.Project(
         name=name,
         working_dir=Path(directory),
+        invoked_in=Path(sources.working_dir),
         files=files,
         services=services,
         networks=_resources(model.Network, networks, name, _network),

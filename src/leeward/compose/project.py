@@ -199,6 +199,7 @@ class Project:
 
     name: str
     working_dir: Path  # absolute; relative paths in the files were resolved against it
+    invoked_in: Path = Path()  # absolute; what Location.file is relative to
     files: tuple[str, ...] = ()  # as Location.file shows them, in order of merging
     services: Mapping[str, Service] = field(default_factory=dict)  # enabled ones only
     networks: Mapping[str, Network] = field(default_factory=dict)

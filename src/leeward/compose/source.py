@@ -45,7 +45,7 @@ class Sources:
     """
 
     def __init__(self, working_dir: Path, findings: Findings, stdin: str | None = None) -> None:
-        self._working_dir = str(working_dir)
+        self.working_dir = str(working_dir)
         self._findings = findings
         self._stdin = stdin
 
@@ -53,12 +53,12 @@ class Sources:
         """Return `path` as a person in the working directory would write it."""
         if path == STANDARD_INPUT:
             return "<stdin>"
-        relative = os.path.relpath(path, self._working_dir)
+        relative = os.path.relpath(path, self.working_dir)
         return path if relative.startswith(os.path.join("..", "..", "..")) else relative
 
     def absolute(self, path: str, directory: str | None = None) -> str:
         """Return `path` relative to `directory` (else the working directory) as an absolute path."""
-        return os.path.normpath(os.path.join(directory or self._working_dir, path))
+        return os.path.normpath(os.path.join(directory or self.working_dir, path))
 
     def read(
         self,

@@ -9,6 +9,7 @@ Source: the Dockerfile reference, "HEALTHCHECK", "USER", "FROM" and line continu
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -178,12 +179,16 @@ def parse_dockerfile(
     return reader.facts
 
 
+def dockerfile_of(build: Build) -> str:
+    """Return where the Dockerfile of a local `build` is."""
+    return posixpath.join(build.context, build.dockerfile or "Dockerfile")
+
+
 def facts_of(build: Build, files: Files) -> ImageFacts:
     """Return what the Dockerfile of `build` says; nothing, when it cannot be read."""
     text = build.dockerfile_inline
     if text is None and "://" not in build.context:
-        path = build.dockerfile or f"{build.context.rstrip('/')}/Dockerfile"
-        content = files.read(path, MAX_BYTES)
+        content = files.read(dockerfile_of(build), MAX_BYTES)
         text = content.decode("utf-8", errors="replace") if content is not None else None
     arguments = {name: value for name, value in build.args.items() if value is not None}
     return parse_dockerfile(text, build.target, arguments) if text else ImageFacts()

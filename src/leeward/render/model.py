@@ -6,9 +6,10 @@ thing that changes, and only until its service is done.
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from leeward.base.diagnostics import Diagnostic, Location, Severity
@@ -75,6 +76,7 @@ class ProjectContext:
         self.namespace = namespace
         self.findings: list[Diagnostic] = []
         self.origins: dict[tuple[str, str], Location] = {}  # by kind and name
+        self._places: dict[str, str] = {}
         self.drafts: dict[str, PodDraft] = {}  # by Compose service, complete when services are rendered
 
     def report(
@@ -108,15 +110,24 @@ class ProjectContext:
 
         Its annotation names file and key; the line, which changes with every line above it, is kept apart.
         """
-        origin = self.project.locations.find(*path)
+        found = self.project.locations.find(*path)
         notes = dict(annotations or {})
-        if origin is not None:
-            self.origins[kind, name] = origin
+        if found is not None:
+            self.origins[kind, name] = origin = replace(found, file=self._place(found.file))
             notes = {ORIGIN: f"{origin.file} {path_text(path)}".rstrip(), **notes}
         meta: Obj = {"name": name, "namespace": self.namespace, "labels": self.labels()}
         if notes:
             meta["annotations"] = notes
         return {"apiVersion": api_version, "kind": kind, "metadata": meta}
+
+    def _place(self, file: str) -> str:
+        """Return `file` of a location relative to the project: the same, wherever leeward is run."""
+        if not file or file.startswith("<"):
+            return file
+        if file not in self._places:
+            here = self.project.invoked_in / file
+            self._places[file] = os.path.relpath(here, self.project.working_dir)
+        return self._places[file]
 
 
 class ServiceContext:

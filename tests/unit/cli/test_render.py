@@ -242,3 +242,15 @@ def test_a_diff_that_fails_is_told_apart_from_one_that_differs(
     code, out, err = tool("render", "--diff", "cluster")
     assert (code, out) == (2, "")
     assert "the cluster does not answer" in err
+
+
+def test_what_is_written_does_not_depend_on_where_leeward_is_run(
+    tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (deep := Path("deploy/prod")).mkdir(parents=True)
+    Path("deploy/more.yaml").write_text("services: {more: {image: z}}\n")
+    (deep / "compose.yaml").write_text("name: shop\ninclude: [../more.yaml]\nservices: {web: {image: x}}\n")
+    _, out, _ = tool("render", "-f", "deploy/prod/compose.yaml")
+    assert "leeward.dev/origin: ../more.yaml services.more" in out
+    monkeypatch.chdir(deep)
+    assert tool("render")[1] == out

@@ -99,3 +99,23 @@ def test_the_user_is_the_last_one_of_the_stage_with_its_number_where_the_file_sh
 def test_build_arguments_win_over_what_the_file_says() -> None:
     text = "FROM x\nARG UID=1\nUSER $UID\n"
     assert parse_dockerfile(text, arguments={"UID": "2"}).user == "2"
+
+
+@pytest.mark.parametrize(
+    ("build", "missing"),
+    [
+        ("./app", None),
+        ("{context: app, dockerfile: docker/prod.Dockerfile}", "app/docker/prod.Dockerfile"),
+        ("./ap", "ap"),
+        ("{context: empty, dockerfile_inline: FROM scratch}", None),
+        ("{context: empty}", "empty/Dockerfile"),
+        ("https://example.com/shop.git", None),
+    ],
+)
+def test_what_an_image_is_built_from_and_is_not_there_is_a_warning(
+    build: str, missing: str | None, render_text: Callable[..., Any], tmp_path: Path
+) -> None:
+    files = MemoryFiles({f"{tmp_path}/app/Dockerfile": b"FROM x", f"{tmp_path}/empty/README": b""})
+    result = render_text(f"services: {{a: {{build: {build}}}}}", files=files)
+    found = [each.message for each in result.diagnostics if each.code == "missing-build"]
+    assert found == ([f"There is no {missing}: the image cannot be built."] if missing else [])

@@ -9,11 +9,14 @@ for ENTRYPOINT and CMD; the Compose Specification, "command", "entrypoint", "pul
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from leeward.render import naming
+from leeward.render.dockerfile import dockerfile_of
+from leeward.render.files import FileKind
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 
 _PULL_POLICIES = {"always": "Always", "never": "Never"}
@@ -73,6 +76,21 @@ def _command(context: ServiceContext, container: dict[str, Any]) -> None:
         )
 
 
+def _check_build(context: ServiceContext) -> None:
+    """Report what the image is built from and is not there: building it comes later, but would fail."""
+    build, files = context.service.build, context.project.options.files
+    if build is None or "://" in build.context:
+        return
+    if files.kind(build.context) is FileKind.MISSING:
+        missing, remedy = build.context, "Create the directory, or correct build.context."
+    elif build.dockerfile_inline is None and files.kind(dockerfile_of(build)) is FileKind.MISSING:
+        missing, remedy = dockerfile_of(build), "Create the Dockerfile, or correct build.dockerfile."
+    else:
+        return
+    shown = posixpath.relpath(missing, str(context.project.project.working_dir))
+    context.warn(("build",), "missing-build", f"There is no {shown}: the image cannot be built.", remedy)
+
+
 def _pod(context: ServiceContext, draft: PodDraft) -> None:
     service, container = context.service, draft.container
     container["name"] = context.plan.name
@@ -84,6 +102,7 @@ def _pod(context: ServiceContext, draft: PodDraft) -> None:
             f"{container['image']!r} is no image reference.",
             "Write name:tag in lower case, such as registry.example.com/shop/web:1.2; is a variable not set?",
         )
+    _check_build(context)
     container["imagePullPolicy"] = _PULL_POLICIES.get(service.pull_policy or "", "IfNotPresent")
     _command(context, container)
     if service.working_dir:

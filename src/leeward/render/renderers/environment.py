@@ -26,6 +26,8 @@ _SECRET_NAME = re.compile(
 )
 _NOT_SECRET = re.compile(r"(_FILE|_PATH|_URL_BASE|_TTL|_EXPIRY|_LENGTH)$|^PWD$|ALLOW_EMPTY", re.IGNORECASE)
 _URL_WITH_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+_NAME = re.compile(r"[ -<>-~]+").fullmatch
+_OLD_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*").fullmatch
 _FLAGS = frozenset(("", "true", "false", "yes", "no", "0", "1"))
 
 
@@ -66,6 +68,20 @@ def env_entries(
     """
     values: dict[str, str] = {}
     for name, value in environment.items():
+        if not _NAME(name):
+            context.error(
+                (*path, name),
+                "invalid-name",
+                f"Kubernetes accepts no variable called {name!r}.",
+                "Use printable ASCII characters other than =, at best letters, digits and _.",
+            )
+        elif not _OLD_NAME(name):
+            context.note(
+                (*path, name),
+                "recent-name",
+                f"Kubernetes before 1.32 refuses a variable called {name!r}.",
+                "Use letters, digits, _, - and ., beginning with no digit.",
+            )
         if value is None:
             context.note((*path, name), "unset-variable", f"{name} has no value and is left out.")
         else:
