@@ -11,20 +11,26 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, TypeVar
 
 from leeward.base.clock import SystemClock
 from leeward.base.ids import SystemIds
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.cluster.apiserver.server import ApiServer
+from leeward.cluster.config import Timing
 from leeward.cluster.controllers.catalog import CONTROLLERS
 from leeward.cluster.controllers.framework.controller import ControllerContext
 from leeward.cluster.controllers.framework.manager import ControllerManager
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
+from leeward.cluster.scheduler.scheduler import Scheduler
 from leeward.cluster.store.memory import MemoryStore
+
+T = TypeVar("T")
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 REPLAY = SHARED / "tools" / "replay_transcripts.py"
@@ -37,17 +43,22 @@ class RecordedServer:
 
     Args:
         directory: for its certificates.
+        whole: with every controller and the scheduler, not only what the transcripts had.
+        timing: of the controllers.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, whole: bool = False, timing: Timing | None = None) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         clock, ids = SystemClock(), SystemIds()
         self._store = MemoryStore()
-        registry = Registry(self._store, clock=clock, ids=ids, service_network=IPv4Network("10.96.0.0/16"))
+        self.clock = clock
+        self.registry = registry = Registry(
+            self._store, clock=clock, ids=ids, service_network=IPv4Network("10.96.0.0/16")
+        )
         pki = ensure_pki(directory / "pki", clock)
-        self.token = pki.admin_token
+        self.token, self.ca_data = pki.admin_token, pki.ca_data
         client = registry.client("admin")
         controllers = [
             (
@@ -58,12 +69,14 @@ class RecordedServer:
                         clock=clock,
                         ids=ids,
                         root_ca=pki.ca_certificate.read_text(),
+                        timing=timing or Timing(),
                     )
                 ),
             )
             for descriptor in CONTROLLERS
-            if descriptor.name in RECORDED
+            if whole or descriptor.name in RECORDED
         ]
+        self._scheduler = Scheduler(registry.client("default-scheduler"), clock, Random(0)) if whole else None
         self._manager = ControllerManager(controllers, registry.client("system:controllers"), clock)
         self._api = ApiServer(
             client,
@@ -78,6 +91,8 @@ class RecordedServer:
             bootstrap(registry, api_address="127.0.0.1", api_port=6443)
             await self._api.start()
             self._manager.start()
+            if self._scheduler is not None:
+                self._scheduler.start()
 
         self._run(start())
         self.url = self._api.url
@@ -85,10 +100,20 @@ class RecordedServer:
     def _run(self, work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
+    def call(self, function: Callable[[], T]) -> T:
+        """Return what `function` returns, called in the server's thread."""
+
+        async def work() -> T:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(30)
+
     def close(self) -> None:
         """Stop serving."""
 
         async def stop() -> None:
+            if self._scheduler is not None:
+                self._scheduler.stop()
             self._manager.stop()
             await self._api.stop()
 
