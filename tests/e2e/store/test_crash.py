@@ -1,8 +1,8 @@
 """``kill -9`` at random points under load: no acknowledged write is lost.
 
-A child process writes into the store and says on a pipe what was acknowledged; it is killed after a random number
-of acknowledgements, wherever it is then. The next child goes on with the same files, after everything that was
-acknowledged has been found in them.
+A child process writes into the store and says on a pipe what was acknowledged; it is killed after a random
+number of acknowledgements, wherever it is then. The next child goes on with the same files, after everything
+that was acknowledged has been found in them.
 """
 
 from __future__ import annotations
