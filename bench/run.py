@@ -1,4 +1,4 @@
-"""Measures what users wait for and what an idle cluster costs; writes bench/results.md.
+"""Measures what users wait for and what an idle cluster costs; writes its part of bench/results.md.
 
 Whole processes on this machine, medians of RUNS runs, with the goals beside them. Run: make bench
 """
@@ -16,6 +16,8 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+
+from results import table, write_section
 
 ROOT = Path(__file__).resolve().parents[1]
 STOREFRONT = ROOT / "examples" / "storefront"
@@ -164,21 +166,16 @@ def main() -> None:
 
 
 def write(rows: list[tuple[str, list[float], str, float]]) -> None:
-    """Write bench/results.md."""
-    lines = [
-        "# Benchmark",
-        "",
-        f"Medians of {RUNS} runs of `make bench`: whole processes, {os.cpu_count()} cores, lower is better.",
-        "",
-        "| what | median | least | most | goal |",
-        "|---|--:|--:|--:|--:|",
-    ]
+    """Write this benchmark's section."""
+    cells = []
     for what, values, unit, goal in rows:
         middle, least, most = statistics.median(values), min(values), max(values)
-        lines.append(f"| {what} | {middle:.2f} {unit} | {least:.2f} | {most:.2f} | <= {goal:g} {unit} |")
-    text = "\n".join(lines) + "\n"
-    (ROOT / "bench" / "results.md").write_text(text)
-    print(text)
+        cells.append([what, f"{middle:.2f} {unit}", f"{least:.2f}", f"{most:.2f}", f"<= {goal:g} {unit}"])
+    note = (
+        f"Medians of {RUNS} runs of `make bench`: whole processes, {os.cpu_count()} cores, lower is better."
+    )
+    shown = table(["what", "median", "least", "most", "goal"], cells)
+    write_section("Commands and the idle cluster", f"{note}\n\n{shown}")
 
 
 if __name__ == "__main__":
