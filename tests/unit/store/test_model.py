@@ -2,7 +2,7 @@
 
 The model is a dictionary and a list of events. After every step the store has exactly the model's objects, no
 subscriber has lost, repeated or reordered an event, and a watch from any revision of the history gives the
-rest of it. A crash reopens a copy of the files without closing the store: nothing acknowledged may be missing.
+rest of it. A crash reopens a copy of the files of an open store: nothing acknowledged may be missing.
 """
 
 from __future__ import annotations
