@@ -5,9 +5,6 @@ Source: pkg/api/v1/pod/util.go, pkg/controller/controller_utils.go (Kubernetes 1
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +16,6 @@ from leeward.kube.objects import (
     owner_reference,
     parse_time,
 )
-
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
 def is_finished(pod: Obj) -> bool:
@@ -47,19 +42,6 @@ def available_in(pod: Obj, min_ready_seconds: int, now: datetime) -> float | Non
     if min_ready_seconds <= 0 or not since:
         return 0.0
     return max(0.0, min_ready_seconds - (now - parse_time(since)).total_seconds())
-
-
-def template_hash(template: Mapping[str, Any], collisions: int = 0) -> str:
-    """Return a short, stable hash of a Pod template, in letters that make no words."""
-    text = json.dumps(template, sort_keys=True, separators=(",", ":")) + (
-        str(collisions) if collisions else ""
-    )
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-    letters = []
-    for _ in range(10):
-        number, rest = divmod(number, len(_ALPHABET))
-        letters.append(_ALPHABET[rest])
-    return "".join(letters)
 
 
 def pod_from_template(owner: Obj, template: Obj, **metadata: Any) -> Obj:

@@ -18,6 +18,7 @@ TAINT_NOT_READY: Final = "node.kubernetes.io/not-ready"
 TAINT_UNREACHABLE: Final = "node.kubernetes.io/unreachable"
 TAINT_UNSCHEDULABLE: Final = "node.kubernetes.io/unschedulable"
 
+TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"  # annotation of DaemonSets
 POD_TEMPLATE_HASH: Final = "pod-template-hash"
 CONTROLLER_REVISION_HASH: Final = "controller-revision-hash"
 SERVICE_NAME: Final = "kubernetes.io/service-name"

@@ -233,7 +233,13 @@ def _owner_of_revisions(image: str) -> Obj:
 
 
 def test_a_template_has_one_revision_that_moves_to_the_top(stage: Stage) -> None:
-    revisions = Revisions(stage.client)
+    revisions = Revisions(
+        stage.client,
+        lambda owner, data: (
+            str(len(str(data)) % 7) + data["spec"]["template"]["spec"]["containers"][0]["image"][-1]
+        ),
+        "hash",
+    )
     first = revisions.current(_owner_of_revisions("db:1"))
     assert revisions.current(_owner_of_revisions("db:1")) == first
     second = revisions.current(_owner_of_revisions("db:2"))
@@ -247,7 +253,13 @@ def test_a_template_has_one_revision_that_moves_to_the_top(stage: Stage) -> None
 
 
 def test_old_revisions_are_forgotten_but_not_those_in_use(stage: Stage) -> None:
-    revisions = Revisions(stage.client)
+    revisions = Revisions(
+        stage.client,
+        lambda owner, data: (
+            str(len(str(data)) % 7) + data["spec"]["template"]["spec"]["containers"][0]["image"][-1]
+        ),
+        "hash",
+    )
     names = [revisions.current(_owner_of_revisions(f"db:{n}"))["metadata"]["name"] for n in range(5)]
     revisions.clean_up(_owner_of_revisions("db:4"), keep={names[0], names[4]})
     left = [each["metadata"]["name"] for each in revisions.history(_owner_of_revisions("db:4"))]

@@ -130,6 +130,7 @@ class Registry:
             obj = {**obj, "status": dict(strategy.initial_status)}
         if resource.name == CRDS:
             obj = {**obj, "status": initial_status(obj)}
+        obj = strategy.prepare_create(obj)
         obj = self._admission.create(resource, obj)
         self._validate(resource, strategy, obj)
         if options.dry_run:
@@ -238,6 +239,7 @@ class Registry:
         new = self._ownership.updated(
             resource, strategy, old, new, obj["metadata"].get("managedFields"), options
         )
+        new = strategy.prepare_update(new, old)
         new = self._admission.update(resource, new, old)
         if strategy.has_generation and _substance(new) != _substance(old):
             new["metadata"] = {**new["metadata"], "generation": old["metadata"].get("generation", 0) + 1}

@@ -11,12 +11,13 @@ from leeward.cluster.controllers.framework.controller import (
     ControllerDescriptor,
     own_or_owner_key,
 )
+from leeward.cluster.controllers.framework.podtemplatehash import template_hash
 from leeward.cluster.controllers.framework.revisions import Revisions
 from leeward.cluster.interface.client import Event
-from leeward.kube.objects import Obj, ObjectKey, is_terminating, key_of, labels_of
+from leeward.kube.objects import Obj, ObjectKey, annotations_of, is_terminating, key_of, labels_of
 from leeward.kube.pods import available_in, is_ready, pod_from_template
 from leeward.kube.status import NotFoundError
-from leeward.kube.wellknown import CONTROLLER_REVISION_HASH
+from leeward.kube.wellknown import CONTROLLER_REVISION_HASH, TEMPLATE_GENERATION
 
 DAEMON_SETS = "daemonsets.apps"
 
@@ -29,7 +30,7 @@ class DaemonSetController:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._clock = context.clock
-        self._revisions = Revisions(context.client)
+        self._revisions = Revisions(context.client, _digest, CONTROLLER_REVISION_HASH)
 
     def keys_for(self, event: Event) -> Iterable[ObjectKey]:
         """A DaemonSet, the owner of a Pod, or all of them when a node's labels or taints change."""
@@ -61,7 +62,7 @@ class DaemonSetController:
             daemon_set,
             template,
             generateName=f"{daemon_set['metadata']['name']}-",
-            labels={CONTROLLER_REVISION_HASH: update},
+            labels={CONTROLLER_REVISION_HASH: update, **_generation(daemon_set)},
         )
         spec = {**pod["spec"], "affinity": _pinned(pod["spec"].get("affinity") or {}, node)}
         spec["tolerations"] = [*(spec.get("tolerations") or ()), *tolerations()]
@@ -113,6 +114,17 @@ class DaemonSetController:
         name = daemon_set["metadata"]["name"]
         self._revisions.clean_up(daemon_set, keep={f"{name}-{update}"})
         return min((age for age in ages if age), default=None)
+
+
+def _digest(daemon_set: Obj, data: Obj) -> str:
+    collisions = (daemon_set.get("status") or {}).get("collisionCount")
+    return template_hash(daemon_set["spec"]["template"], collisions)
+
+
+def _generation(daemon_set: Obj) -> dict[str, str]:
+    """Return the label of the deprecated generation of templates."""
+    generation = annotations_of(daemon_set).get(TEMPLATE_GENERATION)
+    return {"pod-template-generation": generation} if generation else {}
 
 
 def _since(pod: Obj) -> tuple[str, str]:

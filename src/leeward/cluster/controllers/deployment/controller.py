@@ -29,6 +29,7 @@ from leeward.cluster.controllers.framework.controller import (
     ControllerDescriptor,
     own_or_owner_key,
 )
+from leeward.cluster.controllers.framework.podtemplatehash import template_hash
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import (
     Obj,
@@ -40,7 +41,7 @@ from leeward.kube.objects import (
     key_of,
     owner_reference,
 )
-from leeward.kube.pods import is_finished, template_hash
+from leeward.kube.pods import is_finished
 from leeward.kube.status import AlreadyExistsError
 from leeward.kube.wellknown import POD_TEMPLATE_HASH
 
@@ -112,8 +113,8 @@ class DeploymentController:
 
     def _create_new(self, deployment: Obj, sets: list[Obj]) -> Obj:
         spec, meta = deployment["spec"], deployment["metadata"]
-        collisions = (deployment.get("status") or {}).get("collisionCount", 0)
-        digest = template_hash(_comparable(spec["template"]), collisions)
+        collisions = (deployment.get("status") or {}).get("collisionCount")
+        digest = template_hash(spec["template"], collisions)
         name = f"{meta['name']}-{digest}"
         template_meta = spec["template"].get("metadata") or {}
         labels = {**(template_meta.get("labels") or {}), POD_TEMPLATE_HASH: digest}
@@ -140,7 +141,7 @@ class DeploymentController:
         try:
             created = self._client.create(REPLICA_SETS, replica_set)
         except AlreadyExistsError:
-            status = {**(deployment.get("status") or {}), "collisionCount": collisions + 1}
+            status = {**(deployment.get("status") or {}), "collisionCount": (collisions or 0) + 1}
             self._client.update_status(DEPLOYMENTS, {**deployment, "status": status})
             raise
         self._set_revision(deployment, revision)

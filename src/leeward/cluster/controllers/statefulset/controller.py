@@ -11,6 +11,7 @@ from leeward.cluster.controllers.framework.controller import (
     ControllerDescriptor,
     own_or_owner_key,
 )
+from leeward.cluster.controllers.framework.podtemplatehash import revision_hash
 from leeward.cluster.controllers.framework.revisions import Revisions
 from leeward.cluster.controllers.statefulset.plan import (
     is_member,
@@ -37,7 +38,7 @@ class StatefulSetController:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._clock = context.clock
-        self._revisions = Revisions(context.client)
+        self._revisions = Revisions(context.client, _digest, "controller.kubernetes.io/hash")
 
     def keys_for(self, event: Event) -> Iterable[ObjectKey]:
         """A StatefulSet, the owner of a Pod, or whoever might adopt an orphan."""
@@ -128,6 +129,10 @@ class StatefulSetController:
             self._client.update_status(STATEFUL_SETS, {**stateful_set, "status": status})
         self._revisions.clean_up(stateful_set, keep={current, update})
         return min((age for age in ages if age), default=None)
+
+
+def _digest(stateful_set: Obj, data: Obj) -> str:
+    return revision_hash(data, (stateful_set.get("status") or {}).get("collisionCount", 0))
 
 
 DESCRIPTOR = ControllerDescriptor(name="statefulset-controller", build=StatefulSetController)

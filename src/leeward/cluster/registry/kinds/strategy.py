@@ -16,6 +16,10 @@ def _same(obj: Obj) -> Obj:
     return obj
 
 
+def _first(new: Obj, old: Obj) -> Obj:
+    return new
+
+
 def _no_failures(obj: Obj) -> list[Failure]:
     return []
 
@@ -29,6 +33,8 @@ class Strategy:
     """How one kind is written."""
 
     default: Callable[[Obj], Obj] = _same  # fills in what was left out
+    prepare_create: Callable[[Obj], Obj] = _same  # sets what only the server decides
+    prepare_update: Callable[[Obj, Obj], Obj] = _first  # the same of a next state, which comes first
     initial_status: Obj | None = None  # status of a new object; None: none
     brings_status: bool = False  # a new object may bring a status instead, as kubelets register nodes
     validate: Callable[[Obj], list[Failure]] = _no_failures

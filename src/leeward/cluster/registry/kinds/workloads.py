@@ -13,8 +13,9 @@ from leeward.cluster.registry.kinds.fill import fill, fill_each, update
 from leeward.cluster.registry.kinds.pods import default_template, validate_template
 from leeward.cluster.registry.kinds.storage import default_claim
 from leeward.cluster.registry.kinds.strategy import Strategy
-from leeward.kube.objects import Obj
+from leeward.kube.objects import Obj, annotations_of
 from leeward.kube.selectors import matches_selector
+from leeward.kube.wellknown import TEMPLATE_GENERATION
 
 _NOT_NEGATIVE = "must be greater than or equal to 0"
 _IMMUTABLE = "field is immutable"
@@ -65,7 +66,22 @@ def _default_daemon_set(obj: Obj) -> Obj:
     if strategy["type"] == "RollingUpdate":
         rolling = fill(strategy.get("rollingUpdate"), maxUnavailable=1, maxSurge=0)
         strategy = {**strategy, "rollingUpdate": rolling}
+    obj = _with_template_generation(obj, annotations_of(obj).get(TEMPLATE_GENERATION, "1"))
     return _with_spec(obj, update({**spec, "updateStrategy": strategy}, "template", default_template))
+
+
+def _with_template_generation(obj: Obj, generation: str) -> Obj:
+    meta = obj.get("metadata") or {}
+    annotations = {**(meta.get("annotations") or {}), TEMPLATE_GENERATION: generation}
+    return {**obj, "metadata": {**meta, "annotations": annotations}}
+
+
+def _count_template(new: Obj, old: Obj) -> Obj:
+    """Keep the generation of a DaemonSet's template, which changes with the template only."""
+    generation = annotations_of(old).get(TEMPLATE_GENERATION, "1")
+    if new["spec"].get("template") != old["spec"].get("template") and generation.isdigit():
+        generation = str(int(generation) + 1)
+    return _with_template_generation(new, generation)
 
 
 def _default_job(obj: Obj) -> Obj:
@@ -207,6 +223,7 @@ STATEFUL_SET = Strategy(
 )
 DAEMON_SET = Strategy(
     default=_default_daemon_set,
+    prepare_update=_count_template,
     validate=_validate(("Always",), ("minReadySeconds", "revisionHistoryLimit")),
     validate_update=_immutable("selector"),
     has_status=True,
