@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from leeward.cluster.registry.kinds.names import label_failures
+from leeward.cluster.registry.validation.formats import label_failures
 from leeward.kube.status import BadRequestError
 
 _TOKEN = re.compile(r"\s*(==|!=|[!=(),<>]|[^\s!=(),<>]+)")

@@ -6,11 +6,15 @@ Source: k8s.io/apimachinery/pkg/util/validation/field/errors.go (Kubernetes 1.36
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from leeward.kube.resources import Resource
 from leeward.kube.status import InvalidError
+
+_FIRST = re.compile("^[A-Z]+(?=[A-Z][a-z])|^[A-Z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,33 @@ class Failure:
         return f"{self.field}: {self.message}"
 
 
+def shown(value: Any) -> str:
+    """Return a value as Go shows it in a message: compact JSON, with keys in order."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return json.dumps(
+        value, ensure_ascii=False, separators=(",", ":"), sort_keys=not isinstance(value, GoStruct)
+    )
+
+
+class GoStruct(dict[str, Any]):
+    """An object of upstream's internal types, whose fields have Go's names and their own order."""
+
+
+def go_struct(value: Mapping[str, Any] | None, **zeros: Any) -> GoStruct:
+    """Return `value` as its internal type: `zeros` are its fields, by Go's names, and what an absent one is.
+
+    A field's JSON name is Go's with a small first letter, or word in capitals.
+    """
+    given = value or {}
+    return GoStruct(
+        {
+            name: given.get(_FIRST.sub(lambda word: word[0].lower(), name), zero)
+            for name, zero in zeros.items()
+        }
+    )
+
+
 def required(field: str, detail: str = "") -> Failure:
     """The field has to be there."""
     return Failure(field, "FieldValueRequired", f"Required value{_more(detail)}")
@@ -32,15 +63,19 @@ def required(field: str, detail: str = "") -> Failure:
 
 def invalid(field: str, value: Any, detail: str) -> Failure:
     """The value is not acceptable."""
-    return Failure(field, "FieldValueInvalid", f"Invalid value: {json.dumps(value)}: {detail}")
+    return Failure(field, "FieldValueInvalid", f"Invalid value: {shown(value)}: {detail}")
 
 
-def unsupported(field: str, value: Any, supported: list[str]) -> Failure:
+def invalid_without_value(field: str, detail: str) -> Failure:
+    """The value is not acceptable, and too large to show."""
+    return Failure(field, "FieldValueInvalid", f"Invalid value: {detail}")
+
+
+def unsupported(field: str, value: Any, supported: Sequence[str]) -> Failure:
     """The value is none of a few."""
-    known = ", ".join(json.dumps(each) for each in supported)
-    return Failure(
-        field, "FieldValueNotSupported", f"Unsupported value: {json.dumps(value)}: supported values: {known}"
-    )
+    known = ", ".join(shown(each) for each in supported)
+    text = f"Unsupported value: {shown(value)}: supported values: {known}"
+    return Failure(field, "FieldValueNotSupported", text)
 
 
 def forbidden(field: str, detail: str) -> Failure:
@@ -48,9 +83,20 @@ def forbidden(field: str, detail: str) -> Failure:
     return Failure(field, "FieldValueForbidden", f"Forbidden: {detail}")
 
 
-def duplicate(field: str, value: Any) -> Failure:
+def duplicate(field: str, value: Any, detail: str = "") -> Failure:
     """The value is there twice."""
-    return Failure(field, "FieldValueDuplicate", f"Duplicate value: {json.dumps(value)}")
+    return Failure(field, "FieldValueDuplicate", f"Duplicate value: {shown(value)}{_more(detail)}")
+
+
+def not_found(field: str, value: Any) -> Failure:
+    """What the value names is not there."""
+    return Failure(field, "FieldValueNotFound", f"Not found: {shown(value)}")
+
+
+def too_many(field: str, actual: int, limit: int) -> Failure:
+    """A list has more items than it may have."""
+    text = f"Too many: {actual}: must have at most {limit} items"
+    return Failure(field, "FieldValueTooMany", text)
 
 
 def too_long(field: str, limit: int) -> Failure:

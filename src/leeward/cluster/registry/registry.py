@@ -24,14 +24,19 @@ from leeward.cluster.registry.custom.definitions import established, initial_sta
 from leeward.cluster.registry.custom.strategies import CustomStrategies
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
 from leeward.cluster.registry.events import EventNames
-from leeward.cluster.registry.failures import invalid, raise_if_any, required
+from leeward.cluster.registry.failures import Failure, invalid, raise_if_any, required
 from leeward.cluster.registry.ipallocator import IpAllocator
 from leeward.cluster.registry.kinds.catalog import in_tree_strategies
-from leeward.cluster.registry.kinds.names import FORMS, annotation_failures, label_failures, name_failures
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.kinds.workloads import complete_job
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
+from leeward.cluster.registry.validation.formats import (
+    FORMS,
+    annotation_failures,
+    label_failures,
+    name_failures,
+)
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj, format_time, is_terminating, key_of
 from leeward.kube.patch.json_patch import apply_json_patch
@@ -132,7 +137,8 @@ class Registry:
             obj = {**obj, "status": initial_status(obj)}
         obj = strategy.prepare_create(obj)
         obj = self._admission.create(resource, obj)
-        self._validate(resource, strategy, obj)
+        rules = strategy.validate_create or strategy.validate
+        raise_if_any(resource, obj["metadata"]["name"], [*meta_failures(resource, obj), *rules(obj)])
         if options.dry_run:
             return obj
         stored = self.store.create(resource.name, obj)
@@ -171,13 +177,6 @@ class Registry:
         rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
         return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta, **rest}
 
-    def _validate(self, resource: Resource, strategy: Strategy, obj: Obj) -> None:
-        meta = obj["metadata"]
-        failures = name_failures(meta["name"], "metadata.name", FORMS.get(resource.name, "subdomain"))
-        failures += label_failures(meta.get("labels"), "metadata.labels")
-        failures += annotation_failures(meta.get("annotations"), "metadata.annotations")
-        raise_if_any(resource, meta["name"], [*failures, *strategy.validate(obj)])
-
     def update(self, name: str, obj: Obj, options: WriteOptions, *, subresource: str = "") -> Obj:
         """Replace an object, or only its status.
 
@@ -204,7 +203,9 @@ class Registry:
             new["metadata"] = self._status_metadata(old, obj)
             if resource.name not in self._resources:
                 new = strategy.default(new)
-                self._validate(resource, strategy, new)
+                failures = [*meta_failures(resource, new), *strategy.validate(new)]
+                raise_if_any(resource, new["metadata"]["name"], failures)
+            raise_if_any(resource, new["metadata"]["name"], strategy.validate_status(new, old))
             new = self._ownership.updated(resource, strategy, old, new, None, options, "status")
         else:
             new = self._new_state(resource, strategy, old, obj, options)
@@ -243,8 +244,11 @@ class Registry:
         new = self._admission.update(resource, new, old)
         if strategy.has_generation and _substance(new) != _substance(old):
             new["metadata"] = {**new["metadata"], "generation": old["metadata"].get("generation", 0) + 1}
-        self._validate(resource, strategy, new)
-        raise_if_any(resource, meta["name"], strategy.validate_update(new, old))
+        checks = [strategy.validate(new), strategy.validate_update(new, old)]
+        failures = [
+            failure for each in (checks[::-1] if strategy.update_first else checks) for failure in each
+        ]
+        raise_if_any(resource, meta["name"], [*meta_failures(resource, new), *failures])
         version = old["metadata"]["resourceVersion"]
         return {**new, "metadata": {**new["metadata"], "resourceVersion": version}}
 
@@ -417,6 +421,14 @@ class Registry:
                 **({"group": resource.group} if resource.group else {}),
             },
         )
+
+
+def meta_failures(resource: Resource, obj: Obj) -> list[Failure]:
+    """Check the metadata of an object."""
+    meta = obj["metadata"]
+    failures = name_failures(meta["name"], "metadata.name", FORMS.get(resource.name, "subdomain"))
+    failures += label_failures(meta.get("labels"), "metadata.labels")
+    return failures + annotation_failures(meta.get("annotations"), "metadata.annotations")
 
 
 def _check_is_object(patched: Any) -> None:

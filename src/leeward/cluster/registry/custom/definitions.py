@@ -16,8 +16,8 @@ from typing import Any
 from leeward.cluster.registry.custom.schemas import definition_schema_failures
 from leeward.cluster.registry.failures import Failure, invalid, required, unsupported
 from leeward.cluster.registry.kinds.fill import fill
-from leeward.cluster.registry.kinds.names import name_failures
 from leeward.cluster.registry.kinds.strategy import Strategy
+from leeward.cluster.registry.validation.formats import name_failures
 from leeward.kube.conditions import with_condition
 from leeward.kube.objects import Obj
 

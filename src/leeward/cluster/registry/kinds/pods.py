@@ -1,23 +1,24 @@
-"""Pods and Pod templates: defaults and rules.
+"""Pods and Pod templates: defaults.
 
-Source: pkg/apis/core/v1/defaults.go, pkg/apis/core/validation/validation.go (Kubernetes 1.36).
+Source: pkg/apis/core/v1/defaults.go (Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from leeward.cluster.registry.failures import Failure, duplicate, forbidden, invalid, required, unsupported
 from leeward.cluster.registry.kinds.fill import fill, fill_each, update
-from leeward.cluster.registry.kinds.names import label_failures, name_failures
 from leeward.cluster.registry.kinds.strategy import Strategy
+from leeward.cluster.registry.validation.pods import (
+    pod_create_failures,
+    pod_failures,
+    pod_status_failures,
+    pod_update_failures,
+)
 from leeward.kube.objects import Obj
 from leeward.kube.quantity import parse_quantity
 
-_QUANTITY = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
 _FILE_MODE = 0o644
-_CHANGEABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates")
 
 
 def default_pod_spec(spec: Obj) -> Obj:
@@ -156,140 +157,13 @@ def _amount(value: Any) -> Any:
         return value
 
 
-def validate_template(template: Obj, path: str, claims: Sequence[Any] = ()) -> list[Failure]:
-    """Check a Pod template; `claims` are volumes that every Pod gets besides its own."""
-    labels = (template.get("metadata") or {}).get("labels")
-    return [
-        *label_failures(labels, f"{path}.metadata.labels"),
-        *validate_pod_spec(template["spec"], f"{path}.spec", claims),
-    ]
-
-
-def validate_pod_spec(spec: Obj, path: str, claims: Sequence[Any] = ()) -> list[Failure]:
-    """Check a Pod's spec."""
-    found: list[Failure] = []
-    volumes = [volume.get("name") for volume in spec.get("volumes") or ()]
-    found += _unique(volumes, f"{path}.volumes")
-    volumes += claims
-    containers = spec.get("containers") or []
-    if not containers:
-        found.append(required(f"{path}.containers"))
-    names = [c.get("name") for c in [*(spec.get("initContainers") or ()), *containers]]
-    found += _unique(names, f"{path}.containers")
-    for field in ("initContainers", "containers"):
-        for index, container in enumerate(spec.get(field) or ()):
-            found += _validate_container(container, volumes, f"{path}.{field}[{index}]")
-    if spec.get("restartPolicy") not in ("Always", "OnFailure", "Never"):
-        found.append(
-            unsupported(f"{path}.restartPolicy", spec.get("restartPolicy"), ["Always", "OnFailure", "Never"])
-        )
-    if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
-        value = spec["terminationGracePeriodSeconds"]
-        found.append(
-            invalid(f"{path}.terminationGracePeriodSeconds", value, "must be greater than or equal to 0")
-        )
-    return found
-
-
-def _unique(names: list[Any], path: str) -> list[Failure]:
-    return [
-        duplicate(f"{path}[{index}].name", name)
-        for index, name in enumerate(names)
-        if name and name in names[:index]
-    ]
-
-
-def _validate_container(container: Obj, volumes: list[Any], path: str) -> list[Failure]:
-    found: list[Failure] = []
-    if not container.get("name"):
-        found.append(required(f"{path}.name"))
-    else:
-        found += name_failures(container["name"], f"{path}.name", "label")
-    if not container.get("image"):
-        found.append(required(f"{path}.image"))
-    for index, mount in enumerate(container.get("volumeMounts") or ()):
-        if not mount.get("mountPath"):
-            found.append(required(f"{path}.volumeMounts[{index}].mountPath"))
-        if mount.get("name") not in volumes:
-            place = f"{path}.volumeMounts[{index}].name"
-            found.append(Failure(place, "FieldValueNotFound", f'Not found: "{mount.get("name", "")}"'))
-    for index, port in enumerate(container.get("ports") or ()):
-        number = port.get("containerPort")
-        if not isinstance(number, int) or not 1 <= number <= 65535:
-            found.append(
-                invalid(
-                    f"{path}.ports[{index}].containerPort", number, "must be between 1 and 65535, inclusive"
-                )
-            )
-    return [*found, *_validate_resources(container.get("resources") or {}, f"{path}.resources")]
-
-
-def _validate_resources(resources: Obj, path: str) -> list[Failure]:
-    found: list[Failure] = []
-    for kind in ("limits", "requests"):
-        for name, amount in (resources.get(kind) or {}).items():
-            try:
-                value = parse_quantity(amount)
-            except ValueError:
-                text = f"quantities must match the regular expression '{_QUANTITY}'"
-                found.append(invalid(f"{path}.{kind}[{name}]", amount, text))
-                continue
-            if value < 0:
-                detail = "must be greater than or equal to 0"
-                found.append(invalid(f"{path}.{kind}[{name}]", amount, detail))
-            limit = (resources.get("limits") or {}).get(name)
-            if (
-                kind == "requests"
-                and limit is not None
-                and not _is_bad(limit)
-                and value > parse_quantity(limit)
-            ):
-                found.append(
-                    invalid(
-                        f"{path}.requests", amount, f"must be less than or equal to {name} limit of {limit}"
-                    )
-                )
-    return found
-
-
-def _is_bad(amount: Any) -> bool:
-    try:
-        parse_quantity(amount)
-    except ValueError:
-        return True
-    return False
-
-
-def validate_pod(pod: Obj) -> list[Failure]:
-    """Check a Pod."""
-    return validate_pod_spec(pod["spec"], "spec")
-
-
-def validate_pod_update(new: Obj, old: Obj) -> list[Failure]:
-    """Only images and a few other fields of a Pod may change."""
-
-    def frozen(pod: Obj) -> Obj:
-        spec = {key: value for key, value in pod["spec"].items() if key not in _CHANGEABLE}
-        for field in ("containers", "initContainers"):
-            if field in spec:
-                spec[field] = [{**c, "image": ""} for c in spec[field]]
-        return spec
-
-    if frozen(new) == frozen(old):
-        return []
-    fields = "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
-    fields += (
-        "`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds`"
-    )
-    text = f"pod updates may not change fields other than {fields}"
-    return [forbidden("spec", f"{text} (allow it to be set to 1 if it was previously negative)")]
-
-
 POD = Strategy(
     default=default_pod,
     initial_status={"phase": "Pending"},
-    validate=validate_pod,
-    validate_update=validate_pod_update,
+    validate=pod_failures,
+    validate_create=pod_create_failures,
+    validate_update=pod_update_failures,
+    validate_status=pod_status_failures,
     has_status=True,
     has_generation=True,
 )

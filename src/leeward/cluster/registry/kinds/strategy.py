@@ -38,6 +38,9 @@ class Strategy:
     initial_status: Obj | None = None  # status of a new object; None: none
     brings_status: bool = False  # a new object may bring a status instead, as kubelets register nodes
     validate: Callable[[Obj], list[Failure]] = _no_failures
+    validate_create: Callable[[Obj], list[Failure]] | None = None  # of a new object, instead
     validate_update: Callable[[Obj, Obj], list[Failure]] = _no_update_failures
+    validate_status: Callable[[Obj, Obj], list[Failure]] = _no_update_failures  # of a write of status
+    update_first: bool = False  # failures of validate_update come before those of validate
     has_status: bool = False  # status is written through its subresource only
     has_generation: bool = False  # metadata.generation counts changes of spec

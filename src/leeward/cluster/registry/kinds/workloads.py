@@ -5,20 +5,29 @@ Source: pkg/apis/apps/v1/defaults.go, pkg/apis/batch/v1/defaults.go and their va
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from leeward.cluster.registry.failures import Failure, forbidden, invalid, required, unsupported
+from leeward.cluster.registry.failures import Failure, forbidden
 from leeward.cluster.registry.kinds.fill import fill, fill_each, update
-from leeward.cluster.registry.kinds.pods import default_template, validate_template
+from leeward.cluster.registry.kinds.pods import default_template
 from leeward.cluster.registry.kinds.storage import default_claim
 from leeward.cluster.registry.kinds.strategy import Strategy
+from leeward.cluster.registry.validation.jobs import cron_job_failures, job_failures, job_update_failures
+from leeward.cluster.registry.validation.workloads import (
+    daemon_set_failures,
+    deployment_failures,
+    immutable_failures,
+    replica_set_failures,
+    replication_controller_failures,
+    revision_failures,
+    revision_update_failures,
+    stateful_set_failures,
+)
 from leeward.kube.objects import Obj, annotations_of
-from leeward.kube.selectors import matches_selector
 from leeward.kube.wellknown import TEMPLATE_GENERATION
 
-_NOT_NEGATIVE = "must be greater than or equal to 0"
-_IMMUTABLE = "field is immutable"
+
+def _with_template(spec: Obj) -> Obj:
+    """Fill in the template, which is there even when it was left out."""
+    return update(fill(spec, template={}), "template", default_template)
 
 
 def _with_spec(obj: Obj, spec: Obj) -> Obj:
@@ -31,11 +40,11 @@ def _default_deployment(obj: Obj) -> Obj:
     if strategy["type"] == "RollingUpdate":
         rolling = fill(strategy.get("rollingUpdate"), maxUnavailable="25%", maxSurge="25%")
         strategy = {**strategy, "rollingUpdate": rolling}
-    return _with_spec(obj, update({**spec, "strategy": strategy}, "template", default_template))
+    return _with_spec(obj, _with_template({**spec, "strategy": strategy}))
 
 
 def _default_replica_set(obj: Obj) -> Obj:
-    return _with_spec(obj, update(fill(obj.get("spec"), replicas=1), "template", default_template))
+    return _with_spec(obj, _with_template(fill(obj.get("spec"), replicas=1)))
 
 
 def _default_stateful_set(obj: Obj) -> Obj:
@@ -49,7 +58,7 @@ def _default_stateful_set(obj: Obj) -> Obj:
     strategy = fill(spec.get("updateStrategy"), type="RollingUpdate")
     if strategy["type"] == "RollingUpdate":
         strategy = {**strategy, "rollingUpdate": fill(strategy.get("rollingUpdate"), partition=0)}
-    spec = update({**spec, "updateStrategy": strategy}, "template", default_template)
+    spec = _with_template({**spec, "updateStrategy": strategy})
     claims = lambda items: fill_each(items, _default_claim_template)  # noqa: E731 - one line, used once
     return _with_spec(obj, update(spec, "volumeClaimTemplates", claims))
 
@@ -67,7 +76,7 @@ def _default_daemon_set(obj: Obj) -> Obj:
         rolling = fill(strategy.get("rollingUpdate"), maxUnavailable=1, maxSurge=0)
         strategy = {**strategy, "rollingUpdate": rolling}
     obj = _with_template_generation(obj, annotations_of(obj).get(TEMPLATE_GENERATION, "1"))
-    return _with_spec(obj, update({**spec, "updateStrategy": strategy}, "template", default_template))
+    return _with_spec(obj, _with_template({**spec, "updateStrategy": strategy}))
 
 
 def _with_template_generation(obj: Obj, generation: str) -> Obj:
@@ -98,7 +107,7 @@ def _default_job(obj: Obj) -> Obj:
     spec = fill(spec, parallelism=1)
     if spec.get("podFailurePolicy"):
         spec["podReplacementPolicy"] = "Failed"
-    return _with_spec(obj, update(spec, "template", default_template))
+    return _with_spec(obj, _with_template(spec))
 
 
 def _default_cron_job(obj: Obj) -> Obj:
@@ -115,7 +124,7 @@ def _default_cron_job(obj: Obj) -> Obj:
 def _default_job_template(job: Obj) -> Obj:
     """Its Pods are completed here; what a Job gets by default waits for the Job."""
     job = fill(job, metadata={}, spec={})
-    return update(job, "spec", lambda spec: update(spec, "template", default_template))
+    return update(job, "spec", _with_template)
 
 
 def complete_job(obj: Obj, uid: str) -> Obj:
@@ -133,90 +142,64 @@ def complete_job(obj: Obj, uid: str) -> Obj:
     template = spec["template"]
     meta = template.get("metadata") or {}
     template = {**template, "metadata": {**meta, "labels": {**(meta.get("labels") or {}), **ours}}}
-    selector = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    given = spec.get("selector") or {}
+    labels = {"batch.kubernetes.io/controller-uid": uid, **(given.get("matchLabels") or {})}
+    selector = {**given, "matchLabels": labels}
     return {**obj, "spec": {**spec, "selector": selector, "template": template}}
 
 
-def _validate(restart: tuple[str, ...], counts: tuple[str, ...]) -> Callable[[Obj], list[Failure]]:
-    def validate(obj: Obj) -> list[Failure]:
-        spec = obj.get("spec") or {}
-        found = [
-            invalid(f"spec.{name}", spec[name], _NOT_NEGATIVE)
-            for name in counts
-            if isinstance(spec.get(name), int) and spec[name] < 0
-        ]
-        selector, template = spec.get("selector"), spec.get("template")
-        if not selector and obj["kind"] != "Job":
-            found.append(required("spec.selector"))
-        if template is None:
-            return [*found, required("spec.template")]
-        labels = (template.get("metadata") or {}).get("labels") or {}
-        if selector and not matches_selector(selector, labels):
-            found.append(
-                invalid(
-                    "spec.template.metadata.labels", labels, "`selector` does not match template `labels`"
-                )
-            )
-        policy = template["spec"].get("restartPolicy")
-        if policy not in restart:
-            found.append(unsupported("spec.template.spec.restartPolicy", policy, list(restart)))
-        claims = [claim["metadata"].get("name") for claim in spec.get("volumeClaimTemplates") or ()]
-        return [*found, *validate_template(template, "spec.template", claims)]
-
-    return validate
-
-
-def _immutable(*fields: str) -> Callable[[Obj, Obj], list[Failure]]:
-    def validate(new: Obj, old: Obj) -> list[Failure]:
-        return [
-            invalid(f"spec.{name}", new["spec"].get(name), _IMMUTABLE)
-            for name in fields
-            if new["spec"].get(name) != old["spec"].get(name)
-        ]
-
-    return validate
-
-
-_STATEFUL_SET_CHANGEABLE = frozenset(
+_CHANGEABLE = frozenset(
     (
         "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
         "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
     )
 )  # fmt: skip
+_FIXED = (
+    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
+    "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+)
 
 
-def _validate_stateful_set_update(new: Obj, old: Obj) -> list[Failure]:
-    def frozen(obj: Obj) -> dict[str, Any]:
-        spec = {key: value for key, value in obj["spec"].items() if key not in _STATEFUL_SET_CHANGEABLE}
+def _stateful_set_update_failures(new: Obj, old: Obj) -> list[Failure]:
+    def frozen(obj: Obj) -> Obj:
+        spec = {key: value for key, value in obj["spec"].items() if key not in _CHANGEABLE}
         return update(spec, "volumeClaimTemplates", lambda items: [{**c, "status": None} for c in items])
 
-    if frozen(new) == frozen(old):
-        return []
-    text = "'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', "
-    text += "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
-    return [forbidden("spec", f"updates to statefulset spec for fields other than {text}")]
+    return [] if frozen(new) == frozen(old) else [forbidden("spec", _FIXED)]
+
+
+def _default_replication_controller(obj: Obj) -> Obj:
+    """What selects nothing selects the labels of its Pods, and is labelled like them."""
+    spec = update(fill(obj.get("spec"), replicas=1), "template", default_template)
+    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
+    if labels and not spec.get("selector"):
+        spec["selector"] = labels
+    meta = obj.get("metadata") or {}
+    if labels and not meta.get("labels"):
+        obj = {**obj, "metadata": {**meta, "labels": labels}}
+    return _with_spec(obj, spec)
 
 
 DEPLOYMENT = Strategy(
     default=_default_deployment,
-    validate=_validate(("Always",), ("replicas", "minReadySeconds", "revisionHistoryLimit")),
-    validate_update=_immutable("selector"),
+    validate=deployment_failures,
+    validate_update=immutable_failures("selector"),
     has_status=True,
     has_generation=True,
     initial_status={},
 )
 REPLICA_SET = Strategy(
     default=_default_replica_set,
-    validate=_validate(("Always",), ("replicas", "minReadySeconds")),
-    validate_update=_immutable("selector"),
+    validate=replica_set_failures,
+    validate_update=immutable_failures("selector"),
     has_status=True,
     has_generation=True,
     initial_status={"replicas": 0},
 )
 STATEFUL_SET = Strategy(
     default=_default_stateful_set,
-    validate=_validate(("Always",), ("replicas", "minReadySeconds", "revisionHistoryLimit")),
-    validate_update=_validate_stateful_set_update,
+    validate=stateful_set_failures,
+    validate_update=_stateful_set_update_failures,
     has_status=True,
     has_generation=True,
     initial_status={"availableReplicas": 0, "replicas": 0},
@@ -224,8 +207,9 @@ STATEFUL_SET = Strategy(
 DAEMON_SET = Strategy(
     default=_default_daemon_set,
     prepare_update=_count_template,
-    validate=_validate(("Always",), ("minReadySeconds", "revisionHistoryLimit")),
-    validate_update=_immutable("selector"),
+    validate=daemon_set_failures,
+    validate_update=immutable_failures("selector"),
+    update_first=True,
     has_status=True,
     has_generation=True,
     initial_status={
@@ -237,10 +221,24 @@ DAEMON_SET = Strategy(
 )
 JOB = Strategy(
     default=_default_job,
-    validate=_validate(("OnFailure", "Never"), ("parallelism", "completions", "backoffLimit")),
-    validate_update=_immutable("selector", "completionMode", "template", "podFailurePolicy"),
+    validate=job_failures,
+    validate_update=job_update_failures,
     has_status=True,
     has_generation=True,
     initial_status={},
 )
-CRON_JOB = Strategy(default=_default_cron_job, has_status=True, has_generation=True, initial_status={})
+CRON_JOB = Strategy(
+    default=_default_cron_job,
+    validate=cron_job_failures,
+    has_status=True,
+    has_generation=True,
+    initial_status={},
+)
+REPLICATION_CONTROLLER = Strategy(
+    default=_default_replication_controller,
+    validate=replication_controller_failures,
+    has_status=True,
+    has_generation=True,
+    initial_status={"replicas": 0},
+)
+CONTROLLER_REVISION = Strategy(validate=revision_failures, validate_update=revision_update_failures)

@@ -1,0 +1,1 @@
+"""The rules of built-in kinds, with the messages of Kubernetes."""
