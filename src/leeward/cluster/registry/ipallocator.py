@@ -12,6 +12,12 @@ from typing import Any
 
 from leeward.cluster.interface.client import Reader
 from leeward.cluster.registry.failures import Failure, duplicate, invalid, raise_if_any
+from leeward.cluster.registry.validation.services import (
+    cluster_ip_failures,
+    is_headless,
+    needs_external_policy,
+    needs_health_port,
+)
 from leeward.kube.objects import Obj, key_of
 from leeward.kube.resources import Resource
 from leeward.kube.status import StatusError
@@ -43,19 +49,40 @@ class IpAllocator:
             StatusError: no address or port is free.
         """
         before = (old or {}).get("spec", {})
-        spec = _without_exposure(service["spec"], before)
+        spec = _with_addresses(_without_exposure(service["spec"], before), before)
+        name = service["metadata"]["name"]
+        raise_if_any(resource, name, cluster_ip_failures(spec))
         if spec.get("type") == "ExternalName":
-            for field in ("clusterIP", "clusterIPs"):
-                spec.pop(field, None)
             return {**service, "spec": spec}
+        spec = _with_families(spec)
+        if not is_headless(spec) or spec.get("selector"):
+            raise_if_any(resource, name, _family_failures(spec))
         if not spec.get("clusterIP"):
-            spec["clusterIP"] = before.get("clusterIP") or self._free_address()
-        elif spec["clusterIP"] != before.get("clusterIP") and spec["clusterIP"] != "None":
+            spec["clusterIP"] = self._free_address()
+            spec["clusterIPs"] = [spec["clusterIP"]]
+        elif (
+            spec["clusterIP"] != before.get("clusterIP")
+            and not is_headless(spec)
+            and not before.get("clusterIP")
+        ):
             self._check(resource, service, spec["clusterIP"])
-        spec["clusterIPs"] = [spec["clusterIP"]]
-        if spec.get("type") in _EXPOSED:
-            spec["ports"] = self._with_node_ports(resource, service, before.get("ports") or [])
+        if _has_node_ports(spec):
+            spec["ports"] = self._with_node_ports(
+                resource, {**service, "spec": spec}, before.get("ports") or []
+            )
+        if needs_health_port(spec) and not spec.get("healthCheckNodePort"):
+            spec["healthCheckNodePort"] = before.get("healthCheckNodePort") or self._free_port(spec)
         return {**service, "spec": spec}
+
+    def _free_port(self, spec: Obj) -> int:
+        taken = {port.get("nodePort") for port in spec.get("ports") or ()}
+        for each in self._reader.list("services"):
+            taken |= {port.get("nodePort") for port in each["spec"].get("ports") or ()}
+            taken.add(each["spec"].get("healthCheckNodePort"))
+        found = next((number for number in _NODE_PORTS if number not in taken), None)
+        if found is None:
+            raise StatusError("range is full: no node port is free")
+        return found
 
     def _used(self) -> set[str]:
         return {each["spec"].get("clusterIP") or "" for each in self._reader.list("services")}
@@ -74,10 +101,11 @@ class IpAllocator:
             inside = IPv4Address(address) in self._network
         except ValueError:
             inside = False
-        detail = "" if inside else f"the provided IP ({address}) is not in the valid range {self._network}"
+        detail = "" if inside else "the provided network does not match the current range"
         if inside and address in self._used():
-            detail = f"failed to allocate IP {address}: provided IP is already allocated"
+            detail = "provided IP is already allocated"
         if detail:
+            detail = f"failed to allocate IP {address}: {detail}"
             name = service["metadata"]["name"]
             raise_if_any(resource, name, [invalid("spec.clusterIPs", [address], detail)])
 
@@ -129,13 +157,87 @@ def _node_port_failures(ports: list[Any], taken: set[Any]) -> list[Failure]:
     return found
 
 
+def _has_node_ports(spec: Obj) -> bool:
+    kind = spec.get("type")
+    return kind == "NodePort" or (
+        kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is not False
+    )
+
+
 def _without_exposure(spec: Obj, before: Obj) -> Obj:
-    """Return a copy of `spec` without what only its former type needed."""
+    """Return a copy of `spec` without what only its former type needed and nobody has changed."""
     result = dict(spec)
-    if before.get("type") == "LoadBalancer" != spec.get("type"):
-        result.pop("allocateLoadBalancerNodePorts", None)
-    if before.get("type") in _EXPOSED and spec.get("type") not in _EXPOSED:
-        result.pop("externalTrafficPolicy", None)
-        ports = spec.get("ports") or []
-        result["ports"] = [{k: v for k, v in port.items() if k != "nodePort"} for port in ports]
+    kind, was = spec.get("type"), before.get("type")
+
+    def drop(name: str) -> None:
+        if result.get(name) == before.get(name):
+            result.pop(name, None)
+
+    if was == "LoadBalancer" != kind:
+        for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
+            drop(name)
+    if before and needs_health_port(before) and not needs_health_port(spec):
+        drop("healthCheckNodePort")
+    if before and needs_external_policy(before) and not needs_external_policy(spec):
+        drop("externalTrafficPolicy")
+    if was in _EXPOSED and kind not in _EXPOSED:
+        kept = {port.get("nodePort") for port in before.get("ports") or ()}
+        result["ports"] = [
+            {k: v for k, v in port.items() if k != "nodePort" or v not in kept}
+            for port in spec.get("ports") or []
+        ]
+    if kind == "ExternalName" != was and before:
+        for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+            drop(name)
     return result
+
+
+def _with_addresses(spec: Obj, before: Obj) -> Obj:
+    """Return `spec` with ``clusterIP`` and ``clusterIPs`` in step, kept where they were left out."""
+    if spec.get("type") == "ExternalName":
+        return spec
+    address, addresses = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
+    if before and before.get("type") != "ExternalName":
+        if not address and not addresses:
+            address, addresses = before.get("clusterIP") or "", before.get("clusterIPs") or []
+        elif address != before.get("clusterIP") and addresses == before.get("clusterIPs"):
+            addresses = [address] if address else []
+        elif address == before.get("clusterIP") and not addresses:
+            addresses = before.get("clusterIPs") or []
+        for name in ("ipFamilies", "ipFamilyPolicy"):
+            if not spec.get(name) and before.get(name):
+                spec[name] = before[name]
+    elif address and not addresses:
+        addresses = [address]
+    for name, value in (("clusterIP", address), ("clusterIPs", addresses)):
+        if value:
+            spec[name] = value
+        else:
+            spec.pop(name, None)
+    return spec
+
+
+def _with_families(spec: Obj) -> Obj:
+    """Return `spec` with families of addresses: who brings the endpoints of a headless one may use all."""
+    policy, families = "SingleStack", ["IPv4"]
+    if is_headless(spec) and not spec.get("selector"):
+        policy, families = "RequireDualStack", ["IPv4", "IPv6"]
+    elif len(spec.get("ipFamilies") or ()) > 1 or len(spec.get("clusterIPs") or ()) > 1:
+        policy = "RequireDualStack"
+    return {
+        **spec,
+        "ipFamilyPolicy": spec.get("ipFamilyPolicy") or policy,
+        "ipFamilies": spec.get("ipFamilies") or families,
+    }
+
+
+def _family_failures(spec: Obj) -> list[Failure]:
+    """Check that the cluster, which has IPv4 only, has the families."""
+    found: list[Failure] = []
+    if spec.get("ipFamilyPolicy") == "RequireDualStack":
+        text = "this cluster is not configured for dual-stack services"
+        found.append(invalid("spec.ipFamilyPolicy", "RequireDualStack", text))
+    for index, family in enumerate(spec.get("ipFamilies") or ()):
+        if family != "IPv4":
+            found.append(invalid(f"spec.ipFamilies[{index}]", family, "not configured on this cluster"))
+    return found

@@ -6,10 +6,10 @@ from base64 import b64encode
 
 from leeward.base.registry import Registry
 from leeward.cluster.registry.custom import definitions
-from leeward.cluster.registry.failures import Failure, forbidden
 from leeward.cluster.registry.kinds import defaults, pods, services, storage, workloads
 from leeward.cluster.registry.kinds.fill import fill
 from leeward.cluster.registry.kinds.strategy import Strategy
+from leeward.cluster.registry.validation import objects, policies
 from leeward.kube.objects import Obj
 
 
@@ -33,21 +33,6 @@ def _default_secret(obj: Obj) -> Obj:
     return obj
 
 
-def _keep_immutable(new: Obj, old: Obj) -> list[Failure]:
-    """A ConfigMap or Secret marked immutable keeps its data."""
-    if old.get("immutable") is not True:
-        return []
-    failures = [] if new.get("immutable") is True else [forbidden("immutable", _FROZEN)]
-    return failures + [
-        forbidden(field, _FROZEN) for field in ("data", "binaryData") if new.get(field) != old.get(field)
-    ]
-
-
-_FROZEN = "field is immutable when `immutable` is set"
-_STATUS_ONLY = Strategy(has_status=True)
-_SPEC_AND_STATUS = Strategy(has_status=True, has_generation=True)
-
-
 def in_tree_strategies() -> Registry[Strategy]:
     """Return a fresh registry of strategies by resource."""
     registry: Registry[Strategy] = Registry("strategy")
@@ -55,16 +40,49 @@ def in_tree_strategies() -> Registry[Strategy]:
         ("pods", pods.POD),
         (
             "namespaces",
-            Strategy(default=_default_namespace, has_status=True, initial_status={"phase": "Active"}),
+            Strategy(
+                default=_default_namespace,
+                validate=objects.namespace_failures,
+                has_status=True,
+                initial_status={"phase": "Active"},
+            ),
         ),
-        ("nodes", Strategy(has_status=True, brings_status=True)),
+        (
+            "nodes",
+            Strategy(
+                validate=objects.node_failures,
+                validate_update=objects.node_update_failures,
+                has_status=True,
+                brings_status=True,
+            ),
+        ),
         ("services", services.SERVICE),
-        ("configmaps", Strategy(validate_update=_keep_immutable)),
-        ("secrets", Strategy(default=_default_secret, validate_update=_keep_immutable)),
+        (
+            "configmaps",
+            Strategy(
+                validate=objects.config_map_failures, validate_update=objects.config_map_update_failures
+            ),
+        ),
+        (
+            "secrets",
+            Strategy(
+                default=_default_secret,
+                validate=objects.secret_failures,
+                validate_update=objects.secret_update_failures,
+            ),
+        ),
         ("persistentvolumeclaims", storage.CLAIM),
         ("persistentvolumes", storage.VOLUME),
         ("replicationcontrollers", workloads.REPLICATION_CONTROLLER),
-        ("resourcequotas", _STATUS_ONLY),
+        (
+            "resourcequotas",
+            Strategy(
+                validate=policies.quota_failures,
+                validate_update=policies.quota_update_failures,
+                has_status=True,
+                initial_status={},
+            ),
+        ),
         ("deployments.apps", workloads.DEPLOYMENT),
         ("replicasets.apps", workloads.REPLICA_SET),
         ("statefulsets.apps", workloads.STATEFUL_SET),
@@ -72,14 +90,25 @@ def in_tree_strategies() -> Registry[Strategy]:
         ("controllerrevisions.apps", workloads.CONTROLLER_REVISION),
         ("jobs.batch", workloads.JOB),
         ("cronjobs.batch", workloads.CRON_JOB),
-        ("horizontalpodautoscalers.autoscaling", _SPEC_AND_STATUS),
+        (
+            "horizontalpodautoscalers.autoscaling",
+            Strategy(validate=policies.autoscaler_failures, has_status=True),
+        ),
         ("poddisruptionbudgets.policy", services.BUDGET),
         ("ingresses.networking.k8s.io", services.INGRESS),
         ("networkpolicies.networking.k8s.io", services.NETWORK_POLICY),
         ("endpointslices.discovery.k8s.io", services.ENDPOINT_SLICE),
         ("storageclasses.storage.k8s.io", storage.STORAGE_CLASS),
         ("customresourcedefinitions.apiextensions.k8s.io", definitions.DEFINITION),
-        ("certificatesigningrequests.certificates.k8s.io", _STATUS_ONLY),
+        (
+            "certificatesigningrequests.certificates.k8s.io",
+            Strategy(
+                validate=objects.signing_request_failures,
+                validate_update=objects.signing_request_update_failures,
+                has_status=True,
+                initial_status={},
+            ),
+        ),
         *defaults.STRATEGIES.items(),
     ):
         registry.register(name, strategy)

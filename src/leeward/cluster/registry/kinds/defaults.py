@@ -9,6 +9,14 @@ from __future__ import annotations
 from leeward.cluster.registry.kinds.fill import fill, fill_each, update
 from leeward.cluster.registry.kinds.pods import default_template
 from leeward.cluster.registry.kinds.strategy import Strategy
+from leeward.cluster.registry.validation import admissionregistration, objects, policies
+from leeward.cluster.registry.validation.networking import (
+    ingress_class_failures,
+    ingress_class_update_failures,
+)
+from leeward.cluster.registry.validation.pods import template_failures
+from leeward.cluster.registry.validation.services import endpoints_failures
+from leeward.cluster.registry.validation.storage import driver_object_failures
 from leeward.kube.objects import Obj
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -79,22 +87,117 @@ def _default_event(obj: Obj) -> Obj:
     return {**dict.fromkeys(absent), **obj}
 
 
+def _default_autoregistration(obj: Obj) -> Obj:
+    """Webhooks and policies match equivalent requests, and fail closed."""
+
+    def hook(each: Obj) -> Obj:
+        each = fill(
+            each,
+            failurePolicy="Fail",
+            matchPolicy="Equivalent",
+            namespaceSelector={},
+            objectSelector={},
+            timeoutSeconds=10,
+        )
+        if obj.get("kind") == "MutatingWebhookConfiguration":
+            each = fill(each, reinvocationPolicy="Never")
+        each = update(each, "clientConfig", _default_client)
+        return update(each, "rules", lambda rules: fill_each(rules, lambda rule: fill(rule, scope="*")))
+
+    return update(obj, "webhooks", lambda hooks: fill_each(hooks, hook))
+
+
+def _default_client(client: Obj) -> Obj:
+    return update(client, "service", lambda service: fill(service, port=443))
+
+
+def _default_admission_policy(obj: Obj) -> Obj:
+    def spec(given: Obj) -> Obj:
+        given = fill(given, failurePolicy="Fail")
+        return update(given, "matchConstraints", _default_match)
+
+    return update(obj, "spec", spec)
+
+
+def _default_match(resources: Obj) -> Obj:
+    resources = fill(resources, matchPolicy="Equivalent", namespaceSelector={}, objectSelector={})
+    for name in ("resourceRules", "excludeResourceRules"):
+        resources = update(
+            resources, name, lambda rules: fill_each(rules, lambda rule: fill(rule, scope="*"))
+        )
+    return resources
+
+
+def _default_policy_binding(obj: Obj) -> Obj:
+    return update(obj, "spec", lambda spec: update(spec, "matchResources", _default_match))
+
+
+_ADMISSION = "admissionregistration.k8s.io"
 STRATEGIES = {
-    "events": Strategy(default=_default_event),
-    "endpoints": Strategy(default=_default_endpoints),
-    "limitranges": Strategy(default=_default_limit_range),
+    "events": Strategy(default=_default_event, validate=objects.event_failures),
+    "endpoints": Strategy(default=_default_endpoints, validate=endpoints_failures),
+    "limitranges": Strategy(default=_default_limit_range, validate=policies.limit_range_failures),
     "podtemplates": Strategy(
-        default=lambda obj: update(obj, "template", default_template), has_generation=True
+        default=lambda obj: update(obj, "template", default_template),
+        validate=lambda obj: template_failures(obj.get("template") or {}, "template"),
+        has_generation=True,
     ),
-    "leases.coordination.k8s.io": Strategy(default=lambda obj: fill(obj, spec={})),
-    "roles.rbac.authorization.k8s.io": Strategy(default=_default_role),
-    "clusterroles.rbac.authorization.k8s.io": Strategy(default=_default_role),
-    "rolebindings.rbac.authorization.k8s.io": Strategy(default=_default_binding),
-    "clusterrolebindings.rbac.authorization.k8s.io": Strategy(default=_default_binding),
-    "csidrivers.storage.k8s.io": Strategy(default=_default_driver),
+    "leases.coordination.k8s.io": Strategy(
+        default=lambda obj: fill(obj, spec={}), validate=objects.lease_failures
+    ),
+    f"roles.{_RBAC}": Strategy(default=_default_role, validate=objects.role_failures),
+    f"clusterroles.{_RBAC}": Strategy(default=_default_role, validate=objects.cluster_role_failures),
+    f"rolebindings.{_RBAC}": Strategy(
+        default=_default_binding,
+        validate=objects.binding_failures,
+        validate_update=objects.binding_update_failures,
+    ),
+    f"clusterrolebindings.{_RBAC}": Strategy(
+        default=_default_binding,
+        validate=objects.cluster_binding_failures,
+        validate_update=objects.binding_update_failures,
+    ),
+    "csidrivers.storage.k8s.io": Strategy(default=_default_driver, validate=driver_object_failures),
     "volumeattachments.storage.k8s.io": Strategy(has_status=True, initial_status={"attached": False}),
-    "ingressclasses.networking.k8s.io": Strategy(default=_default_ingress_class, has_generation=True),
-    "priorityclasses.scheduling.k8s.io": Strategy(
-        default=lambda obj: fill(obj, preemptionPolicy="PreemptLowerPriority"), has_generation=True
+    "ingressclasses.networking.k8s.io": Strategy(
+        default=_default_ingress_class,
+        validate=ingress_class_failures,
+        validate_update=ingress_class_update_failures,
+        has_generation=True,
     ),
+    "priorityclasses.scheduling.k8s.io": Strategy(
+        default=lambda obj: fill(obj, preemptionPolicy="PreemptLowerPriority"),
+        validate=policies.priority_class_failures,
+        validate_update=policies.priority_class_update_failures,
+        has_generation=True,
+    ),
+    "runtimeclasses.node.k8s.io": Strategy(
+        validate=policies.runtime_class_failures, validate_update=policies.runtime_class_update_failures
+    ),
+    **{
+        f"{kind}.{_ADMISSION}": Strategy(
+            default=_default_autoregistration,
+            validate=admissionregistration.webhook_failures,
+            has_generation=True,
+        )
+        for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
+    },
+    **{
+        f"{kind}.{_ADMISSION}": Strategy(
+            default=_default_admission_policy,
+            validate=admissionregistration.policy_failures,
+            has_status=True,
+            has_generation=True,
+            initial_status={},
+        )
+        for kind in ("validatingadmissionpolicies", "mutatingadmissionpolicies")
+    },
+    **{
+        f"{kind}.{_ADMISSION}": Strategy(
+            default=_default_policy_binding,
+            validate=admissionregistration.policy_binding_failures,
+            has_generation=True,
+        )
+        for kind in ("validatingadmissionpolicybindings", "mutatingadmissionpolicybindings")
+    },
 }
