@@ -31,6 +31,7 @@ from leeward.cluster.scheduler.scheduler import Scheduler
 from leeward.cluster.store.memory import MemoryStore
 
 T = TypeVar("T")
+OURS = (("storageclasses.storage.k8s.io", "standard"), ("ingressclasses.networking.k8s.io", "leeward"))
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 REPLAY = SHARED / "tools" / "replay_transcripts.py"
@@ -89,6 +90,8 @@ class RecordedServer:
 
         async def start() -> None:
             bootstrap(registry, api_address="127.0.0.1", api_port=6443)
+            for resource, name in OURS:
+                client.delete(resource, "", name)
             await self._api.start()
             self._manager.start()
             if self._scheduler is not None:

@@ -44,6 +44,8 @@ class StatusError(LeewardError):
             "message": self.message,
             "reason": self.reason,
         }
+        if not self.reason:
+            del status["reason"]
         details = dict(self.details or {})
         if self.retry_after is not None:
             details["retryAfterSeconds"] = self.retry_after
@@ -51,6 +53,12 @@ class StatusError(LeewardError):
             status["details"] = details
         status["code"] = self.code
         return status
+
+
+class UnreadableVersionError(StatusError):
+    """A resourceVersion is no number; upstream tells no reason."""
+
+    reason = ""
 
 
 class BadRequestError(StatusError):

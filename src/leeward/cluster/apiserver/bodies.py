@@ -15,8 +15,23 @@ from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import PatchType
 from leeward.kube.objects import Obj
+from leeward.kube.resources import BUILT_IN
 from leeward.kube.status import BadRequestError, UnsupportedMediaTypeError
 
+_SCHEME = "pkg/api/legacyscheme/scheme.go:30"
+_OLD_APPS = {"extensions/v1beta1", "apps/v1beta2"}
+_FORMER: Mapping[str, set[str]] = {  # versions of earlier releases that are still understood, not served
+    "Deployment": {*_OLD_APPS, "apps/v1beta1"},
+    "DaemonSet": _OLD_APPS,
+    "ReplicaSet": _OLD_APPS,
+    "StatefulSet": {"apps/v1beta1", "apps/v1beta2"},
+    "Ingress": {"extensions/v1beta1", "networking.k8s.io/v1beta1"},
+    "NetworkPolicy": {"extensions/v1beta1"},
+    "CronJob": {"batch/v1beta1"},
+    "PodDisruptionBudget": {"policy/v1beta1"},
+    "HorizontalPodAutoscaler": {"autoscaling/v1", "autoscaling/v2beta1", "autoscaling/v2beta2"},
+    "Event": {"events.k8s.io/v1", "events.k8s.io/v1beta1"},
+}
 _YAML = ("application/yaml", "application/x-yaml", "text/yaml")
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 APPLY = "application/apply-patch+yaml"
@@ -58,15 +73,27 @@ def parse_document(data: bytes, content_type: str) -> Any:
     )
 
 
-async def read_object(request: Request) -> Obj:
+async def read_object(request: Request, kind: str = "Object") -> Obj:
     """Return the object in the body of a create or update.
+
+    Args:
+        request: the request.
+        kind: what is expected.
 
     Raises:
         BadRequestError: there is none, or it is no object.
     """
-    document = parse_document(await request.body(), request.content_type)
+    body = await request.body()
+    document = parse_document(body, request.content_type)
     if not isinstance(document, dict):
-        raise BadRequestError("the object provided is unrecognized (must be of type Object)")
+        raise BadRequestError(f"the object provided is unrecognized (must be of type {kind})")
+    version = document.get("apiVersion")
+    if isinstance(version, str) and version.count("/") > 1:
+        start = body[:30].decode(errors="replace")
+        raise BadRequestError(
+            f"the object provided is unrecognized (must be of type {kind}): unexpected GroupVersion string: "
+            f"{version} ({start} ...)"
+        )
     return document
 
 
@@ -99,9 +126,7 @@ def fitted(obj: Obj, served: Served, path: ResourcePath) -> Obj:
     """
     version, kind = obj.get("apiVersion") or served.api_version, obj.get("kind") or served.kind
     if (version, kind) != (served.api_version, served.kind):
-        raise BadRequestError(
-            f"{kind} in version {version!r} cannot be handled as a {served.kind} in {served.api_version}"
-        )
+        raise BadRequestError(_mismatch(version, kind, served))
     meta = obj.get("metadata") or {}
     if not isinstance(meta, dict):
         raise BadRequestError("metadata must be an object")
@@ -119,13 +144,34 @@ def fitted(obj: Obj, served: Served, path: ResourcePath) -> Obj:
     return {**obj, "apiVersion": version, "kind": kind, "metadata": meta}
 
 
+def _mismatch(version: str, kind: str, served: Served) -> str:
+    """Say what is wrong with an object of another kind or version than the path's."""
+    group = version.rpartition("/")[0]
+    known = {row.api_version for row in BUILT_IN if row.kind == kind} | _FORMER.get(kind, set())
+    if kind == served.kind and (version in known or served.custom or group == served.group != ""):
+        return (
+            f"the API version in the data ({version}) does not match the expected API version "
+            f"({served.api_version})"
+        )
+    short = version.rpartition("/")[2]
+    head = f'{kind} in version "{short}" cannot be handled as a {served.kind}: '
+    if version not in known:
+        return f'{head}no kind "{kind}" is registered for version "{version}" in scheme "{_SCHEME}"'
+    internal = served.group.partition(".")[0] or "core"
+    return f"{head}converting ({short}.{kind}) to ({internal}.{served.kind}): unknown conversion"
+
+
 def named(meta: dict[str, Any], name: str) -> dict[str, Any]:
     """Return `meta` with the name of the URL.
 
     Raises:
         BadRequestError: it has another name.
     """
-    if meta.get("name") not in (None, "", name):
+    if not meta.get("name"):
+        raise BadRequestError(
+            f"the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        )
+    if meta["name"] != name:
         raise BadRequestError(
             f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
         )

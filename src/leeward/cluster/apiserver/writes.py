@@ -56,6 +56,23 @@ _ANSWERED_WITH_OBJECT = frozenset(
 )
 
 
+# Kinds that PUT makes when they are not there.
+_MADE_BY_PUT = frozenset(
+    (
+        "endpoints",
+        "events",
+        "limitranges",
+        "podtemplates",
+        "services",
+        "leases.coordination.k8s.io",
+        "clusterrolebindings.rbac.authorization.k8s.io",
+        "clusterroles.rbac.authorization.k8s.io",
+        "rolebindings.rbac.authorization.k8s.io",
+        "roles.rbac.authorization.k8s.io",
+    )
+)
+
+
 class Writes:
     """Serves the writing verbs.
 
@@ -106,7 +123,7 @@ class Writes:
     async def create(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on a collection."""
         client = self._writer(request, served, "CreateOptions")
-        obj = bodies.fitted(await bodies.read_object(request), served, path)
+        obj = bodies.fitted(await bodies.read_object(request, served.kind), served, path)
         obj, warnings = self._decode(request, served, obj, "CreateOptions")
         return self._answer(request, served, client.create(served.name, obj), 201, warnings)
 
@@ -130,7 +147,7 @@ class Writes:
     async def update(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PUT on an object, its status or its scale."""
         client = self._writer(request, served, "UpdateOptions")
-        body = await bodies.read_object(request)
+        body = await bodies.read_object(request, "Scale" if path.subresource == "scale" else served.kind)
         if path.subresource == "scale":
             return self._scale(request, path, served, client, body)
         obj = bodies.fitted(body, served, path)
@@ -139,6 +156,9 @@ class Writes:
         _check_versioned(obj, served)
         if path.subresource == "status":
             return self._answer(request, served, client.update_status(served.name, obj), warnings=warnings)
+        if served.name in _MADE_BY_PUT and client.find(served.name, path.namespace, path.name) is None:
+            made = {**obj, "metadata": {k: v for k, v in meta.items() if k not in ("resourceVersion", "uid")}}
+            return self._answer(request, served, client.create(served.name, made), 201, warnings)
         return self._answer(request, served, client.update(served.name, obj), warnings=warnings)
 
     def _scale(

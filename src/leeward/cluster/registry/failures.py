@@ -117,7 +117,7 @@ def raise_if_any(resource: Resource, name: str, failures: list[Failure]) -> None
     if not failures:
         return
     what = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
-    texts = [str(failure) for failure in failures]
+    texts = list(dict.fromkeys(str(failure) for failure in failures))
     text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     causes = [{"reason": f.reason, "message": f.message, "field": f.field} for f in failures]
     details: dict[str, Any] = {"name": name, "kind": resource.kind, "causes": causes}

@@ -28,7 +28,6 @@ from leeward.cluster.registry.failures import Failure, invalid, raise_if_any, re
 from leeward.cluster.registry.ipallocator import IpAllocator
 from leeward.cluster.registry.kinds.catalog import in_tree_strategies
 from leeward.cluster.registry.kinds.strategy import Strategy
-from leeward.cluster.registry.kinds.workloads import complete_job
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
 from leeward.cluster.registry.validation.formats import (
@@ -43,12 +42,19 @@ from leeward.kube.patch.json_patch import apply_json_patch
 from leeward.kube.patch.merge import apply_merge_patch
 from leeward.kube.patch.strategic import apply_strategic_patch
 from leeward.kube.resources import BUILT_IN, CRDS, Resource, custom_resources
-from leeward.kube.status import BadRequestError, ConflictError, NotFoundError
+from leeward.kube.status import (
+    AlreadyExistsError,
+    BadRequestError,
+    ConflictError,
+    NotFoundError,
+    UnreadableVersionError,
+)
 
 _MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
 _SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 _SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
 _PLAIN = Strategy()
+_MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
 class Registry:
@@ -125,8 +131,6 @@ class Registry:
         obj = self._with_identity(resource, strategy, obj)
         if resource.name not in self._resources:
             check_creatable(self.store.get(CRDS, "", resource.name), resource, obj["metadata"]["name"])
-        if resource.name == "jobs.batch":
-            obj = complete_job(obj, obj["metadata"]["uid"])
         obj = strategy.default(obj)
         if strategy.has_status and not strategy.brings_status:
             obj = {key: value for key, value in obj.items() if key != "status"}
@@ -140,11 +144,21 @@ class Registry:
         rules = strategy.validate_create or strategy.validate
         raise_if_any(resource, obj["metadata"]["name"], [*meta_failures(resource, obj), *rules(obj)])
         if options.dry_run:
+            self._check_free(resource, obj)
             return obj
         stored = self.store.create(resource.name, obj)
         if resource.name == CRDS:
             self._establish(stored)
         return stored
+
+    def _check_free(self, resource: Resource, obj: Obj) -> None:
+        """Say of a rehearsal, too, that the name is taken."""
+        key = key_of(obj)
+        if self.store.get(resource.name, *key) is not None:
+            details = {"name": key.name, "kind": resource.plural}
+            if resource.group:
+                details["group"] = resource.group
+            raise AlreadyExistsError(f'{resource.name} "{key.name}" already exists', details=details)
 
     def _establish(self, definition: Obj) -> None:
         """Say in the status of a definition that it is served now, and under which names."""
@@ -192,11 +206,13 @@ class Registry:
         self, resource: Resource, old: Obj, obj: Obj, options: WriteOptions, subresource: str
     ) -> Obj:
         expected = obj["metadata"].get("resourceVersion") or None
+        if expected is not None and not str(expected).isdigit():
+            raise UnreadableVersionError(f'strconv.ParseUint: parsing "{expected}": invalid syntax')
         if expected is not None and expected != old["metadata"]["resourceVersion"]:
             raise self._conflict(resource, old)
         uid = obj["metadata"].get("uid")
         if uid and uid != old["metadata"]["uid"]:
-            raise self._conflict(resource, old)
+            raise self._conflict(resource, old, _other_uid(resource, old, uid))
         strategy = self.strategy(resource, options.api_version)
         if subresource == "status":
             new = {**old, "status": obj.get("status") or {}}
@@ -284,12 +300,7 @@ class Registry:
             return self._patch_scale(resource, old, patch, options, patch_type)
         patched = self._apply(resource, old, patch, patch_type)
         _check_is_object(patched)
-        if patched["metadata"].get("name") != object_name:
-            raise_if_any(
-                resource,
-                object_name,
-                [invalid("metadata.name", patched["metadata"].get("name"), "field is immutable")],
-            )
+        _check_identity(resource, patched["metadata"], old["metadata"])
         return self._replace(resource, old, patched, options, subresource)
 
     def apply(
@@ -410,17 +421,26 @@ class Registry:
         return found
 
     @staticmethod
-    def _conflict(resource: Resource, obj: Obj) -> ConflictError:
+    def _conflict(resource: Resource, obj: Obj, why: str = _MODIFIED) -> ConflictError:
         name = obj["metadata"]["name"]
         return ConflictError(
-            f'Operation cannot be fulfilled on {resource.name} "{name}": the object has been modified; '
-            "please apply your changes to the latest version and try again",
+            f'Operation cannot be fulfilled on {resource.name} "{name}": {why}',
             details={
                 "name": name,
                 "kind": resource.plural,
                 **({"group": resource.group} if resource.group else {}),
             },
         )
+
+
+def _other_uid(resource: Resource, old: Obj, uid: str) -> str:
+    """Say that an object is meant that is there no more."""
+    key = key_of(old)
+    path = "/".join(filter(None, ("/registry", resource.plural, key.namespace, key.name)))
+    return (
+        f"StorageError: invalid object, Code: 4, Key: {path}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}"
+    )
 
 
 def meta_failures(resource: Resource, obj: Obj) -> list[Failure]:
@@ -434,6 +454,22 @@ def meta_failures(resource: Resource, obj: Obj) -> list[Failure]:
 def _check_is_object(patched: Any) -> None:
     if not isinstance(patched, dict) or not isinstance(patched.get("metadata"), dict):
         raise BadRequestError("the patch leaves no object")
+
+
+def _check_identity(resource: Resource, meta: Obj, old: Obj) -> None:
+    """Refuse a patch that makes another object of one."""
+    name = meta.get("name") or ""
+    if name != old["name"]:
+        raise BadRequestError(
+            f"the name of the object ({name}) does not match the name on the URL ({old['name']})"
+        )
+    if resource.namespaced and meta.get("namespace") not in (None, "", old.get("namespace")):
+        raise BadRequestError(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    uid = meta.get("uid")
+    if uid and uid != old["uid"]:
+        raise_if_any(resource, name, [invalid("metadata.uid", uid, "field is immutable")] * 2)
 
 
 def _substance(obj: Obj) -> Obj:

@@ -6,7 +6,7 @@ from base64 import b64encode
 
 from leeward.base.registry import Registry
 from leeward.cluster.registry.custom import definitions
-from leeward.cluster.registry.kinds import defaults, pods, services, storage, workloads
+from leeward.cluster.registry.kinds import autoscaling, defaults, pods, services, storage, workloads
 from leeward.cluster.registry.kinds.fill import fill
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.validation import objects, policies
@@ -16,11 +16,43 @@ from leeward.kube.objects import Obj
 def _default_namespace(obj: Obj) -> Obj:
     meta = obj["metadata"]
     labels = {**(meta.get("labels") or {}), "kubernetes.io/metadata.name": meta["name"]}
-    return {
-        **obj,
-        "metadata": {**meta, "labels": labels},
-        "spec": fill(obj.get("spec"), finalizers=["kubernetes"]),
-    }
+    return {**obj, "metadata": {**meta, "labels": labels}, "spec": obj.get("spec") or {}}
+
+
+def _prepare_namespace(obj: Obj) -> Obj:
+    """What holds a namespace until it is empty."""
+    finalizers = list(obj["spec"].get("finalizers") or ())
+    if "kubernetes" not in finalizers:
+        finalizers.append("kubernetes")
+    return {**obj, "spec": {**obj["spec"], "finalizers": finalizers}}
+
+
+def _keep_finalizers(new: Obj, old: Obj) -> Obj:
+    """Only the finalize subresource changes them."""
+    return {**new, "spec": {**new["spec"], "finalizers": old["spec"].get("finalizers")}}
+
+
+def _default_node(obj: Obj) -> Obj:
+    """What a node has can be used, and its one network is the first of its networks."""
+    spec, status = fill(obj.get("spec")), obj.get("status") or {}
+    if spec.get("podCIDR") and not spec.get("podCIDRs"):
+        spec["podCIDRs"] = [spec["podCIDR"]]
+    elif spec.get("podCIDRs") and not spec.get("podCIDR"):
+        spec["podCIDR"] = spec["podCIDRs"][0]
+    info = fill(status.get("nodeInfo"), **_NODE_INFO)
+    status = fill(status, daemonEndpoints={"kubeletEndpoint": {"Port": 0}})
+    if status.get("capacity") and not status.get("allocatable"):
+        status["allocatable"] = status["capacity"]
+    return {**obj, "spec": spec, "status": {**status, "nodeInfo": info}}
+
+
+_NODE_INFO = dict.fromkeys(
+    (
+        "machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "containerRuntimeVersion",
+        "kubeletVersion", "kubeProxyVersion", "operatingSystem", "architecture",
+    ),
+    "",
+)  # fmt: skip
 
 
 def _default_secret(obj: Obj) -> Obj:
@@ -42,6 +74,8 @@ def in_tree_strategies() -> Registry[Strategy]:
             "namespaces",
             Strategy(
                 default=_default_namespace,
+                prepare_create=_prepare_namespace,
+                prepare_update=_keep_finalizers,
                 validate=objects.namespace_failures,
                 has_status=True,
                 initial_status={"phase": "Active"},
@@ -50,6 +84,7 @@ def in_tree_strategies() -> Registry[Strategy]:
         (
             "nodes",
             Strategy(
+                default=_default_node,
                 validate=objects.node_failures,
                 validate_update=objects.node_update_failures,
                 has_status=True,
@@ -92,7 +127,12 @@ def in_tree_strategies() -> Registry[Strategy]:
         ("cronjobs.batch", workloads.CRON_JOB),
         (
             "horizontalpodautoscalers.autoscaling",
-            Strategy(validate=policies.autoscaler_failures, has_status=True),
+            Strategy(
+                default=autoscaling.default_autoscaler,
+                validate=policies.autoscaler_failures,
+                has_status=True,
+                initial_status={"currentMetrics": None, "desiredReplicas": 0},
+            ),
         ),
         ("poddisruptionbudgets.policy", services.BUDGET),
         ("ingresses.networking.k8s.io", services.INGRESS),

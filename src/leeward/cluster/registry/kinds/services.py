@@ -68,9 +68,11 @@ def _default_policy(obj: Obj) -> Obj:
 
 
 def _default_slice(obj: Obj) -> Obj:
-    return update(
+    obj = update(
         obj, "ports", lambda ports: fill_each(ports, lambda port: fill(port, name="", protocol="TCP"))
     )
+    obj = update(obj, "endpoints", lambda items: fill_each(items, lambda each: fill(each, conditions={})))
+    return {**obj, "endpoints": obj.get("endpoints") or None, "ports": obj.get("ports") or None}
 
 
 SERVICE = Strategy(

@@ -22,6 +22,22 @@ def default_claim(obj: Obj) -> Obj:
     return {**obj, "spec": fill(obj.get("spec"), volumeMode="Filesystem")}
 
 
+def _prepare_claim(obj: Obj) -> Obj:
+    """Drop a source that nothing can be made of; keep the two ways to name one in step."""
+    spec = dict(obj.get("spec") or {})
+    source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
+    known = (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
+    if source is not None and (source.get("apiGroup") or "", source.get("kind") or "") not in known:
+        del spec["dataSource"]
+        source = None
+    if source is not None and ref is None:
+        spec["dataSourceRef"] = source
+    elif ref is not None and source is None and not ref.get("namespace"):
+        if (ref.get("apiGroup") or "", ref.get("kind") or "") in known:
+            spec["dataSource"] = ref
+    return {**obj, "spec": spec}
+
+
 def _default_volume(obj: Obj) -> Obj:
     spec = fill(obj.get("spec"), persistentVolumeReclaimPolicy="Retain", volumeMode="Filesystem")
     return {**obj, "spec": update(spec, "hostPath", lambda path: fill(path, type=""))}
@@ -33,6 +49,7 @@ def _default_class(obj: Obj) -> Obj:
 
 CLAIM = Strategy(
     default=default_claim,
+    prepare_create=_prepare_claim,
     validate=claim_failures,
     validate_update=claim_update_failures,
     has_status=True,

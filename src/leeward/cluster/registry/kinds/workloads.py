@@ -107,7 +107,22 @@ def _default_job(obj: Obj) -> Obj:
     spec = fill(spec, parallelism=1)
     if spec.get("podFailurePolicy"):
         spec["podReplacementPolicy"] = "Failed"
-    return _with_spec(obj, _with_template(spec))
+        spec = update(spec, "podFailurePolicy", _default_failure_policy)
+    spec = _with_template(spec)
+    meta, labels = obj.get("metadata") or {}, (spec["template"].get("metadata") or {}).get("labels")
+    if labels and not meta.get("labels"):
+        obj = {**obj, "metadata": {**meta, "labels": labels}}
+    return _with_spec(obj, spec)
+
+
+def _default_failure_policy(policy: Obj) -> Obj:
+    def pattern(each: Obj) -> Obj:
+        return fill(each, status="True")
+
+    def rule(each: Obj) -> Obj:
+        return update(each, "onPodConditions", lambda items: fill_each(items, pattern))
+
+    return update(policy, "rules", lambda rules: fill_each(rules, rule))
 
 
 def _default_cron_job(obj: Obj) -> Obj:
@@ -127,25 +142,28 @@ def _default_job_template(job: Obj) -> Obj:
     return update(job, "spec", _with_template)
 
 
-def complete_job(obj: Obj, uid: str) -> Obj:
+def _complete_job(obj: Obj) -> Obj:
     """Give a Job the selector and labels that tie its Pods to it, unless it brings its own."""
-    spec = obj.get("spec") or {}
-    if spec.get("manualSelector") or spec.get("template") is None:
-        return obj
-    name = obj["metadata"]["name"]
-    ours = {
-        "batch.kubernetes.io/controller-uid": uid,
-        "batch.kubernetes.io/job-name": name,
-        "controller-uid": uid,
-        "job-name": name,
-    }
+    spec, meta = obj["spec"], obj["metadata"]
     template = spec["template"]
-    meta = template.get("metadata") or {}
-    template = {**template, "metadata": {**meta, "labels": {**(meta.get("labels") or {}), **ours}}}
-    given = spec.get("selector") or {}
-    labels = {"batch.kubernetes.io/controller-uid": uid, **(given.get("matchLabels") or {})}
-    selector = {**given, "matchLabels": labels}
-    return {**obj, "spec": {**spec, "selector": selector, "template": template}}
+    labels = (template.get("metadata") or {}).get("labels")
+    if not spec.get("manualSelector"):
+        uid, name = meta["uid"], meta["name"]
+        ours = {
+            "batch.kubernetes.io/controller-uid": uid,
+            "batch.kubernetes.io/job-name": name,
+            "controller-uid": uid,
+            "job-name": name,
+        }
+        given = spec.get("selector") or {}
+        matched = {"batch.kubernetes.io/controller-uid": uid, **(given.get("matchLabels") or {})}
+        inner = {**(template.get("metadata") or {}), "labels": {**(labels or {}), **ours}}
+        template = {**template, "metadata": inner}
+        spec = {**spec, "selector": {**given, "matchLabels": matched}, "template": template}
+    if not meta.get("labels") or meta["labels"] == labels:  # as upstream's share them with the template's
+        final = (template.get("metadata") or {}).get("labels")
+        meta = {**meta, "labels": final} if final else meta
+    return {**obj, "metadata": meta, "spec": spec}
 
 
 _CHANGEABLE = frozenset(
@@ -221,6 +239,7 @@ DAEMON_SET = Strategy(
 )
 JOB = Strategy(
     default=_default_job,
+    prepare_create=_complete_job,
     validate=job_failures,
     validate_update=job_update_failures,
     has_status=True,

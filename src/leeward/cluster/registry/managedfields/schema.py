@@ -143,7 +143,12 @@ def zero(kind: Type) -> dict[str, Any]:
         return {"metadata": zero(kind.fields["metadata"])}
     made: dict[str, Any] = {}
     for name, inner in kind.fields.items():
-        if inner.kind == "map" and inner.fields and (name in kind.required or name in _STRUCTS):
+        struct = (
+            name in kind.required
+            or name in _STRUCTS
+            or (name == "resources" and "claims" not in inner.fields)
+        )
+        if inner.kind == "map" and inner.fields and struct:
             made[name] = zero(inner)
         elif name in kind.required:
             made[name] = None

@@ -14,6 +14,7 @@ from cronsim import CronSim, CronSimError
 
 from leeward.cluster.registry.failures import (
     Failure,
+    GoStruct,
     duplicate,
     go_struct,
     invalid,
@@ -233,7 +234,7 @@ def _success_policy(spec: Obj, field: str) -> list[Failure]:
     rules = policy.get("rules") or []
     if spec.get("completionMode") != "Indexed":
         shown = [go_struct(rule, SucceededIndexes=None, SucceededCount=None) for rule in rules]
-        return [invalid(field, {"Rules": shown}, _NEEDS_INDEX)]
+        return [invalid(field, GoStruct(Rules=shown), _NEEDS_INDEX)]
     if not rules:
         text = "at least one rules must be specified when the successPolicy is specified"
         return [required(f"{field}.rules", text)]

@@ -75,7 +75,7 @@ def _policy_port(port: Obj, field: str) -> list[Failure]:
         text = "may not be specified when `port` is non-numeric"
         return [*found, invalid(f"{field}.endPort", last, text)]
     if last < number:
-        found.append(invalid(f"{field}.endPort", last, "must be greater than or equal to `port`"))
+        found.append(invalid(f"{field}.endPort", number, "must be greater than or equal to `port`"))
     return found + [invalid(f"{field}.endPort", last, text) for text in port_number(last)]
 
 

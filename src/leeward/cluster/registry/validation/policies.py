@@ -27,6 +27,8 @@ from leeward.cluster.registry.validation.formats import (
 )
 from leeward.cluster.registry.validation.resources import (
     amount,
+    canonical,
+    container_name_failures,
     name_failures,
     requirement_failures,
     value_failures,
@@ -115,7 +117,7 @@ def _metric(metric: Obj, field: str) -> list[Failure]:
     if not kind:
         return [required(f"{field}.type", "must specify a metric source type")]
     if kind not in _METRICS:
-        return [unsupported(f"{field}.type", kind, _METRICS)]
+        return [unsupported(f"{field}.type", kind, _METRICS)] * 2  # upstream says it twice
     expected = _SOURCES[kind]
     found: list[Failure] = []
     for name in ("object", "external", "pods", "resource", "containerResource"):
@@ -258,9 +260,10 @@ def _limit_type(kind: str, field: str) -> list[Failure]:
 def _limit(limit: Obj, kind: str, field: str) -> list[Failure]:
     found: list[Failure] = []
     names: dict[str, None] = {}
+    check = container_name_failures if kind in ("Pod", "Container") else name_failures
     for part in ("max", "min"):
         for name in limit.get(part) or {}:
-            found += name_failures(name, f"{field}.{part}[{name}]")
+            found += check(name, f"{field}.{part}[{name}]")
             names[name] = None
     if kind == "Pod":
         for part in ("default", "defaultRequest"):
@@ -276,19 +279,19 @@ def _limit(limit: Obj, kind: str, field: str) -> list[Failure]:
             text = "either minimum or maximum storage value is required, but neither was provided"
             found.append(required(f"{field}.limits", text))
     for name in limit.get("maxLimitRequestRatio") or {}:
-        found += name_failures(name, f"{field}.maxLimitRequestRatio[{name}]")
+        found += check(name, f"{field}.maxLimitRequestRatio[{name}]")
         names[name] = None
     for name in names:
         found += _relations(limit, name, field)
     return found
 
 
-_RELATIONS = (
-    ("min", "min", "max", "max"),
-    ("defaultRequest", "min", "defaultRequest", "default request"),
-    ("defaultRequest", "defaultRequest", "max", "max"),
-    ("defaultRequest", "defaultRequest", "default", "default limit"),
-    ("default", "min", "default", "default"),
+_RELATIONS = (  # where it is told, what is less, what is more, which of the two is shown
+    ("min", "min", "max", "min"),
+    ("defaultRequest", "min", "defaultRequest", "defaultRequest"),
+    ("defaultRequest", "defaultRequest", "max", "defaultRequest"),
+    ("defaultRequest", "defaultRequest", "default", "defaultRequest"),
+    ("default", "min", "default", "min"),
     ("default", "default", "max", "max"),
 )
 _WORDS = {"min": "min", "max": "max", "default": "default", "defaultRequest": "default request"}
@@ -299,20 +302,20 @@ def _relations(limit: Obj, name: str, field: str) -> list[Failure]:
     given = {part: (limit.get(part) or {}).get(name) for part in ("min", "max", "default", "defaultRequest")}
     amounts = {part: None if value is None else amount(value) for part, value in given.items()}
     found: list[Failure] = []
-    for at, low, high, word in _RELATIONS:
+    for at, low, high, shown in _RELATIONS:
         less, more = amounts[low], amounts[high]
         if less is None or more is None or less <= more:
             continue
-        shown = given[low] if at in ("min", low) else given[high]
-        text = f"{_WORDS[low]} value {given[low]} is greater than {word} value {given[high]}"
-        found.append(invalid(f"{field}.{at}[{name}]", str(shown), text))
+        word = "default limit" if (low, high) == ("defaultRequest", "default") else _WORDS[high]
+        text = f"{_WORDS[low]} value {canonical(given[low])} is greater than {word} value {canonical(given[high])}"
+        found.append(invalid(f"{field}.{at}[{name}]", canonical(given[shown]), text))
     ratio = (limit.get("maxLimitRequestRatio") or {}).get(name)
     number = None if ratio is None else amount(ratio)
     if number is None:
         return found
     place = f"{field}.maxLimitRequestRatio[{name}]"
     if number < 1:
-        found.append(invalid(place, str(ratio), f"ratio {ratio} is less than 1"))
+        found.append(invalid(place, canonical(ratio), f"ratio {canonical(ratio)} is less than 1"))
     least, most = amounts["min"], amounts["max"]
     if least and most is not None and number > most / least:
         text = f"ratio {ratio} is greater than max/min = {float(most / least):f}"

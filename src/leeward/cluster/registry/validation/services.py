@@ -284,7 +284,7 @@ def service_update_failures(new: Obj, old: Obj) -> list[Failure]:
 def _is_api_server(obj: Obj) -> bool:
     """Tell whether an object says where the API is, which on one machine is on its loopback."""
     meta = obj["metadata"]
-    return meta.get("name") == "kubernetes" and meta.get("namespace") == "default"
+    return (meta.get("name"), meta.get("namespace")) == ("kubernetes", "default")
 
 
 def endpoint_ip_failures(address: str, field: str) -> list[Failure]:
@@ -380,8 +380,6 @@ def slice_failures(obj: Obj) -> list[Failure]:
         if protocol not in _PROTOCOLS:
             wanted = f"{place}.protocol"
             found.append(unsupported(wanted, protocol, _PROTOCOLS) if protocol else required(wanted))
-        if port.get("port") is not None:
-            found += [invalid(f"{place}.port", port["port"], text) for text in port_number(port["port"])]
         if port.get("appProtocol") is not None:
             found += each_failure(qualified_name, port["appProtocol"], f"{place}.appProtocol")
     return found
