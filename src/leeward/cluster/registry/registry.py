@@ -24,18 +24,13 @@ from leeward.cluster.registry.custom.definitions import established, initial_sta
 from leeward.cluster.registry.custom.strategies import CustomStrategies
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
 from leeward.cluster.registry.events import EventNames
-from leeward.cluster.registry.failures import Failure, invalid, raise_if_any, required
+from leeward.cluster.registry.failures import invalid, raise_if_any, required
 from leeward.cluster.registry.ipallocator import IpAllocator
 from leeward.cluster.registry.kinds.catalog import in_tree_strategies
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
-from leeward.cluster.registry.validation.formats import (
-    FORMS,
-    annotation_failures,
-    label_failures,
-    name_failures,
-)
+from leeward.cluster.registry.validation.metadata import meta_failures, meta_update_failures
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj, format_time, is_terminating, key_of
 from leeward.kube.patch.json_patch import apply_json_patch
@@ -264,7 +259,8 @@ class Registry:
         failures = [
             failure for each in (checks[::-1] if strategy.update_first else checks) for failure in each
         ]
-        raise_if_any(resource, meta["name"], [*meta_failures(resource, new), *failures])
+        of_meta = [*meta_failures(resource, new), *meta_update_failures(new, old)]
+        raise_if_any(resource, meta["name"], [*of_meta, *failures])
         version = old["metadata"]["resourceVersion"]
         return {**new, "metadata": {**new["metadata"], "resourceVersion": version}}
 
@@ -441,14 +437,6 @@ def _other_uid(resource: Resource, old: Obj, uid: str) -> str:
         f"StorageError: invalid object, Code: 4, Key: {path}, ResourceVersion: 0, AdditionalErrorMsg: "
         f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}"
     )
-
-
-def meta_failures(resource: Resource, obj: Obj) -> list[Failure]:
-    """Check the metadata of an object."""
-    meta = obj["metadata"]
-    failures = name_failures(meta["name"], "metadata.name", FORMS.get(resource.name, "subdomain"))
-    failures += label_failures(meta.get("labels"), "metadata.labels")
-    return failures + annotation_failures(meta.get("annotations"), "metadata.annotations")
 
 
 def _check_is_object(patched: Any) -> None:

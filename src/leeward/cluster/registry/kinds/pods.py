@@ -11,12 +11,9 @@ from typing import Any
 from leeward.cluster.registry.kinds.fill import fill, fill_each, fill_zero, update
 from leeward.cluster.registry.kinds.labelkeys import merge_label_keys
 from leeward.cluster.registry.kinds.strategy import Strategy
-from leeward.cluster.registry.validation.pods import (
-    pod_create_failures,
-    pod_failures,
-    pod_status_failures,
-    pod_update_failures,
-)
+from leeward.cluster.registry.validation.pods import pod_create_failures, pod_failures
+from leeward.cluster.registry.validation.podstatus import pod_status_failures
+from leeward.cluster.registry.validation.podupdates import pod_update_failures
 from leeward.kube.objects import Obj
 from leeward.kube.quantity import parse_quantity
 

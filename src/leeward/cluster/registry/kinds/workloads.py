@@ -10,7 +10,15 @@ from leeward.cluster.registry.kinds.fill import fill, fill_each, fill_zero, upda
 from leeward.cluster.registry.kinds.pods import default_template
 from leeward.cluster.registry.kinds.storage import default_claim
 from leeward.cluster.registry.kinds.strategy import Strategy
-from leeward.cluster.registry.validation.jobs import cron_job_failures, job_failures, job_update_failures
+from leeward.cluster.registry.validation import workloadstatus
+from leeward.cluster.registry.validation.jobs import (
+    cron_job_create_failures,
+    cron_job_failures,
+    cron_job_update_failures,
+    job_failures,
+    job_update_failures,
+)
+from leeward.cluster.registry.validation.jobstatus import job_status_failures
 from leeward.cluster.registry.validation.workloads import (
     daemon_set_failures,
     deployment_failures,
@@ -157,7 +165,7 @@ def _complete_job(obj: Obj) -> Obj:
         }
         given = spec.get("selector") or {}
         matched = {"batch.kubernetes.io/controller-uid": uid, **(given.get("matchLabels") or {})}
-        inner = {**(template.get("metadata") or {}), "labels": {**(labels or {}), **ours}}
+        inner = {**(template.get("metadata") or {}), "labels": {**ours, **(labels or {})}}
         template = {**template, "metadata": inner}
         spec = {**spec, "selector": {**given, "matchLabels": matched}, "template": template}
     if not meta.get("labels") or meta["labels"] == labels:  # as upstream's share them with the template's
@@ -202,6 +210,7 @@ DEPLOYMENT = Strategy(
     default=_default_deployment,
     validate=deployment_failures,
     validate_update=immutable_failures("selector"),
+    validate_status=workloadstatus.DEPLOYMENT,
     has_status=True,
     has_generation=True,
     initial_status={},
@@ -210,6 +219,7 @@ REPLICA_SET = Strategy(
     default=_default_replica_set,
     validate=replica_set_failures,
     validate_update=immutable_failures("selector"),
+    validate_status=workloadstatus.REPLICA_SET,
     has_status=True,
     has_generation=True,
     initial_status={"replicas": 0},
@@ -218,6 +228,7 @@ STATEFUL_SET = Strategy(
     default=_default_stateful_set,
     validate=stateful_set_failures,
     validate_update=_stateful_set_update_failures,
+    validate_status=workloadstatus.STATEFUL_SET,
     has_status=True,
     has_generation=True,
     initial_status={"availableReplicas": 0, "replicas": 0},
@@ -228,6 +239,7 @@ DAEMON_SET = Strategy(
     validate=daemon_set_failures,
     validate_update=immutable_failures("selector"),
     update_first=True,
+    validate_status=workloadstatus.DAEMON_SET,
     has_status=True,
     has_generation=True,
     initial_status={
@@ -242,6 +254,7 @@ JOB = Strategy(
     prepare_create=_complete_job,
     validate=job_failures,
     validate_update=job_update_failures,
+    validate_status=job_status_failures,
     has_status=True,
     has_generation=True,
     initial_status={},
@@ -249,6 +262,8 @@ JOB = Strategy(
 CRON_JOB = Strategy(
     default=_default_cron_job,
     validate=cron_job_failures,
+    validate_create=cron_job_create_failures,
+    validate_update=cron_job_update_failures,
     has_status=True,
     has_generation=True,
     initial_status={},
@@ -256,6 +271,7 @@ CRON_JOB = Strategy(
 REPLICATION_CONTROLLER = Strategy(
     default=_default_replication_controller,
     validate=replication_controller_failures,
+    validate_status=workloadstatus.REPLICATION_CONTROLLER,
     has_status=True,
     has_generation=True,
     initial_status={"replicas": 0},

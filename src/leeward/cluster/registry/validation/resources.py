@@ -6,7 +6,8 @@ pkg/apis/core/helper/helpers.go (Kubernetes 1.36).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -48,9 +49,12 @@ def canonical(value: Any) -> str:
     Source: k8s.io/apimachinery/pkg/api/resource Quantity.CanonicalizeBytes.
     """
     number, text = amount(value), str(value)
-    if number is None:
-        return text
-    if text.rstrip().endswith("i") and number.denominator == 1:
+    return text if number is None else shown_amount(number, binary=text.rstrip().endswith("i"))
+
+
+def shown_amount(number: Fraction, *, binary: bool) -> str:
+    """Return a number as a quantity, with a suffix of powers of 1024 or of 1000."""
+    if binary and number.denominator == 1:
         for power, unit in ((60, "Ei"), (50, "Pi"), (40, "Ti"), (30, "Gi"), (20, "Mi"), (10, "Ki")):
             if number and number % (1 << power) == 0:
                 return f"{number // (1 << power)}{unit}"
@@ -59,7 +63,7 @@ def canonical(value: Any) -> str:
         scaled = number / Fraction(10) ** power
         if scaled.denominator == 1 and (scaled or power == 0):
             return f"{scaled}{unit}"
-    return f"{number:f}"
+    return f"{math.ceil(number * 10**9)}n"
 
 
 _SUFFIXES = (
@@ -124,13 +128,19 @@ def quantity_failures(value: Any, field: str, *, positive: bool = False) -> list
     return [invalid(field, str(value), NOT_NEGATIVE)] if number < 0 else []
 
 
-def requirement_failures(resources: Obj | None, field: str, claims: Collection[str] = ()) -> list[Failure]:
-    """Check what a container asks for.
+def requirement_failures(
+    resources: Obj | None,
+    field: str,
+    claims: Collection[str] = (),
+    check_name: Callable[[str, str], list[Failure]] = container_name_failures,
+) -> list[Failure]:
+    """Check what a container, or a Pod as a whole, asks for.
 
     Args:
         resources: ``limits``, ``requests``, ``claims``.
         field: their path.
         claims: names of the Pod's resource claims.
+        check_name: which resources there can be.
     """
     if not resources:
         return []
@@ -139,13 +149,13 @@ def requirement_failures(resources: Obj | None, field: str, claims: Collection[s
     huge = usual = False
     for name, value in limits.items():
         place = f"{field}.limits[{name}]"
-        found += container_name_failures(name, place)
+        found += check_name(name, place)
         found += value_failures(name, value, place)
         found += _page_failures(name, value, place)
         huge, usual = huge or name.startswith(HUGE_PAGES), usual or name in ("cpu", "memory")
     for name, value in requests.items():
         place = f"{field}.requests[{name}]"
-        found += container_name_failures(name, place)
+        found += check_name(name, place)
         found += value_failures(name, value, place)
         found += _relation_failures(name, value, limits, field)
         huge, usual = huge or name.startswith(HUGE_PAGES), usual or name in ("cpu", "memory")
