@@ -30,6 +30,7 @@ from leeward.cluster.apiserver.selection import make_matcher
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.registry.custom.structure import prune
+from leeward.cluster.registry.warnings.catalog import warnings_about
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 
@@ -55,6 +56,8 @@ _ANSWERED_WITH_OBJECT = frozenset(
     )
 )
 
+
+_PATCHED_PARTS = ("status", "scale", "ephemeralcontainers", "resize")
 
 # Kinds that PUT makes when they are not there.
 _MADE_BY_PUT = frozenset(
@@ -125,7 +128,8 @@ class Writes:
         client = self._writer(request, served, "CreateOptions")
         obj = bodies.fitted(await bodies.read_object(request, served.kind), served, path)
         obj, warnings = self._decode(request, served, obj, "CreateOptions")
-        return self._answer(request, served, client.create(served.name, obj), 201, warnings)
+        made = client.create(served.name, obj)
+        return self._answer(request, served, made, 201, [*warnings, *warnings_about(served.name, made)])
 
     async def bind(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on ``pods/NAME/binding``."""
@@ -156,10 +160,14 @@ class Writes:
         _check_versioned(obj, served)
         if path.subresource == "status":
             return self._answer(request, served, client.update_status(served.name, obj), warnings=warnings)
-        if served.name in _MADE_BY_PUT and client.find(served.name, path.namespace, path.name) is None:
+        old = client.find(served.name, path.namespace, path.name)
+        if served.name in _MADE_BY_PUT and old is None:
             made = {**obj, "metadata": {k: v for k, v in meta.items() if k not in ("resourceVersion", "uid")}}
-            return self._answer(request, served, client.create(served.name, made), 201, warnings)
-        return self._answer(request, served, client.update(served.name, obj), warnings=warnings)
+            made = client.create(served.name, made)
+            return self._answer(request, served, made, 201, [*warnings, *warnings_about(served.name, made)])
+        changed = client.update(served.name, obj)
+        warnings += warnings_about(served.name, changed, old)
+        return self._answer(request, served, changed, warnings=warnings)
 
     def _scale(
         self, request: Request, path: ResourcePath, served: Served, client: TrackingClient, body: Obj
@@ -180,13 +188,14 @@ class Writes:
         if request.query.all("force"):
             raise force_refused()
         patch_type, patch = await bodies.read_patch(request, custom=served.custom)
-        subresource = path.subresource if path.subresource in ("status", "scale") else ""
+        subresource = path.subresource if path.subresource in _PATCHED_PARTS else ""
         level = check_field_validation(request.query, "PatchOptions")
         warnings: list[str] = []
         if patch_type != "json" and subresource != "scale" and not served.custom:
             patch, warnings = _fitted_patch(patch, served, level)
         elif patch_type == "merge" and subresource != "scale" and isinstance(patch, dict):
             patch, warnings = _pruned(patch, served, level)
+        old = client.find(served.name, path.namespace, path.name)
         patched = client.patch(
             served.name,
             path.namespace,
@@ -198,6 +207,8 @@ class Writes:
         if subresource == "scale":
             shown = patched if patched.get("kind") == "Scale" else scale_of(patched)
             return respond(shown, negotiate(request.headers.get("accept", "")))
+        if not subresource:
+            warnings += warnings_about(served.name, patched, old)
         return self._answer(request, served, patched, warnings=warnings)
 
     async def _apply(
@@ -205,10 +216,12 @@ class Writes:
     ) -> Answer:
         """Answer PATCH with a configuration to apply."""
         config = read_configuration(await request.body(), request, path, served)
+        old = client.find(served.name, path.namespace, path.name)
         applied, made = client.apply(
             served.name, config, force=request.query.flag("force"), subresource=path.subresource
         )
-        return self._answer(request, served, applied, 201 if made else 200)
+        warnings = [] if path.subresource else warnings_about(served.name, applied, old)
+        return self._answer(request, served, applied, 201 if made else 200, warnings)
 
     async def delete(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer DELETE on an object."""

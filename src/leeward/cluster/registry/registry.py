@@ -218,6 +218,8 @@ class Registry:
                 raise_if_any(resource, new["metadata"]["name"], failures)
             raise_if_any(resource, new["metadata"]["name"], strategy.validate_status(new, old))
             new = self._ownership.updated(resource, strategy, old, new, None, options, "status")
+        elif subresource in strategy.parts:
+            new = self._new_part(resource, strategy, old, obj, options, subresource)
         else:
             new = self._new_state(resource, strategy, old, obj, options)
         if options.dry_run:
@@ -263,6 +265,25 @@ class Registry:
         raise_if_any(resource, meta["name"], [*of_meta, *failures])
         version = old["metadata"]["resourceVersion"]
         return {**new, "metadata": {**new["metadata"], "resourceVersion": version}}
+
+    def _new_part(
+        self,
+        resource: Resource,
+        strategy: Strategy,
+        old: Obj,
+        obj: Obj,
+        options: WriteOptions,
+        subresource: str,
+    ) -> Obj:
+        """Return the object with a new part; nothing else of `obj` counts."""
+        part = strategy.parts[subresource]
+        new = part.take(strategy.default({**old, "spec": obj.get("spec") or {}}), old)
+        new = self._ownership.updated(resource, strategy, old, new, None, options, subresource)
+        raise_if_any(resource, new["metadata"]["name"], part.validate(new, old))
+        if strategy.has_generation and _substance(new) != _substance(old):
+            generation = old["metadata"].get("generation", 0) + 1
+            new = {**new, "metadata": {**new["metadata"], "generation": generation}}
+        return new
 
     @staticmethod
     def _status_metadata(old: Obj, obj: Obj) -> dict[str, Any]:

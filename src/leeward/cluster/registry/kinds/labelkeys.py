@@ -1,6 +1,7 @@
 """Label keys of affinity terms and spread constraints: the new Pod's own values become part of the selector.
 
-Source: pkg/registry/core/pod/strategy.go mutatePodAffinity, mutateTopologySpreadConstraints (Kubernetes 1.36).
+Source: pkg/registry/core/pod/strategy.go mutatePodAffinity, mutateTopologySpreadConstraints
+(Kubernetes 1.36).
 """
 
 from __future__ import annotations

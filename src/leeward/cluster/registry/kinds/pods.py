@@ -8,12 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from leeward.cluster.registry.failures import Failure
 from leeward.cluster.registry.kinds.fill import fill, fill_each, fill_zero, update
 from leeward.cluster.registry.kinds.labelkeys import merge_label_keys
-from leeward.cluster.registry.kinds.strategy import Strategy
+from leeward.cluster.registry.kinds.strategy import Part, Strategy
 from leeward.cluster.registry.validation.pods import pod_create_failures, pod_failures
 from leeward.cluster.registry.validation.podstatus import pod_status_failures
-from leeward.cluster.registry.validation.podupdates import pod_update_failures
+from leeward.cluster.registry.validation.podupdates import (
+    ephemeral_update_failures,
+    pod_update_failures,
+    resize_failures,
+)
 from leeward.kube.objects import Obj
 from leeward.kube.quantity import parse_quantity
 
@@ -227,6 +232,39 @@ def _amount(value: Any) -> Any:
         return value
 
 
+def _take_ephemeral(new: Obj, old: Obj) -> Obj:
+    """Only ephemeral containers change."""
+    spec = {key: value for key, value in old["spec"].items() if key != "ephemeralContainers"}
+    added = new["spec"].get("ephemeralContainers")
+    return {**old, "spec": {**spec, "ephemeralContainers": added} if added else spec}
+
+
+def _take_resources(new: Obj, old: Obj) -> Obj:
+    """Only resources change; containers that are others than before are left for the rules to refuse."""
+    spec = dict(old["spec"])
+    for kind in ("containers", "initContainers"):
+        after, before = new["spec"].get(kind) or (), old["spec"].get(kind) or ()
+        if [each.get("name") for each in after] != [each.get("name") for each in before]:
+            return {**new, "metadata": old["metadata"], "status": old.get("status") or {}}
+        if before:
+            spec[kind] = [_resized(has, had) for has, had in zip(after, before, strict=True)]
+    if new["spec"].get("resources") != old["spec"].get("resources"):
+        spec.pop("resources", None)
+        if new["spec"].get("resources") is not None:
+            spec["resources"] = new["spec"]["resources"]
+    return {**old, "spec": spec}
+
+
+def _resized(has: Obj, had: Obj) -> Obj:
+    given = {name: has[name] for name in ("resources", "resizePolicy") if has.get(name) is not None}
+    return {**{key: value for key, value in had.items() if key != "resizePolicy"}, **given}
+
+
+def _resize_failures(new: Obj, old: Obj) -> list[Failure]:
+    before = (old.get("status") or {}).get("qosClass") or qos_class(old["spec"])
+    return resize_failures(new, old, (before, qos_class(new["spec"])))
+
+
 POD = Strategy(
     default=default_pod,
     prepare_create=_prepare_pod,
@@ -235,6 +273,10 @@ POD = Strategy(
     validate_create=pod_create_failures,
     validate_update=pod_update_failures,
     validate_status=pod_status_failures,
+    parts={
+        "ephemeralcontainers": Part(take=_take_ephemeral, validate=ephemeral_update_failures),
+        "resize": Part(take=_take_resources, validate=_resize_failures),
+    },
     has_status=True,
     has_generation=True,
 )

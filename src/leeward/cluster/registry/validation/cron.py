@@ -1,4 +1,4 @@
-"""Schedules of CronJobs, and what is wrong with them in the words of the library that upstream reads them with.
+"""Schedules of CronJobs, and what is wrong with them in the words of the library that upstream uses.
 
 Source: github.com/robfig/cron/v3 parser.go ParseStandard (as in Kubernetes 1.36).
 """
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_DAYS = "sun mon tue wed thu fri sat".split()
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _DESCRIPTORS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 _EVERY = "@every "
 _DURATION = re.compile(r"[-+]?(0|(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+")

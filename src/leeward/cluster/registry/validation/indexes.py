@@ -1,7 +1,7 @@
 """Lists of completion indexes, as "0-2,4".
 
-Source: pkg/apis/batch/validation/validation.go validateIndexesFormat, validateFailedIndexesNotOverlapCompleted
-(Kubernetes 1.36).
+Source: pkg/apis/batch/validation/validation.go validateIndexesFormat,
+validateFailedIndexesNotOverlapCompleted (Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def parse_interval(text: str, completions: int) -> tuple[int, int]:
     parts = text.split("-")
     if len(parts) > 2:
         raise IndexListError(
-            f"the fragment {json.dumps(text)} violates the requirement that an index interval can have at most "
-            "two parts separated by '-'"
+            f"the fragment {json.dumps(text)} violates the requirement that an index interval can have at "
+            "most two parts separated by '-'"
         )
     first, last = _index(parts[0], completions), _index(parts[-1], completions)
     if len(parts) == 2 and first >= last:

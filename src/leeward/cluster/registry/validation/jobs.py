@@ -179,10 +179,11 @@ def _many_indexes(spec: Obj, field: str) -> list[Failure]:
     text = (
         f"must be less than or equal to {_FEW} when completions are above {_MANY} and used with backoff limit"
     )
-    for name in ("parallelism", "maxFailedIndexes"):
-        if (spec.get(name) or 0) > _FEW:
-            found.append(invalid(f"{field}.{name}", spec[name], f"{text} per index"))
-    return found
+    return found + [
+        invalid(f"{field}.{name}", spec[name], f"{text} per index")
+        for name in ("parallelism", "maxFailedIndexes")
+        if (spec.get(name) or 0) > _FEW
+    ]
 
 
 def _failure_policy(spec: Obj, field: str) -> list[Failure]:

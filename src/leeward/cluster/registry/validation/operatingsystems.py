@@ -18,13 +18,14 @@ _NOT_WINDOWS = "cannot be set for a windows pod"
 _OF_POD = (  # field of the Pod's security context, or of its spec
     "securityContext.appArmorProfile", "securityContext.seLinuxOptions", "hostUsers", "hostPID", "hostIPC",
     "securityContext.seccompProfile", "securityContext.fsGroup", "securityContext.fsGroupChangePolicy",
-    "securityContext.sysctls", "shareProcessNamespace", "securityContext.runAsUser", "securityContext.runAsGroup",
-    "securityContext.supplementalGroups", "securityContext.supplementalGroupsPolicy",
+    "securityContext.sysctls", "shareProcessNamespace", "securityContext.runAsUser",
+    "securityContext.runAsGroup", "securityContext.supplementalGroups",
+    "securityContext.supplementalGroupsPolicy",
     "securityContext.seLinuxChangePolicy",
 )  # fmt: skip
 _OF_CONTAINER = (
-    "appArmorProfile", "seLinuxOptions", "seccompProfile", "capabilities", "readOnlyRootFilesystem", "privileged",
-    "allowPrivilegeEscalation", "procMount", "runAsUser", "runAsGroup",
+    "appArmorProfile", "seLinuxOptions", "seccompProfile", "capabilities", "readOnlyRootFilesystem",
+    "privileged", "allowPrivilegeEscalation", "procMount", "runAsUser", "runAsGroup",
 )  # fmt: skip
 _WHEN_TRUE = ("hostPID", "hostIPC", "securityContext.sysctls")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -137,12 +138,7 @@ def _user_name(text: str) -> list[str]:
     *domains, user = text.split("\\")
     if len(domains) > 1:
         return ["runAsUserName cannot contain more than one backslash"]
-    found: list[str] = []
-    for domain in domains:
-        if len(domain) >= 256:
-            found.append("runAsUserName's Domain length must be under 256 characters")
-        if not (_NET_BIOS.fullmatch(domain) or _DNS_DOMAIN.fullmatch(domain)):
-            found.append("runAsUserName's Domain doesn't match the NetBios nor the DNS format")
+    found = [problem for domain in domains for problem in _domain(domain)]
     if not user:
         found.append("runAsUserName's User cannot be empty")
     elif len(user) > 104:
@@ -150,5 +146,15 @@ def _user_name(text: str) -> list[str]:
     if _DOTS.fullmatch(user):
         found.append("runAsUserName's User cannot contain only periods or spaces")
     if _BAD_USER.search(user):
-        found.append("runAsUserName's User cannot contain the following characters: \"/\\:;|=,+*?<>@[]")
+        signs = '"/\\:;|=,+*?<>@[]'
+        found.append(f"runAsUserName's User cannot contain the following characters: {signs}")
+    return found
+
+
+def _domain(domain: str) -> list[str]:
+    found: list[str] = []
+    if len(domain) >= 256:
+        found.append("runAsUserName's Domain length must be under 256 characters")
+    if not (_NET_BIOS.fullmatch(domain) or _DNS_DOMAIN.fullmatch(domain)):
+        found.append("runAsUserName's Domain doesn't match the NetBios nor the DNS format")
     return found

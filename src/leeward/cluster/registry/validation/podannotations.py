@@ -1,6 +1,7 @@
-"""Annotations that mean something to a Pod: mirror, deletion cost, tolerations, seccomp and AppArmor profiles.
+"""Annotations that mean something to a Pod: mirror, deletion cost, tolerations, seccomp, AppArmor.
 
-Source: pkg/apis/core/validation/validation.go ValidatePodSpecificAnnotations and its helpers (Kubernetes 1.36).
+Source: pkg/apis/core/validation/validation.go ValidatePodSpecificAnnotations and its helpers
+(Kubernetes 1.36).
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ Source: pkg/apis/core/validation/validation.go ValidatePodSpec, ValidatePodCreat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from leeward.cluster.registry.failures import Failure, duplicate, forbidden, invalid, required, unsupported
 from leeward.cluster.registry.validation.containers import PodContext, container_failures, image_failures
@@ -167,24 +166,29 @@ def _dns_config(spec: Obj, field: str) -> list[Failure]:
             return [required(f"{field}.nameservers", text)]
     if not config:
         return []
-    found: list[Failure] = []
     servers, searches = config.get("nameservers") or [], config.get("searches") or []
-    if len(servers) > 3:
-        found.append(invalid(f"{field}.nameservers", servers, "must not have more than 3 nameservers"))
+    place = f"{field}.nameservers"
+    found = [invalid(place, servers, "must not have more than 3 nameservers")] if len(servers) > 3 else []
     for index, server in enumerate(servers):
-        found += ip_failures(server, f"{field}.nameservers[{index}]")
+        found += ip_failures(server, f"{place}[{index}]")
+    found += _dns_searches(searches, f"{field}.searches")
+    return found + [
+        required(f"{field}.options[{index}]", "must not be empty")
+        for index, option in enumerate(config.get("options") or ())
+        if not option.get("name")
+    ]
+
+
+def _dns_searches(searches: Sequence[str], field: str) -> list[Failure]:
+    found: list[Failure] = []
     if len(searches) > 32:
-        found.append(invalid(f"{field}.searches", searches, "must not have more than 32 search paths"))
+        found.append(invalid(field, searches, "must not have more than 32 search paths"))
     if len(" ".join(searches)) > 2048:
         text = "must not have more than 2048 characters (including spaces) in the search list"
-        found.append(invalid(f"{field}.searches", searches, text))
+        found.append(invalid(field, searches, text))
     for index, search in enumerate(searches):
         if search != ".":
-            place = f"{field}.searches[{index}]"
-            found += each_failure(subdomain_with_underscore, search.removesuffix("."), place)
-    for index, option in enumerate(config.get("options") or ()):
-        if not option.get("name"):
-            found.append(required(f"{field}.options[{index}]", "must not be empty"))
+            found += each_failure(subdomain_with_underscore, search.removesuffix("."), f"{field}[{index}]")
     return found
 
 

@@ -60,12 +60,13 @@ DEPLOYMENT = status_failures(
     below=("updatedReplicas", "readyReplicas", "availableReplicas"), ready="readyReplicas", collisions=True,
 )  # fmt: skip
 STATEFUL_SET = status_failures(
-    "replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas", "observedGeneration",
-    "collisionCount",
+    "replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas",
+    "observedGeneration", "collisionCount",
     below=("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"),
     ready="status.readyReplicas", collisions=True,
 )  # fmt: skip
 DAEMON_SET = status_failures(
-    "currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady", "observedGeneration",
-    "updatedNumberScheduled", "numberAvailable", "numberUnavailable", "collisionCount", collisions=True,
+    "currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady",
+    "observedGeneration", "updatedNumberScheduled", "numberAvailable", "numberUnavailable",
+    "collisionCount", collisions=True,
 )  # fmt: skip
