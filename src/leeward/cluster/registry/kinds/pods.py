@@ -150,6 +150,10 @@ def qos_class(spec: Obj) -> str:
     return "Guaranteed" if anything and guaranteed else "Burstable" if anything else "BestEffort"
 
 
+def _prepare_pod(pod: Obj) -> Obj:
+    return {**pod, "status": {**pod["status"], "qosClass": qos_class(pod["spec"])}}
+
+
 def _amount(value: Any) -> Any:
     try:
         return parse_quantity(value)
@@ -159,6 +163,7 @@ def _amount(value: Any) -> Any:
 
 POD = Strategy(
     default=default_pod,
+    prepare_create=_prepare_pod,
     initial_status={"phase": "Pending"},
     validate=pod_failures,
     validate_create=pod_create_failures,
