@@ -213,6 +213,7 @@ _OWN = {
         ),
     )
 }
+KINDS_WITH_OWN_NAMES = (*_OWN, *_ALIASES)  # whose objects count under other names than count/KIND, too
 _counters: dict[str, Evaluator] = {}
 
 

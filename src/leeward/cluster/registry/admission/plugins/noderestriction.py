@@ -55,9 +55,8 @@ class NodeRestriction:
         if rule is not None:
             rule(write, node)
         elif write.resource.name == "pods":
-            raise write.forbidden(
-                f"unexpected pod subresource \"{write.subresource}\", only 'status' and 'eviction' are allowed"
-            )
+            only = "only 'status' and 'eviction' are allowed"
+            raise write.forbidden(f'unexpected pod subresource "{write.subresource}", {only}')
         elif write.resource.name == "persistentvolumeclaims":
             raise write.forbidden("may only update PVC status")
         elif write.resource.name == "nodes":
