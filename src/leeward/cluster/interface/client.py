@@ -118,6 +118,10 @@ class Client(Reader, Protocol):
         """
         ...
 
+    def finalize_namespace(self, obj: Obj) -> Obj:
+        """Replace ``spec.finalizers`` of a namespace through the ``finalize`` subresource."""
+        ...
+
     def record(
         self, involved: Obj, *, event_type: Literal["Normal", "Warning"], reason: str, message: str
     ) -> None:

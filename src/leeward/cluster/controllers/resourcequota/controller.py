@@ -1,7 +1,7 @@
-"""The resource quota controller: keys are quotas; they are counted again when they change, and when
-something that was charged goes or shrinks.
+"""The resource quota controller: keys are quotas.
 
-What is made need not be looked at: admission charges it.
+They are counted again when they change, and when something that was charged goes or shrinks. What is made
+need not be looked at: admission charges it.
 
 Source: pkg/controller/resourcequota (Kubernetes 1.36).
 """
