@@ -29,7 +29,7 @@ from leeward.cluster.kubelet.nodestatus import capacity
 from leeward.cluster.kubelet.podworker import Host
 from leeward.cluster.network.network import Network
 from leeward.cluster.network.podnetwork import BridgePodNetwork
-from leeward.cluster.registry.admission import AdmissionOptions
+from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.runtimes.catalog import RuntimeContext, build_runtime

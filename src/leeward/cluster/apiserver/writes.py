@@ -30,13 +30,11 @@ from leeward.cluster.apiserver.selection import make_matcher
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.registry.custom.structure import prune
-from leeward.cluster.registry.warnings.catalog import warnings_about
 from leeward.kube.objects import Obj
-from leeward.kube.status import BadRequestError, ConflictError, ForbiddenError, InvalidError, NotFoundError
+from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError
 
 _CREATED = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
-_IMMORTAL = frozenset(("default", "kube-public", "kube-system"))
 _JOBS = "jobs.batch"
 _JOB_WARNING = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove "
@@ -129,7 +127,7 @@ class Writes:
         obj = bodies.fitted(await bodies.read_object(request, served.kind), served, path)
         obj, warnings = self._decode(request, served, obj, "CreateOptions")
         made = client.create(served.name, obj)
-        return self._answer(request, served, made, 201, [*warnings, *warnings_about(served.name, made)])
+        return self._answer(request, served, made, 201, [*warnings, *client.warnings])
 
     async def bind(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on ``pods/NAME/binding``."""
@@ -159,15 +157,14 @@ class Writes:
         obj, warnings = self._decode(request, served, {**obj, "metadata": meta}, "UpdateOptions")
         _check_versioned(obj, served)
         if path.subresource == "status":
-            return self._answer(request, served, client.update_status(served.name, obj), warnings=warnings)
-        old = client.find(served.name, path.namespace, path.name)
-        if served.name in _MADE_BY_PUT and old is None:
+            updated = client.update_status(served.name, obj)
+            return self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
+        if served.name in _MADE_BY_PUT and client.find(served.name, path.namespace, path.name) is None:
             made = {**obj, "metadata": {k: v for k, v in meta.items() if k not in ("resourceVersion", "uid")}}
-            made = client.create(served.name, made)
-            return self._answer(request, served, made, 201, [*warnings, *warnings_about(served.name, made)])
-        changed = client.update(served.name, obj)
-        warnings += warnings_about(served.name, changed, old)
-        return self._answer(request, served, changed, warnings=warnings)
+            created = client.create(served.name, made)
+            return self._answer(request, served, created, 201, [*warnings, *client.warnings])
+        updated = client.update(served.name, obj)
+        return self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
 
     def _scale(
         self, request: Request, path: ResourcePath, served: Served, client: TrackingClient, body: Obj
@@ -195,7 +192,6 @@ class Writes:
             patch, warnings = _fitted_patch(patch, served, level)
         elif patch_type == "merge" and subresource != "scale" and isinstance(patch, dict):
             patch, warnings = _pruned(patch, served, level)
-        old = client.find(served.name, path.namespace, path.name)
         patched = client.patch(
             served.name,
             path.namespace,
@@ -207,27 +203,22 @@ class Writes:
         if subresource == "scale":
             shown = patched if patched.get("kind") == "Scale" else scale_of(patched)
             return respond(shown, negotiate(request.headers.get("accept", "")))
-        if not subresource:
-            warnings += warnings_about(served.name, patched, old)
-        return self._answer(request, served, patched, warnings=warnings)
+        return self._answer(request, served, patched, warnings=[*warnings, *client.warnings])
 
     async def _apply(
         self, request: Request, path: ResourcePath, served: Served, client: TrackingClient
     ) -> Answer:
         """Answer PATCH with a configuration to apply."""
         config = read_configuration(await request.body(), request, path, served)
-        old = client.find(served.name, path.namespace, path.name)
         applied, made = client.apply(
             served.name, config, force=request.query.flag("force"), subresource=path.subresource
         )
-        warnings = [] if path.subresource else warnings_about(served.name, applied, old)
-        return self._answer(request, served, applied, 201 if made else 200, warnings)
+        return self._answer(request, served, applied, 201 if made else 200, client.warnings)
 
     async def delete(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer DELETE on an object."""
         options = await self._delete_options(request)
         dry = is_dry_run(options.get("dryRun") or (), "DeleteOptions")
-        _check_deletable(path, served)
         warnings = _keep_pods_of_jobs(served, options)
         before = self._client.get(served.name, path.namespace, path.name)
         _check_preconditions(before, served, options.get("preconditions") or {})
@@ -366,15 +357,6 @@ def _check_versioned(obj: Obj, served: Served) -> None:
     details = {"name": name, "group": served.group, "kind": served.plural, "causes": [cause]}
     what = f"{served.plural}.{served.group}"
     raise InvalidError(f'{what} "{name}" is invalid: {field}: {text}', details=details)
-
-
-def _check_deletable(path: ResourcePath, served: Served) -> None:
-    """Refuse to delete the namespaces that every cluster has."""
-    if served.name == "namespaces" and path.name in _IMMORTAL:
-        raise ForbiddenError(
-            f'namespaces "{path.name}" is forbidden: this namespace may not be deleted',
-            details={"name": path.name, "kind": "namespaces"},
-        )
 
 
 def _details(obj: Obj, served: Served, *, uid: bool = True) -> dict[str, Any]:

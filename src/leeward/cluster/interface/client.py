@@ -12,7 +12,7 @@ Errors are :class:`leeward.kube.status.StatusError` subclasses, as over the wire
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Literal, Protocol
 
 from leeward.cluster.interface.store import Event, Handler, Unsubscribe
@@ -118,6 +118,10 @@ class Client(Reader, Protocol):
         """
         ...
 
+    def finalize_namespace(self, obj: Obj) -> Obj:
+        """Replace ``spec.finalizers`` of a namespace through the ``finalize`` subresource."""
+        ...
+
     def record(
         self, involved: Obj, *, event_type: Literal["Normal", "Warning"], reason: str, message: str
     ) -> None:
@@ -126,7 +130,12 @@ class Client(Reader, Protocol):
 
 
 class TrackingClient(Client, Protocol):
-    """What the API server needs besides: who writes is remembered."""
+    """What the API server needs besides: who writes is remembered, and what it is told."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the writes of this client, if it is a tracked one, were warned about so far."""
+        ...
 
     def tracked(self, manager: str, api_version: str) -> TrackingClient:
         """Return a client whose writes are remembered in ``metadata.managedFields``.

@@ -17,7 +17,9 @@ from typing import Any
 from leeward.base.clock import PassiveClock
 from leeward.base.ids import IdSource
 from leeward.cluster.interface.client import PatchType
-from leeward.cluster.registry.admission import Admission, AdmissionOptions
+from leeward.cluster.registry.admission.attributes import Attributes, Operation, Requester
+from leeward.cluster.registry.admission.chain import Admission
+from leeward.cluster.registry.admission.plugin import AdmissionOptions, PluginContext
 from leeward.cluster.registry.client import RegistryClient
 from leeward.cluster.registry.custom.cleanup import CLEANUP, check_creatable, going, released
 from leeward.cluster.registry.custom.definitions import established, initial_status
@@ -31,6 +33,7 @@ from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
 from leeward.cluster.registry.validation.metadata import meta_failures, meta_update_failures
+from leeward.cluster.registry.warnings.catalog import warnings_about
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj, format_time, is_terminating, key_of
 from leeward.kube.patch.json_patch import apply_json_patch
@@ -47,6 +50,7 @@ from leeward.kube.status import (
 
 _MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
 _SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+_NOT_FOR_NEW = (*_SERVER_OWNED, "resourceVersion", "selfLink", "managedFields", "namespace")
 _SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
 _PLAIN = Strategy()
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
@@ -81,8 +85,15 @@ class Registry:
         self._strategies = dict(in_tree_strategies().items())
         self._ownership = Ownership(clock, lambda: store.list(CRDS), self._resources.__contains__)
         reader = self.client("system:apiserver")
+        self._addresses = IpAllocator(reader, service_network)
         self._admission = Admission(
-            reader, IpAllocator(reader, service_network), options or AdmissionOptions()
+            PluginContext(
+                reader=reader,
+                clock=clock,
+                ids=ids,
+                options=options or AdmissionOptions(),
+                update=store.update,
+            )
         )
 
     def client(self, user: str, *, dry_run: bool = False) -> RegistryClient:
@@ -123,28 +134,45 @@ class Registry:
         """
         resource = self.resource(name)
         strategy = self.strategy(resource, options.api_version)
-        obj = self._with_identity(resource, strategy, obj)
+        obj = _with_type(resource, obj)
         if resource.name not in self._resources:
-            check_creatable(self.store.get(CRDS, "", resource.name), resource, obj["metadata"]["name"])
+            check_creatable(
+                self.store.get(CRDS, "", resource.name), resource, obj["metadata"].get("name", "")
+            )
         obj = strategy.default(obj)
         if strategy.has_status and not strategy.brings_status:
             obj = {key: value for key, value in obj.items() if key != "status"}
         obj = self._ownership.created(resource, strategy, obj, options)
-        if strategy.has_status and not strategy.brings_status and strategy.initial_status is not None:
-            obj = {**obj, "status": dict(strategy.initial_status)}
-        if resource.name == CRDS:
-            obj = {**obj, "status": initial_status(obj)}
-        obj = strategy.prepare_create(obj)
-        obj = self._admission.create(resource, obj)
+        write = _attributes("CREATE", resource, obj, None, options)
+        self._admission.admit(write)
+        obj = self._prepared(resource, strategy, write.obj)
         rules = strategy.validate_create or strategy.validate
         raise_if_any(resource, obj["metadata"]["name"], [*meta_failures(resource, obj), *rules(obj)])
-        if options.dry_run:
+        write.obj = obj
+        _warn(write, options)
+        settle = self._admission.validate(write)
+        if options.dry_run or settle:
             self._check_free(resource, obj)
+        if options.dry_run:
             return obj
+        for each in settle:
+            each()
         stored = self.store.create(resource.name, obj)
         if resource.name == CRDS:
             self._establish(stored)
         return stored
+
+    def _prepared(self, resource: Resource, strategy: Strategy, obj: Obj) -> Obj:
+        """Return a new object with what only the server decides."""
+        obj = {**obj, "metadata": self._new_metadata(resource, strategy, obj["metadata"])}
+        if strategy.has_status and not strategy.brings_status:
+            obj = {key: value for key, value in obj.items() if key != "status"}
+            if strategy.initial_status is not None:
+                obj["status"] = dict(strategy.initial_status)
+        if resource.name == CRDS:
+            obj["status"] = initial_status(obj)
+        obj = strategy.prepare_create(obj)
+        return self._addresses.assign(resource, obj, None) if resource.name == "services" else obj
 
     def _check_free(self, resource: Resource, obj: Obj) -> None:
         """Say of a rehearsal, too, that the name is taken."""
@@ -162,29 +190,25 @@ class Registry:
             options = WriteOptions(field_manager="kube-apiserver", api_version=definition["apiVersion"])
             self._replace(self.resource(CRDS), definition, done, options, "status")
 
-    def _with_identity(self, resource: Resource, strategy: Strategy, obj: Obj) -> Obj:
-        """Set apiVersion, kind and the metadata that the server owns."""
-        given = dict(obj.get("metadata") or {})
+    def _new_metadata(self, resource: Resource, strategy: Strategy, given: Obj) -> Obj:
+        """Return the metadata of a new object with what the server owns."""
+        given = dict(given)
         if not given.get("name") and given.get("generateName"):
             given["name"] = given["generateName"][:_MAX_NAME_BASE] + self._ids.suffix()
         if not given.get("name"):
             text = "name or generateName is required"
             raise_if_any(resource, "", [required("metadata.name", text)])
-        if given.get("resourceVersion"):
-            raise BadRequestError("resourceVersion should not be set on objects to be created")
-        meta: dict[str, Any] = {key: given.pop(key) for key in ("name", "generateName") if given.get(key)}
-        if resource.namespaced:
-            meta["namespace"] = given.get("namespace") or "default"
-        given.pop("namespace", None)
+        meta: dict[str, Any] = {
+            key: given.pop(key) for key in ("name", "generateName", "namespace") if given.get(key)
+        }
         meta["uid"] = self._ids.uid()
         if strategy.has_generation:
             meta["generation"] = 1
         meta["creationTimestamp"] = format_time(self._clock.now())
-        for key in (*_SERVER_OWNED, "resourceVersion", "selfLink", "managedFields"):
+        for key in _SERVER_OWNED:
             given.pop(key, None)
-        meta.update({key: value for key, value in given.items() if value})
-        rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
-        return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta, **rest}
+        meta.update(given)
+        return meta
 
     def update(self, name: str, obj: Obj, options: WriteOptions, *, subresource: str = "") -> Obj:
         """Replace an object, or only its status.
@@ -200,14 +224,7 @@ class Registry:
     def _replace(
         self, resource: Resource, old: Obj, obj: Obj, options: WriteOptions, subresource: str
     ) -> Obj:
-        expected = obj["metadata"].get("resourceVersion") or None
-        if expected is not None and not str(expected).isdigit():
-            raise UnreadableVersionError(f'strconv.ParseUint: parsing "{expected}": invalid syntax')
-        if expected is not None and expected != old["metadata"]["resourceVersion"]:
-            raise self._conflict(resource, old)
-        uid = obj["metadata"].get("uid")
-        if uid and uid != old["metadata"]["uid"]:
-            raise self._conflict(resource, old, _other_uid(resource, old, uid))
+        self._check_meant(resource, old, obj)
         strategy = self.strategy(resource, options.api_version)
         if subresource == "status":
             new = {**old, "status": obj.get("status") or {}}
@@ -216,28 +233,51 @@ class Registry:
                 new = strategy.default(new)
                 failures = [*meta_failures(resource, new), *strategy.validate(new)]
                 raise_if_any(resource, new["metadata"]["name"], failures)
-            raise_if_any(resource, new["metadata"]["name"], strategy.validate_status(new, old))
             new = self._ownership.updated(resource, strategy, old, new, None, options, "status")
+            write = _attributes("UPDATE", resource, new, old, options, "status")
+            self._admission.admit(write)
+            if write.obj is not new:  # nothing but status is written here
+                new = {**new, "metadata": write.obj["metadata"], "status": write.obj.get("status") or {}}
+            raise_if_any(resource, new["metadata"]["name"], strategy.validate_status(new, old))
         elif subresource in strategy.parts:
-            new = self._new_part(resource, strategy, old, obj, options, subresource)
+            write = _attributes("UPDATE", resource, obj, old, options, subresource)
+            new = self._new_part(resource, strategy, write, options, subresource)
         else:
-            new = self._new_state(resource, strategy, old, obj, options)
+            write = _attributes("UPDATE", resource, obj, old, options)
+            new = self._new_state(resource, strategy, write, options)
+        write.obj = new
+        if not subresource:
+            _warn(write, options)
+        settle = self._admission.validate(write)
         if options.dry_run:
+            return new
+        for each in settle:
+            each()
+        if is_ready_to_go(resource, new):
+            self.store.delete(resource.name, *key_of(old))
+            self._release_definition(resource.name)
             return new
         stored = self.store.update(resource.name, new)
         if resource.name == CRDS and subresource != "status" and not is_terminating(stored):
             self._establish(stored)
-        if is_ready_to_go(resource, stored):
-            self.store.delete(
-                resource.name, stored["metadata"].get("namespace") or "", stored["metadata"]["name"]
-            )
-            self._release_definition(resource.name)
         return stored
 
+    def _check_meant(self, resource: Resource, old: Obj, obj: Obj) -> None:
+        """Refuse a next state of another object, or of an older state."""
+        expected = obj["metadata"].get("resourceVersion") or None
+        if expected is not None and not str(expected).isdigit():
+            raise UnreadableVersionError(f'strconv.ParseUint: parsing "{expected}": invalid syntax')
+        if expected is not None and expected != old["metadata"]["resourceVersion"]:
+            raise self._conflict(resource, old)
+        uid = obj["metadata"].get("uid")
+        if uid and uid != old["metadata"]["uid"]:
+            raise self._conflict(resource, old, _other_uid(resource, old, uid))
+
     def _new_state(
-        self, resource: Resource, strategy: Strategy, old: Obj, obj: Obj, options: WriteOptions
+        self, resource: Resource, strategy: Strategy, write: Attributes, options: WriteOptions
     ) -> Obj:
         """Return the next state of all but status: checked, counted, with what the server owns kept."""
+        obj, old = write.obj, write.old or {}
         meta = {key: value for key, value in obj["metadata"].items() if value not in (None, {}, [])}
         for key in (*_SERVER_OWNED, "resourceVersion", "selfLink", "managedFields"):
             meta.pop(key, None)
@@ -253,8 +293,11 @@ class Registry:
         new = self._ownership.updated(
             resource, strategy, old, new, obj["metadata"].get("managedFields"), options
         )
-        new = strategy.prepare_update(new, old)
-        new = self._admission.update(resource, new, old)
+        write.obj = new
+        self._admission.admit(write)
+        new = strategy.prepare_update(write.obj, old)
+        if resource.name == "services":
+            new = self._addresses.assign(resource, new, old)
         if strategy.has_generation and _substance(new) != _substance(old):
             new["metadata"] = {**new["metadata"], "generation": old["metadata"].get("generation", 0) + 1}
         checks = [strategy.validate(new), strategy.validate_update(new, old)]
@@ -270,15 +313,16 @@ class Registry:
         self,
         resource: Resource,
         strategy: Strategy,
-        old: Obj,
-        obj: Obj,
+        write: Attributes,
         options: WriteOptions,
         subresource: str,
     ) -> Obj:
-        """Return the object with a new part; nothing else of `obj` counts."""
-        part = strategy.parts[subresource]
-        new = part.take(strategy.default({**old, "spec": obj.get("spec") or {}}), old)
-        new = self._ownership.updated(resource, strategy, old, new, None, options, subresource)
+        """Return the object with a new part; nothing else of what is written counts."""
+        part, old = strategy.parts[subresource], write.old or {}
+        new = part.take(strategy.default({**old, "spec": write.obj.get("spec") or {}}), old)
+        write.obj = self._ownership.updated(resource, strategy, old, new, None, options, subresource)
+        self._admission.admit(write)
+        new = write.obj
         raise_if_any(resource, new["metadata"]["name"], part.validate(new, old))
         if strategy.has_generation and _substance(new) != _substance(old):
             generation = old["metadata"].get("generation", 0) + 1
@@ -381,6 +425,9 @@ class Registry:
         resource = self.resource(name)
         obj = self._current(resource, namespace, object_name)
         check_preconditions(resource, obj, options)
+        write = _attributes("DELETE", resource, {}, obj, options)
+        self._admission.admit(write)
+        self._admission.validate(write)
         deletion = plan_deletion(resource, obj, options, self._clock.now())
         if options.dry_run:
             return deletion.obj
@@ -448,6 +495,53 @@ class Registry:
                 **({"group": resource.group} if resource.group else {}),
             },
         )
+
+
+def _with_type(resource: Resource, obj: Obj) -> Obj:
+    """Return a new object with its type, and metadata without what is the server's.
+
+    Raises:
+        BadRequestError: it has a resourceVersion.
+    """
+    given = obj.get("metadata") or {}
+    if given.get("resourceVersion"):
+        raise BadRequestError("resourceVersion should not be set on objects to be created")
+    meta = {key: value for key, value in given.items() if value and key not in _NOT_FOR_NEW}
+    if resource.namespaced:
+        meta["namespace"] = given.get("namespace") or "default"
+    rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
+    return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta, **rest}
+
+
+def _warn(write: Attributes, options: WriteOptions) -> None:
+    """Tell a client that listens what is odd about what it writes."""
+    if options.is_heard:
+        for each in warnings_about(write.resource.name, write.obj, write.old):
+            options.warn(each)
+
+
+def _attributes(
+    operation: Operation,
+    resource: Resource,
+    obj: Obj,
+    old: Obj | None,
+    options: WriteOptions | DeleteOptions,
+    subresource: str = "",
+) -> Attributes:
+    """Return what admission is told about a write."""
+    meta = (old or obj)["metadata"]
+    return Attributes(
+        operation=operation,
+        resource=resource,
+        obj=obj,
+        old=old,
+        subresource=subresource,
+        namespace=meta.get("namespace") or "",
+        name=meta.get("name") or "",
+        user=Requester(options.user, options.groups),
+        dry_run=options.dry_run,
+        warn=options.warn,
+    )
 
 
 def _other_uid(resource: Resource, old: Obj, uid: str) -> str:
