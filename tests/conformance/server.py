@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from leeward.base.clock import SystemClock
 from leeward.base.ids import SystemIds
+from leeward.cluster.apiserver.admission import ask
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.cluster.apiserver.server import ApiServer
 from leeward.cluster.config import Timing
@@ -63,6 +64,7 @@ class RecordedServer:
             ids=ids,
             service_network=IPv4Network("10.96.0.0/16"),
             options=AdmissionOptions(extra_token_bundles=() if whole else EXTRA_BUNDLES),
+            hooks=ask,
         )
         pki = ensure_pki(directory / "pki", clock)
         self.token, self.ca_data = pki.admin_token, pki.ca_data

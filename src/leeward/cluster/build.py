@@ -15,6 +15,7 @@ from random import SystemRandom
 
 from leeward.base.clock import Clock, SystemClock
 from leeward.base.ids import IdSource, SystemIds
+from leeward.cluster.apiserver.admission import ask
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.cluster.apiserver.server import ApiServer
 from leeward.cluster.config import ClusterConfig
@@ -72,6 +73,7 @@ class Cluster:
             ids=ids,
             service_network=plan.service_network,
             options=AdmissionOptions(default_toleration_seconds=config.timing.default_toleration_seconds),
+            hooks=ask,
         )
         client = self._registry.client
         self._runtime, images = build_runtime(

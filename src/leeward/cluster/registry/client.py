@@ -53,7 +53,7 @@ class RegistryClient:
             user=user, dry_run=dry_run, field_manager=field_manager, api_version=api_version
         )
         if listens:
-            self._options = replace(self._options, warn=self._warnings.append)
+            self._options = replace(self._options, warn=self._warnings.append, attended=True)
         self._dry_run = dry_run
         self._recorder = EventRecorder(self, user, clock, registry.event_names)
 
@@ -142,6 +142,7 @@ class RegistryClient:
             user=self._options.user,
             groups=self._options.groups,
             warn=self._options.warn,
+            attended=self._options.attended,
         )
         self._registry.delete(resource, namespace, name, options)
 

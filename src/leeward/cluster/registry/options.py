@@ -21,6 +21,7 @@ class WriteOptions:
     user: str = "system:admin"
     groups: Sequence[str] = ()  # of the user
     warn: Callable[[str], None] = _unheard  # tells the client something
+    attended: bool = False  # the caller waits where a write has to
     field_manager: str = ""  # who owns what is written; "": it is not tracked
     api_version: str = ""  # of the request; "": the stored one
     managed: Sequence[Mapping[str, Any]] | None = None  # managedFields, where they are decided already
@@ -44,3 +45,4 @@ class DeleteOptions:
     user: str = "system:admin"
     groups: Sequence[str] = ()  # of the user
     warn: Callable[[str], None] = _unheard  # tells the client something
+    attended: bool = False  # the caller waits where a write has to

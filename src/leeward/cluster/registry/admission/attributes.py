@@ -20,6 +20,10 @@ def _unheard(warning: str) -> None:
     """Nobody listens."""
 
 
+def _same(obj: Obj) -> Obj:
+    return obj
+
+
 @dataclass(frozen=True, slots=True)
 class Requester:
     """Who writes."""
@@ -44,6 +48,9 @@ class Attributes:
     user: Requester = Requester("")
     dry_run: bool = False
     options: Obj = field(default_factory=dict)  # of the request, such as DeleteOptions
+    kind: Obj | None = None  # {group, version, kind} of `obj` where it is not the resource's, as a Binding's
+    version: str = ""  # of the API in which the request came
+    complete: Callable[[Obj], Obj] = _same  # fills in what a changed object lacks
     warn: Callable[[str], None] = _unheard  # tells the client something
 
     def details(self) -> dict[str, Any]:

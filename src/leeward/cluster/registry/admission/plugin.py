@@ -1,8 +1,8 @@
-"""What an admission plugin is: functions for some operations on some resources, in two phases.
+"""What an admission plugin is: functions for some operations on some resources, in three phases.
 
 ``admit`` may change what is written; all plugins have their turn before the object is validated. ``validate``
-only refuses, once nothing changes any more; it may return what to do when the write is certain, such as
-taking from a quota.
+only refuses, once nothing changes any more. ``charge`` comes last, and returns what to do when the write is
+certain, such as taking from a quota.
 
 Source: k8s.io/apiserver/pkg/admission/interfaces.go (Kubernetes 1.36).
 """
@@ -20,7 +20,8 @@ from leeward.kube.objects import Obj
 
 Admit = Callable[[Attributes], Obj]
 Settle = Callable[[], None]
-Validate = Callable[[Attributes], Settle | None]
+Validate = Callable[[Attributes], None]
+Charge = Callable[[Attributes], Settle | None]
 Authorize = Callable[[Requester, str, str, str, str], bool]  # user, verb, API group, resource, name
 
 EVERY = "*"  # every resource, or subresource
@@ -56,6 +57,7 @@ class Handler:
     subresources: Collection[str] = ("",)
     admit: Admit | None = None
     validate: Validate | None = None
+    charge: Charge | None = None
 
     def handles(self, operation: str, resource: str, subresource: str) -> bool:
         """Tell whether it has a say in such a write."""

@@ -34,7 +34,7 @@ class ResourceQuota:
         self._reader = reader
         self._update = update
 
-    def validate(self, write: Attributes) -> Settle | None:
+    def charge(self, write: Attributes) -> Settle | None:
         """Refuse what is too much; returns how to charge it."""
         if not write.namespace or write.resource.name == "namespaces" or write.resource.name in IGNORED:
             return None
@@ -132,12 +132,12 @@ def build(context: PluginContext) -> Sequence[Handler]:
     """Return its handlers."""
     plugin = ResourceQuota(context.reader, context.update)
     return (
-        Handler(operations=("CREATE",), validate=plugin.validate),
+        Handler(operations=("CREATE",), charge=plugin.charge),
         Handler(
             operations=("UPDATE",),
             resources=("pods", "services", "persistentvolumeclaims", "resourceclaims.resource.k8s.io"),
             subresources=(EVERY,),
-            validate=plugin.validate,
+            charge=plugin.charge,
         ),
     )
 
