@@ -17,6 +17,7 @@ Lookup = Callable[[str], Definition]
 _REFERENCE = "#/$defs/"
 _SCALARS = (
     "io.k8s.apimachinery.pkg.api.resource.Quantity",
+    "io.k8s.apimachinery.pkg.runtime.RawExtension",  # whatever is in it has one owner
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
 )
 KEY_DEFAULTS = {"protocol": "TCP"}  # of container and Service ports; definitions do not carry defaults
