@@ -19,12 +19,14 @@ from typing import Any, TypeVar
 
 from leeward.base.clock import SystemClock
 from leeward.base.ids import SystemIds
+from leeward.cluster.apiserver.admission import ask
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.cluster.apiserver.server import ApiServer
 from leeward.cluster.config import Timing
 from leeward.cluster.controllers.catalog import CONTROLLERS
 from leeward.cluster.controllers.framework.controller import ControllerContext
 from leeward.cluster.controllers.framework.manager import ControllerManager
+from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.scheduler.scheduler import Scheduler
@@ -36,6 +38,7 @@ OURS = (("storageclasses.storage.k8s.io", "standard"), ("ingressclasses.networki
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 REPLAY = SHARED / "tools" / "replay_transcripts.py"
 TRANSCRIPTS = SHARED / "data" / "apiserver"
+EXTRA_BUNDLES = (("openshift-service-ca.crt", "service-ca.crt"),)  # the recorded server is OpenShift's build
 RECORDED = ("serviceaccount-controller", "root-ca-certificate-publisher-controller", "namespace-controller")
 
 
@@ -56,7 +59,12 @@ class RecordedServer:
         self._store = MemoryStore()
         self.clock = clock
         self.registry = registry = Registry(
-            self._store, clock=clock, ids=ids, service_network=IPv4Network("10.96.0.0/16")
+            self._store,
+            clock=clock,
+            ids=ids,
+            service_network=IPv4Network("10.96.0.0/16"),
+            options=AdmissionOptions(extra_token_bundles=() if whole else EXTRA_BUNDLES),
+            hooks=ask,
         )
         pki = ensure_pki(directory / "pki", clock)
         self.token, self.ca_data = pki.admin_token, pki.ca_data

@@ -15,6 +15,7 @@ from random import SystemRandom
 
 from leeward.base.clock import Clock, SystemClock
 from leeward.base.ids import IdSource, SystemIds
+from leeward.cluster.apiserver.admission import ask
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.cluster.apiserver.server import ApiServer
 from leeward.cluster.config import ClusterConfig
@@ -29,7 +30,7 @@ from leeward.cluster.kubelet.nodestatus import capacity
 from leeward.cluster.kubelet.podworker import Host
 from leeward.cluster.network.network import Network
 from leeward.cluster.network.podnetwork import BridgePodNetwork
-from leeward.cluster.registry.admission import AdmissionOptions
+from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.runtimes.catalog import RuntimeContext, build_runtime
@@ -72,6 +73,7 @@ class Cluster:
             ids=ids,
             service_network=plan.service_network,
             options=AdmissionOptions(default_toleration_seconds=config.timing.default_toleration_seconds),
+            hooks=ask,
         )
         client = self._registry.client
         self._runtime, images = build_runtime(

@@ -9,6 +9,7 @@ import math
 import re
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
 _SHAPE = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([eE][+-]?\d+|Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]?)")
 _SCALE: dict[str, Fraction] = {
@@ -42,3 +43,55 @@ def to_millis(text: str | int | float) -> int:
 def to_units(text: str | int | float) -> int:
     """Return whole units, rounded up (bytes, counts)."""
     return math.ceil(parse_quantity(text))
+
+
+_BINARY = tuple((10 * power, f"{unit}i") for power, unit in zip(range(6, 0, -1), "EPTGMK", strict=True))
+_DECIMAL = (
+    (18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k"), (0, ""), (-3, "m"), (-6, "u"), (-9, "n"),
+)  # fmt: skip
+
+
+class Amount(NamedTuple):
+    """A quantity with the family of suffixes it is written with; sums are written as their first part is."""
+
+    value: Fraction
+    binary: bool = False
+
+    def plus(self, other: Amount) -> Amount:
+        """Return the sum."""
+        return Amount(self.value + other.value, self.binary if self.value else other.binary)
+
+    def minus(self, other: Amount) -> Amount:
+        """Return the difference."""
+        return Amount(self.value - other.value, self.binary if self.value else other.binary)
+
+    def __str__(self) -> str:
+        """The canonical form: no fraction, the largest suffix that needs none.
+
+        Source: Quantity.CanonicalizeBytes.
+        """
+        number = self.value
+        if self.binary and number.denominator == 1:
+            for power, unit in _BINARY:
+                if number and number % (1 << power) == 0:
+                    return f"{number // (1 << power)}{unit}"
+            return str(number)
+        for power, unit in _DECIMAL:
+            scaled = number / Fraction(10) ** power
+            if scaled.denominator == 1 and (scaled or power == 0):
+                return f"{scaled}{unit}"
+        return f"{math.ceil(number * 10**9)}n"
+
+
+ZERO = Amount(Fraction(0))
+ONE = Amount(Fraction(1))
+
+
+@lru_cache(maxsize=4096)
+def parse_amount(text: str | int | float) -> Amount:
+    """Return a quantity that can be added and written again.
+
+    Raises:
+        ValueError: `text` is no quantity.
+    """
+    return Amount(parse_quantity(text), str(text).strip().endswith("i"))

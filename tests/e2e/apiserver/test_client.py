@@ -12,6 +12,7 @@ from leeward.base.errors import OperationError
 from leeward.base.ids import SystemIds
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.cluster.apiserver.server import ApiServer
+from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.store.memory import MemoryStore
@@ -24,7 +25,9 @@ pytestmark = pytest.mark.e2e
 
 def _server(directory: Path, port: int = 0) -> tuple[ApiServer, Access]:
     store = MemoryStore()
-    registry = Registry(store, clock=SystemClock(), ids=SystemIds())
+    registry = Registry(
+        store, clock=SystemClock(), ids=SystemIds(), options=AdmissionOptions(disabled=("ServiceAccount",))
+    )
     bootstrap(registry, api_address="127.0.0.1", api_port=6443)
     pki = ensure_pki(directory / "pki", SystemClock())
     client = registry.client("admin")

@@ -17,6 +17,7 @@ from leeward.base.clock import SystemClock
 from leeward.base.ids import SystemIds
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.cluster.apiserver.server import ApiServer
+from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.store.memory import MemoryStore
@@ -30,7 +31,12 @@ class Cluster:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.store = MemoryStore()
-        registry = Registry(self.store, clock=SystemClock(), ids=SystemIds())
+        registry = Registry(
+            self.store,
+            clock=SystemClock(),
+            ids=SystemIds(),
+            options=AdmissionOptions(disabled=("ServiceAccount",)),
+        )
         bootstrap(registry, api_address="127.0.0.1", api_port=0)
         self.client = registry.client("admin")
         self.loop = asyncio.new_event_loop()

@@ -148,6 +148,9 @@ class MemoryClient:
     def evict(self, namespace: str, pod: str) -> None:
         raise NotImplementedError
 
+    def finalize_namespace(self, obj: Obj) -> Obj:
+        return self.update("namespaces", obj)
+
     def record(self, involved: Obj, *, event_type: str, reason: str, message: str) -> None:
         self.events.append((reason, message))
 

@@ -12,6 +12,7 @@ from leeward.base.ids import SeededIds
 from leeward.cluster.controllers.catalog import CONTROLLERS
 from leeward.cluster.controllers.framework.controller import ControllerContext
 from leeward.cluster.controllers.framework.manager import ControllerManager
+from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.store.memory import MemoryStore
@@ -33,7 +34,12 @@ class Stage:
 
     def __init__(self) -> None:
         self.clock, ids = VirtualClock(), SeededIds(7)
-        registry = Registry(MemoryStore(), clock=self.clock, ids=ids)
+        registry = Registry(
+            MemoryStore(),
+            clock=self.clock,
+            ids=ids,
+            options=AdmissionOptions(disabled=("ServiceAccount", "TaintNodesByCondition")),
+        )
         bootstrap(registry, api_address="127.0.0.1", api_port=6443)
         self.client = registry.client("system:admin")
         context = ControllerContext(client=self.client, clock=self.clock, ids=ids)

@@ -17,6 +17,7 @@ from leeward.cluster.interface.runtime import ContainerExit, ExecResult, Runtime
 from leeward.cluster.kubelet.fleet import Fleet
 from leeward.cluster.kubelet.kubelet import Kubelet
 from leeward.cluster.kubelet.podworker import Host
+from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.runtimes.simulated.runtime import SimulatedRuntime
 from leeward.cluster.store.memory import MemoryStore
@@ -84,7 +85,12 @@ class World:
         self.clock = VirtualClock()
         self.ids = SeededIds(3)
         self.directory = directory
-        self.registry = Registry(MemoryStore(), clock=self.clock, ids=self.ids)
+        self.registry = Registry(
+            MemoryStore(),
+            clock=self.clock,
+            ids=self.ids,
+            options=AdmissionOptions(disabled=("ServiceAccount",)),
+        )
         self.client = self.registry.client("system:admin")
         for name in ("default", "kube-node-lease"):
             self.client.create("namespaces", {"metadata": {"name": name}})

@@ -12,6 +12,7 @@ from leeward.base.ids import SeededIds
 from leeward.cluster.interface.client import Client
 from leeward.cluster.interface.runtime import RuntimeFailureError
 from leeward.cluster.kubelet.environment import expand, field_value, make_environment, resource_value
+from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj
@@ -20,7 +21,12 @@ from leeward.kube.objects import Obj
 @pytest.fixture
 def client() -> Client:
     """A registry with ConfigMap "settings" and Secret "login" in namespace "shop"."""
-    made = Registry(MemoryStore(), clock=VirtualClock(), ids=SeededIds(1)).client("system:admin")
+    made = Registry(
+        MemoryStore(),
+        clock=VirtualClock(),
+        ids=SeededIds(1),
+        options=AdmissionOptions(disabled=("ServiceAccount",)),
+    ).client("system:admin")
     made.create("namespaces", {"metadata": {"name": "shop"}})
     meta = {"name": "settings", "namespace": "shop"}
     made.create("configmaps", {"metadata": meta, "data": {"mode": "fast", "size": "3"}})

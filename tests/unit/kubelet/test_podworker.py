@@ -226,7 +226,7 @@ def test_whatever_goes_wrong_the_worker_goes_on(world: World, monkeypatch: pytes
     "volume",
     [
         {"nfs": {"server": "s", "path": "/"}},
-        {"projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}},
+        {"projected": {"sources": [{"clusterTrustBundle": {"name": "b", "path": "t"}}]}},
     ],
 )
 def test_a_volume_that_cannot_be_mounted_holds_the_pod_back(world: World, volume: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from leeward.cluster.interface.client import Client
 from leeward.cluster.interface.runtime import RuntimeFailureError
 from leeward.cluster.kubelet.ownership import give_to_group
 from leeward.cluster.kubelet.volumes import Volumes, make_mounts
+from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj
@@ -23,7 +24,12 @@ from leeward.kube.objects import Obj
 
 @pytest.fixture
 def client() -> Client:
-    made = Registry(MemoryStore(), clock=VirtualClock(), ids=SeededIds(1)).client("system:admin")
+    made = Registry(
+        MemoryStore(),
+        clock=VirtualClock(),
+        ids=SeededIds(1),
+        options=AdmissionOptions(disabled=("ServiceAccount",)),
+    ).client("system:admin")
     made.create("namespaces", {"metadata": {"name": "shop"}})
     return made
 

@@ -9,6 +9,7 @@ import pytest
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
 from leeward.cluster.interface.store import Event
+from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.store.memory import MemoryStore
@@ -23,7 +24,12 @@ class Cluster:
     def __init__(self, registry: Registry | None = None) -> None:
         self.clock = VirtualClock()
         self.store = registry.store if registry else MemoryStore()
-        self.registry = registry or Registry(self.store, clock=self.clock, ids=SeededIds(7))
+        self.registry = registry or Registry(
+            self.store,
+            clock=self.clock,
+            ids=SeededIds(7),
+            options=AdmissionOptions(disabled=("ServiceAccount",)),
+        )
         self.client = self.registry.client("system:admin")
         self.rehearsal = self.registry.client("system:admin", dry_run=True)
         for name in ("default", "shop"):

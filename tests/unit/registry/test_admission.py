@@ -8,7 +8,8 @@ import pytest
 
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
-from leeward.cluster.registry.admission import DEFAULT_CLASS, AdmissionOptions
+from leeward.cluster.registry.admission.plugin import AdmissionOptions
+from leeward.cluster.registry.admission.plugins.storageclass import DEFAULT_CLASS
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj
@@ -59,15 +60,6 @@ def test_the_label_with_a_namespace_s_name_cannot_be_lost(cluster: Any) -> None:
     assert changed["metadata"]["labels"] == {"kubernetes.io/metadata.name": "shop"}
 
 
-def test_a_pod_runs_as_its_service_account_or_the_default_one(cluster: Any) -> None:
-    default = cluster.pod("a")["spec"]
-    assert (default["serviceAccountName"], default["serviceAccount"]) == ("default", "default")
-    own = cluster.pod("b", serviceAccountName="robot")["spec"]
-    assert (own["serviceAccountName"], own["serviceAccount"]) == ("robot", "robot")
-    old = cluster.pod("c", serviceAccount="robot")["spec"]
-    assert (old["serviceAccountName"], old["serviceAccount"]) == ("robot", "robot")
-
-
 def tolerated(pod: Obj) -> dict[str, Any]:
     return {each.get("key", ""): each.get("tolerationSeconds") for each in pod["spec"]["tolerations"]}
 
@@ -85,7 +77,7 @@ def test_how_long_it_stays_is_an_option() -> None:
         MemoryStore(),
         clock=VirtualClock(),
         ids=SeededIds(1),
-        options=AdmissionOptions(default_toleration_seconds=3),
+        options=AdmissionOptions(default_toleration_seconds=3, disabled=("ServiceAccount",)),
     )
     client = registry.client("system:admin")
     client.create("namespaces", {"metadata": {"name": "shop"}})
@@ -202,7 +194,6 @@ def test_a_pod_s_quality_of_service_follows_its_resources(
         ),
         ({"enforce": "baseline", "enforce-version": "v1.30"}, 'violates PodSecurity "baseline:v1.30": host'),
         ({"enforce": "restricted"}, 'violates PodSecurity "restricted:latest": host namespaces'),
-        ({"enforce": "nonsense"}, ""),
     ],
 )
 def test_a_namespace_admits_pods_at_the_level_of_its_labels(

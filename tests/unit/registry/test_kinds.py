@@ -70,8 +70,6 @@ def test_a_pod_is_filled_in(cluster: Any) -> None:
         "terminationGracePeriodSeconds": 30,
         "securityContext": {},
         "enableServiceLinks": True,
-        "serviceAccountName": "default",
-        "serviceAccount": "default",
         "priority": 0,
         "preemptionPolicy": "PreemptLowerPriority",
     }

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
+from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.client import RegistryClient
 from leeward.cluster.registry.managedfields import fieldset, typed
 from leeward.cluster.registry.managedfields.schema import make_type
@@ -27,7 +28,12 @@ class World:
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
-        registry = Registry(MemoryStore(), clock=self.clock, ids=SeededIds(1))
+        registry = Registry(
+            MemoryStore(),
+            clock=self.clock,
+            ids=SeededIds(1),
+            options=AdmissionOptions(disabled=("ServiceAccount",)),
+        )
         self.client = registry.client("system:admin")
         self.client.create("namespaces", {"metadata": {"name": "shop"}})
 

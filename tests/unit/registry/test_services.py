@@ -9,6 +9,7 @@ import pytest
 
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
+from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj
@@ -22,7 +23,11 @@ def node_ports(service: Obj) -> list[int | None]:
 def small(network: str) -> Any:
     """Return a client of a cluster whose Services share a small network."""
     registry = Registry(
-        MemoryStore(), clock=VirtualClock(), ids=SeededIds(1), service_network=IPv4Network(network)
+        MemoryStore(),
+        clock=VirtualClock(),
+        ids=SeededIds(1),
+        service_network=IPv4Network(network),
+        options=AdmissionOptions(disabled=("ServiceAccount",)),
     )
     client = registry.client("system:admin")
     client.create("namespaces", {"metadata": {"name": "shop"}})
@@ -101,7 +106,12 @@ def test_a_network_smaller_than_the_part_kept_for_fixed_addresses_serves_too() -
 
 def test_addresses_are_remembered_by_the_services_themselves(cluster: Any) -> None:
     taken = {cluster.service(f"s{number}")["spec"]["clusterIP"] for number in range(3)}
-    again = Registry(cluster.store, clock=cluster.clock, ids=SeededIds(9)).client("system:admin")
+    again = Registry(
+        cluster.store,
+        clock=cluster.clock,
+        ids=SeededIds(9),
+        options=AdmissionOptions(disabled=("ServiceAccount",)),
+    ).client("system:admin")
     assert again.create("services", plain("new"))["spec"]["clusterIP"] not in taken
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from leeward.cluster.apiserver import bodies, decoding
+from leeward.cluster.apiserver.admission import attended
 from leeward.cluster.apiserver.apply import APPLY, field_manager, force_refused, read_configuration
 from leeward.cluster.apiserver.http import Answer, Request
 from leeward.cluster.apiserver.negotiation import negotiate, respond
@@ -30,13 +31,11 @@ from leeward.cluster.apiserver.selection import make_matcher
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.registry.custom.structure import prune
-from leeward.cluster.registry.warnings.catalog import warnings_about
 from leeward.kube.objects import Obj
-from leeward.kube.status import BadRequestError, ConflictError, ForbiddenError, InvalidError, NotFoundError
+from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError
 
 _CREATED = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
-_IMMORTAL = frozenset(("default", "kube-public", "kube-system"))
 _JOBS = "jobs.batch"
 _JOB_WARNING = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove "
@@ -128,14 +127,14 @@ class Writes:
         client = self._writer(request, served, "CreateOptions")
         obj = bodies.fitted(await bodies.read_object(request, served.kind), served, path)
         obj, warnings = self._decode(request, served, obj, "CreateOptions")
-        made = client.create(served.name, obj)
-        return self._answer(request, served, made, 201, [*warnings, *warnings_about(served.name, made)])
+        made = await attended(lambda: client.create(served.name, obj))
+        return self._answer(request, served, made, 201, [*warnings, *client.warnings])
 
     async def bind(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on ``pods/NAME/binding``."""
         client = self._writer(request, served, "CreateOptions")
         target = (await bodies.read_object(request)).get("target") or {}
-        client.bind(path.namespace, path.name, target.get("name", ""))
+        await attended(lambda: client.bind(path.namespace, path.name, target.get("name", "")))
         return respond(_CREATED, negotiate(request.headers.get("accept", "")), status=201)
 
     async def evict(self, request: Request, path: ResourcePath, served: Served) -> Answer:
@@ -145,7 +144,8 @@ class Writes:
         options: Mapping[str, Any] = body.get("deleteOptions") or {}
         if is_dry_run(options.get("dryRun") or (), "DeleteOptions"):
             client = self._rehearsal()
-        client.evict(path.namespace, path.name)
+        evict = client.evict
+        await attended(lambda: evict(path.namespace, path.name))
         return respond(_CREATED, negotiate(request.headers.get("accept", "")), status=201)
 
     async def update(self, request: Request, path: ResourcePath, served: Served) -> Answer:
@@ -153,23 +153,22 @@ class Writes:
         client = self._writer(request, served, "UpdateOptions")
         body = await bodies.read_object(request, "Scale" if path.subresource == "scale" else served.kind)
         if path.subresource == "scale":
-            return self._scale(request, path, served, client, body)
+            return await self._scale(request, path, served, client, body)
         obj = bodies.fitted(body, served, path)
         meta = bodies.named(obj["metadata"], path.name)
         obj, warnings = self._decode(request, served, {**obj, "metadata": meta}, "UpdateOptions")
         _check_versioned(obj, served)
         if path.subresource == "status":
-            return self._answer(request, served, client.update_status(served.name, obj), warnings=warnings)
-        old = client.find(served.name, path.namespace, path.name)
-        if served.name in _MADE_BY_PUT and old is None:
+            updated = await attended(lambda: client.update_status(served.name, obj))
+            return self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
+        if served.name in _MADE_BY_PUT and client.find(served.name, path.namespace, path.name) is None:
             made = {**obj, "metadata": {k: v for k, v in meta.items() if k not in ("resourceVersion", "uid")}}
-            made = client.create(served.name, made)
-            return self._answer(request, served, made, 201, [*warnings, *warnings_about(served.name, made)])
-        changed = client.update(served.name, obj)
-        warnings += warnings_about(served.name, changed, old)
-        return self._answer(request, served, changed, warnings=warnings)
+            created = await attended(lambda: client.create(served.name, made))
+            return self._answer(request, served, created, 201, [*warnings, *client.warnings])
+        updated = await attended(lambda: client.update(served.name, obj))
+        return self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
 
-    def _scale(
+    async def _scale(
         self, request: Request, path: ResourcePath, served: Served, client: TrackingClient, body: Obj
     ) -> Answer:
         version = (body.get("metadata") or {}).get("resourceVersion")
@@ -177,7 +176,9 @@ class Writes:
         patch: Obj = {"spec": {"replicas": replicas}}
         if version:
             patch["metadata"] = {"resourceVersion": version}
-        updated = client.patch(served.name, path.namespace, path.name, patch, patch_type="merge")
+        updated = await attended(
+            lambda: client.patch(served.name, path.namespace, path.name, patch, patch_type="merge")
+        )
         return respond(scale_of(updated), negotiate(request.headers.get("accept", "")))
 
     async def patch(self, request: Request, path: ResourcePath, served: Served) -> Answer:
@@ -195,44 +196,42 @@ class Writes:
             patch, warnings = _fitted_patch(patch, served, level)
         elif patch_type == "merge" and subresource != "scale" and isinstance(patch, dict):
             patch, warnings = _pruned(patch, served, level)
-        old = client.find(served.name, path.namespace, path.name)
-        patched = client.patch(
-            served.name,
-            path.namespace,
-            path.name,
-            patch,
-            patch_type=patch_type,
-            subresource=subresource,
+        patched = await attended(
+            lambda: client.patch(
+                served.name,
+                path.namespace,
+                path.name,
+                patch,
+                patch_type=patch_type,
+                subresource=subresource,
+            )
         )
         if subresource == "scale":
             shown = patched if patched.get("kind") == "Scale" else scale_of(patched)
             return respond(shown, negotiate(request.headers.get("accept", "")))
-        if not subresource:
-            warnings += warnings_about(served.name, patched, old)
-        return self._answer(request, served, patched, warnings=warnings)
+        return self._answer(request, served, patched, warnings=[*warnings, *client.warnings])
 
     async def _apply(
         self, request: Request, path: ResourcePath, served: Served, client: TrackingClient
     ) -> Answer:
         """Answer PATCH with a configuration to apply."""
         config = read_configuration(await request.body(), request, path, served)
-        old = client.find(served.name, path.namespace, path.name)
-        applied, made = client.apply(
-            served.name, config, force=request.query.flag("force"), subresource=path.subresource
+        force = request.query.flag("force")
+        applied, made = await attended(
+            lambda: client.apply(served.name, config, force=force, subresource=path.subresource)
         )
-        warnings = [] if path.subresource else warnings_about(served.name, applied, old)
-        return self._answer(request, served, applied, 201 if made else 200, warnings)
+        return self._answer(request, served, applied, 201 if made else 200, client.warnings)
 
     async def delete(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer DELETE on an object."""
         options = await self._delete_options(request)
         dry = is_dry_run(options.get("dryRun") or (), "DeleteOptions")
-        _check_deletable(path, served)
         warnings = _keep_pods_of_jobs(served, options)
         before = self._client.get(served.name, path.namespace, path.name)
         _check_preconditions(before, served, options.get("preconditions") or {})
-        if not dry:
-            self._remove(served, before, options)
+        client = (self._rehearsal() if dry else self._client).tracked("", served.api_version)
+        await self._remove(client, served, before, options)
+        warnings = (*warnings, *client.warnings)
         representation = negotiate(request.headers.get("accept", ""))
         after = None if dry else self._client.find(served.name, path.namespace, path.name)
         if after is not None and after["metadata"].get("uid") == before["metadata"].get("uid"):
@@ -248,26 +247,30 @@ class Writes:
         dry = is_dry_run(options.get("dryRun") or (), "DeleteOptions")
         matcher = make_matcher(list_options.label_selector, list_options.field_selector, served.name)
         chosen = list(self._reads.select(path, served, list_options, matcher))
-        for obj in () if dry else chosen:
+        client = (self._rehearsal() if dry else self._client).tracked("", served.api_version)
+        for obj in chosen:
             try:
-                self._remove(served, obj, options)
+                await self._remove(client, served, obj, options)
             except NotFoundError:
                 continue  # an owner's deletion took it along
         representation = negotiate(request.headers.get("accept", ""))
         return respond(make_list(served, chosen, {"resourceVersion": self._reads.revision}), representation)
 
-    def _remove(self, served: Served, obj: Obj, options: Mapping[str, Any]) -> None:
+    @staticmethod
+    async def _remove(client: TrackingClient, served: Served, obj: Obj, options: Mapping[str, Any]) -> None:
         propagation = options.get("propagationPolicy")
         if options.get("orphanDependents") is not None and not propagation:
             propagation = "Orphan" if options["orphanDependents"] else "Background"
         meta = obj["metadata"]
-        self._client.delete(
-            served.name,
-            meta.get("namespace") or "",
-            meta["name"],
-            uid=meta.get("uid"),
-            grace_period_seconds=options.get("gracePeriodSeconds"),
-            propagation=propagation,
+        await attended(
+            lambda: client.delete(
+                served.name,
+                meta.get("namespace") or "",
+                meta["name"],
+                uid=meta.get("uid"),
+                grace_period_seconds=options.get("gracePeriodSeconds"),
+                propagation=propagation,
+            )
         )
 
     async def _delete_options(self, request: Request) -> dict[str, Any]:
@@ -366,15 +369,6 @@ def _check_versioned(obj: Obj, served: Served) -> None:
     details = {"name": name, "group": served.group, "kind": served.plural, "causes": [cause]}
     what = f"{served.plural}.{served.group}"
     raise InvalidError(f'{what} "{name}" is invalid: {field}: {text}', details=details)
-
-
-def _check_deletable(path: ResourcePath, served: Served) -> None:
-    """Refuse to delete the namespaces that every cluster has."""
-    if served.name == "namespaces" and path.name in _IMMORTAL:
-        raise ForbiddenError(
-            f'namespaces "{path.name}" is forbidden: this namespace may not be deleted',
-            details={"name": path.name, "kind": "namespaces"},
-        )
 
 
 def _details(obj: Obj, served: Served, *, uid: bool = True) -> dict[str, Any]:

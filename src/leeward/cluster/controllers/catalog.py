@@ -19,6 +19,7 @@ from leeward.cluster.controllers.podgc import controller as podgc
 from leeward.cluster.controllers.pvcprotection import controller as pvcprotection
 from leeward.cluster.controllers.pvprotection import controller as pvprotection
 from leeward.cluster.controllers.replicaset import controller as replicaset
+from leeward.cluster.controllers.resourcequota import controller as resourcequota
 from leeward.cluster.controllers.serviceaccount import controller as serviceaccount
 from leeward.cluster.controllers.statefulset import controller as statefulset
 from leeward.cluster.controllers.tainteviction import controller as tainteviction
@@ -41,4 +42,5 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     statefulset.DESCRIPTOR,
     endpointslice.DESCRIPTOR,
     disruption.DESCRIPTOR,
+    resourcequota.DESCRIPTOR,
 )

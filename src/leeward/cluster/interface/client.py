@@ -12,14 +12,30 @@ Errors are :class:`leeward.kube.status.StatusError` subclasses, as over the wire
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection, Sequence
 from typing import Any, Literal, Protocol
 
 from leeward.cluster.interface.store import Event, Handler, Unsubscribe
 from leeward.kube.objects import Obj
+from leeward.kube.status import ConflictError
 
 PatchType = Literal["json", "merge", "strategic"]
 Propagation = Literal["Background", "Foreground", "Orphan"]
+
+
+class WaitingError(ConflictError):
+    """A write waits for admission webhooks, which are being asked.
+
+    It goes on as a task. In process, where nobody can wait, that is a reason to try again later like others.
+
+    Args:
+        outcome: the result of the write, in time.
+    """
+
+    def __init__(self, outcome: Awaitable[Any]) -> None:
+        super().__init__("admission webhooks are being asked; please try again")
+        self.outcome = outcome
+
 
 __all__ = [
     "Client",
@@ -30,6 +46,7 @@ __all__ = [
     "Reader",
     "TrackingClient",
     "Unsubscribe",
+    "WaitingError",
 ]
 
 
@@ -118,6 +135,10 @@ class Client(Reader, Protocol):
         """
         ...
 
+    def finalize_namespace(self, obj: Obj) -> Obj:
+        """Replace ``spec.finalizers`` of a namespace through the ``finalize`` subresource."""
+        ...
+
     def record(
         self, involved: Obj, *, event_type: Literal["Normal", "Warning"], reason: str, message: str
     ) -> None:
@@ -126,7 +147,12 @@ class Client(Reader, Protocol):
 
 
 class TrackingClient(Client, Protocol):
-    """What the API server needs besides: who writes is remembered."""
+    """What the API server needs besides: who writes is remembered, and what it is told."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the writes of this client, if it is a tracked one, were warned about so far."""
+        ...
 
     def tracked(self, manager: str, api_version: str) -> TrackingClient:
         """Return a client whose writes are remembered in ``metadata.managedFields``.

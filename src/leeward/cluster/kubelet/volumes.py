@@ -111,6 +111,8 @@ class Volumes:
         if "projected" in volume:
             projected, files = volume["projected"], Files()
             for source in projected.get("sources") or ():
+                if "serviceAccountToken" in source:
+                    continue  # nobody issues tokens to Pods yet: the file is absent
                 if not source.keys() <= set(_PROJECTED):
                     raise RuntimeFailureError(
                         f"volume {volume['name']}: {', '.join(source)} cannot be projected here",

@@ -6,7 +6,7 @@ classes); storage and ingress classes are the embedded cluster's own.
 
 from __future__ import annotations
 
-from leeward.cluster.registry.admission import DEFAULT_CLASS
+from leeward.cluster.registry.admission.plugins.storageclass import DEFAULT_CLASS
 from leeward.cluster.registry.options import WriteOptions
 from leeward.cluster.registry.registry import Registry
 from leeward.kube.objects import Obj

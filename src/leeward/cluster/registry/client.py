@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import builtins
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from leeward.base.clock import PassiveClock
@@ -31,6 +32,7 @@ class RegistryClient:
         dry_run: check everything, write nothing.
         field_manager: who owns what is written; "": it is not tracked.
         api_version: of the objects that are sent; "": the stored one.
+        listens: keep the warnings that writes cause.
     """
 
     def __init__(
@@ -42,14 +44,22 @@ class RegistryClient:
         dry_run: bool = False,
         field_manager: str = "",
         api_version: str = "",
+        listens: bool = False,
     ) -> None:
         self._registry = registry
         self._clock = clock
+        self._warnings: builtins.list[str] = []
         self._options = WriteOptions(
             user=user, dry_run=dry_run, field_manager=field_manager, api_version=api_version
         )
+        if listens:
+            self._options = replace(self._options, warn=self._warnings.append, attended=True)
         self._dry_run = dry_run
         self._recorder = EventRecorder(self, user, clock, registry.event_names)
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        return self._warnings
 
     def find(self, resource: str, namespace: str, name: str) -> Obj | None:
         return self._registry.store.get(_stored(resource), namespace, name)
@@ -106,6 +116,7 @@ class RegistryClient:
             dry_run=self._dry_run,
             field_manager=manager,
             api_version=api_version,
+            listens=True,
         )
 
     def apply(
@@ -129,6 +140,9 @@ class RegistryClient:
             propagation=propagation,
             dry_run=self._dry_run,
             user=self._options.user,
+            groups=self._options.groups,
+            warn=self._options.warn,
+            attended=self._options.attended,
         )
         self._registry.delete(resource, namespace, name, options)
 

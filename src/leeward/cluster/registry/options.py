@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from leeward.cluster.interface.client import Propagation
+
+
+def _unheard(warning: str) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,9 +19,17 @@ class WriteOptions:
 
     dry_run: bool = False
     user: str = "system:admin"
+    groups: Sequence[str] = ()  # of the user
+    warn: Callable[[str], None] = _unheard  # tells the client something
+    attended: bool = False  # the caller waits where a write has to
     field_manager: str = ""  # who owns what is written; "": it is not tracked
     api_version: str = ""  # of the request; "": the stored one
     managed: Sequence[Mapping[str, Any]] | None = None  # managedFields, where they are decided already
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody wants warnings."""
+        return self.warn is not _unheard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +43,6 @@ class DeleteOptions:
     resource_version: str | None = None  # precondition
     dry_run: bool = False
     user: str = "system:admin"
+    groups: Sequence[str] = ()  # of the user
+    warn: Callable[[str], None] = _unheard  # tells the client something
+    attended: bool = False  # the caller waits where a write has to

@@ -8,7 +8,7 @@ Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go (Kubernetes 1.36
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from ipaddress import IPv4Network
@@ -17,7 +17,12 @@ from typing import Any
 from leeward.base.clock import PassiveClock
 from leeward.base.ids import IdSource
 from leeward.cluster.interface.client import PatchType
-from leeward.cluster.registry.admission import Admission, AdmissionOptions
+from leeward.cluster.registry.admission.attributes import Attributes
+from leeward.cluster.registry.admission.chain import Admission
+from leeward.cluster.registry.admission.plugin import AdmissionOptions, PluginContext, Settle
+from leeward.cluster.registry.admission.requests import attributes_of
+from leeward.cluster.registry.admission.webhooks.calls import HookCaller
+from leeward.cluster.registry.admission.webhooks.dispatch import Webhooks
 from leeward.cluster.registry.client import RegistryClient
 from leeward.cluster.registry.custom.cleanup import CLEANUP, check_creatable, going, released
 from leeward.cluster.registry.custom.definitions import established, initial_status
@@ -30,7 +35,9 @@ from leeward.cluster.registry.kinds.catalog import in_tree_strategies
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
+from leeward.cluster.registry.steps import Stepper, Steps
 from leeward.cluster.registry.validation.metadata import meta_failures, meta_update_failures
+from leeward.cluster.registry.warnings.catalog import warnings_about
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj, format_time, is_terminating, key_of
 from leeward.kube.patch.json_patch import apply_json_patch
@@ -47,6 +54,7 @@ from leeward.kube.status import (
 
 _MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
 _SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+_NOT_FOR_NEW = (*_SERVER_OWNED, "resourceVersion", "selfLink", "managedFields", "namespace")
 _SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
 _PLAIN = Strategy()
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
@@ -61,6 +69,7 @@ class Registry:
         ids: uids and name suffixes.
         service_network: where cluster IPs come from.
         options: flags of admission.
+        hooks: asks admission webhooks; None: nobody can.
     """
 
     def __init__(
@@ -71,6 +80,7 @@ class Registry:
         ids: IdSource,
         service_network: IPv4Network = _SERVICE_NETWORK,
         options: AdmissionOptions | None = None,
+        hooks: HookCaller | None = None,
     ) -> None:
         self.store = store
         self._clock = clock
@@ -81,9 +91,18 @@ class Registry:
         self._strategies = dict(in_tree_strategies().items())
         self._ownership = Ownership(clock, lambda: store.list(CRDS), self._resources.__contains__)
         reader = self.client("system:apiserver")
+        self._addresses = IpAllocator(reader, service_network)
         self._admission = Admission(
-            reader, IpAllocator(reader, service_network), options or AdmissionOptions()
+            PluginContext(
+                reader=reader,
+                clock=clock,
+                ids=ids,
+                options=options or AdmissionOptions(),
+                update=store.update,
+            ),
+            Webhooks(reader, ids, self._versions_of, lambda spec, write: True),
         )
+        self._stepper = Stepper(hooks)
 
     def client(self, user: str, *, dry_run: bool = False) -> RegistryClient:
         """Return a client that acts as `user`; with `dry_run` it answers as if it had written."""
@@ -115,36 +134,65 @@ class Registry:
             return self._strategies.get(resource.name, _PLAIN)
         return self._custom.find(self.store.list(CRDS), resource.name, api_version or resource.api_version)
 
+    def _versions_of(self, name: str) -> Sequence[str]:
+        """Return the versions in which a custom resource is served; () for a built-in one."""
+        definition = None if name in self._resources else self.store.get(CRDS, "", name)
+        versions = ((definition or {}).get("spec") or {}).get("versions") or ()
+        return [each["name"] for each in versions if each.get("served")]
+
     def create(self, name: str, obj: Obj, options: WriteOptions) -> Obj:
         """Create an object; returns what was stored, or would have been.
 
         Raises:
             StatusError: it is refused.
         """
+        return self._stepper.finish(
+            lambda: self._create(name, obj, options), options.attended, ("create", name, options.user, obj)
+        )
+
+    def _create(self, name: str, obj: Obj, options: WriteOptions) -> Steps[Obj]:
         resource = self.resource(name)
         strategy = self.strategy(resource, options.api_version)
-        obj = self._with_identity(resource, strategy, obj)
+        obj = _with_type(resource, obj)
         if resource.name not in self._resources:
-            check_creatable(self.store.get(CRDS, "", resource.name), resource, obj["metadata"]["name"])
+            check_creatable(
+                self.store.get(CRDS, "", resource.name), resource, obj["metadata"].get("name", "")
+            )
         obj = strategy.default(obj)
         if strategy.has_status and not strategy.brings_status:
             obj = {key: value for key, value in obj.items() if key != "status"}
         obj = self._ownership.created(resource, strategy, obj, options)
-        if strategy.has_status and not strategy.brings_status and strategy.initial_status is not None:
-            obj = {**obj, "status": dict(strategy.initial_status)}
-        if resource.name == CRDS:
-            obj = {**obj, "status": initial_status(obj)}
-        obj = strategy.prepare_create(obj)
-        obj = self._admission.create(resource, obj)
+        write = attributes_of("CREATE", resource, obj, None, options)
+        write.complete = strategy.default
+        yield from self._admission.admit(write)
+        obj = self._prepared(resource, strategy, write.obj)
         rules = strategy.validate_create or strategy.validate
         raise_if_any(resource, obj["metadata"]["name"], [*meta_failures(resource, obj), *rules(obj)])
-        if options.dry_run:
+        write.obj = obj
+        _warn(write, options)
+        settle = yield from self._admission.validate(write)
+        if options.dry_run or settle:
             self._check_free(resource, obj)
+        if options.dry_run:
             return obj
+        for each in settle:
+            each()
         stored = self.store.create(resource.name, obj)
         if resource.name == CRDS:
-            self._establish(stored)
+            yield from self._establish(stored)
         return stored
+
+    def _prepared(self, resource: Resource, strategy: Strategy, obj: Obj) -> Obj:
+        """Return a new object with what only the server decides."""
+        obj = {**obj, "metadata": self._new_metadata(resource, strategy, obj["metadata"])}
+        if strategy.has_status and not strategy.brings_status:
+            obj = {key: value for key, value in obj.items() if key != "status"}
+            if strategy.initial_status is not None:
+                obj["status"] = dict(strategy.initial_status)
+        if resource.name == CRDS:
+            obj["status"] = initial_status(obj)
+        obj = strategy.prepare_create(obj)
+        return self._addresses.assign(resource, obj, None) if resource.name == "services" else obj
 
     def _check_free(self, resource: Resource, obj: Obj) -> None:
         """Say of a rehearsal, too, that the name is taken."""
@@ -155,36 +203,32 @@ class Registry:
                 details["group"] = resource.group
             raise AlreadyExistsError(f'{resource.name} "{key.name}" already exists', details=details)
 
-    def _establish(self, definition: Obj) -> None:
+    def _establish(self, definition: Obj) -> Steps[None]:
         """Say in the status of a definition that it is served now, and under which names."""
         done = established(definition, self.now())
         if done != definition:
             options = WriteOptions(field_manager="kube-apiserver", api_version=definition["apiVersion"])
-            self._replace(self.resource(CRDS), definition, done, options, "status")
+            yield from self._replace(self.resource(CRDS), definition, done, options, "status")
 
-    def _with_identity(self, resource: Resource, strategy: Strategy, obj: Obj) -> Obj:
-        """Set apiVersion, kind and the metadata that the server owns."""
-        given = dict(obj.get("metadata") or {})
+    def _new_metadata(self, resource: Resource, strategy: Strategy, given: Obj) -> Obj:
+        """Return the metadata of a new object with what the server owns."""
+        given = dict(given)
         if not given.get("name") and given.get("generateName"):
             given["name"] = given["generateName"][:_MAX_NAME_BASE] + self._ids.suffix()
         if not given.get("name"):
             text = "name or generateName is required"
             raise_if_any(resource, "", [required("metadata.name", text)])
-        if given.get("resourceVersion"):
-            raise BadRequestError("resourceVersion should not be set on objects to be created")
-        meta: dict[str, Any] = {key: given.pop(key) for key in ("name", "generateName") if given.get(key)}
-        if resource.namespaced:
-            meta["namespace"] = given.get("namespace") or "default"
-        given.pop("namespace", None)
+        meta: dict[str, Any] = {
+            key: given.pop(key) for key in ("name", "generateName", "namespace") if given.get(key)
+        }
         meta["uid"] = self._ids.uid()
         if strategy.has_generation:
             meta["generation"] = 1
         meta["creationTimestamp"] = format_time(self._clock.now())
-        for key in (*_SERVER_OWNED, "resourceVersion", "selfLink", "managedFields"):
+        for key in _SERVER_OWNED:
             given.pop(key, None)
-        meta.update({key: value for key, value in given.items() if value})
-        rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
-        return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta, **rest}
+        meta.update(given)
+        return meta
 
     def update(self, name: str, obj: Obj, options: WriteOptions, *, subresource: str = "") -> Obj:
         """Replace an object, or only its status.
@@ -192,22 +236,22 @@ class Registry:
         Raises:
             StatusError: it is refused.
         """
+        return self._stepper.finish(
+            lambda: self._update(name, obj, options, subresource),
+            options.attended,
+            ("update", name, subresource, options.user, obj),
+        )
+
+    def _update(self, name: str, obj: Obj, options: WriteOptions, subresource: str) -> Steps[Obj]:
         resource = self.resource(name)
         meta = obj["metadata"]
         old = self._current(resource, meta.get("namespace") or "", meta["name"])
-        return self._replace(resource, old, obj, options, subresource)
+        return (yield from self._replace(resource, old, obj, options, subresource))
 
     def _replace(
         self, resource: Resource, old: Obj, obj: Obj, options: WriteOptions, subresource: str
-    ) -> Obj:
-        expected = obj["metadata"].get("resourceVersion") or None
-        if expected is not None and not str(expected).isdigit():
-            raise UnreadableVersionError(f'strconv.ParseUint: parsing "{expected}": invalid syntax')
-        if expected is not None and expected != old["metadata"]["resourceVersion"]:
-            raise self._conflict(resource, old)
-        uid = obj["metadata"].get("uid")
-        if uid and uid != old["metadata"]["uid"]:
-            raise self._conflict(resource, old, _other_uid(resource, old, uid))
+    ) -> Steps[Obj]:
+        self._check_meant(resource, old, obj)
         strategy = self.strategy(resource, options.api_version)
         if subresource == "status":
             new = {**old, "status": obj.get("status") or {}}
@@ -216,28 +260,60 @@ class Registry:
                 new = strategy.default(new)
                 failures = [*meta_failures(resource, new), *strategy.validate(new)]
                 raise_if_any(resource, new["metadata"]["name"], failures)
-            raise_if_any(resource, new["metadata"]["name"], strategy.validate_status(new, old))
             new = self._ownership.updated(resource, strategy, old, new, None, options, "status")
+            write = attributes_of("UPDATE", resource, new, old, options, "status")
+            yield from self._admission.admit(write)
+            if write.obj is not new:  # nothing but status is written here
+                new = {**new, "metadata": write.obj["metadata"], "status": write.obj.get("status") or {}}
+            raise_if_any(resource, new["metadata"]["name"], strategy.validate_status(new, old))
         elif subresource in strategy.parts:
-            new = self._new_part(resource, strategy, old, obj, options, subresource)
+            write = attributes_of("UPDATE", resource, obj, old, options, subresource)
+            new = yield from self._new_part(resource, strategy, write, options, subresource)
         else:
-            new = self._new_state(resource, strategy, old, obj, options)
+            write = attributes_of("UPDATE", resource, obj, old, options)
+            new = yield from self._new_state(resource, strategy, write, options)
+        write.obj = new
+        if not subresource:
+            _warn(write, options)
+        settle = yield from self._admission.validate(write)
         if options.dry_run:
+            return new
+        return (yield from self._store_next(resource, old, new, settle, subresource))
+
+    def _store_next(
+        self, resource: Resource, old: Obj, new: Obj, settle: Sequence[Settle], subresource: str
+    ) -> Steps[Obj]:
+        """Store the next state of an object, or delete it where it waited for this only."""
+        key, version = key_of(old), old["metadata"]["resourceVersion"]
+        if self.store.get(resource.name, *key) is not old:
+            raise self._conflict(resource, old)
+        for each in settle:
+            each()
+        if is_ready_to_go(resource, new):
+            self.store.delete(resource.name, *key, expected=version)
+            self._release_definition(resource.name)
             return new
         stored = self.store.update(resource.name, new)
         if resource.name == CRDS and subresource != "status" and not is_terminating(stored):
-            self._establish(stored)
-        if is_ready_to_go(resource, stored):
-            self.store.delete(
-                resource.name, stored["metadata"].get("namespace") or "", stored["metadata"]["name"]
-            )
-            self._release_definition(resource.name)
+            yield from self._establish(stored)
         return stored
 
+    def _check_meant(self, resource: Resource, old: Obj, obj: Obj) -> None:
+        """Refuse a next state of another object, or of an older state."""
+        expected = obj["metadata"].get("resourceVersion") or None
+        if expected is not None and not str(expected).isdigit():
+            raise UnreadableVersionError(f'strconv.ParseUint: parsing "{expected}": invalid syntax')
+        if expected is not None and expected != old["metadata"]["resourceVersion"]:
+            raise self._conflict(resource, old)
+        uid = obj["metadata"].get("uid")
+        if uid and uid != old["metadata"]["uid"]:
+            raise self._conflict(resource, old, _other_uid(resource, old, uid))
+
     def _new_state(
-        self, resource: Resource, strategy: Strategy, old: Obj, obj: Obj, options: WriteOptions
-    ) -> Obj:
+        self, resource: Resource, strategy: Strategy, write: Attributes, options: WriteOptions
+    ) -> Steps[Obj]:
         """Return the next state of all but status: checked, counted, with what the server owns kept."""
+        obj, old = write.obj, write.old or {}
         meta = {key: value for key, value in obj["metadata"].items() if value not in (None, {}, [])}
         for key in (*_SERVER_OWNED, "resourceVersion", "selfLink", "managedFields"):
             meta.pop(key, None)
@@ -253,8 +329,11 @@ class Registry:
         new = self._ownership.updated(
             resource, strategy, old, new, obj["metadata"].get("managedFields"), options
         )
-        new = strategy.prepare_update(new, old)
-        new = self._admission.update(resource, new, old)
+        write.obj, write.complete = new, strategy.default
+        yield from self._admission.admit(write)
+        new = strategy.prepare_update(write.obj, old)
+        if resource.name == "services":
+            new = self._addresses.assign(resource, new, old)
         if strategy.has_generation and _substance(new) != _substance(old):
             new["metadata"] = {**new["metadata"], "generation": old["metadata"].get("generation", 0) + 1}
         checks = [strategy.validate(new), strategy.validate_update(new, old)]
@@ -270,15 +349,16 @@ class Registry:
         self,
         resource: Resource,
         strategy: Strategy,
-        old: Obj,
-        obj: Obj,
+        write: Attributes,
         options: WriteOptions,
         subresource: str,
-    ) -> Obj:
-        """Return the object with a new part; nothing else of `obj` counts."""
-        part = strategy.parts[subresource]
-        new = part.take(strategy.default({**old, "spec": obj.get("spec") or {}}), old)
-        new = self._ownership.updated(resource, strategy, old, new, None, options, subresource)
+    ) -> Steps[Obj]:
+        """Return the object with a new part; nothing else of what is written counts."""
+        part, old = strategy.parts[subresource], write.old or {}
+        new = part.take(strategy.default({**old, "spec": write.obj.get("spec") or {}}), old)
+        write.obj = self._ownership.updated(resource, strategy, old, new, None, options, subresource)
+        yield from self._admission.admit(write)
+        new = write.obj
         raise_if_any(resource, new["metadata"]["name"], part.validate(new, old))
         if strategy.has_generation and _substance(new) != _substance(old):
             generation = old["metadata"].get("generation", 0) + 1
@@ -311,14 +391,20 @@ class Registry:
         Raises:
             StatusError: it is refused.
         """
-        resource = self.resource(name)
-        old = self._current(resource, namespace, object_name)
-        if subresource == "scale":
-            return self._patch_scale(resource, old, patch, options, patch_type)
-        patched = self._apply(resource, old, patch, patch_type)
-        _check_is_object(patched)
-        _check_identity(resource, patched["metadata"], old["metadata"])
-        return self._replace(resource, old, patched, options, subresource)
+
+        def steps() -> Steps[Obj]:
+            resource = self.resource(name)
+            old = self._current(resource, namespace, object_name)
+            if subresource == "scale":
+                scaled = self._scaled(resource, old, patch, patch_type)
+                return (yield from self._replace(resource, old, scaled, options, ""))
+            patched = self._apply(resource, old, patch, patch_type)
+            _check_is_object(patched)
+            _check_identity(resource, patched["metadata"], old["metadata"])
+            return (yield from self._replace(resource, old, patched, options, subresource))
+
+        what = ("patch", name, subresource, options.user, namespace, object_name, patch_type, patch)
+        return self._stepper.finish(steps, options.attended, what)
 
     def apply(
         self,
@@ -334,34 +420,36 @@ class Registry:
         Raises:
             StatusError: it is refused; a ConflictError names the fields that others own.
         """
-        resource = self.resource(name)
-        strategy = self.strategy(resource, options.api_version)
-        meta = config["metadata"]
-        old = self.store.get(resource.name, meta.get("namespace") or "", meta["name"])
-        if old is None and subresource:
-            self._current(resource, meta.get("namespace") or "", meta["name"])
-        new = self._ownership.applied(
-            resource, strategy, old, config, options, force=force, subresource=subresource
-        )
-        decided = replace(options, managed=new["metadata"].get("managedFields") or ())
-        if old is None:
-            return self.create(name, new, decided), True
-        return self._replace(resource, old, new, decided, subresource), False
 
-    def _patch_scale(
-        self, resource: Resource, old: Obj, patch: Any, options: WriteOptions, patch_type: PatchType
-    ) -> Obj:
+        def steps() -> Steps[tuple[Obj, bool]]:
+            resource = self.resource(name)
+            strategy = self.strategy(resource, options.api_version)
+            meta = config["metadata"]
+            old = self.store.get(resource.name, meta.get("namespace") or "", meta["name"])
+            if old is None and subresource:
+                self._current(resource, meta.get("namespace") or "", meta["name"])
+            new = self._ownership.applied(
+                resource, strategy, old, config, options, force=force, subresource=subresource
+            )
+            decided = replace(options, managed=new["metadata"].get("managedFields") or ())
+            if old is None:
+                return (yield from self._create(name, new, decided)), True
+            return (yield from self._replace(resource, old, new, decided, subresource)), False
+
+        what = ("apply", name, subresource, options.user, force, config)
+        return self._stepper.finish(steps, options.attended, what)
+
+    def _scaled(self, resource: Resource, old: Obj, patch: Any, patch_type: PatchType) -> Obj:
         scale = {"metadata": old["metadata"], "spec": {"replicas": old["spec"].get("replicas", 1)}}
         patched = self._apply(resource, scale, patch, "merge" if patch_type == "strategic" else patch_type)
         _check_is_object(patched)
         replicas = (patched.get("spec") or {}).get("replicas", 0)
         expected = patched["metadata"].get("resourceVersion")
-        scaled = {
+        return {
             **old,
             "metadata": {**old["metadata"], "resourceVersion": expected},
             "spec": {**old["spec"], "replicas": replicas},
         }
-        return self._replace(resource, old, scaled, options, "")
 
     @staticmethod
     def _apply(resource: Resource, old: Obj, patch: Any, patch_type: PatchType) -> Any:
@@ -378,9 +466,25 @@ class Registry:
         Raises:
             StatusError: it is refused.
         """
+        return self._stepper.finish(
+            lambda: self._delete(name, namespace, object_name, options),
+            options.attended,
+            ("delete", name, options.user, namespace, object_name, options.uid),
+        )
+
+    def _delete(self, name: str, namespace: str, object_name: str, options: DeleteOptions) -> Steps[Obj]:
         resource = self.resource(name)
         obj = self._current(resource, namespace, object_name)
         check_preconditions(resource, obj, options)
+        write = attributes_of("DELETE", resource, {}, obj, options)
+        yield from self._admission.admit(write)
+        yield from self._admission.validate(write)
+        if self._current(resource, namespace, object_name) is not obj:
+            raise self._conflict(resource, obj)
+        return self._remove(resource, obj, options)
+
+    def _remove(self, resource: Resource, obj: Obj, options: DeleteOptions) -> Obj:
+        """Delete an object, nobody being asked."""
         deletion = plan_deletion(resource, obj, options, self._clock.now())
         if options.dry_run:
             return deletion.obj
@@ -398,9 +502,10 @@ class Registry:
         if CLEANUP not in (definition["metadata"].get("finalizers") or ()):
             leaving = self.store.update(CRDS, going(definition, self.now()))
         name = definition["metadata"]["name"]
+        resource = self.resource(name)
         for obj in self.store.list(name):
-            if self.store.get(name, *key_of(obj)) is not None:
-                self.delete(name, *key_of(obj), DeleteOptions())
+            if self.store.get(name, *key_of(obj)) is obj:
+                self._remove(resource, obj, DeleteOptions())
         self._release_definition(name)
         return leaving
 
@@ -448,6 +553,29 @@ class Registry:
                 **({"group": resource.group} if resource.group else {}),
             },
         )
+
+
+def _with_type(resource: Resource, obj: Obj) -> Obj:
+    """Return a new object with its type, and metadata without what is the server's.
+
+    Raises:
+        BadRequestError: it has a resourceVersion.
+    """
+    given = obj.get("metadata") or {}
+    if given.get("resourceVersion"):
+        raise BadRequestError("resourceVersion should not be set on objects to be created")
+    meta = {key: value for key, value in given.items() if value and key not in _NOT_FOR_NEW}
+    if resource.namespaced:
+        meta["namespace"] = given.get("namespace") or "default"
+    rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
+    return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta, **rest}
+
+
+def _warn(write: Attributes, options: WriteOptions) -> None:
+    """Tell a client that listens what is odd about what it writes."""
+    if options.is_heard:
+        for each in warnings_about(write.resource.name, write.obj, write.old):
+            options.warn(each)
 
 
 def _other_uid(resource: Resource, old: Obj, uid: str) -> str:

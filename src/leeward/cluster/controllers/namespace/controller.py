@@ -148,7 +148,7 @@ class NamespaceController:
     def _finalize(self, namespace: Obj) -> None:
         spec = namespace.get("spec") or {}
         finalizers = [found for found in spec.get("finalizers") or () if found != FINALIZER]
-        self._client.update("namespaces", {**namespace, "spec": {**spec, "finalizers": finalizers}})
+        self._client.finalize_namespace({**namespace, "spec": {**spec, "finalizers": finalizers}})
 
 
 DESCRIPTOR = ControllerDescriptor(name="namespace-controller", build=NamespaceController)

@@ -193,14 +193,14 @@ def default_pod(pod: Obj) -> Obj:
 
 
 def _prepare_pod(pod: Obj) -> Obj:
-    """Say of a Pod that waits at a gate that it does, and let label keys count as a selector."""
+    """Say how a Pod is served, and that it waits at a gate if it does; let label keys count as a selector."""
     spec = merge_label_keys(pod["spec"], pod["metadata"].get("labels") or {})
     if spec is not pod["spec"]:
         pod = {**pod, "spec": spec}
-    if not spec.get("schedulingGates"):
-        return pod
-    condition = {**_GATED, "lastTransitionTime": pod["metadata"]["creationTimestamp"]}
-    return {**pod, "status": {**(pod.get("status") or {}), "conditions": [condition]}}
+    status = {**(pod.get("status") or {}), "qosClass": qos_class(spec)}
+    if spec.get("schedulingGates"):
+        status["conditions"] = [{**_GATED, "lastTransitionTime": pod["metadata"]["creationTimestamp"]}]
+    return {**pod, "status": status}
 
 
 _GATED = {

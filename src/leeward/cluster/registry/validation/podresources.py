@@ -17,9 +17,9 @@ from leeward.cluster.registry.validation.resources import (
     canonical,
     name_failures,
     requirement_failures,
-    shown_amount,
 )
 from leeward.kube.objects import Obj
+from leeward.kube.quantity import Amount
 
 
 def is_of_pods(name: str) -> bool:
@@ -38,7 +38,7 @@ def pod_resource_failures(spec: Obj, field: str, claims: Collection[str]) -> lis
     for name, wanted in sorted(aggregate_requests(spec).items()):
         given = amount(requests.get(name, "0"))
         if is_of_pods(name) and given is not None and wanted > given:
-            shown = shown_amount(wanted, binary=name != "cpu")
+            shown = Amount(wanted, name != "cpu")
             text = f"must be greater than or equal to aggregate container requests of {shown}"
             found.append(invalid(f"{field}.requests[{name}]", canonical(requests.get(name, "0")), text))
     for index, container in enumerate(spec.get("containers") or ()):

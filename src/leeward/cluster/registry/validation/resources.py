@@ -6,7 +6,6 @@ pkg/apis/core/helper/helpers.go (Kubernetes 1.36).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from leeward.cluster.registry.failures import Failure, duplicate, forbidden, invalid, not_found, required
 from leeward.cluster.registry.validation.formats import NOT_NEGATIVE, qualified_name
 from leeward.kube.objects import Obj
-from leeward.kube.quantity import parse_quantity
+from leeward.kube.quantity import parse_amount, parse_quantity
 
 HUGE_PAGES = "hugepages-"
 _STANDARD = frozenset(
@@ -44,31 +43,11 @@ def amount(value: Any) -> Fraction | None:
 
 
 def canonical(value: Any) -> str:
-    """Return a quantity as upstream shows it: no fraction, the largest suffix that needs none.
-
-    Source: k8s.io/apimachinery/pkg/api/resource Quantity.CanonicalizeBytes.
-    """
-    number, text = amount(value), str(value)
-    return text if number is None else shown_amount(number, binary=text.rstrip().endswith("i"))
-
-
-def shown_amount(number: Fraction, *, binary: bool) -> str:
-    """Return a number as a quantity, with a suffix of powers of 1024 or of 1000."""
-    if binary and number.denominator == 1:
-        for power, unit in ((60, "Ei"), (50, "Pi"), (40, "Ti"), (30, "Gi"), (20, "Mi"), (10, "Ki")):
-            if number and number % (1 << power) == 0:
-                return f"{number // (1 << power)}{unit}"
-        return str(number)
-    for power, unit in _SUFFIXES:
-        scaled = number / Fraction(10) ** power
-        if scaled.denominator == 1 and (scaled or power == 0):
-            return f"{scaled}{unit}"
-    return f"{math.ceil(number * 10**9)}n"
-
-
-_SUFFIXES = (
-    (18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k"), (0, ""), (-3, "m"), (-6, "u"), (-9, "n"),
-)  # fmt: skip
+    """Return a quantity as upstream shows it: no fraction, the largest suffix that needs none."""
+    try:
+        return str(parse_amount(value))
+    except ValueError:
+        return str(value)
 
 
 def is_native(name: str) -> bool:

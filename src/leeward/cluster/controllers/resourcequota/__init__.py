@@ -1,0 +1,1 @@
+"""The resource quota controller: what the objects of a namespace use of its quotas."""

@@ -1,0 +1,93 @@
+"""Takes a write through the plugins that have a say in it, and to the webhooks.
+
+Invariant: which plugins these are is worked out once per operation, resource and subresource.
+
+Source: k8s.io/apiserver/pkg/admission/{chain,reinvocation}.go (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from leeward.cluster.registry.admission.attributes import Attributes
+from leeward.cluster.registry.admission.catalog import PLUGINS
+from leeward.cluster.registry.admission.plugin import Admit, Charge, Handler, PluginContext, Settle, Validate
+from leeward.cluster.registry.admission.webhooks.dispatch import MUTATING, VALIDATING, Asking, Webhooks
+
+
+class _Plan(NamedTuple):
+    admit: tuple[Admit, ...]
+    validate: tuple[Validate, ...]
+    charge: tuple[Charge, ...]
+
+
+class Admission:
+    """The plugins in their order.
+
+    Args:
+        context: what they may touch.
+        webhooks: are asked after them.
+    """
+
+    def __init__(self, context: PluginContext, webhooks: Webhooks) -> None:
+        self._handlers: Sequence[Handler] = [
+            handler
+            for descriptor in PLUGINS
+            if descriptor.name not in context.options.disabled
+            for handler in descriptor.build(context)
+        ]
+        self._webhooks = webhooks
+        self._plans: dict[tuple[str, str, str], _Plan] = {}
+
+    def admit(self, write: Attributes) -> Asking[None]:
+        """Let plugins and webhooks change ``write.obj``.
+
+        What plugins add goes for what webhooks changed, too: then plugins have a second turn, and so have
+        those webhooks that ask for one.
+
+        Raises:
+            StatusError: one refuses.
+        """
+        plan = self._plan(write).admit
+        for admit in plan:
+            write.obj = admit(write)
+        if not self._webhooks.concerned(MUTATING, write):
+            return
+        changed, again = yield from self._webhooks.admit(write, None)
+        if not changed:
+            return
+        before = write.obj
+        for admit in plan:
+            write.obj = admit(write)
+        if write.obj != before:
+            again = self._webhooks.reinvocable(write)
+        if again:
+            yield from self._webhooks.admit(write, again)
+
+    def validate(self, write: Attributes) -> Asking[Sequence[Settle]]:
+        """Let plugins and webhooks refuse; returns what to do when the write is certain.
+
+        Raises:
+            StatusError: one refuses.
+        """
+        plan = self._plan(write)
+        for validate in plan.validate:
+            validate(write)
+        if self._webhooks.concerned(VALIDATING, write):
+            yield from self._webhooks.validate(write)
+        if not plan.charge:
+            return ()
+        return [settle for charge in plan.charge if (settle := charge(write)) is not None]
+
+    def _plan(self, write: Attributes) -> _Plan:
+        key = (write.operation, write.resource.name, write.subresource)
+        plan = self._plans.get(key)
+        if plan is None:
+            chosen = [handler for handler in self._handlers if handler.handles(*key)]
+            plan = self._plans[key] = _Plan(
+                tuple(each.admit for each in chosen if each.admit is not None),
+                tuple(each.validate for each in chosen if each.validate is not None),
+                tuple(each.charge for each in chosen if each.charge is not None),
+            )
+        return plan

@@ -1,0 +1,1 @@
+"""The admission plugins, one a module, under upstream's names; ``catalog.py`` has their order."""

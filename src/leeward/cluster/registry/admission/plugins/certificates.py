@@ -1,0 +1,94 @@
+"""CertificateApproval, CertificateSigning and CertificateSubjectRestriction: who may decide about requests.
+
+Source: plugin/pkg/admission/certificates/{approval,signing,subjectrestriction,util} (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from leeward.cluster.registry.admission.attributes import Attributes
+from leeward.cluster.registry.admission.plugin import Authorize, Handler, PluginContext, PluginDescriptor
+from leeward.kube.objects import Obj
+
+_REQUESTS = "certificatesigningrequests.certificates.k8s.io"
+_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
+
+
+class Signers:
+    """Knows who may do what for a signer.
+
+    Args:
+        authorize: decides.
+    """
+
+    def __init__(self, authorize: Authorize) -> None:
+        self._authorize = authorize
+
+    def _check(self, write: Attributes, verb: str) -> None:
+        signer = ((write.old or {}).get("spec") or {}).get("signerName") or ""
+        names = (signer, f"{signer.partition('/')[0]}/*")
+        if not any(
+            self._authorize(write.user, verb, "certificates.k8s.io", "signers", name) for name in names
+        ):
+            raise write.forbidden(f'user not permitted to {verb} requests with signerName "{signer}"')
+
+    def validate_approval(self, write: Attributes) -> None:
+        """Refuse approval by others than the signer's approvers."""
+        self._check(write, "approve")
+
+    def validate_signing(self, write: Attributes) -> None:
+        """Refuse certificates and conditions by others than the signer."""
+        new, old = (each.get("status") or {} for each in (write.obj, write.old or {}))
+        if any(
+            (new.get(field) or None) != (old.get(field) or None) for field in ("certificate", "conditions")
+        ):
+            self._check(write, "sign")
+
+
+def _validate_subject(write: Attributes) -> None:
+    """Refuse requests for what would be an administrator."""
+    spec: Obj = write.obj.get("spec") or {}
+    if spec.get("signerName") != _CLIENT_SIGNER:
+        return
+    try:
+        pem = base64.b64decode(spec.get("request") or "")
+        subject = x509.load_pem_x509_csr(pem).subject
+    except (ValueError, binascii.Error) as error:
+        raise write.forbidden(f"failed to parse CSR: {error}") from None
+    if any(
+        each.value == "system:masters" for each in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    ):
+        raise write.forbidden(f"use of {_CLIENT_SIGNER} signer with system:masters group is not allowed")
+
+
+def _approval(context: PluginContext) -> Sequence[Handler]:
+    validate = Signers(context.authorize).validate_approval
+    return (
+        Handler(
+            operations=("UPDATE",), resources=(_REQUESTS,), subresources=("approval",), validate=validate
+        ),
+    )
+
+
+def _signing(context: PluginContext) -> Sequence[Handler]:
+    validate = Signers(context.authorize).validate_signing
+    return (
+        Handler(operations=("UPDATE",), resources=(_REQUESTS,), subresources=("status",), validate=validate),
+    )
+
+
+def _subject(context: PluginContext) -> Sequence[Handler]:
+    return (Handler(operations=("CREATE",), resources=(_REQUESTS,), validate=_validate_subject),)
+
+
+DESCRIPTORS = (
+    PluginDescriptor(name="CertificateApproval", build=_approval),
+    PluginDescriptor(name="CertificateSigning", build=_signing),
+    PluginDescriptor(name="CertificateSubjectRestriction", build=_subject),
+)
