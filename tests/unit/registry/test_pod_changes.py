@@ -175,3 +175,34 @@ def test_what_has_ended_does_not_run_again_unless_its_policy_says_so() -> None:
         return len(pod_status_failures(pod(running, restartPolicy=policy), pod(ended, restartPolicy=policy)))
 
     assert [failures(policy) for policy in ("Always", "OnFailure", "Never")] == [0, 0, 1]
+
+
+def test_a_status_is_complete_and_keeps_its_class_of_service(cluster: Any) -> None:
+    cluster.pod(node="n1")
+    change = {"status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}],
+                         "containerStatuses": [{"name": "c"}], "qosClass": None}}  # fmt: skip
+    status = cluster.client.patch("pods", "shop", "web", change, subresource="status")["status"]
+    assert (status["qosClass"], status["podIPs"]) == ("BestEffort", [{"ip": "10.0.0.1"}])
+    ready = next(each for each in status["conditions"] if each["type"] == "Ready")
+    assert (ready["lastProbeTime"], ready["lastTransitionTime"]) == (None, None)
+    assert status["containerStatuses"] == [
+        {
+            "name": "c",
+            "state": {},
+            "lastState": {},
+            "ready": False,
+            "restartCount": 0,
+            "image": "",
+            "imageID": "",
+        }
+    ]
+    moved = cluster.client.patch(
+        "pods", "shop", "web", {"status": {"podIP": "10.0.0.2"}}, subresource="status"
+    )
+    assert moved["status"]["podIPs"] == [{"ip": "10.0.0.2"}]
+
+
+def test_a_volume_without_a_name_is_refused(cluster: Any) -> None:
+    assert refused(lambda: cluster.pod(volumes=[{"emptyDir": {}}])) == [
+        "spec.volumes[0].name: Required value"
+    ]
