@@ -89,7 +89,7 @@ class ServiceAccount:
 
     def _with_token(self, spec: Obj) -> Obj:
         volumes = spec.get("volumes") or ()
-        there = next((each["name"] for each in volumes if each["name"].startswith(_VOLUME)), "")
+        there = next((name for each in volumes if (name := each.get("name") or "").startswith(_VOLUME)), "")
         mount = {"name": there, "readOnly": True, "mountPath": _PATH}
         new, needed = dict(spec), False
         for field in ("initContainers", "containers"):
