@@ -9,9 +9,10 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from leeward.compose.bounds import bounds_of, misfits
 from leeward.compose.findings import Findings, ValuePath, did_you_mean
 from leeward.compose.node import Node
-from leeward.compose.project import FileUse, Port, Project, Resources, Service
+from leeward.compose.project import FileUse, Port, Project, Service
 
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]")
 _TESTS = ("CMD", "CMD-SHELL", "NONE")
@@ -19,7 +20,8 @@ _RESTARTS = ("no", "always", "unless-stopped", "on-failure")
 _PULLS = ("always", "never", "build", "if_not_present", "missing", "refresh", "daily", "weekly")
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _PUBLISHED = re.compile(r"[0-9]+(-[0-9]+)?\Z")
-_EXPOSED = re.compile(r"[0-9]+(-[0-9]+)?(/(tcp|udp|sctp))?\Z")
+_EXPOSED = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:/(?:tcp|udp|sctp))?\Z")
+MOST_PORT = 65535
 _SIGNALS = (
     "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE",
     "POLL", "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU",
@@ -149,16 +151,9 @@ class _Checker:
                 )
 
     def _amounts(self, service: Service, path: ValuePath) -> None:
-        if service.replicas < 0:
-            key = "scale" if service.scale is not None else "deploy"
-            self._error(
-                "invalid-value", (*path, key), "The number of containers is negative.", "Use 0 or more."
-            )
-
-        for where, amount in _amounts_of(service):
-            if amount is not None and amount < 0:
-                self._error("invalid-value", (*path, *where), "The amount is negative.", "Use 0 or more.")
-        for what, unit, least, most in _bounds_of(service):
+        for misfit in misfits(service):
+            self._error("invalid-value", (*path, *misfit.path), misfit.message, misfit.remedy)
+        for what, unit, least, most in bounds_of(service):
             if least and most and 0 < most < least:
                 self._error(
                     "contradiction",
@@ -180,7 +175,7 @@ class _Checker:
                 self._error("invalid-value", here, message, f"Use one of: {', '.join(_PROTOCOLS)}.")
             self._published_twice(service.name, port, here)
         for index, exposed in enumerate(service.expose):
-            if not _EXPOSED.match(exposed):
+            if not _is_exposed(exposed):
                 message = f'"{exposed}" is not a port.'
                 self._error("invalid-value", (*path, "expose", index), message, 'Write "3000" or "3000/udp".')
 
@@ -393,29 +388,11 @@ class _Checker:
         return (*path, "depends_on", dependency)
 
 
+def _is_exposed(text: str) -> bool:
+    found = _EXPOSED.match(text)
+    return found is not None and 1 <= int(found[1]) <= int(found[2] or found[1]) <= MOST_PORT
+
+
 def _is_restart(policy: str) -> bool:
     name, colon, count = policy.partition(":")
     return name in _RESTARTS and (not colon or (name == "on-failure" and count.isdigit()))
-
-
-def _resources(service: Service) -> tuple[Resources, Resources]:
-    """Return what ``deploy`` limits and what it reserves."""
-    deploy = service.deploy
-    return (deploy and deploy.limits) or Resources(), (deploy and deploy.reservations) or Resources()
-
-
-def _amounts_of(service: Service) -> Iterator[tuple[ValuePath, float | None]]:
-    """Yield (path in the service, amount) of everything that cannot be negative."""
-    for key in ("cpus", "mem_limit", "mem_reservation", "shm_size"):
-        yield (key,), getattr(service, key)
-    for kind, resources in zip(("limits", "reservations"), _resources(service), strict=True):
-        yield ("deploy", "resources", kind, "cpus"), resources.cpus
-        yield ("deploy", "resources", kind, "memory"), resources.memory
-
-
-def _bounds_of(service: Service) -> Iterator[tuple[str, str, float | None, float | None]]:
-    """Yield (what, unit, reserved, limit)."""
-    limits, reserved = _resources(service)
-    yield "CPU", "", reserved.cpus, limits.cpus or service.cpus
-    least, most = reserved.memory or service.mem_reservation, limits.memory or service.mem_limit
-    yield "memory", " MiB", least and least / 2**20, most and most / 2**20

@@ -117,3 +117,25 @@ def test_a_single_stateful_pod_finds_itself_by_its_service_name_before_it_is_rea
     one = render_text(text.format(1)).find("Service", "kafka")["spec"]
     assert (one["clusterIP"], one["publishNotReadyAddresses"]) == ("None", True)
     assert "clusterIP" not in render_text(text.format(3)).find("Service", "kafka")["spec"]
+
+
+def test_a_protocol_that_kubernetes_cannot_name_is_an_error(render_text: Render) -> None:
+    result = render_text("services: {a: {image: x, ports: [{target: 80, app_protocol: foo bar}]}}")
+    assert "Kubernetes has no protocol called 'foo bar'." in str(result.diagnostics)
+
+
+def test_a_constraint_that_no_label_can_meet_is_an_error(render_text: Render) -> None:
+    text = "services: {a: {image: x, deploy: {placement: {constraints: [node.labels.zone == a/b]}}}}"
+    assert "No node has the label zone=a/b" in str(render_text(text).diagnostics)
+
+
+@pytest.mark.parametrize(("name", "claim"), [("Bad Name", "bad-name"), ("app_data", "app-data")])
+def test_an_external_volume_that_no_claim_can_be_called_like_is_told(
+    name: str, claim: str, render_text: Render
+) -> None:
+    text = (
+        "services: {a: {image: x, volumes: ['old:/d']}}\n"
+        f"volumes: {{old: {{external: true, name: {name}}}}}"
+    )
+    result = render_text(text)
+    assert f"It is the claim '{claim}': no claim can be called '{name}'." in str(result.diagnostics)

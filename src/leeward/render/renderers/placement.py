@@ -25,6 +25,7 @@ from leeward.kube.wellknown import (
     TAINT_UNREACHABLE,
     ZONE,
 )
+from leeward.render import naming
 from leeward.render.model import PodDraft, Renderer, ServiceContext
 from leeward.render.plan import Kind
 
@@ -66,33 +67,37 @@ def _topology(context: ServiceContext) -> list[dict[str, Any]]:
     return constraints
 
 
+def _expression(context: ServiceContext, index: int, text: str) -> dict[str, Any] | None:
+    """Return what a placement constraint asks of nodes; None, reported, when it cannot be asked."""
+    path = ("deploy", "placement", "constraints", index)
+    match = _CONSTRAINT.fullmatch(text)
+    written = match[1] if match else ""
+    key = _KEYS.get(written) or (
+        written.removeprefix("node.labels.") if written.startswith("node.labels.") else ""
+    )
+    if not match or not key:
+        context.warn(
+            path,
+            "ignored",
+            f"{text!r} has no counterpart and is left out.",
+            "Use node.labels.KEY == VALUE.",
+        )
+        return None
+    value = _ARCHITECTURES.get(match[3], match[3])
+    if not (naming.is_label_key(key) and naming.is_label_value(value)):
+        message = f"No node has the label {key}={value}: Kubernetes does not allow it."
+        context.error(path, "invalid-label", message, "Correct the label.")
+        return None
+    return {"key": key, "operator": "In" if match[2] == "==" else "NotIn", "values": [value]}
+
+
 def _affinity(context: ServiceContext) -> dict[str, Any]:
     placement = context.service.deploy.placement if context.service.deploy else None
     if placement is None:
         return {}
     path = ("deploy", "placement")
-    expressions = []
-    for index, text in enumerate(placement.constraints):
-        match = _CONSTRAINT.fullmatch(text)
-        key = (
-            _KEYS.get(
-                match[1], match[1].removeprefix("node.labels.") if match[1].startswith("node.labels.") else ""
-            )
-            if match
-            else ""
-        )
-        if match and key:
-            value = _ARCHITECTURES.get(match[3], match[3])
-            expressions.append(
-                {"key": key, "operator": "In" if match[2] == "==" else "NotIn", "values": [value]}
-            )
-        else:
-            context.warn(
-                (*path, "constraints", index),
-                "ignored",
-                f"{text!r} has no counterpart and is left out.",
-                "Use node.labels.KEY == VALUE.",
-            )
+    found = [_expression(context, index, text) for index, text in enumerate(placement.constraints)]
+    expressions = [each for each in found if each is not None]
     affinity: dict[str, Any] = {}
     if expressions:
         terms = {"nodeSelectorTerms": [{"matchExpressions": expressions}]}

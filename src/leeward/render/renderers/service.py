@@ -53,6 +53,9 @@ def _spec(selector: dict[str, str], ports: tuple[ServicePort, ...], *, headless:
 def _published(context: ServiceContext) -> dict[str, str]:
     entries = []
     for index, port in enumerate(context.service.ports):
+        if port.app_protocol and not naming.is_label_key(port.app_protocol):
+            message = f"Kubernetes has no protocol called {port.app_protocol!r}."
+            context.error(("ports", index), "invalid-value", message, "Write one word, such as http.")
         if port.published is None or not port.published.split("-")[0].isdigit():
             context.note(
                 ("ports", index),

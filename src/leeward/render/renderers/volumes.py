@@ -121,6 +121,20 @@ def _report_access(context: ProjectContext, volume: Volume, mode: str, *, pinned
         )
 
 
+def _report_existing(context: ProjectContext, volume: Volume | None) -> None:
+    """Say that an external volume cannot be called what it is called in Docker."""
+    if volume is not None and volume.external and claim_name(context, volume.key) != volume.name:
+        name = claim_name(context, volume.key)
+        if context.plan.volume_settings[volume.key].claim is None:
+            context.report(
+                ("volumes", volume.key),
+                "renamed",
+                Severity.WARNING,
+                f"It is the claim {name!r}: no claim can be called {volume.name!r}.",
+                "Name the claim that is meant: x-leeward: {claim: NAME}.",
+            )
+
+
 def _report_new(context: ProjectContext, volume: Volume, plans: list[ServicePlan]) -> None:
     """Say what is otherwise than with Docker about a volume that is made."""
     path = ("volumes", volume.key)
@@ -147,6 +161,7 @@ def _project(context: ProjectContext) -> list[Obj]:
     for key, users in sorted(context.plan.volume_users.items()):
         volume = context.project.volumes.get(key)
         if volume is None or is_existing(context, volume):
+            _report_existing(context, volume)
             continue
         export = nfs_export(volume)
         if export is not None and not context.options.on_embedded:
