@@ -35,7 +35,10 @@ class Stage:
     def __init__(self) -> None:
         self.clock, ids = VirtualClock(), SeededIds(7)
         registry = Registry(
-            MemoryStore(), clock=self.clock, ids=ids, options=AdmissionOptions(disabled=("ServiceAccount", "TaintNodesByCondition"))
+            MemoryStore(),
+            clock=self.clock,
+            ids=ids,
+            options=AdmissionOptions(disabled=("ServiceAccount", "TaintNodesByCondition")),
         )
         bootstrap(registry, api_address="127.0.0.1", api_port=6443)
         self.client = registry.client("system:admin")

@@ -56,6 +56,8 @@ _ANSWERED_WITH_OBJECT = frozenset(
 )
 
 
+_PATCHED_PARTS = ("status", "scale", "ephemeralcontainers", "resize")
+
 # Kinds that PUT makes when they are not there.
 _MADE_BY_PUT = frozenset(
     (
@@ -187,7 +189,7 @@ class Writes:
         if request.query.all("force"):
             raise force_refused()
         patch_type, patch = await bodies.read_patch(request, custom=served.custom)
-        subresource = path.subresource if path.subresource in ("status", "scale") else ""
+        subresource = path.subresource if path.subresource in _PATCHED_PARTS else ""
         level = check_field_validation(request.query, "PatchOptions")
         warnings: list[str] = []
         if patch_type != "json" and subresource != "scale" and not served.custom:

@@ -22,6 +22,7 @@ from leeward.kube.status import ConflictError
 PatchType = Literal["json", "merge", "strategic"]
 Propagation = Literal["Background", "Foreground", "Orphan"]
 
+
 class WaitingError(ConflictError):
     """A write waits for admission webhooks, which are being asked.
 

@@ -33,9 +33,9 @@ def shown(value: Any) -> str:
     """Return a value as Go shows it in a message: compact JSON, with keys in order."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    return json.dumps(
-        value, ensure_ascii=False, separators=(",", ":"), sort_keys=not isinstance(value, GoStruct)
-    )
+    first = value[0] if isinstance(value, list) and value else value
+    ordered = isinstance(first, GoStruct)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=not ordered)
 
 
 class GoStruct(dict[str, Any]):

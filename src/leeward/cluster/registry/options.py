@@ -26,6 +26,11 @@ class WriteOptions:
     api_version: str = ""  # of the request; "": the stored one
     managed: Sequence[Mapping[str, Any]] | None = None  # managedFields, where they are decided already
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody wants warnings."""
+        return self.warn is not _unheard
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteOptions:

@@ -29,19 +29,15 @@ from leeward.cluster.registry.custom.definitions import established, initial_sta
 from leeward.cluster.registry.custom.strategies import CustomStrategies
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
 from leeward.cluster.registry.events import EventNames
-from leeward.cluster.registry.failures import Failure, invalid, raise_if_any, required
+from leeward.cluster.registry.failures import invalid, raise_if_any, required
 from leeward.cluster.registry.ipallocator import IpAllocator
 from leeward.cluster.registry.kinds.catalog import in_tree_strategies
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
 from leeward.cluster.registry.steps import Stepper, Steps
-from leeward.cluster.registry.validation.formats import (
-    FORMS,
-    annotation_failures,
-    label_failures,
-    name_failures,
-)
+from leeward.cluster.registry.validation.metadata import meta_failures, meta_update_failures
+from leeward.cluster.registry.warnings.catalog import warnings_about
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj, format_time, is_terminating, key_of
 from leeward.kube.patch.json_patch import apply_json_patch
@@ -173,6 +169,7 @@ class Registry:
         rules = strategy.validate_create or strategy.validate
         raise_if_any(resource, obj["metadata"]["name"], [*meta_failures(resource, obj), *rules(obj)])
         write.obj = obj
+        _warn(write, options)
         settle = yield from self._admission.validate(write)
         if options.dry_run or settle:
             self._check_free(resource, obj)
@@ -269,10 +266,15 @@ class Registry:
             if write.obj is not new:  # nothing but status is written here
                 new = {**new, "metadata": write.obj["metadata"], "status": write.obj.get("status") or {}}
             raise_if_any(resource, new["metadata"]["name"], strategy.validate_status(new, old))
+        elif subresource in strategy.parts:
+            write = attributes_of("UPDATE", resource, obj, old, options, subresource)
+            new = yield from self._new_part(resource, strategy, write, options, subresource)
         else:
             write = attributes_of("UPDATE", resource, obj, old, options)
             new = yield from self._new_state(resource, strategy, write, options)
         write.obj = new
+        if not subresource:
+            _warn(write, options)
         settle = yield from self._admission.validate(write)
         if options.dry_run:
             return new
@@ -338,9 +340,30 @@ class Registry:
         failures = [
             failure for each in (checks[::-1] if strategy.update_first else checks) for failure in each
         ]
-        raise_if_any(resource, meta["name"], [*meta_failures(resource, new), *failures])
+        of_meta = [*meta_failures(resource, new), *meta_update_failures(new, old)]
+        raise_if_any(resource, meta["name"], [*of_meta, *failures])
         version = old["metadata"]["resourceVersion"]
         return {**new, "metadata": {**new["metadata"], "resourceVersion": version}}
+
+    def _new_part(
+        self,
+        resource: Resource,
+        strategy: Strategy,
+        write: Attributes,
+        options: WriteOptions,
+        subresource: str,
+    ) -> Steps[Obj]:
+        """Return the object with a new part; nothing else of what is written counts."""
+        part, old = strategy.parts[subresource], write.old or {}
+        new = part.take(strategy.default({**old, "spec": write.obj.get("spec") or {}}), old)
+        write.obj = self._ownership.updated(resource, strategy, old, new, None, options, subresource)
+        yield from self._admission.admit(write)
+        new = write.obj
+        raise_if_any(resource, new["metadata"]["name"], part.validate(new, old))
+        if strategy.has_generation and _substance(new) != _substance(old):
+            generation = old["metadata"].get("generation", 0) + 1
+            new = {**new, "metadata": {**new["metadata"], "generation": generation}}
+        return new
 
     @staticmethod
     def _status_metadata(old: Obj, obj: Obj) -> dict[str, Any]:
@@ -548,6 +571,13 @@ def _with_type(resource: Resource, obj: Obj) -> Obj:
     return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta, **rest}
 
 
+def _warn(write: Attributes, options: WriteOptions) -> None:
+    """Tell a client that listens what is odd about what it writes."""
+    if options.is_heard:
+        for each in warnings_about(write.resource.name, write.obj, write.old):
+            options.warn(each)
+
+
 def _other_uid(resource: Resource, old: Obj, uid: str) -> str:
     """Say that an object is meant that is there no more."""
     key = key_of(old)
@@ -556,14 +586,6 @@ def _other_uid(resource: Resource, old: Obj, uid: str) -> str:
         f"StorageError: invalid object, Code: 4, Key: {path}, ResourceVersion: 0, AdditionalErrorMsg: "
         f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}"
     )
-
-
-def meta_failures(resource: Resource, obj: Obj) -> list[Failure]:
-    """Check the metadata of an object."""
-    meta = obj["metadata"]
-    failures = name_failures(meta["name"], "metadata.name", FORMS.get(resource.name, "subdomain"))
-    failures += label_failures(meta.get("labels"), "metadata.labels")
-    return failures + annotation_failures(meta.get("annotations"), "metadata.annotations")
 
 
 def _check_is_object(patched: Any) -> None:

@@ -15,6 +15,15 @@ def fill(obj: Mapping[str, Any] | None, **defaults: Any) -> dict[str, Any]:
     return result
 
 
+def fill_zero(obj: Mapping[str, Any] | None, **defaults: Any) -> dict[str, Any]:
+    """Return `obj` with absent fields added; "" and 0 count as absent, as where Go has no pointer."""
+    result = {key: value for key, value in (obj or {}).items() if value is not None}
+    for key, value in defaults.items():
+        if not result.get(key):
+            result[key] = value
+    return result
+
+
 def fill_each(items: Any, filler: Callable[[dict[str, Any]], dict[str, Any]]) -> list[Any]:
     """Return the list with `filler` applied to each object in it."""
     return [filler(item) if isinstance(item, dict) else item for item in items or ()]

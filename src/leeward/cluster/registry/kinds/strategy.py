@@ -5,8 +5,8 @@ A strategy's functions are pure; they get the object being written and return a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from leeward.cluster.registry.failures import Failure
 from leeward.kube.objects import Obj
@@ -29,6 +29,14 @@ def _no_update_failures(new: Obj, old: Obj) -> list[Failure]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a kind that is written through a subresource of its own."""
+
+    take: Callable[[Obj, Obj], Obj]  # the old object with that part of the new one
+    validate: Callable[[Obj, Obj], list[Failure]]  # of a new object and the old one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
     """How one kind is written."""
 
@@ -42,5 +50,6 @@ class Strategy:
     validate_update: Callable[[Obj, Obj], list[Failure]] = _no_update_failures
     validate_status: Callable[[Obj, Obj], list[Failure]] = _no_update_failures  # of a write of status
     update_first: bool = False  # failures of validate_update come before those of validate
+    parts: Mapping[str, Part] = field(default_factory=dict)  # by subresource
     has_status: bool = False  # status is written through its subresource only
     has_generation: bool = False  # metadata.generation counts changes of spec

@@ -6,11 +6,19 @@ Source: pkg/apis/apps/v1/defaults.go, pkg/apis/batch/v1/defaults.go and their va
 from __future__ import annotations
 
 from leeward.cluster.registry.failures import Failure, forbidden
-from leeward.cluster.registry.kinds.fill import fill, fill_each, update
+from leeward.cluster.registry.kinds.fill import fill, fill_each, fill_zero, update
 from leeward.cluster.registry.kinds.pods import default_template
 from leeward.cluster.registry.kinds.storage import default_claim
 from leeward.cluster.registry.kinds.strategy import Strategy
-from leeward.cluster.registry.validation.jobs import cron_job_failures, job_failures, job_update_failures
+from leeward.cluster.registry.validation import workloadstatus
+from leeward.cluster.registry.validation.jobs import (
+    cron_job_create_failures,
+    cron_job_failures,
+    cron_job_update_failures,
+    job_failures,
+    job_update_failures,
+)
+from leeward.cluster.registry.validation.jobstatus import job_status_failures
 from leeward.cluster.registry.validation.workloads import (
     daemon_set_failures,
     deployment_failures,
@@ -36,7 +44,7 @@ def _with_spec(obj: Obj, spec: Obj) -> Obj:
 
 def _default_deployment(obj: Obj) -> Obj:
     spec = fill(obj.get("spec"), replicas=1, revisionHistoryLimit=10, progressDeadlineSeconds=600)
-    strategy = fill(spec.get("strategy"), type="RollingUpdate")
+    strategy = fill_zero(spec.get("strategy"), type="RollingUpdate")
     if strategy["type"] == "RollingUpdate":
         rolling = fill(strategy.get("rollingUpdate"), maxUnavailable="25%", maxSurge="25%")
         strategy = {**strategy, "rollingUpdate": rolling}
@@ -48,14 +56,13 @@ def _default_replica_set(obj: Obj) -> Obj:
 
 
 def _default_stateful_set(obj: Obj) -> Obj:
-    spec = fill(
-        obj.get("spec"),
-        replicas=1,
-        revisionHistoryLimit=10,
-        podManagementPolicy="OrderedReady",
-        persistentVolumeClaimRetentionPolicy={"whenDeleted": "Retain", "whenScaled": "Retain"},
+    spec = fill(obj.get("spec"), replicas=1, revisionHistoryLimit=10)
+    spec = fill_zero(spec, podManagementPolicy="OrderedReady")
+    retention = fill_zero(
+        spec.get("persistentVolumeClaimRetentionPolicy"), whenDeleted="Retain", whenScaled="Retain"
     )
-    strategy = fill(spec.get("updateStrategy"), type="RollingUpdate")
+    spec["persistentVolumeClaimRetentionPolicy"] = retention
+    strategy = fill_zero(spec.get("updateStrategy"), type="RollingUpdate")
     if strategy["type"] == "RollingUpdate":
         strategy = {**strategy, "rollingUpdate": fill(strategy.get("rollingUpdate"), partition=0)}
     spec = _with_template({**spec, "updateStrategy": strategy})
@@ -71,7 +78,7 @@ def _default_claim_template(claim: Obj) -> Obj:
 
 def _default_daemon_set(obj: Obj) -> Obj:
     spec = fill(obj.get("spec"), revisionHistoryLimit=10)
-    strategy = fill(spec.get("updateStrategy"), type="RollingUpdate")
+    strategy = fill_zero(spec.get("updateStrategy"), type="RollingUpdate")
     if strategy["type"] == "RollingUpdate":
         rolling = fill(strategy.get("rollingUpdate"), maxUnavailable=1, maxSurge=0)
         strategy = {**strategy, "rollingUpdate": rolling}
@@ -93,21 +100,23 @@ def _count_template(new: Obj, old: Obj) -> Obj:
     return _with_template_generation(new, generation)
 
 
+_UNLIMITED = 2147483647  # failures of a Job whose indexes have limits of their own
+
+
 def _default_job(obj: Obj) -> Obj:
+    given = obj.get("spec") or {}
     spec = fill(
-        obj.get("spec"),
-        backoffLimit=6,
+        given,
+        backoffLimit=6 if given.get("backoffLimitPerIndex") is None else _UNLIMITED,
         completionMode="NonIndexed",
         suspend=False,
         manualSelector=False,
-        podReplacementPolicy="TerminatingOrFailed",
+        podReplacementPolicy="TerminatingOrFailed" if given.get("podFailurePolicy") is None else "Failed",
     )
     if "completions" not in spec and "parallelism" not in spec:
         spec = fill(spec, completions=1, parallelism=1)
     spec = fill(spec, parallelism=1)
-    if spec.get("podFailurePolicy"):
-        spec["podReplacementPolicy"] = "Failed"
-        spec = update(spec, "podFailurePolicy", _default_failure_policy)
+    spec = update(spec, "podFailurePolicy", _default_failure_policy)
     spec = _with_template(spec)
     meta, labels = obj.get("metadata") or {}, (spec["template"].get("metadata") or {}).get("labels")
     if labels and not meta.get("labels"):
@@ -117,7 +126,7 @@ def _default_job(obj: Obj) -> Obj:
 
 def _default_failure_policy(policy: Obj) -> Obj:
     def pattern(each: Obj) -> Obj:
-        return fill(each, status="True")
+        return fill_zero(each, status="True")
 
     def rule(each: Obj) -> Obj:
         return update(each, "onPodConditions", lambda items: fill_each(items, pattern))
@@ -127,8 +136,7 @@ def _default_failure_policy(policy: Obj) -> Obj:
 
 def _default_cron_job(obj: Obj) -> Obj:
     spec = fill(
-        obj.get("spec"),
-        concurrencyPolicy="Allow",
+        fill_zero(obj.get("spec"), concurrencyPolicy="Allow"),
         suspend=False,
         successfulJobsHistoryLimit=3,
         failedJobsHistoryLimit=1,
@@ -157,7 +165,7 @@ def _complete_job(obj: Obj) -> Obj:
         }
         given = spec.get("selector") or {}
         matched = {"batch.kubernetes.io/controller-uid": uid, **(given.get("matchLabels") or {})}
-        inner = {**(template.get("metadata") or {}), "labels": {**(labels or {}), **ours}}
+        inner = {**(template.get("metadata") or {}), "labels": {**ours, **(labels or {})}}
         template = {**template, "metadata": inner}
         spec = {**spec, "selector": {**given, "matchLabels": matched}, "template": template}
     if not meta.get("labels") or meta["labels"] == labels:  # as upstream's share them with the template's
@@ -202,6 +210,7 @@ DEPLOYMENT = Strategy(
     default=_default_deployment,
     validate=deployment_failures,
     validate_update=immutable_failures("selector"),
+    validate_status=workloadstatus.DEPLOYMENT,
     has_status=True,
     has_generation=True,
     initial_status={},
@@ -210,6 +219,7 @@ REPLICA_SET = Strategy(
     default=_default_replica_set,
     validate=replica_set_failures,
     validate_update=immutable_failures("selector"),
+    validate_status=workloadstatus.REPLICA_SET,
     has_status=True,
     has_generation=True,
     initial_status={"replicas": 0},
@@ -218,6 +228,7 @@ STATEFUL_SET = Strategy(
     default=_default_stateful_set,
     validate=stateful_set_failures,
     validate_update=_stateful_set_update_failures,
+    validate_status=workloadstatus.STATEFUL_SET,
     has_status=True,
     has_generation=True,
     initial_status={"availableReplicas": 0, "replicas": 0},
@@ -228,6 +239,7 @@ DAEMON_SET = Strategy(
     validate=daemon_set_failures,
     validate_update=immutable_failures("selector"),
     update_first=True,
+    validate_status=workloadstatus.DAEMON_SET,
     has_status=True,
     has_generation=True,
     initial_status={
@@ -242,6 +254,7 @@ JOB = Strategy(
     prepare_create=_complete_job,
     validate=job_failures,
     validate_update=job_update_failures,
+    validate_status=job_status_failures,
     has_status=True,
     has_generation=True,
     initial_status={},
@@ -249,6 +262,8 @@ JOB = Strategy(
 CRON_JOB = Strategy(
     default=_default_cron_job,
     validate=cron_job_failures,
+    validate_create=cron_job_create_failures,
+    validate_update=cron_job_update_failures,
     has_status=True,
     has_generation=True,
     initial_status={},
@@ -256,6 +271,7 @@ CRON_JOB = Strategy(
 REPLICATION_CONTROLLER = Strategy(
     default=_default_replication_controller,
     validate=replication_controller_failures,
+    validate_status=workloadstatus.REPLICATION_CONTROLLER,
     has_status=True,
     has_generation=True,
     initial_status={"replicas": 0},

@@ -121,7 +121,7 @@ def _internal(spec: Obj) -> Obj:
     resources = go_struct(spec.get("resources"), Limits=None, Requests=None)
     made = go_struct(
         spec,
-        AccessModes=None, Selector=None, Resources=None, VolumeName="", StorageClassName=None, VolumeMode=None,
-        DataSource=None, DataSourceRef=None, VolumeAttributesClassName=None,
+        AccessModes=None, Selector=None, Resources=None, VolumeName="", StorageClassName=None,
+        VolumeMode=None, DataSource=None, DataSourceRef=None, VolumeAttributesClassName=None,
     )  # fmt: skip
     return {**made, "Resources": resources, "VolumeName": spec.get("volumeName") or ""}

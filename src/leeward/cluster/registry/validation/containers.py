@@ -17,6 +17,7 @@ from leeward.cluster.registry.failures import (
     invalid,
     not_found,
     required,
+    too_many,
     unsupported,
 )
 from leeward.cluster.registry.validation.environment import env_failures
@@ -29,6 +30,8 @@ from leeward.kube.objects import Obj
 
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
+_RESTARTS = ("Always", "Never", "OnFailure")
+_ACTIONS = ("Restart", "RestartAllContainers")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _PROPAGATIONS = ("Bidirectional", "HostToContainer", "None")
 _OF_SIDECARS = "may not be set for init containers without restartPolicy=Always"
@@ -112,12 +115,30 @@ def _init(containers: Sequence[Obj], regular: Iterable[Obj], path: str, pod: Pod
 def _restart_rules(container: Obj, path: str) -> list[Failure]:
     policy, rules = container.get("restartPolicy"), container.get("restartPolicyRules") or ()
     found: list[Failure] = []
-    if policy is not None and policy not in ("Always", "OnFailure", "Never"):
-        found.append(unsupported(f"{path}.restartPolicy", policy, ("Always", "Never", "OnFailure")))
+    if policy is not None and policy not in _RESTARTS:
+        found.append(unsupported(f"{path}.restartPolicy", policy, _RESTARTS))
     if policy is None and rules:
-        found.append(
-            required(f"{path}.restartPolicy", "must specify restartPolicy when restart rules are used")
-        )
+        text = "must specify restartPolicy when restart rules are used"
+        found.append(required(f"{path}.restartPolicy", text))
+    if len(rules) > 20:
+        found.append(too_many(f"{path}.restartPolicyRules", len(rules), 20))
+    for index, rule in enumerate(rules):
+        found += _restart_rule(rule, f"{path}.restartPolicyRules[{index}]")
+    return found
+
+
+def _restart_rule(rule: Obj, path: str) -> list[Failure]:
+    action, codes = rule.get("action") or "", rule.get("exitCodes")
+    found: list[Failure] = []
+    if action not in _ACTIONS:
+        found.append(unsupported(f"{path}.action", action, _ACTIONS))
+    if codes is None:
+        return [*found, required(f"{path}.exitCodes", "must be specified")]
+    operator, values = codes.get("operator") or "", codes.get("values") or ()
+    if operator not in ("In", "NotIn"):
+        found.append(unsupported(f"{path}.exitCodes.operator", operator, ("In", "NotIn")))
+    if len(values) > 255:
+        found.append(too_many(f"{path}.exitCodes.values", len(values), 255))
     return found
 
 

@@ -31,8 +31,8 @@ OF_VOLUMES = (
 _KNOWN = frozenset(
     (
         "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid",
-        "spec.nodeName", "spec.restartPolicy", "spec.serviceAccountName", "spec.schedulerName", "status.phase",
-        "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs", "spec.host",
+        "spec.nodeName", "spec.restartPolicy", "spec.serviceAccountName", "spec.schedulerName",
+        "status.phase", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs", "spec.host",
     )
 )  # fmt: skip
 _RESOURCES = (
@@ -82,8 +82,8 @@ def _source(variable: Obj, field: str) -> list[Failure]:
             required(f"{field}.fileKeyRef.{key}") for key in ("volumeName", "path", "key") if not ref.get(key)
         ]
     if not count:
-        text = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
-        found.append(invalid(field, "", text))
+        kinds = "`fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
+        found.append(invalid(field, "", f"must specify one of: {kinds}"))
     elif variable.get("value"):
         found.append(invalid(field, "", "may not be specified when `value` is not empty"))
     elif count > 1:

@@ -176,8 +176,8 @@ def header_name(name: str) -> list[str]:
     if _HEADER.fullmatch(name):
         return []
     return [
-        "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used "
-        "for validation is '[-A-Za-z0-9]+')"
+        "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex "
+        "used for validation is '[-A-Za-z0-9]+')"
     ]
 
 
@@ -218,8 +218,8 @@ def subdomain_with_underscore(name: str) -> list[str]:
         return []
     return [
         "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_' or '.', "
-        "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-        "'[a-z0-9_]([-_a-z0-9]*[a-z0-9_])?(\\.[a-z0-9_]([-_a-z0-9]*[a-z0-9_])?)*')"
+        "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for "
+        "validation is '[a-z0-9_]([-_a-z0-9]*[a-z0-9_])?(\\.[a-z0-9_]([-_a-z0-9]*[a-z0-9_])?)*')"
     ]
 
 

@@ -5,12 +5,9 @@ Source: pkg/apis/batch/validation/validation.go (Kubernetes 1.36).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from cronsim import CronSim, CronSimError
 
 from leeward.cluster.registry.failures import (
     Failure,
@@ -24,6 +21,7 @@ from leeward.cluster.registry.failures import (
     too_many,
     unsupported,
 )
+from leeward.cluster.registry.validation.cron import is_zone, schedule_problem
 from leeward.cluster.registry.validation.formats import (
     dns_label,
     dns_subdomain,
@@ -32,12 +30,17 @@ from leeward.cluster.registry.validation.formats import (
     not_negative,
     qualified_name,
 )
+from leeward.cluster.registry.validation.indexes import IndexListError, parse_intervals
 from leeward.cluster.registry.validation.pods import template_failures
 from leeward.cluster.registry.validation.workloads import mismatch_failures
 from leeward.kube.objects import Obj
+from leeward.kube.selectors import matches_selector
 
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_UID = "batch.kubernetes.io/controller-uid"
+_IMMUTABLE = "field is immutable"
+_MAX_LIST = 64 * 1024  # of indexes, as text
+_GENERATED = (
+    "controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name",
+)  # fmt: skip
 _MODES = ("NonIndexed", "Indexed")
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 _STATUSES = ("False", "True", "Unknown")
@@ -46,13 +49,14 @@ _NUMBERS = (
     "backoffLimitPerIndex",
 )  # fmt: skip
 _MANY = 100_000
+_FEW = 10_000
 _NEEDS_INDEX = "requires indexed completion mode"
 
 
 def job_failures(obj: Obj) -> list[Failure]:
     """Check a Job."""
     spec = obj.get("spec") or {}
-    found = _generated(spec, obj["metadata"].get("uid"))
+    found = _generated(obj)
     found += job_spec_failures(spec, "spec")
     selector = spec.get("selector")
     if selector is None:
@@ -64,21 +68,33 @@ def job_failures(obj: Obj) -> list[Failure]:
     completions = spec.get("completions")
     if spec.get("completionMode") == "Indexed" and completions:
         name = obj["metadata"]["name"]
-        wrong = dns_label(f"{name}-{completions - 1}")
-        if wrong:
-            text = f"will not able to create pod with invalid DNS label: {'; '.join(wrong)}"
+        longest = f"{name}-{completions - 1}"
+        if dns_label(longest):
+            text = f"will not able to create pod with invalid DNS label: {longest}"
             found.append(invalid("metadata.name", name, text))
     return found
 
 
-def _generated(spec: Obj, uid: str | None) -> list[Failure]:
-    """Check that a selector that is the server's business was made by the server."""
+def _generated(obj: Obj) -> list[Failure]:
+    """Check that labels and selector that are the server's business were made by the server."""
+    spec, meta = obj.get("spec") or {}, obj["metadata"]
     selector = spec.get("selector")
     if spec.get("manualSelector") or selector is None:
         return []
-    if selector == {"matchLabels": {_UID: uid}}:
-        return []
-    return [invalid("spec.selector", selector, "`selector` not auto-generated")]
+    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+    expected = dict(
+        zip(_GENERATED, (meta.get("uid"), meta["name"], meta.get("uid"), meta["name"]), strict=True)
+    )
+    found: list[Failure] = []
+    for name, value in expected.items():
+        place, text = f"spec.template.metadata.labels[{name}]", f"must be '{value}'"
+        if name not in labels:
+            found.append(required(place, text))
+        elif labels[name] != value:
+            found.append(invalid(place, labels, text))
+    if not matches_selector(selector, expected):
+        found.append(invalid("spec.selector", selector, "`selector` not auto-generated"))
+    return found
 
 
 def job_spec_failures(spec: Obj, field: str) -> list[Failure]:
@@ -133,34 +149,48 @@ def _completion_failures(spec: Obj, field: str) -> list[Failure]:
     if mode is not None and mode not in _MODES:
         found.append(unsupported(f"{field}.completionMode", mode, _MODES))
     if mode != "Indexed":
-        for name in ("backoffLimitPerIndex", "maxFailedIndexes"):
-            if spec.get(name) is not None:
-                found.append(invalid(f"{field}.{name}", spec[name], _NEEDS_INDEX))
-        return found
+        return found + [
+            invalid(f"{field}.{name}", spec[name], _NEEDS_INDEX)
+            for name in ("backoffLimitPerIndex", "maxFailedIndexes")
+            if spec.get(name) is not None
+        ]
     completions, parallelism = spec.get("completions"), spec.get("parallelism")
     if completions is None:
         found.append(required(f"{field}.completions", "when completion mode is Indexed"))
     if parallelism is not None and parallelism > _MANY:
         text = f"must be less than or equal to {_MANY} when completion mode is Indexed"
         found.append(invalid(f"{field}.parallelism", parallelism, text))
-    if failed is not None:
-        if completions is not None and failed > completions:
-            text = "must be less than or equal to completions"
-            found.append(invalid(f"{field}.maxFailedIndexes", failed, text))
-        if failed > _MANY:
-            found.append(
-                invalid(f"{field}.maxFailedIndexes", failed, f"must be less than or equal to {_MANY}")
-            )
+    if failed is not None and completions is not None and failed > completions:
+        text = "must be less than or equal to completions"
+        found.append(invalid(f"{field}.maxFailedIndexes", failed, text))
+    if failed is not None and failed > _MANY:
+        found.append(invalid(f"{field}.maxFailedIndexes", failed, f"must be less than or equal to {_MANY}"))
+    if completions is not None and completions > _MANY and spec.get("backoffLimitPerIndex") is not None:
+        found += _many_indexes(spec, field)
     return found
+
+
+def _many_indexes(spec: Obj, field: str) -> list[Failure]:
+    """Check that the failed ones of very many indexes can be listed."""
+    found: list[Failure] = []
+    if spec.get("maxFailedIndexes") is None:
+        text = f"must be specified when completions is above {_MANY}"
+        found.append(required(f"{field}.maxFailedIndexes", text))
+    text = (
+        f"must be less than or equal to {_FEW} when completions are above {_MANY} and used with backoff limit"
+    )
+    return found + [
+        invalid(f"{field}.{name}", spec[name], f"{text} per index")
+        for name in ("parallelism", "maxFailedIndexes")
+        if (spec.get(name) or 0) > _FEW
+    ]
 
 
 def _failure_policy(spec: Obj, field: str) -> list[Failure]:
     rules = spec["podFailurePolicy"].get("rules") or ()
-    if len(rules) > 20:
-        return [too_many(f"{field}.rules", len(rules), 20)]
     pod = (spec.get("template") or {}).get("spec") or {}
     names = {each.get("name") for kind in ("containers", "initContainers") for each in pod.get(kind) or ()}
-    found: list[Failure] = []
+    found = [too_many(f"{field}.rules", len(rules), 20)] if len(rules) > 20 else []
     for index, rule in enumerate(rules):
         place = f"{field}.rules[{index}]"
         action = rule.get("action") or ""
@@ -214,9 +244,7 @@ def _exit_codes(codes: Obj, names: set[Any], field: str) -> list[Failure]:
 
 
 def _pod_conditions(conditions: Sequence[Obj], field: str) -> list[Failure]:
-    if len(conditions) > 20:
-        return [too_many(field, len(conditions), 20)]
-    found: list[Failure] = []
+    found = [too_many(field, len(conditions), 20)] if len(conditions) > 20 else []
     for index, condition in enumerate(conditions):
         place, status = f"{field}[{index}]", condition.get("status") or ""
         found += each_failure(qualified_name, condition.get("type") or "", f"{place}.type")
@@ -235,53 +263,75 @@ def _success_policy(spec: Obj, field: str) -> list[Failure]:
     if spec.get("completionMode") != "Indexed":
         shown = [go_struct(rule, SucceededIndexes=None, SucceededCount=None) for rule in rules]
         return [invalid(field, GoStruct(Rules=shown), _NEEDS_INDEX)]
+    found: list[Failure] = []
     if not rules:
         text = "at least one rules must be specified when the successPolicy is specified"
-        return [required(f"{field}.rules", text)]
+        found.append(required(f"{field}.rules", text))
     if len(rules) > 20:
-        return [too_many(f"{field}.rules", len(rules), 20)]
-    found: list[Failure] = []
+        found.append(too_many(f"{field}.rules", len(rules), 20))
+    completions = spec.get("completions") or 0
     for index, rule in enumerate(rules):
-        place, count, indexes = (
-            f"{field}.rules[{index}]",
-            rule.get("succeededCount"),
-            rule.get("succeededIndexes"),
-        )
-        if count is None and indexes is None:
-            text = "at least one of succeededCount or succeededIndexes must be specified"
-            found.append(required(place, text))
-        completions = spec.get("completions")
-        if count is not None:
-            found += not_negative(count, f"{place}.succeededCount")
-            if completions is not None and count > completions:
-                text = f"must be less than or equal to {completions} (the number of specified completions)"
-                found.append(invalid(f"{place}.succeededCount", count, text))
+        found += _success_rule(rule, completions, f"{field}.rules[{index}]")
     return found
+
+
+def _success_rule(rule: Obj, completions: int, place: str) -> list[Failure]:
+    count, indexes = rule.get("succeededCount"), rule.get("succeededIndexes")
+    found: list[Failure] = []
+    if count is None and indexes is None:
+        text = "at least one of succeededCount or succeededIndexes must be specified"
+        found.append(required(place, text))
+    total = 0
+    if indexes is not None:
+        if len(indexes) > _MAX_LIST:
+            found.append(too_long(f"{place}.succeededIndexes", _MAX_LIST))
+        try:
+            total = sum(last - first + 1 for first, last in parse_intervals(indexes, completions))
+        except IndexListError as error:
+            text = f"error parsing succeededIndexes: {error}"
+            found.append(invalid(f"{place}.succeededIndexes", indexes, text))
+    if count is None:
+        return found
+    place = f"{place}.succeededCount"
+    found += not_negative(count, place)
+    least = "must be less than or equal to"
+    if count > completions:
+        found.append(invalid(place, count, f"{least} {completions} (the number of specified completions)"))
+    if indexes is not None and count > total:
+        text = f"{least} {total} (the number of indexes in the specified succeededIndexes field)"
+        found.append(invalid(place, count, text))
+    return found
+
+
+_FIXED = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
 
 
 def job_update_failures(new: Obj, old: Obj) -> list[Failure]:
     """Check what may change of a Job: its template's scheduling while it is suspended."""
     after, before = new["spec"], old["spec"]
-    found: list[Failure] = []
-    if not _may_complete_otherwise(after, before):
-        found.append(invalid("spec.completions", after.get("completions"), "field is immutable"))
+    found = _completions_update(after, before)
     if after.get("selector") != before.get("selector"):
-        found.append(invalid("spec.selector", after.get("selector"), "field is immutable"))
+        found.append(invalid("spec.selector", after.get("selector"), _IMMUTABLE))
     if _template_face(after, before) != before.get("template"):
-        found.append(invalid("spec.template", after.get("template"), "field is immutable"))
-    for name in (
-        "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy",
-    ):  # fmt: skip
-        if after.get(name) != before.get(name):
-            found.append(invalid(f"spec.{name}", after.get(name), "field is immutable"))
-    return found
+        found.append(invalid("spec.template", after.get("template"), _IMMUTABLE))
+    return found + [
+        invalid(f"spec.{name}", after.get(name), _IMMUTABLE)
+        for name in _FIXED
+        if after.get(name) != before.get(name)
+    ]
 
 
-def _may_complete_otherwise(after: Obj, before: Obj) -> bool:
+def _completions_update(after: Obj, before: Obj) -> list[Failure]:
     """An elastic indexed Job changes completions together with parallelism."""
-    if after.get("completions") == before.get("completions"):
-        return True
-    return before.get("completionMode") == "Indexed" and after.get("completions") == after.get("parallelism")
+    wanted = after.get("completions")
+    if wanted == before.get("completions"):
+        return []
+    if after.get("completionMode") != "Indexed":
+        return [invalid("spec.completions", wanted, _IMMUTABLE)]
+    if wanted is None or wanted == after.get("parallelism"):
+        return []
+    text = "can only be modified in tandem with spec.parallelism"
+    return [invalid("spec.completions", wanted, text)]
 
 
 def _template_face(after: Obj, before: Obj) -> Any:
@@ -300,19 +350,45 @@ def _template_face(after: Obj, before: Obj) -> Any:
     return face
 
 
-def cron_job_failures(obj: Obj) -> list[Failure]:
-    """Check a CronJob."""
+def cron_job_create_failures(obj: Obj) -> list[Failure]:
+    """Check a new CronJob, whose name has to leave room for its Jobs'."""
     spec, name = obj.get("spec") or {}, obj["metadata"].get("name") or ""
-    found: list[Failure] = []
-    schedule = spec.get("schedule") or ""
-    if not schedule:
-        found.append(required("spec.schedule"))
-    else:
-        found += _schedule_failures(schedule, spec.get("timeZone"))
-    found += not_negative(spec.get("startingDeadlineSeconds"), "spec.startingDeadlineSeconds")
+    found = cron_job_failures(obj)
+    if "TZ" in (spec.get("schedule") or ""):
+        found.append(invalid("spec.schedule", spec["schedule"], _ZONE_IN_SCHEDULE))
     found += _zone_failures(spec.get("timeZone"), "spec.timeZone")
-    policy = spec.get("concurrencyPolicy") or ""
-    policies = ("Allow", "Forbid", "Replace")
+    if len(name) > 52:
+        found.append(invalid("metadata.name", name, "must be no more than 52 characters"))
+    return sorted(found, key=lambda each: _FIELDS.get(each.field, len(_FIELDS)))
+
+
+def cron_job_update_failures(new: Obj, old: Obj) -> list[Failure]:
+    """Check what is new: a zone in a schedule may stay, but not come."""
+    after, before = new["spec"], old["spec"]
+    schedule, zone = after.get("schedule") or "", after.get("timeZone")
+    found: list[Failure] = []
+    if "TZ" in schedule and "TZ" not in (before.get("schedule") or ""):
+        found.append(invalid("spec.schedule", schedule, _ZONE_IN_SCHEDULE))
+    elif "TZ" in schedule and zone is not None:
+        text = "cannot use both timeZone field and TZ or CRON_TZ in schedule"
+        found.append(invalid("spec.schedule", schedule, text))
+    return found if zone == before.get("timeZone") else found + _zone_failures(zone, "spec.timeZone")
+
+
+_ZONE_IN_SCHEDULE = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
+_FIELDS = {"spec.schedule": 0, "spec.startingDeadlineSeconds": 1, "spec.timeZone": 2}  # in upstream's order
+
+
+def cron_job_failures(obj: Obj) -> list[Failure]:
+    """Check a CronJob, new or changed."""
+    spec = obj.get("spec") or {}
+    schedule = spec.get("schedule") or ""
+    problem = schedule_problem(schedule) if schedule else ""
+    found = [] if schedule else [required("spec.schedule")]
+    if problem:
+        found.append(invalid("spec.schedule", schedule, problem))
+    found += not_negative(spec.get("startingDeadlineSeconds"), "spec.startingDeadlineSeconds")
+    policy, policies = spec.get("concurrencyPolicy") or "", ("Allow", "Forbid", "Replace")
     if policy not in policies:
         place = "spec.concurrencyPolicy"
         found.append(unsupported(place, policy, policies) if policy else required(place))
@@ -325,30 +401,10 @@ def cron_job_failures(obj: Obj) -> list[Failure]:
         found.append(unsupported("spec.jobTemplate.spec.manualSelector", True, ("nil", "false")))
     for limit in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
         found += not_negative(spec.get(limit), f"spec.{limit}")
-    if len(name) > 52:
-        found.append(invalid("metadata.name", name, "must be no more than 52 characters"))
     return found
 
 
-def _schedule_failures(schedule: str, zone: Any) -> list[Failure]:
-    place = "spec.schedule"
-    if "TZ" in schedule:
-        text = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-        return [invalid(place, schedule, text)]
-    if schedule.startswith("@"):
-        known = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
-        if schedule in known or schedule.startswith("@every "):
-            return []
-        return [invalid(place, schedule, f"unrecognized descriptor: {schedule}")]
-    fields = schedule.split()
-    if len(fields) != 5:
-        text = f"expected exactly 5 fields, found {len(fields)}: [{' '.join(fields)}]"
-        return [invalid(place, schedule, text)]
-    try:
-        CronSim(schedule.replace("?", "*"), _EPOCH)
-    except CronSimError as error:
-        return [invalid(place, schedule, str(error))]
-    return []
+_ZONE_PART = re.compile(r"[A-Za-z.\-_0-9+]{1,14}")
 
 
 def _zone_failures(zone: Any, field: str) -> list[Failure]:
@@ -356,11 +412,9 @@ def _zone_failures(zone: Any, field: str) -> list[Failure]:
         return []
     if not zone:
         return [invalid(field, zone, "timeZone must be nil or non-empty string")]
+    parts = zone.split("/")
+    odd = any(part in (".", "..") or part.startswith("-") or not _ZONE_PART.fullmatch(part) for part in parts)
     if zone.lower() == "local":
         text = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
         return [invalid(field, zone, text)]
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return [invalid(field, zone, f"unknown time zone {zone}")]
-    return []
+    return [invalid(field, zone, f"unknown time zone {zone}")] if odd or not is_zone(zone) else []

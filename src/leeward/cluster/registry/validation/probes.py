@@ -1,6 +1,7 @@
 """Probes and lifecycle hooks.
 
-Source: pkg/apis/core/validation/validation.go validateHandler, validateProbe, validateLifecycle (Kubernetes 1.36).
+Source: pkg/apis/core/validation/validation.go validateHandler, validateProbe, validateLifecycle
+(Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from leeward.kube.objects import Obj
 
 _NUMBERS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
 _SIGNALS = frozenset(
-    (
-        "SIGABRT", "SIGALRM", "SIGBUS", "SIGCHLD", "SIGCLD", "SIGCONT", "SIGFPE", "SIGHUP", "SIGILL", "SIGINT", "SIGIO",
-        "SIGIOT", "SIGKILL", "SIGPIPE", "SIGPOLL", "SIGPROF", "SIGPWR", "SIGQUIT", "SIGSEGV", "SIGSTKFLT", "SIGSTOP",
-        "SIGSYS", "SIGTERM", "SIGTRAP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGUSR1", "SIGUSR2", "SIGVTALRM",
-        "SIGWINCH", "SIGXCPU", "SIGXFSZ", *(f"SIGRTMIN+{n}" for n in range(1, 16)), "SIGRTMIN", "SIGRTMAX",
-        *(f"SIGRTMAX-{n}" for n in range(1, 15)),
+    f"SIG{name}"
+    for name in (
+        "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL",
+        "PIPE", "POLL", "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN",
+        "TTOU", "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", "RTMAX",
+        *(f"RTMIN+{number}" for number in range(1, 16)), *(f"RTMAX-{number}" for number in range(1, 15)),
     )
 )  # fmt: skip
 

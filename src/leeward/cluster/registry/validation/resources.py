@@ -6,7 +6,7 @@ pkg/apis/core/helper/helpers.go (Kubernetes 1.36).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -107,13 +107,19 @@ def quantity_failures(value: Any, field: str, *, positive: bool = False) -> list
     return [invalid(field, str(value), NOT_NEGATIVE)] if number < 0 else []
 
 
-def requirement_failures(resources: Obj | None, field: str, claims: Collection[str] = ()) -> list[Failure]:
-    """Check what a container asks for.
+def requirement_failures(
+    resources: Obj | None,
+    field: str,
+    claims: Collection[str] = (),
+    check_name: Callable[[str, str], list[Failure]] = container_name_failures,
+) -> list[Failure]:
+    """Check what a container, or a Pod as a whole, asks for.
 
     Args:
         resources: ``limits``, ``requests``, ``claims``.
         field: their path.
         claims: names of the Pod's resource claims.
+        check_name: which resources there can be.
     """
     if not resources:
         return []
@@ -122,13 +128,13 @@ def requirement_failures(resources: Obj | None, field: str, claims: Collection[s
     huge = usual = False
     for name, value in limits.items():
         place = f"{field}.limits[{name}]"
-        found += container_name_failures(name, place)
+        found += check_name(name, place)
         found += value_failures(name, value, place)
         found += _page_failures(name, value, place)
         huge, usual = huge or name.startswith(HUGE_PAGES), usual or name in ("cpu", "memory")
     for name, value in requests.items():
         place = f"{field}.requests[{name}]"
-        found += container_name_failures(name, place)
+        found += check_name(name, place)
         found += value_failures(name, value, place)
         found += _relation_failures(name, value, limits, field)
         huge, usual = huge or name.startswith(HUGE_PAGES), usual or name in ("cpu", "memory")

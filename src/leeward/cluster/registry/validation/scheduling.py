@@ -6,6 +6,7 @@ validateTopologySpreadConstraints (Kubernetes 1.36).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from leeward.cluster.registry.failures import (
@@ -138,15 +139,22 @@ def _label_keys(term: Obj, field: str) -> list[Failure]:
     matching, mismatching = term.get("matchLabelKeys") or (), term.get("mismatchLabelKeys") or ()
     if not matching and not mismatching:
         return []
-    if term.get("labelSelector") is None:
+    selector = term.get("labelSelector")
+    if selector is None:
         names = [name for name in ("matchLabelKeys", "mismatchLabelKeys") if term.get(name)]
         return [
             forbidden(f"{field}.{name}", "must not be specified when labelSelector is not set")
             for name in names
         ]
-    found = label_key_failures(term, field, "matchLabelKeys") + label_key_failures(
-        term, field, "mismatchLabelKeys"
-    )
+    found = label_key_failures(term, field, "matchLabelKeys")
+    found += label_key_failures(term, field, "mismatchLabelKeys")
+    seen = {*(selector.get("matchLabels") or {})}
+    for each in selector.get("matchExpressions") or ():  # a key that was merged is there once
+        key = each.get("key")
+        if key in matching and key in seen:
+            place = f"{field}[{list(matching).index(key)}]"
+            found.append(invalid(place, key, "exists in both matchLabelKeys and labelSelector"))
+        seen.add(key)
     for index, key in enumerate(matching):
         if key in mismatching:
             text = "exists in both matchLabelKeys and mismatchLabelKeys"
@@ -239,14 +247,23 @@ def _spread_keys(each: Obj, place: str) -> list[Failure]:
     keys, selector = each.get("matchLabelKeys") or (), each.get("labelSelector")
     if not keys:
         return []
-    if selector is None:
-        return [forbidden(f"{place}.matchLabelKeys", "must not be specified when labelSelector is not set")]
-    used = {*(selector.get("matchLabels") or {})}
-    used |= {expression.get("key") for expression in selector.get("matchExpressions") or ()}
     found: list[Failure] = []
+    if selector is None:
+        text = "must not be specified when labelSelector is not set"
+        found.append(forbidden(f"{place}.matchLabelKeys", text))
+    given = (expression.get("key") for expression in (selector or {}).get("matchExpressions") or ())
+    used = Counter([*((selector or {}).get("matchLabels") or {}), *given])
     for index, key in enumerate(keys):
         found += each_failure(qualified_name, key, f"{place}.matchLabelKeys[{index}]")
-        if key in used:
+        if used[key] > _merged(key, selector):
             text = "exists in both matchLabelKeys and labelSelector"
             found.append(invalid(f"{place}.matchLabelKeys[{index}]", key, text))
     return found
+
+
+def _merged(key: str, selector: Obj | None) -> int:
+    """Return how often a key is there because it was merged: at most once, as the one value of "In"."""
+    return any(
+        each.get("key") == key and each.get("operator") == "In" and len(each.get("values") or ()) == 1
+        for each in (selector or {}).get("matchExpressions") or ()
+    )

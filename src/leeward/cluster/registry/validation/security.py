@@ -19,6 +19,7 @@ from leeward.cluster.registry.failures import (
     unsupported,
 )
 from leeward.cluster.registry.validation.formats import user_id
+from leeward.cluster.registry.validation.operatingsystems import windows_option_failures
 from leeward.cluster.registry.validation.paths import descending_failures
 from leeward.kube.objects import Obj
 
@@ -58,7 +59,7 @@ def pod_security_failures(spec: Obj, field: str) -> list[Failure]:
     found += _sysctls(spec, context, f"{field}.sysctls")
     found += _one_of(context, field, "fsGroupChangePolicy", ("Always", "OnRootMismatch"))
     found += _seccomp(context.get("seccompProfile"), f"{field}.seccompProfile")
-    found += _windows(context.get("windowsOptions"), f"{field}.windowsOptions")
+    found += windows_option_failures(context.get("windowsOptions"), f"{field}.windowsOptions")
     found += _app_armor(context.get("appArmorProfile"), f"{field}.appArmorProfile")
     found += _one_of(context, field, "supplementalGroupsPolicy", ("Merge", "Strict"))
     return found + _one_of(context, field, "seLinuxChangePolicy", ("MountOption", "Recursive"))
@@ -135,20 +136,6 @@ def _app_armor(profile: Obj | None, field: str) -> list[Failure]:
     return [unsupported(f"{field}.type", kind, _PROFILES)]
 
 
-def _windows(options: Obj | None, field: str) -> list[Failure]:
-    if not options:
-        return []
-    found: list[Failure] = []
-    name, user = options.get("gmsaCredentialSpec"), options.get("runAsUserName")
-    if name == "":
-        found.append(
-            invalid(f"{field}.gmsaCredentialSpec", name, "gmsaCredentialSpec cannot be an empty string")
-        )
-    if user == "":
-        found.append(invalid(f"{field}.runAsUserName", user, "runAsUserName cannot be an empty string"))
-    return found
-
-
 def container_security_failures(context: Obj, field: str, *, host_users: bool) -> list[Failure]:
     """Check ``securityContext`` of a container; `field` is its path."""
     found = _ids(context, field, ("runAsUser", "runAsGroup"))
@@ -170,7 +157,7 @@ def container_security_failures(context: Obj, field: str, *, host_users: bool) -
             found.append(invalid(field, value, _PRIVILEGED))
         if "CAP_SYS_ADMIN" in ((context.get("capabilities") or {}).get("add") or ()):
             found.append(invalid(field, value, _SYS_ADMIN))
-    found += _windows(context.get("windowsOptions"), f"{field}.windowsOptions")
+    found += windows_option_failures(context.get("windowsOptions"), f"{field}.windowsOptions")
     return found + _app_armor(context.get("appArmorProfile"), f"{field}.appArmorProfile")
 
 

@@ -20,8 +20,8 @@ IMMUTABLE = "field is immutable"
 MISMATCH = "`selector` does not match template `labels`"
 _PERCENT = re.compile("[0-9]+%")
 _PERCENT_TEXT = (
-    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used "
-    "for validation is '[0-9]+%')"
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex "
+    "used for validation is '[0-9]+%')"
 )
 
 
