@@ -319,3 +319,12 @@ def test_a_pod_carries_the_zone_of_its_node(cluster: Any) -> None:
 def test_a_new_node_takes_no_pods_until_it_is_ready(cluster: Any) -> None:
     node = cluster.client.create("nodes", {"metadata": {"name": "n"}, "spec": {"taints": []}})
     assert node["spec"]["taints"] == [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]
+
+
+def test_a_bound_pod_carries_the_zone_of_its_node(cluster: Any) -> None:
+    zone = {"topology.kubernetes.io/zone": "z", "topology.kubernetes.io/region": "r"}
+    cluster.client.create("nodes", {"metadata": {"name": "n", "labels": zone}})
+    pod = cluster.pod(node="n", metadata={"labels": {"topology.kubernetes.io/region": "mine"}})
+    assert pod["metadata"]["labels"] == {
+        "topology.kubernetes.io/zone": "z", "topology.kubernetes.io/region": "r",
+    }  # fmt: skip
