@@ -29,6 +29,7 @@ from leeward.cluster.controllers.framework.manager import ControllerManager
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
+from leeward.cluster.registry.tokens import Tokens
 from leeward.cluster.scheduler.scheduler import Scheduler
 from leeward.cluster.store.memory import MemoryStore
 
@@ -58,6 +59,7 @@ class RecordedServer:
         clock, ids = SystemClock(), SystemIds()
         self._store = MemoryStore()
         self.clock = clock
+        pki = ensure_pki(directory / "pki", clock)
         self.registry = registry = Registry(
             self._store,
             clock=clock,
@@ -65,8 +67,8 @@ class RecordedServer:
             service_network=IPv4Network("10.96.0.0/16"),
             options=AdmissionOptions(extra_token_bundles=() if whole else EXTRA_BUNDLES),
             hooks=ask,
+            tokens=Tokens(pki.signing_key.read_bytes(), clock=clock, ids=ids),
         )
-        pki = ensure_pki(directory / "pki", clock)
         self.token, self.ca_data = pki.admin_token, pki.ca_data
         client = registry.client("admin")
         controllers = [

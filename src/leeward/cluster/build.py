@@ -33,6 +33,7 @@ from leeward.cluster.network.podnetwork import BridgePodNetwork
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
+from leeward.cluster.registry.tokens import Tokens
 from leeward.cluster.runtimes.catalog import RuntimeContext, build_runtime
 from leeward.cluster.scheduler.scheduler import Scheduler
 from leeward.cluster.statedir import StateDir, config_from_record
@@ -74,6 +75,7 @@ class Cluster:
             service_network=plan.service_network,
             options=AdmissionOptions(default_toleration_seconds=config.timing.default_toleration_seconds),
             hooks=ask,
+            tokens=Tokens(self._pki.signing_key.read_bytes(), clock=clock, ids=ids),
         )
         client = self._registry.client
         self._runtime, images = build_runtime(

@@ -148,6 +148,9 @@ class MemoryClient:
     def evict(self, namespace: str, pod: str) -> None:
         raise NotImplementedError
 
+    def request_token(self, namespace: str, account: str, request: Obj) -> Obj:
+        raise NotImplementedError
+
     def finalize_namespace(self, obj: Obj) -> Obj:
         return self.update("namespaces", obj)
 

@@ -190,9 +190,10 @@ def test_a_mount_that_cannot_be_made_is_told_and_can_be_deleted(world: World, pa
         volume.mkdir()
         (volume / "file").touch()
         (volume / "link").symlink_to("/")
-        mount = {"name": "v", "mountPath": "/x", "subPath": path}
+        mount = {"name": "v", "mountPath": "/x", "subPathExpr": "$(WHERE)"}  # which the API cannot check
         await world.pod(
-            container={"volumeMounts": [mount]}, volumes=[{"name": "v", "hostPath": {"path": str(volume)}}]
+            container={"volumeMounts": [mount], "env": [{"name": "WHERE", "value": path}]},
+            volumes=[{"name": "v", "hostPath": {"path": str(volume)}}],
         )
         await world.settle(30.0)
         assert "Failed" in world.reasons()
@@ -321,9 +322,9 @@ def test_a_power_cut_is_silent_and_the_pod_runs_again_when_power_is_back(world: 
 def test_a_hook_that_takes_longer_than_the_grace_period_is_cut_short(world: World) -> None:
     async def body() -> None:
         await world.pod(
-            container={"lifecycle": {"preStop": {"sleep": {"seconds": 60}}}}, terminationGracePeriodSeconds=5
+            container={"lifecycle": {"preStop": {"sleep": {"seconds": 60}}}}, terminationGracePeriodSeconds=90
         )
-        world.client.delete("pods", "default", "web")
+        world.client.delete("pods", "default", "web", grace_period_seconds=5)
         await world.settle(6.0)
 
         assert world.runtime.asked == [("c", 2.0)]  # the least that a stop signal gets

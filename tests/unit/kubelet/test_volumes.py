@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
@@ -18,6 +20,7 @@ from leeward.cluster.kubelet.ownership import give_to_group
 from leeward.cluster.kubelet.volumes import Volumes, make_mounts
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.registry import Registry
+from leeward.cluster.registry.tokens import Tokens
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj
 
@@ -36,7 +39,7 @@ def client() -> Client:
 
 @pytest.fixture
 def volumes(client: Client, tmp_path: Path) -> Volumes:
-    return Volumes(client, tmp_path / "pod", {"status.podIP": "10.0.0.7"})
+    return Volumes(client, tmp_path / "pod", {"status.podIP": "10.0.0.7"}, VirtualClock())
 
 
 def _config_map(client: Client, name: str = "settings", **data: str) -> None:
@@ -141,9 +144,9 @@ def test_nothing_is_written_when_nothing_changed(client: Client, volumes: Volume
 def test_a_kubelet_that_was_restarted_writes_the_volume_anew(client: Client, tmp_path: Path) -> None:
     _config_map(client, a="1")
     pod = _pod(_of_map())
-    Volumes(client, tmp_path, {}).prepare(pod)
+    Volumes(client, tmp_path, {}, VirtualClock()).prepare(pod)
     _change(client, b="2")
-    path = Volumes(client, tmp_path, {}).prepare(pod)["v"]
+    path = Volumes(client, tmp_path, {}, VirtualClock()).prepare(pod)["v"]
     assert _files(path) == {"b": "2"}
 
 
@@ -175,6 +178,39 @@ def test_a_file_may_not_leave_its_volume(client: Client, volumes: Volumes, tmp_p
     with pytest.raises(RuntimeFailureError, match="leads out of its volume"):
         volumes.prepare(_pod(_of_map(items=[{"key": "a", "path": path}])))
     assert not list(tmp_path.rglob("outside"))
+
+
+def test_a_token_is_kept_until_four_fifths_of_its_time_are_over(tmp_path: Path) -> None:
+    clock, ids = VirtualClock(), SeededIds(2)
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    tokens = Tokens(pem, clock=clock, ids=ids)
+    client = Registry(MemoryStore(), clock=clock, ids=ids, tokens=tokens).client("system:admin")
+    client.create("namespaces", {"metadata": {"name": "shop"}})
+    client.create("serviceaccounts", {"metadata": {"name": "default", "namespace": "shop"}})
+    _config_map(client, "kube-root-ca.crt", **{"ca.crt": "-----"})
+    spec: Obj = {"containers": [{"name": "c", "image": "web:1"}]}
+    pod = client.create("pods", {"metadata": {"name": "web", "namespace": "shop"}, "spec": spec})
+    volumes = Volumes(client, tmp_path / "pod", {}, clock)
+    path = volumes.prepare(pod)[pod["spec"]["volumes"][0]["name"]] / "token"
+    first = path.read_text()
+    claims = tokens.read(first)
+    assert claims is not None
+    assert claims["kubernetes.io"]["pod"]["name"] == "web"
+
+    clock.advance(0.8 * 3607 - 1)
+    volumes.prepare(pod)
+    assert path.read_text() == first
+    clock.advance(2)
+    volumes.prepare(pod)
+    assert path.read_text() != first
+
+
+def test_a_token_of_an_account_that_is_gone_is_said_so(client: Client, volumes: Volumes) -> None:
+    pod = _pod({"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}})
+    pod["metadata"]["uid"] = "1"
+    with pytest.raises(RuntimeFailureError, match='serviceaccounts "default" not found'):
+        volumes.prepare(pod)
 
 
 def test_an_empty_dir_is_for_everybody_and_keeps_its_files(volumes: Volumes) -> None:

@@ -135,6 +135,10 @@ class Client(Reader, Protocol):
         """
         ...
 
+    def request_token(self, namespace: str, account: str, request: Obj) -> Obj:
+        """Return a TokenRequest with a token of a service account in its status."""
+        ...
+
     def finalize_namespace(self, obj: Obj) -> Obj:
         """Replace ``spec.finalizers`` of a namespace through the ``finalize`` subresource."""
         ...

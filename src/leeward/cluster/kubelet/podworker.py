@@ -86,7 +86,7 @@ class PodWorker:
             "spec.serviceAccountName": pod["spec"].get("serviceAccountName", "default"),
             **{f"allocatable.{name}": amount for name, amount in host.allocatable.items()},
         }
-        self._volumes = Volumes(host.client, host.pods_dir / self.uid, self._facts)
+        self._volumes = Volumes(host.client, host.pods_dir / self.uid, self._facts, host.clock)
         now = host.clock.now()
         self._started_at: datetime = now
         statuses = pod.get("status") or {}

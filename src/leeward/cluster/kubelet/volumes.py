@@ -14,11 +14,13 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from leeward.cluster.interface.client import Reader
+from leeward.base.clock import PassiveClock
+from leeward.cluster.interface.client import Client
 from leeward.cluster.interface.runtime import Mount, RuntimeFailureError
 from leeward.cluster.kubelet.environment import contents, expand, field_value, find_source, resource_value
 from leeward.cluster.kubelet.ownership import give_to_group
 from leeward.kube.objects import Obj
+from leeward.kube.status import StatusError
 
 _PROJECTED = ("configMap", "secret", "downwardAPI")
 _WRITABLE = ("emptyDir", "persistentVolumeClaim")  # what belongs to nobody but Pods
@@ -29,13 +31,18 @@ class Volumes:
     """The volumes of one Pod.
 
     Args:
-        reader: ConfigMaps, Secrets, claims.
+        client: reads ConfigMaps, Secrets, claims; asks for tokens.
         directory: of this Pod's volumes.
         facts: fields of the downward API that only the kubelet knows.
+        clock: when tokens are renewed.
     """
 
-    def __init__(self, reader: Reader, directory: Path, facts: Mapping[str, str]) -> None:
-        self._reader = reader
+    def __init__(
+        self, client: Client, directory: Path, facts: Mapping[str, str], clock: PassiveClock
+    ) -> None:
+        self._reader = self._client = client
+        self._clock = clock
+        self._tokens: dict[tuple[str, str], tuple[bytes, float]] = {}  # and when to ask for the next one
         self._directory = directory
         self._facts = facts
         self._written: dict[str, Files] = {}
@@ -109,21 +116,48 @@ class Volumes:
             if kind in volume:
                 return self._source_files(pod, kind, volume[kind], volume[kind].get("defaultMode", 0o644))
         if "projected" in volume:
-            projected, files = volume["projected"], Files()
-            for source in projected.get("sources") or ():
-                if "serviceAccountToken" in source:
-                    continue  # nobody issues tokens to Pods yet: the file is absent
-                if not source.keys() <= set(_PROJECTED):
-                    raise RuntimeFailureError(
-                        f"volume {volume['name']}: {', '.join(source)} cannot be projected here",
-                        reason="FailedMount",
-                    )
-                for kind in _PROJECTED:
-                    if kind in source:
-                        mode = projected.get("defaultMode", 0o644)
-                        files.update(self._source_files(pod, kind, source[kind], mode))
-            return files
+            return self._projected_files(pod, volume["name"], volume["projected"])
         return None
+
+    def _projected_files(self, pod: Obj, name: str, projected: Obj) -> Files:
+        files, mode = Files(), projected.get("defaultMode", 0o644)
+        for source in projected.get("sources") or ():
+            if "serviceAccountToken" in source:
+                token = source["serviceAccountToken"]
+                files[token["path"]] = (self._token(pod, token), mode)
+                continue
+            if not source.keys() <= set(_PROJECTED):
+                raise RuntimeFailureError(
+                    f"volume {name}: {', '.join(source)} cannot be projected here", reason="FailedMount"
+                )
+            for kind in _PROJECTED:
+                if kind in source:
+                    files.update(self._source_files(pod, kind, source[kind], mode))
+        return files
+
+    def _token(self, pod: Obj, source: Obj) -> bytes:
+        """Return a token for the Pod's account, the same one until four fifths of its time are over."""
+        meta, now = pod["metadata"], self._clock.monotonic()
+        key, seconds = (source["path"], source.get("audience") or ""), source.get("expirationSeconds") or 3600
+        token, until = self._tokens.get(key, (b"", 0.0))
+        if now < until:
+            return token
+        spec: Obj = {
+            "expirationSeconds": seconds,
+            "boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": meta["name"], "uid": meta["uid"]},
+        }
+        if source.get("audience"):
+            spec["audiences"] = [source["audience"]]
+        account = pod["spec"].get("serviceAccountName") or "default"
+        try:
+            made = self._client.request_token(meta["namespace"], account, {"spec": spec})
+        except StatusError as error:
+            raise RuntimeFailureError(
+                f"no token for {account}: {error.message}", reason="FailedMount"
+            ) from None
+        token = str(made["status"]["token"]).encode()
+        self._tokens[key] = (token, now + 0.8 * seconds)
+        return token
 
     def _source_files(self, pod: Obj, kind: str, source: Obj, mode: int) -> Files:
         if kind == "downwardAPI":

@@ -13,6 +13,7 @@ from leeward.cluster.interface.client import Handler, PatchType, Propagation, Tr
 from leeward.cluster.registry import subresources
 from leeward.cluster.registry.events import EventRecorder
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
+from leeward.cluster.registry.tokenrequests import request_token
 from leeward.kube.objects import Obj
 from leeward.kube.status import NotFoundError, StatusError
 
@@ -151,6 +152,9 @@ class RegistryClient:
 
     def evict(self, namespace: str, pod: str) -> None:
         subresources.evict(self._registry, namespace, pod, self._options)
+
+    def request_token(self, namespace: str, account: str, request: Obj) -> Obj:
+        return request_token(self._registry, namespace, account, request)
 
     def finalize_namespace(self, obj: Obj) -> Obj:
         """Replace a namespace's ``spec.finalizers`` through the finalize subresource."""

@@ -45,6 +45,7 @@ from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
 from leeward.cluster.registry.steps import Stepper, Steps
+from leeward.cluster.registry.tokens import Tokens
 from leeward.cluster.registry.validation.metadata import meta_failures, meta_update_failures
 from leeward.cluster.registry.warnings.catalog import warnings_about
 from leeward.cluster.store.memory import MemoryStore
@@ -71,6 +72,7 @@ class Registry:
         service_network: where cluster IPs come from.
         options: flags of admission.
         hooks: asks admission webhooks; None: nobody can.
+        tokens: signs tokens of service accounts; None: there are none.
     """
 
     def __init__(
@@ -82,8 +84,10 @@ class Registry:
         service_network: IPv4Network = _SERVICE_NETWORK,
         options: AdmissionOptions | None = None,
         hooks: HookCaller | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         self.store = store
+        self.tokens = tokens
         self._clock = clock
         self._ids = ids
         self.event_names = EventNames(clock)

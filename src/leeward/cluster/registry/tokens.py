@@ -1,0 +1,155 @@
+"""Tokens of service accounts: made on request, bound to an object, valid for a while.
+
+A token says who it is for (``sub``), where it counts (``aud``), and what it is bound to: when that Pod, node,
+Secret or service account goes, the token is worth nothing, however long it would have lasted.
+
+Source: pkg/serviceaccount/{claims,jwt}.go, pkg/registry/core/serviceaccount/storage/token.go (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from jwt.algorithms import ECAlgorithm
+
+from leeward.base.clock import PassiveClock
+from leeward.base.ids import IdSource
+from leeward.kube.objects import Obj
+
+ISSUER = "https://kubernetes.default.svc"
+PROJECTED_SECONDS = (
+    3607  # what Pods ask for; such a token is good for a year, for clients that do not reread it
+)
+_YEAR_SECONDS = 365 * 24 * 3600
+_PRIVATE = "kubernetes.io"
+Find = Callable[[str, str, str], Obj | None]  # resource, namespace, name
+
+
+class Tokens:
+    """Signs and checks tokens.
+
+    Args:
+        key_pem: a private key on the curve P-256.
+        clock: when they begin and end.
+        ids: their ids.
+    """
+
+    def __init__(self, key_pem: bytes, *, clock: PassiveClock, ids: IdSource) -> None:
+        key = load_pem_private_key(key_pem, None)
+        if not isinstance(key, EllipticCurvePrivateKey):
+            raise TypeError("tokens are signed with a key on the curve P-256")
+        self._key = key
+        self._clock = clock
+        self._ids = ids
+        public = json.loads(ECAlgorithm.to_jwk(self._key.public_key()))
+        self._id = f"{public['x'][:16]}"
+        self._jwk = {"use": "sig", "kid": self._id, "alg": "ES256", **public}
+
+    def sign(
+        self, account: Obj, *, audiences: Sequence[str], seconds: int, bound: Obj | None, node: Obj | None
+    ) -> tuple[str, datetime]:
+        """Return a token and until when it was asked for.
+
+        Args:
+            account: the ServiceAccount.
+            audiences: where it counts; none: at this API.
+            seconds: how long.
+            bound: the Pod, Secret or Node that it ends with.
+            node: of a Pod.
+        """
+        now = self._clock.now()
+        began = int(now.timestamp())
+        meta = account["metadata"]
+        private: dict[str, Any] = {"namespace": meta["namespace"]}
+        if node is not None:
+            private["node"] = _reference(node)
+        if bound is not None:
+            private[bound["kind"].lower()] = _reference(bound)
+        private["serviceaccount"] = _reference(account)
+        until = began + seconds
+        if seconds == PROJECTED_SECONDS and bound is not None and bound["kind"] == "Pod" and not audiences:
+            private["warnafter"], until = began + seconds, began + _YEAR_SECONDS
+        claims = {
+            "aud": list(audiences) or [ISSUER],
+            "exp": until,
+            "iat": began,
+            "iss": ISSUER,
+            "jti": self._ids.uid(),
+            _PRIVATE: private,
+            "nbf": began,
+            "sub": f"system:serviceaccount:{meta['namespace']}:{meta['name']}",
+        }
+        token = jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": self._id})
+        return token, datetime.fromtimestamp(began + seconds, tz=now.tzinfo)
+
+    def read(self, token: str, audiences: Sequence[str] = ()) -> Mapping[str, Any] | None:
+        """Return the claims of a token that is ours, in time and for one of `audiences`; else None."""
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                self._key.public_key(),
+                algorithms=["ES256"],
+                options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False},
+            )
+        except jwt.InvalidTokenError:
+            return None
+        now = self._clock.now().timestamp()
+        for_us = set(claims.get("aud") or ()) & set(audiences or (ISSUER,))
+        if not for_us or claims.get("iss") != ISSUER or not claims["nbf"] - 60 <= now < claims["exp"]:
+            return None
+        return claims
+
+    def keys(self) -> Obj:
+        """Return the JSON web key set that others check tokens with."""
+        return {"keys": [self._jwk]}
+
+    @staticmethod
+    def discovery() -> Obj:
+        """Return the OpenID configuration of the issuer."""
+        return {
+            "issuer": ISSUER,
+            "jwks_uri": f"{ISSUER}/openid/v1/jwks",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["ES256"],
+        }
+
+
+def _reference(obj: Obj) -> dict[str, str]:
+    return {"name": obj["metadata"]["name"], "uid": obj["metadata"]["uid"]}
+
+
+def still_bound(claims: Mapping[str, Any], find: Find) -> bool:
+    """Tell whether everything that a token is bound to is still there."""
+    private = claims.get(_PRIVATE) or {}
+    namespace = private.get("namespace") or ""
+    for name, resource, place in (
+        ("serviceaccount", "serviceaccounts", namespace),
+        ("pod", "pods", namespace),
+        ("secret", "secrets", namespace),
+        ("node", "nodes", ""),
+    ):
+        reference = private.get(name)
+        if reference is None or (name == "node" and "pod" in private):
+            continue
+        found = find(resource, place, reference["name"])
+        if found is None or found["metadata"].get("uid") != reference["uid"]:
+            return False
+    return "serviceaccount" in private
+
+
+def extra_of(claims: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what an authenticated user's ``extra`` says of the token."""
+    private, prefix = claims.get(_PRIVATE) or {}, "authentication.kubernetes.io"
+    extra = {f"{prefix}/credential-id": [f"JTI={claims['jti']}"]}
+    for name in ("node", "pod"):
+        if name in private:
+            extra[f"{prefix}/{name}-name"] = [private[name]["name"]]
+            extra[f"{prefix}/{name}-uid"] = [private[name]["uid"]]
+    return extra
