@@ -90,7 +90,7 @@ class _Parser:
             value = (before + self._rest_of_line()).partition(" #")[0].removeprefix(before).strip()
         if quote != "'":
             try:
-                value = substitute(value, self._lookup)
+                value = substitute(value, self._lookup, lambda name: self._unset(name, key, start))
             except TemplateError as error:
                 self._error(start, f"{key}: {error.message}", error.remedy)
                 return
@@ -122,9 +122,19 @@ class _Parser:
         match = pattern.match(self._text, self._position)
         self._position = match.end() if match else self._position
 
+    def _unset(self, name: str, key: str, position: int) -> None:
+        self._findings.warning(
+            "unset-variable",
+            f"{key}: the variable {name} is not set; an empty string is used.",
+            at=self._at(position),
+            remedy=f"Set it before, or put the value in single quotes if ${name} is part of it.",
+        )
+
+    def _at(self, position: int) -> Location:
+        return Location(self._file, self._text.count("\n", 0, position) + 1)
+
     def _error(self, position: int, message: str, remedy: str = "Write one KEY=value a line.") -> None:
-        line = self._text.count("\n", 0, position) + 1
-        self._findings.error("env-file-syntax", message, at=Location(self._file, line), remedy=remedy)
+        self._findings.error("env-file-syntax", message, at=self._at(position), remedy=remedy)
 
 
 def _unescape(match: re.Match[str]) -> str:

@@ -5,6 +5,7 @@ Source: Compose Specification; consistency checks of compose-go ``loader``.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -284,7 +285,7 @@ class _Checker:
         )
 
     def _mounts(self, service: Service, path: ValuePath) -> None:
-        seen: dict[str, int] = {}
+        seen: dict[str, tuple[str, int]] = {}
         for index, mount in enumerate(service.volumes):
             if mount.type != "npipe" and not _ABSOLUTE.match(mount.target):
                 self._error(
@@ -294,18 +295,30 @@ class _Checker:
                     f'Write "/{mount.target.lstrip("./")}".',
                 )
             self._drive(mount.target if mount.source is None else "", (*path, "volumes", index))
-            if mount.target in seen:
-                self._error(
-                    "duplicate-target",
-                    (*path, "volumes", index),
-                    f'"{mount.target}" is already mounted by volumes[{seen[mount.target]}].',
-                    "Remove one of the two.",
-                )
-            seen[mount.target] = index
+            self._place(mount.target, ("volumes", index), path, seen)
             if mount.type == "bind" and mount.source is None:
                 self._error(
                     "missing-key", (*path, "volumes", index), "A bind mount needs a source.", "Add source."
                 )
+        for index, entry in enumerate(dict.fromkeys(service.tmpfs)):
+            self._place(entry.partition(":")[0], ("tmpfs", index), path, seen)
+        for section, directory in (("configs", "/"), ("secrets", "/run/secrets")):
+            for index, use in enumerate(getattr(service, section)):
+                target = posixpath.join(directory, use.target or use.source)
+                self._place(target, (section, index), path, seen)
+
+    def _place(
+        self, target: str, place: tuple[str, int], path: ValuePath, seen: dict[str, tuple[str, int]]
+    ) -> None:
+        """Report a second mount at one place, of which one would hide the other."""
+        other = seen.setdefault(posixpath.normpath(target), place)
+        if other != place:
+            self._error(
+                "duplicate-target",
+                (*path, *place),
+                f'"{target}" is already mounted by {other[0]}[{other[1]}].',
+                "Remove one of the two.",
+            )
 
     def _drive(self, target: str, path: ValuePath) -> None:
         """Report ``v:/data`` where ``v`` is a volume: Compose reads one letter as a drive of Windows."""

@@ -13,8 +13,12 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from leeward.compose.interpolate import TemplateError, substitute
+
 Entry = Mapping[str, Any]
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NO_VALUES = dict[str, str]().get
 _NGINX = "nginx.ingress.kubernetes.io/"
 
 
@@ -29,17 +33,39 @@ def words(command: str) -> list[str]:
 
 
 def environment(declared: list[str], release: Mapping[str, str]) -> dict[str, str]:
-    """Return variables: with a default, or required."""
+    """Return variables: with a default, or required; what no ``.env`` can change has its value."""
     made: dict[str, str] = {}
     for each in declared:
         name, equals, default = each.partition("=")
         if name == "*":
-            made.update({key: f"${{{key}-}}" for key in sorted(release)})
+            others = sorted(key for key in release if is_variable(key))
+            made = {**{key: f"${{{key}-}}" for key in others}, **made}
         elif equals:
-            made[name] = f"${{{name}-{escaped(default)}}}"
+            made[name] = _with_default(name, default) if can_vary(name, default) else escaped(default)
         else:
             made[name] = required(name)
     return made
+
+
+def is_variable(name: str) -> bool:
+    """Tell whether Compose can substitute a variable of that name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def can_vary(name: str, default: str) -> bool:
+    """Tell whether Compose can write "the variable `name`, else `default`"."""
+    if not is_variable(name):
+        return False
+    text = _with_default(name, default)
+    try:
+        otherwise = substitute(escaped(default), _NO_VALUES)
+        return substitute(text, _NO_VALUES) == otherwise and substitute(text, {name: ""}.get) == ""
+    except TemplateError:
+        return False
+
+
+def _with_default(name: str, default: str) -> str:
+    return f"${{{name}-{escaped(default)}}}"
 
 
 def required(name: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from leeward.compose.findings import Findings, ValuePath
 from leeward.compose.node import Node, describe
+from leeward.convox.services import can_vary, is_variable
 
 _COUNT = re.compile(r"[0-9]+(-[0-9]+|\+)?\Z")
 _PORT = re.compile(r"(?:[a-z]+:)?([0-9]+)", re.IGNORECASE)
@@ -55,6 +56,16 @@ class _Rule:
     remedy: str
 
 
+def _is_declaration(text: str) -> bool:
+    name, equals, _ = text.partition("=")
+    return is_variable(name) or name == "*" or bool(name and equals)
+
+
+_DECLARATION = _Rule(
+    _is_declaration,
+    "NAME, NAME=default or *",
+    "Give a name that is not of letters, digits and _ a value: it cannot come from .env.",
+)
 _TEXT = _Rule(_is_text, "text", "Write it as text.")
 _COMMAND = _Rule(_is_command, "a command line", "Close the quotes.")
 _A_PORT = _Rule(_ports(_PORT), "a port", "Write 3000 or https:3000.")
@@ -62,8 +73,8 @@ _FIELDS = _Rule(lambda text: len(text.split()) >= 5, "a schedule", 'Write five f
 _NUMBER = _Rule(_DIGITS.match, "a whole number", "Write it without a unit.")
 
 RULES = {
-    "environment.*": _TEXT,
-    "services.*.environment.*": _TEXT,
+    "environment.*": _DECLARATION,
+    "services.*.environment.*": _DECLARATION,
     "services.*.build.args.*": _TEXT,
     "services.*.resources.*": _TEXT,
     "services.*.volumes.*": _TEXT,
@@ -115,13 +126,27 @@ def check_values(tree: Node, findings: Findings) -> None:
                 findings.error(
                     "wrong-value", message, path=path, at=node.location, remedy=remedy_for(node, rule.remedy)
                 )
+            elif rule is _DECLARATION:
+                _say_fixed(node, path, findings)
+
+
+def _say_fixed(node: Node, path: ValuePath, findings: Findings) -> None:
+    name, equals, default = str(node.value).partition("=")
+    if equals and not can_vary(name, default):
+        findings.warning(
+            "fixed-value",
+            f"{name} has its default for good: Compose cannot write it as a variable with that default.",
+            path=path,
+            at=node.location,
+            remedy=f"Set {name} in the Compose file of each environment that needs another value.",
+        )
 
 
 def _passes(node: Node, rule: _Rule, key: str) -> bool:
     if node.value is None:
         return not key.endswith(".*")
     if isinstance(node.value, dict):
-        return rule is not _TEXT and not key.endswith("ports.*")
+        return rule not in (_TEXT, _DECLARATION) and not key.endswith("ports.*")
     return not isinstance(node.value, list) and bool(rule.fits(str(node.value)))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from leeward.delivery.apply import LAST_APPLIED, plan_change
 from leeward.kube.objects import Obj
 
+_KUBECTLS = "kubectl.kubernetes.io/last-applied-configuration"  # of a Secret, with its values
 _BOOKKEEPING = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
 
 
@@ -52,9 +53,8 @@ def _without(live: Any, patch: Mapping[str, Any]) -> Any:
 def substance(obj: Obj) -> Obj:
     """Return what people write of an object: neither status nor what the API keeps its books with."""
     meta = {key: value for key, value in obj["metadata"].items() if key not in _BOOKKEEPING}
-    notes = {
-        key: value for key, value in (meta.pop("annotations", None) or {}).items() if key != LAST_APPLIED
-    }
+    annotations = meta.pop("annotations", None) or {}
+    notes = {key: value for key, value in annotations.items() if key not in (LAST_APPLIED, _KUBECTLS)}
     return {
         **{key: value for key, value in obj.items() if key != "status"},
         "metadata": {**meta, **({"annotations": notes} if notes else {})},

@@ -6,7 +6,8 @@ Bind mounts, configs and secrets need the bytes of files; a test or a release an
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -42,6 +43,10 @@ class Files(Protocol):
         None when together they have more than `limit` bytes, are more than 100, are unreadable, or a
         symbolic link leads out of `path`.
         """
+        ...
+
+    def is_executable(self, path: str) -> bool:
+        """Tell whether its owner may execute a file: all that Git keeps of a mode."""
         ...
 
 
@@ -98,16 +103,25 @@ class DiskFiles:
                 return None
         return dict(sorted(found.items()))
 
+    def is_executable(self, path: str) -> bool:
+        """Ask the file system."""
+        try:
+            return bool(Path(path).stat().st_mode & stat.S_IXUSR)
+        except OSError:
+            return False
+
 
 class MemoryFiles:
     """Files that exist only in memory.
 
     Args:
         files: absolute path → content; directories follow from the paths.
+        executable: paths of those that are programs.
     """
 
-    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, files: Mapping[str, bytes] | None = None, executable: Collection[str] = ()) -> None:
         self._files = dict(files or {})
+        self._executable = frozenset(executable)
 
     def kind(self, path: str) -> FileKind:
         """Look `path` up."""
@@ -137,3 +151,7 @@ class MemoryFiles:
         }
         total = sum(map(len, found.values()))
         return None if total > limit or len(found) > MAX_FILES else found
+
+    def is_executable(self, path: str) -> bool:
+        """Look `path` up."""
+        return path in self._executable

@@ -195,6 +195,14 @@ class PodDraft:
         self.claims: list[Obj] = []  # volumeClaimTemplates of a StatefulSet
         self.objects: list[Obj] = []  # ConfigMaps, Secrets that the Pod refers to
 
+    def add(self, obj: Obj | None) -> None:
+        """Add an object that is named after its content, unless it is there already; None: there is none."""
+        if obj is not None and not any(
+            (each["kind"], each["metadata"]["name"]) == (obj["kind"], obj["metadata"]["name"])
+            for each in self.objects
+        ):
+            self.objects.append(obj)
+
     def mount(self, volume: str, path: str, *, sub_path: str | None = None, read_only: bool = False) -> None:
         """Mount `volume` at `path`; of two mounts at one place the later stands, as in Compose."""
         path = posixpath.normpath(path)

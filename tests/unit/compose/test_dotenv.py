@@ -69,3 +69,14 @@ def test_a_bad_line_is_reported_with_its_number(text: str, line: int) -> None:
     parse_dotenv(text, {}, ".env", findings)
     assert [str(found.location) for found in findings.diagnostics] == [f".env:{line}"]
     assert findings.failed
+
+
+def test_a_variable_that_is_not_set_is_told() -> None:
+    findings = Findings()
+    assert parse_dotenv("A=1\nP=pa$ss\nQ='pa$ss'\n", {}, ".env", findings) == {
+        "A": "1",
+        "P": "pa",
+        "Q": "pa$ss",
+    }
+    (found,) = findings.diagnostics
+    assert str(found).startswith(".env:2: warning: P: the variable ss is not set; an empty string is used.")

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         ("volumes: [{type: bid, target: /x}]", 'but it is "bid". Did you mean "bind"?'),
         ("volumes: [{type: bind, target: /x}]", "A bind mount needs a source."),
         ("volumes: ['/a:/x', '/b:/y', {type: tmpfs, target: /x/}]", '"/x" is already mounted by volumes[0].'),
+        ("volumes: ['/a:/x']\ntmpfs: ['/x/:size=1m']", 'tmpfs[0]: "/x/" is already mounted by volumes[0].'),
+        ("tmpfs: [/run]\nvolumes: ['data:/run']", 'tmpfs[0]: "/run" is already mounted by volumes[0].'),
         ("environment: [{a: 1}]", "An element is a mapping, not KEY=value."),
         ("extra_hosts: [nohost]", '"nohost" is not host=address.'),
         ("command: 'a \"b'", "The command line cannot be split: No closing quotation."),

@@ -187,7 +187,7 @@ WRONG = {
     "services:\n  web: {command: 'a \"b'}\n": "services.web.command: This must be a command line",
     "services:\n  web: {scale: many}\n": "This must be a number or a range",
     "services:\n  web: {volumeOptions: [{emptyDir: {id: a}}]}\n": 'emptyDir: It has no "mountPath".',
-    "services:\n  web: {environment: [{A: b}]}\n": "environment[0]: This must be text, not a mapping.",
+    "services:\n  web: {environment: [{A: b}]}\n": "environment[0]: This must be NAME, NAME=default or *, not a mapping.",
     "configs: [{value: a}]\nservices:\n  web: {image: a}\n": (
         'convox.yml:1: error: configs[0]: It has no "id"'
     ),
@@ -214,6 +214,34 @@ def test_the_release_s_environment_fills_in_numbers_and_a_host_stays_a_required_
     assert web["ports"][0]["target"] == 3000
     assert web["deploy"]["replicas"] == 2
     assert web["x-leeward"]["hosts"] == ["${HOST:?Set HOST in .env}", "b.${ZONE:?Set ZONE in .env}"]
+
+
+def test_what_compose_cannot_write_as_a_variable_keeps_its_value_and_that_is_told() -> None:
+    declared = ["A-B=1", "1=a", "A B=2", "A.B=3$x", "C=}", "D={a}", "E=5"]
+    text = yaml.safe_dump({"services": {"web": {"image": "a", "environment": declared}}})
+    made = convert(text, "convox.yml", "shop")
+    environment = yaml.safe_load(made.text)["services"]["web"]["environment"]
+    fixed = {"A-B": "1", "1": "a", "A B": "2", "A.B": "3$$x", "C": "}"}
+    assert {name: environment[name] for name in fixed} == fixed
+    assert environment["E"] == "${E-5}"
+    told = [found for found in made.report if found.code == "fixed-value"]
+    assert len(told) == 5 + (environment["D"] == "{a}")
+
+
+@pytest.mark.parametrize("declared", ["=x", "A-B", "A.B"])
+def test_a_variable_that_could_get_no_value_is_an_error(declared: str) -> None:
+    text = yaml.safe_dump({"services": {"web": {"image": "a", "environment": [declared]}}})
+    with pytest.raises(DiagnosticsError, match="This must be NAME, NAME=default or"):
+        convert(text, "convox.yml", "shop")
+
+
+def test_everything_does_not_weaken_what_is_named() -> None:
+    text = "services:\n  web: {image: a, environment: [SECRET, '*']}\n"
+    made = convert(text, "convox.yml", "shop", env_text="SECRET=s\nOTHER=o\n")
+    assert yaml.safe_load(made.text)["services"]["web"]["environment"] == {
+        "OTHER": "${OTHER-}",
+        "SECRET": "${SECRET:?Set SECRET in .env}",
+    }
 
 
 def test_the_result_renders_for_every_environment_without_an_error(tmp_path: Path) -> None:

@@ -109,3 +109,9 @@ def test_the_substance_of_an_object_has_no_bookkeeping() -> None:
     assert found["metadata"] == {"name": "web"}
     assert "status" not in found
     assert LAST_APPLIED not in str(found)
+
+
+def test_the_substance_of_a_secret_that_kubectl_applied_does_not_repeat_its_values() -> None:
+    note = {"kubectl.kubernetes.io/last-applied-configuration": '{"data":{"password":"aHVudGVyMg=="}}'}
+    secret = {"kind": "Secret", "metadata": {"name": "s", "annotations": {**note, "mine": "kept"}}}
+    assert substance(secret)["metadata"]["annotations"] == {"mine": "kept"}

@@ -223,7 +223,12 @@ def test_all_that_is_wrong_is_said_at_once(cluster: Any) -> None:
         cluster.deploy("Web", replicas=-1, template=None)
     error = caught.value
     causes = (error.details or {})["causes"]
-    assert [cause["field"] for cause in causes] == ["metadata.name", "spec.replicas", "spec.template"]
+    assert [cause["field"] for cause in causes] == [
+        "metadata.name",
+        "spec.replicas",
+        "spec.template.metadata.labels",
+        "spec.template.spec.containers",
+    ]
     assert error.message.startswith(
         'Deployment.apps "Web" is invalid: [metadata.name: Invalid value: "Web": '
     )

@@ -14,6 +14,7 @@ from leeward.kube.status import InvalidError
 DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS = "deployments.apps", "statefulsets.apps", "daemonsets.apps"
 REPLICA_SETS, JOBS = "replicasets.apps", "jobs.batch"
 CONTAINER = {"name": "c", "image": "web:1"}
+TEMPLATE = ["spec.template.metadata.labels", "spec.template.spec.containers"]
 POLICY = "networkpolicies.networking.k8s.io"
 
 
@@ -135,10 +136,9 @@ def test_probes_hooks_volumes_and_references_are_filled_in(cluster: Any) -> None
         ({"containers": [{}]}, ["spec.containers[0].name", "spec.containers[0].image"]),
         ({"containers": [{**CONTAINER, "name": "Not_ok"}]}, ["spec.containers[0].name"]),
         ({"containers": [CONTAINER, CONTAINER]}, ["spec.containers[1].name"]),
-        ({"initContainers": [CONTAINER]}, ["spec.containers[1].name"]),
+        ({"initContainers": [CONTAINER]}, ["spec.initContainers[0].name"]),
         ({"volumes": [{"name": "v"}, {"name": "v"}]}, ["spec.volumes[1].name"]),
         ({"restartPolicy": "Sometimes"}, ["spec.restartPolicy"]),
-        ({"terminationGracePeriodSeconds": -1}, ["spec.terminationGracePeriodSeconds"]),
         ({"containers": [{**CONTAINER, "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]},
          ["spec.containers[0].volumeMounts[0].name"]),
         ({"volumes": [{"name": "v"}], "containers": [{**CONTAINER, "volumeMounts": [{"name": "v"}]}]},
@@ -176,7 +176,6 @@ def test_of_a_pod_only_images_and_a_few_more_fields_change(cluster: Any) -> None
                 **spec,
                 "containers": [{**container, "image": "web:2"}],
                 "activeDeadlineSeconds": 5,
-                "terminationGracePeriodSeconds": 1,
                 "tolerations": [*spec["tolerations"], {"operator": "Exists"}],
             },
         },
@@ -185,12 +184,14 @@ def test_of_a_pod_only_images_and_a_few_more_fields_change(cluster: Any) -> None
     assert changed["metadata"]["generation"] == 2
     for change in (
         {"containers": [{**container, "command": ["x"]}]},
-        {"containers": [container, {**container, "name": "second"}]},
         {"nodeName": "n1"},
         {"restartPolicy": "Never"},
+        {"terminationGracePeriodSeconds": 1},
     ):
         new = {**changed, "spec": {**changed["spec"], **change}}
         assert fields_refused(cluster.client.update, "pods", new) == ["spec"]
+    more = {**changed["spec"], "containers": [container, {**container, "name": "second"}]}
+    assert fields_refused(cluster.client.update, "pods", {**changed, "spec": more}) == ["spec.containers"]
 
 
 def test_a_deployment_is_filled_in(cluster: Any) -> None:
@@ -269,7 +270,9 @@ def test_a_workload_selects_its_own_pods(cluster: Any, resource: str) -> None:
     assert fields_refused(make, cluster, resource, workload(labels={"app": "other"})) == [
         "spec.template.metadata.labels"
     ]
-    assert fields_refused(make, cluster, resource, workload(selector=None)) == ["spec.selector"]
+    labels, unselected = "spec.template.metadata.labels", workload(selector=None)
+    fields = [labels] if resource == DAEMON_SETS else ["spec.selector", labels]  # as upstream has it
+    assert fields_refused(make, cluster, resource, unselected) == fields
     assert fields_refused(make, cluster, resource, workload(selector={})) == ["spec.selector"]
     expressions = [{"key": "app", "operator": "In", "values": ["web", "api"]}]
     make(cluster, resource, workload(selector={"matchExpressions": expressions}))
@@ -423,11 +426,11 @@ def test_a_network_policy_says_which_directions_it_rules(cluster: Any) -> None:
     ("resource", "fields"),
     [
         ("pods", ["spec.containers"]),
-        (DEPLOYMENTS, ["spec.selector", "spec.template"]),
-        (REPLICA_SETS, ["spec.selector", "spec.template"]),
-        (STATEFUL_SETS, ["spec.selector", "spec.template"]),
-        (DAEMON_SETS, ["spec.selector", "spec.template"]),
-        (JOBS, ["spec.template"]),
+        (DEPLOYMENTS, ["spec.selector", *TEMPLATE]),
+        (REPLICA_SETS, ["spec.selector", *TEMPLATE]),
+        (STATEFUL_SETS, ["spec.selector", *TEMPLATE]),
+        (DAEMON_SETS, TEMPLATE),
+        (JOBS, ["spec.template.spec.containers", "spec.template.spec.restartPolicy"]),
         ("services", ["spec.ports"]),
         ("persistentvolumeclaims", ["spec.accessModes", "spec.resources[storage]"]),
     ],

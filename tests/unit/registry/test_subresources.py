@@ -73,11 +73,15 @@ def test_a_kubelet_may_label_its_pods_and_nodes_with_their_status(cluster: Any, 
     assert "finalizers" not in stored["metadata"]
 
 
+POD = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "web:1"}]}}
+CONTROLLER = {"replicas": 1, "template": POD}
+
+
 @pytest.mark.parametrize(
     ("resource", "spec"),
     [
         ("horizontalpodautoscalers.autoscaling", {"maxReplicas": 3}),
-        ("replicationcontrollers", {"replicas": 1}),
+        ("replicationcontrollers", CONTROLLER),
         ("resourcequotas", {"hard": {}}),
         ("ingresses.networking.k8s.io", {}),
         ("poddisruptionbudgets.policy", {"minAvailable": 1}),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from leeward.base.diagnostics import Severity
 from leeward.render.files import DiskFiles, FileKind, MemoryFiles
 
 Render = Callable[..., Any]
@@ -148,11 +149,37 @@ def test_a_secret_variable_with_an_odd_name_has_a_valid_key(render_text: Render)
     assert ":" not in entry["valueFrom"]["secretKeyRef"]["key"]
 
 
-def test_of_two_mounts_at_one_place_the_later_stands(render_text: Render) -> None:
-    text = "services: {a: {image: x, volumes: ['/data'], tmpfs: ['/data/']}}"
-    pod = render_text(text).pod("Deployment", "a")
-    assert [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]] == ["/data"]
-    assert [volume["emptyDir"] for volume in pod["volumes"]] == [{"medium": "Memory"}]
+def test_what_is_mounted_at_two_places_is_one_object(render_text: Render, tmp_path: Path) -> None:
+    files = MemoryFiles({f"{tmp_path}/ca.crt": b"c", f"{tmp_path}/certs/ca.crt": b"c"})
+    mounts = "['./ca.crt:/a/ca.crt:ro', './ca.crt:/b/ca.crt:ro', './certs:/c:ro']"
+    result = render_text(f"services: {{a: {{image: x, volumes: {mounts}}}}}", files=files)
+    assert [found for found in result.diagnostics if found.severity is Severity.ERROR] == []
+    (name,) = result.names("ConfigMap")
+    pod = result.pod("Deployment", "a")
+    assert [volume["configMap"]["name"] for volume in pod["volumes"]] == [name] * 3
+    assert [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]] == [
+        "/a/ca.crt", "/b/ca.crt", "/c",
+    ]  # fmt: skip
+
+
+def test_only_programs_can_be_executed(render_text: Render, tmp_path: Path) -> None:
+    paths = {name: f"{tmp_path}/init/{name}" for name in ("run.sh", "schema.sql")}
+    files = MemoryFiles(dict.fromkeys(paths.values(), b"1"), executable=[paths["run.sh"]])
+    mounts = "['./init:/init:ro', './init/run.sh:/run.sh:ro']"
+    result = render_text(f"services: {{a: {{image: x, volumes: {mounts}}}}}", files=files)
+    directory, file = (volume["configMap"] for volume in result.pod("Deployment", "a")["volumes"])
+    assert directory["defaultMode"] == 0o644
+    assert [item.get("mode") for item in directory["items"]] == [0o755, None]
+    assert [item.get("mode") for item in file["items"]] == [0o755]
+
+
+def test_files_whose_paths_make_the_same_key_are_both_there(render_text: Render, tmp_path: Path) -> None:
+    files = MemoryFiles({f"{tmp_path}/c/sub/a": b"ONE", f"{tmp_path}/c/sub__a": b"TWO"})
+    result = render_text("services: {a: {image: x, volumes: ['./c:/c:ro']}}", files=files)
+    (volume,) = result.pod("Deployment", "a")["volumes"]
+    data = result.find("ConfigMap", volume["configMap"]["name"])["data"]
+    content = {item["path"]: data[item["key"]] for item in volume["configMap"]["items"]}
+    assert content == {"sub/a": "ONE", "sub__a": "TWO"}
 
 
 def test_a_mounted_private_key_is_a_secret(render_text: Render, tmp_path: Path) -> None:

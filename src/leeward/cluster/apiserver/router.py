@@ -249,7 +249,7 @@ class Router:
             ("eviction", "POST"): self._writes.evict,
             **{
                 (name, method): handler
-                for name in ("status", "scale")
+                for name in ("status", "scale", "ephemeralcontainers", "resize")
                 for method, handler in (
                     ("GET", _coroutine(self._reads.get)),
                     ("PUT", self._writes.update),

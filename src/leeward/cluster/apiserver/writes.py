@@ -56,7 +56,7 @@ _ANSWERED_WITH_OBJECT = frozenset(
 )
 
 
-_PATCHED_PARTS = ("status", "scale", "ephemeralcontainers", "resize")
+_PARTS = ("ephemeralcontainers", "resize")  # of a spec that have rules of their own
 
 # Kinds that PUT makes when they are not there.
 _MADE_BY_PUT = frozenset(
@@ -161,6 +161,19 @@ class Writes:
         if path.subresource == "status":
             updated = await attended(lambda: client.update_status(served.name, obj))
             return self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
+        if path.subresource in _PARTS:
+            part = _as_patch(obj)
+            updated = await attended(
+                lambda: client.patch(
+                    served.name,
+                    path.namespace,
+                    path.name,
+                    part,
+                    patch_type="json",
+                    subresource=path.subresource,
+                )
+            )
+            return self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
         if served.name in _MADE_BY_PUT and client.find(served.name, path.namespace, path.name) is None:
             made = {**obj, "metadata": {k: v for k, v in meta.items() if k not in ("resourceVersion", "uid")}}
             created = await attended(lambda: client.create(served.name, made))
@@ -189,7 +202,7 @@ class Writes:
         if request.query.all("force"):
             raise force_refused()
         patch_type, patch = await bodies.read_patch(request, custom=served.custom)
-        subresource = path.subresource if path.subresource in _PATCHED_PARTS else ""
+        subresource = path.subresource if path.subresource in ("status", "scale", *_PARTS) else ""
         level = check_field_validation(request.query, "PatchOptions")
         warnings: list[str] = []
         if patch_type != "json" and subresource != "scale" and not served.custom:
@@ -290,6 +303,17 @@ class Writes:
             options |= document
         check_propagation(options.get("propagationPolicy"))
         return options
+
+
+def _as_patch(obj: Obj) -> list[Obj]:
+    """Return the change that puts an object's spec in the place of the old one's, if it is the one meant."""
+    version = obj["metadata"].get("resourceVersion")
+    change = [{"op": "replace", "path": "/spec", "value": obj.get("spec") or {}}]
+    return (
+        [*change, {"op": "replace", "path": "/metadata/resourceVersion", "value": version}]
+        if version
+        else change
+    )
 
 
 def _pruned(body: Obj, served: Served, level: str) -> tuple[Obj, list[str]]:

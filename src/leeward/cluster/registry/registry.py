@@ -270,7 +270,8 @@ class Registry:
         check_meant(resource, old, obj)
         strategy = self.strategy(resource, options.api_version)
         if subresource == "status":
-            new = {**old, "status": obj.get("status") or {}}
+            status = strategy.fill_status(obj.get("status") or {}, old.get("status") or {})
+            new = {**old, "status": status}
             new["metadata"] = self._status_metadata(old, obj)
             if resource.name not in self._resources:
                 new = strategy.default(new)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from leeward.base.diagnostics import Severity
@@ -25,7 +25,7 @@ from leeward.settings.read import KEY
 
 # private keys, key stores, password files
 _SECRET_FILE = re.compile(r"\.(pem|key|p12|pfx|jks|kdbx)$|(^|/)(id_[a-z0-9]+|\.env|\.?htpasswd|\.pgpass)$")
-FILE_MODE = 0o755  # scripts run, everyone reads, as a bind mount usually allows
+_EXECUTABLE, _READABLE = 0o755, 0o644  # Git keeps no more of a mode, so no more is reproducible
 _SAY = "say in x-leeward.binds what it is for"
 _WAIVED = "A waiver leaves the mount out."
 
@@ -51,27 +51,48 @@ class _Bind:
         return self.mount.source or "/"
 
 
-def _volume(context: ServiceContext, draft: PodDraft, index: int, content: Mapping[str, bytes]) -> str:
-    """Make a ConfigMap, or a Secret where keys are among it, and a volume of it; returns the volume."""
-    keys = {path: naming.data_key(path.replace("/", "__")) for path in content}
+def _keys(paths: Iterable[str]) -> dict[str, str]:
+    """Return path → key of a ConfigMap, of which no two are the same."""
+    keys: dict[str, str] = {}
+    for path in sorted(paths):
+        key = naming.data_key(path.replace("/", "__"))
+        keys[path] = f"{key[:200]}-{naming.digest(path)}" if key in keys.values() else key
+    return keys
+
+
+def _volume(bind: _Bind, content: Mapping[str, bytes], directory: str) -> str:
+    """Make a ConfigMap, or a Secret where keys are among it, and a volume of it; returns the volume.
+
+    Args:
+        bind: what is mounted.
+        content: path → content of the files.
+        directory: that the paths start from.
+    """
+    context, draft, index = bind.context, bind.draft, bind.index
+    keys = _keys(content)
     values = {keys[path]: value for path, value in content.items()}
-    items = [{"key": keys[path], "path": path} for path in sorted(content)]
+    items = [
+        {"key": keys[path], "path": path}
+        | ({"mode": _EXECUTABLE} if context.options.files.is_executable(f"{directory}/{path}") else {})
+        for path in sorted(content)
+    ]
     base, volume = f"{context.plan.name}-files", f"files-{index}"
     if any(_SECRET_FILE.search(path) for path in content):
         name, secret = secret_object(context, base, values, "volumes", index)
-        draft.objects.extend([secret] if secret else [])
-        draft.volumes[volume] = {"secret": {"secretName": name, "items": items, "defaultMode": FILE_MODE}}
+        draft.add(secret)
+        draft.volumes[volume] = {"secret": {"secretName": name, "items": items, "defaultMode": _READABLE}}
         return volume
     data = config_data(values)
     name = config_name(base, data)
     head = context.object("v1", "ConfigMap", name, "volumes", index)
-    draft.objects.append({**head, "immutable": True, **data})
-    draft.volumes[volume] = {"configMap": {"name": name, "items": items, "defaultMode": FILE_MODE}}
+    draft.add({**head, "immutable": True, **data})
+    draft.volumes[volume] = {"configMap": {"name": name, "items": items, "defaultMode": _READABLE}}
     return volume
 
 
 def _copy(bind: _Bind, content: Mapping[str, bytes], what: str, sub_path: str | None = None) -> None:
-    volume = _volume(bind.context, bind.draft, bind.index, content)
+    directory = posixpath.dirname(bind.source) if sub_path else bind.source
+    volume = _volume(bind, content, directory)
     bind.draft.mount(volume, bind.mount.target, sub_path=sub_path, read_only=True)
     bind.context.note(
         bind.path,

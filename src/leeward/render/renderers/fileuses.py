@@ -121,7 +121,7 @@ def _configs(context: ServiceContext, draft: PodDraft) -> None:
     for index, use in enumerate(context.service.configs):
         source = context.project.project.configs[use.source]
         name, obj = _object(context.project, "configs", source)
-        draft.objects.extend([obj] if obj else [])
+        draft.add(obj)
         spec: dict[str, Any] = {"name": name}
         volume = naming.join_label("config", use.source)
         if use.mode is not None:
@@ -138,7 +138,7 @@ def _secrets(context: ServiceContext, draft: PodDraft) -> None:
     for index, use in enumerate(context.service.secrets):
         source = context.project.project.secrets[use.source]
         name, obj = _object(context.project, "secrets", source)
-        draft.objects.extend([obj] if obj else [])
+        draft.add(obj)
         key = use.source if source.external else KEY
         target = posixpath.normpath(posixpath.join(SECRETS_DIRECTORY, use.target or use.source))
         inside = target.removeprefix(SECRETS_DIRECTORY + "/")

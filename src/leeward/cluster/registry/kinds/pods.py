@@ -37,7 +37,12 @@ def default_pod_spec(spec: Obj) -> Obj:
         spec = fill(spec, serviceAccount=spec["serviceAccountName"])
     elif spec.get("serviceAccount"):
         spec = fill(spec, serviceAccountName=spec["serviceAccount"])
+    spec = update(spec, "imagePullSecrets", lambda items: fill_each(items, _without_empty_name))
     return update(spec, "volumes", lambda items: fill_each(items, _default_volume))
+
+
+def _without_empty_name(reference: Obj) -> Obj:
+    return reference if reference.get("name") else {}
 
 
 def _pull_policy(image: str) -> str:
@@ -232,6 +237,29 @@ def _amount(value: Any) -> Any:
         return value
 
 
+def _fill_status(status: Obj, old: Obj) -> Obj:
+    """What a status always has; the class of service stays, and the first address is the address."""
+    if old.get("qosClass"):
+        status = fill(status, qosClass=old["qosClass"])
+    ip, ips = status.get("podIP"), status.get("podIPs") or ()
+    if ip and (not ips or ips[0].get("ip") != ip):
+        status = {**status, "podIPs": [{"ip": ip}]}
+    elif ips and not ip:
+        status = {**status, "podIP": ips[0].get("ip")}
+    status = update(status, "conditions", lambda items: fill_each(items, _fill_condition))
+    for kind in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"):
+        status = update(status, kind, lambda items: fill_each(items, _fill_container_status))
+    return status
+
+
+def _fill_condition(condition: Obj) -> Obj:
+    return {"lastProbeTime": None, "lastTransitionTime": None, **condition}
+
+
+def _fill_container_status(status: Obj) -> Obj:
+    return fill(status, state={}, lastState={}, ready=False, restartCount=0, image="", imageID="")
+
+
 def _take_ephemeral(new: Obj, old: Obj) -> Obj:
     """Only ephemeral containers change."""
     spec = {key: value for key, value in old["spec"].items() if key != "ephemeralContainers"}
@@ -272,6 +300,7 @@ POD = Strategy(
     validate=pod_failures,
     validate_create=pod_create_failures,
     validate_update=pod_update_failures,
+    fill_status=_fill_status,
     validate_status=pod_status_failures,
     parts={
         "ephemeralcontainers": Part(take=_take_ephemeral, validate=ephemeral_update_failures),

@@ -51,5 +51,6 @@ class Strategy:
     validate_status: Callable[[Obj, Obj], list[Failure]] = _no_update_failures  # of a write of status
     update_first: bool = False  # failures of validate_update come before those of validate
     parts: Mapping[str, Part] = field(default_factory=dict)  # by subresource
+    fill_status: Callable[[Obj, Obj], Obj] = _first  # in a write of status; then the old object's
     has_status: bool = False  # status is written through its subresource only
     has_generation: bool = False  # metadata.generation counts changes of spec

@@ -17,9 +17,11 @@ Lookup = Callable[[str], Definition]
 _REFERENCE = "#/$defs/"
 _SCALARS = (
     "io.k8s.apimachinery.pkg.api.resource.Quantity",
+    "io.k8s.apimachinery.pkg.runtime.RawExtension",  # whatever is in it has one owner
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
 )
-KEY_DEFAULTS = {"protocol": "TCP"}  # of container and Service ports; definitions do not carry defaults
+# Of container and Service ports, and of references by name; definitions do not carry defaults.
+KEY_DEFAULTS = {"protocol": "TCP", "name": ""}
 
 
 @dataclass(slots=True)

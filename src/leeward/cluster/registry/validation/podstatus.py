@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leeward.cluster.registry.failures import Failure, duplicate, forbidden, go_struct, invalid
+from leeward.cluster.registry.failures import Failure, GoStruct, duplicate, forbidden, invalid
 from leeward.cluster.registry.validation.formats import (
     dns_subdomain,
     each_failure,
@@ -124,11 +124,11 @@ def _addresses(given: Sequence[Obj], field: str) -> list[Failure]:
         return found
     families = {ip.version for text in texts if (ip := parse_ip(text)) is not None}
     if len(texts) > 2 or len(families) < 2:
-        shown = [go_struct({"ip": text}, IP="") for text in texts]
+        shown = [GoStruct(IP=text) for text in texts]
         found.append(invalid(field, shown, "may specify no more than one IP for each IP family"))
     for index, text in enumerate(texts):
         if text in texts[:index]:
-            found.append(duplicate(f"{field}[{index}]", go_struct({"ip": text}, IP="")))
+            found.append(duplicate(f"{field}[{index}]", GoStruct(IP=text)))
     return found
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from leeward.cluster.registry.failures import Failure, forbidden, invalid, required
+from leeward.cluster.registry.failures import Failure, forbidden, go_struct, invalid, required
 from leeward.cluster.registry.validation.containers import image_failures
+from leeward.cluster.registry.validation.diff import struct_diff
 from leeward.cluster.registry.validation.formats import between
 from leeward.cluster.registry.validation.podannotations import MIRROR, pod_annotation_update_failures
 from leeward.cluster.registry.validation.pods import MAX_SECONDS, pod_failures
@@ -170,9 +171,28 @@ def ephemeral_update_failures(new: Obj, old: Obj) -> list[Failure]:
             text = f'existing ephemeral containers "{name}" may not be removed\n'
             found.append(forbidden("spec.ephemeralContainers", text))
         elif after[name] != each:
-            text = f'existing ephemeral containers "{name}" may not be changed\n'
+            changed = struct_diff(_internal(each), _internal(after[name]))
+            text = f'existing ephemeral containers "{name}" may not be changed\n{changed}'
             found.append(forbidden("spec.ephemeralContainers", text))
     return found
+
+
+def _internal(container: Obj) -> Obj:
+    """Return an ephemeral container as upstream shows it."""
+    resources = go_struct(container.get("resources"), Limits=None, Requests=None, Claims=None)
+    made = go_struct(
+        container,
+        Name="", Image="", Command=None, Args=None, WorkingDir="", Ports=None, EnvFrom=None, Env=None,
+        Resources=None,
+        ResizePolicy=None, RestartPolicy=None, RestartPolicyRules=None, VolumeMounts=None, VolumeDevices=None,
+        LivenessProbe=None, ReadinessProbe=None, StartupProbe=None, Lifecycle=None, TerminationMessagePath="",
+        TerminationMessagePolicy="", ImagePullPolicy="", SecurityContext=None, Stdin=False, StdinOnce=False,
+    )  # fmt: skip
+    last = {
+        "TTY": container.get("tty", False),
+        "TargetContainerName": container.get("targetContainerName", ""),
+    }
+    return {**made, "Resources": resources, **last}
 
 
 # Resizing -----------------------------------------------------------------------------------------

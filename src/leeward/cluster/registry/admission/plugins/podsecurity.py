@@ -179,9 +179,9 @@ def _is_significant(new: Obj, old: Obj) -> bool:
         after, before = (pod["spec"].get(field) or () for pod in (new, old))
         if [each.get("image") for each in after] != [each.get("image") for each in before]:
             return True
-    images = {each["name"]: each.get("image") for each in old["spec"].get("ephemeralContainers") or ()}
+    images = {each.get("name"): each.get("image") for each in old["spec"].get("ephemeralContainers") or ()}
     added = new["spec"].get("ephemeralContainers") or ()
-    return any(images.get(each["name"], object()) != each.get("image") for each in added)
+    return any(images.get(each.get("name"), object()) != each.get("image") for each in added)
 
 
 def build(context: PluginContext) -> Sequence[Handler]:
