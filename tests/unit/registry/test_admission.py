@@ -55,6 +55,11 @@ def test_a_namespace_starts_active_with_its_name_as_a_label(cluster: Any) -> Non
     assert made["status"] == {"phase": "Active"}
 
 
+def test_a_generated_name_of_a_namespace_is_its_label_too(cluster: Any) -> None:
+    meta = cluster.client.create("namespaces", {"metadata": {"generateName": "a-"}})["metadata"]
+    assert meta["labels"] == {"kubernetes.io/metadata.name": meta["name"]}
+
+
 def test_the_label_with_a_namespace_s_name_cannot_be_lost(cluster: Any) -> None:
     changed = cluster.client.update("namespaces", {"metadata": {"name": "shop"}})
     assert changed["metadata"]["labels"] == {"kubernetes.io/metadata.name": "shop"}

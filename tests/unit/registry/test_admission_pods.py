@@ -13,7 +13,7 @@ from leeward.cluster.registry.admission.plugins.runtimeclass import merged
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj
-from leeward.kube.status import ForbiddenError
+from leeward.kube.status import ForbiddenError, InvalidError
 
 MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 CLASSES = "runtimeclasses.node.k8s.io"
@@ -266,6 +266,33 @@ def test_there_is_one_default_priority_class(cluster: Any) -> None:
     cluster.client.update("priorityclasses.scheduling.k8s.io", {**first, "description": "ours"})
 
 
+def test_the_system_s_own_priority_classes_stay(cluster: Any) -> None:
+    classes = "priorityclasses.scheduling.k8s.io"
+    for name in ("system-node-critical", "mine"):
+        cluster.registry.store.create(classes, {"metadata": {"name": name, "uid": name}, "value": 1})
+    with pytest.raises(ForbiddenError, match="this is a system priority class and cannot be deleted"):
+        cluster.client.delete(classes, "", "system-node-critical")
+    cluster.client.delete(classes, "", "mine")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"containers": [{}], "volumes": [{}]},
+        {"containers": [], "runtimeClassName": "vm", "overhead": {"cpu": "x"}},
+    ],
+)
+def test_what_is_not_valid_is_left_to_validation(cluster: Any, accounts: Accounts, spec: Obj) -> None:
+    for client in (cluster.client, accounts.client):
+        overhead = {"podFixed": {"cpu": "1"}}
+        client.create(CLASSES, {"metadata": {"name": "vm"}, "handler": "vm", "overhead": overhead})
+        limits = [{"type": "Container", "default": {"cpu": "1"}}]
+        meta = {"name": "limits", "namespace": "shop"}
+        client.create("limitranges", {"metadata": meta, "spec": {"limits": limits}})
+        with pytest.raises(InvalidError):
+            client.create("pods", {"metadata": {"name": "p", "namespace": "shop"}, "spec": spec})
+
+
 def runtime(cluster: Any, **fields: Any) -> None:
     cluster.client.create(CLASSES, {"metadata": {"name": "vm"}, "handler": "vm", **fields})
 
@@ -319,3 +346,12 @@ def test_a_pod_carries_the_zone_of_its_node(cluster: Any) -> None:
 def test_a_new_node_takes_no_pods_until_it_is_ready(cluster: Any) -> None:
     node = cluster.client.create("nodes", {"metadata": {"name": "n"}, "spec": {"taints": []}})
     assert node["spec"]["taints"] == [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]
+
+
+def test_a_bound_pod_carries_the_zone_of_its_node(cluster: Any) -> None:
+    zone = {"topology.kubernetes.io/zone": "z", "topology.kubernetes.io/region": "r"}
+    cluster.client.create("nodes", {"metadata": {"name": "n", "labels": zone}})
+    pod = cluster.pod(node="n", metadata={"labels": {"topology.kubernetes.io/region": "mine"}})
+    assert pod["metadata"]["labels"] == {
+        "topology.kubernetes.io/zone": "z", "topology.kubernetes.io/region": "r",
+    }  # fmt: skip

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from ipaddress import IPv4Network
-from typing import Any
+from typing import Any, TypeVar
 
 from leeward.base.clock import PassiveClock
 from leeward.base.ids import IdSource
@@ -29,7 +29,16 @@ from leeward.cluster.registry.custom.definitions import established, initial_sta
 from leeward.cluster.registry.custom.strategies import CustomStrategies
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
 from leeward.cluster.registry.events import EventNames
-from leeward.cluster.registry.failures import invalid, raise_if_any, required
+from leeward.cluster.registry.failures import raise_if_any, required
+from leeward.cluster.registry.identity import (
+    SERVER_OWNED,
+    check_is_object,
+    check_meant,
+    check_same,
+    conflict,
+    substance,
+    with_type,
+)
 from leeward.cluster.registry.ipallocator import IpAllocator
 from leeward.cluster.registry.kinds.catalog import in_tree_strategies
 from leeward.cluster.registry.kinds.strategy import Strategy
@@ -45,20 +54,12 @@ from leeward.kube.patch.json_patch import apply_json_patch
 from leeward.kube.patch.merge import apply_merge_patch
 from leeward.kube.patch.strategic import apply_strategic_patch
 from leeward.kube.resources import BUILT_IN, CRDS, Resource, custom_resources
-from leeward.kube.status import (
-    AlreadyExistsError,
-    BadRequestError,
-    ConflictError,
-    NotFoundError,
-    UnreadableVersionError,
-)
+from leeward.kube.status import AlreadyExistsError, NotFoundError
 
 _MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
-_SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
-_NOT_FOR_NEW = (*_SERVER_OWNED, "resourceVersion", "selfLink", "managedFields", "namespace")
 _SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
 _PLAIN = Strategy()
-_MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+T = TypeVar("T")
 
 
 class Registry:
@@ -96,7 +97,7 @@ class Registry:
         self._ownership = Ownership(clock, lambda: store.list(CRDS), self._resources.__contains__)
         reader = self.client("system:apiserver")
         self._addresses = IpAllocator(reader, service_network)
-        self._admission = Admission(
+        self.admission = Admission(
             PluginContext(
                 reader=reader,
                 clock=clock,
@@ -144,20 +145,34 @@ class Registry:
         versions = ((definition or {}).get("spec") or {}).get("versions") or ()
         return [each["name"] for each in versions if each.get("served")]
 
+    def carry_out(
+        self, make: Callable[[], Steps[T]], options: WriteOptions | DeleteOptions, what: Sequence[Any]
+    ) -> T:
+        """Return what a write returns.
+
+        Args:
+            make: begins it.
+            options: of the write.
+            what: it is, as JSON values.
+
+        Raises:
+            WaitingError: it waits for webhooks.
+            StatusError: it is refused.
+        """
+        return self._stepper.finish(make, options.attended, (options.user, *what))
+
     def create(self, name: str, obj: Obj, options: WriteOptions) -> Obj:
         """Create an object; returns what was stored, or would have been.
 
         Raises:
             StatusError: it is refused.
         """
-        return self._stepper.finish(
-            lambda: self._create(name, obj, options), options.attended, ("create", name, options.user, obj)
-        )
+        return self.carry_out(lambda: self._create(name, obj, options), options, ("create", name, obj))
 
     def _create(self, name: str, obj: Obj, options: WriteOptions) -> Steps[Obj]:
         resource = self.resource(name)
         strategy = self.strategy(resource, options.api_version)
-        obj = _with_type(resource, obj)
+        obj = with_type(resource, obj)
         if resource.name not in self._resources:
             check_creatable(
                 self.store.get(CRDS, "", resource.name), resource, obj["metadata"].get("name", "")
@@ -168,13 +183,13 @@ class Registry:
         obj = self._ownership.created(resource, strategy, obj, options)
         write = attributes_of("CREATE", resource, obj, None, options)
         write.complete = strategy.default
-        yield from self._admission.admit(write)
+        yield from self.admission.admit(write)
         obj = self._prepared(resource, strategy, write.obj)
         rules = strategy.validate_create or strategy.validate
         raise_if_any(resource, obj["metadata"]["name"], [*meta_failures(resource, obj), *rules(obj)])
         write.obj = obj
         _warn(write, options)
-        settle = yield from self._admission.validate(write)
+        settle = yield from self.admission.validate(write)
         if options.dry_run or settle:
             self._check_free(resource, obj)
         if options.dry_run:
@@ -229,7 +244,7 @@ class Registry:
         if strategy.has_generation:
             meta["generation"] = 1
         meta["creationTimestamp"] = format_time(self._clock.now())
-        for key in _SERVER_OWNED:
+        for key in SERVER_OWNED:
             given.pop(key, None)
         meta.update(given)
         return meta
@@ -240,11 +255,8 @@ class Registry:
         Raises:
             StatusError: it is refused.
         """
-        return self._stepper.finish(
-            lambda: self._update(name, obj, options, subresource),
-            options.attended,
-            ("update", name, subresource, options.user, obj),
-        )
+        what = ("update", name, subresource, obj)
+        return self.carry_out(lambda: self._update(name, obj, options, subresource), options, what)
 
     def _update(self, name: str, obj: Obj, options: WriteOptions, subresource: str) -> Steps[Obj]:
         resource = self.resource(name)
@@ -255,7 +267,7 @@ class Registry:
     def _replace(
         self, resource: Resource, old: Obj, obj: Obj, options: WriteOptions, subresource: str
     ) -> Steps[Obj]:
-        self._check_meant(resource, old, obj)
+        check_meant(resource, old, obj)
         strategy = self.strategy(resource, options.api_version)
         if subresource == "status":
             status = strategy.fill_status(obj.get("status") or {}, old.get("status") or {})
@@ -267,7 +279,7 @@ class Registry:
                 raise_if_any(resource, new["metadata"]["name"], failures)
             new = self._ownership.updated(resource, strategy, old, new, None, options, "status")
             write = attributes_of("UPDATE", resource, new, old, options, "status")
-            yield from self._admission.admit(write)
+            yield from self.admission.admit(write)
             if write.obj is not new:  # nothing but status is written here
                 new = {**new, "metadata": write.obj["metadata"], "status": write.obj.get("status") or {}}
             raise_if_any(resource, new["metadata"]["name"], strategy.validate_status(new, old))
@@ -280,7 +292,7 @@ class Registry:
         write.obj = new
         if not subresource:
             _warn(write, options)
-        settle = yield from self._admission.validate(write)
+        settle = yield from self.admission.validate(write)
         if options.dry_run:
             return new
         return (yield from self._store_next(resource, old, new, settle, subresource))
@@ -291,7 +303,7 @@ class Registry:
         """Store the next state of an object, or delete it where it waited for this only."""
         key, version = key_of(old), old["metadata"]["resourceVersion"]
         if self.store.get(resource.name, *key) is not old:
-            raise self._conflict(resource, old)
+            raise conflict(resource, old)
         for each in settle:
             each()
         if is_ready_to_go(resource, new):
@@ -303,26 +315,15 @@ class Registry:
             yield from self._establish(stored)
         return stored
 
-    def _check_meant(self, resource: Resource, old: Obj, obj: Obj) -> None:
-        """Refuse a next state of another object, or of an older state."""
-        expected = obj["metadata"].get("resourceVersion") or None
-        if expected is not None and not str(expected).isdigit():
-            raise UnreadableVersionError(f'strconv.ParseUint: parsing "{expected}": invalid syntax')
-        if expected is not None and expected != old["metadata"]["resourceVersion"]:
-            raise self._conflict(resource, old)
-        uid = obj["metadata"].get("uid")
-        if uid and uid != old["metadata"]["uid"]:
-            raise self._conflict(resource, old, _other_uid(resource, old, uid))
-
     def _new_state(
         self, resource: Resource, strategy: Strategy, write: Attributes, options: WriteOptions
     ) -> Steps[Obj]:
         """Return the next state of all but status: checked, counted, with what the server owns kept."""
         obj, old = write.obj, write.old or {}
         meta = {key: value for key, value in obj["metadata"].items() if value not in (None, {}, [])}
-        for key in (*_SERVER_OWNED, "resourceVersion", "selfLink", "managedFields"):
+        for key in (*SERVER_OWNED, "resourceVersion", "selfLink", "managedFields"):
             meta.pop(key, None)
-        meta = {**{key: old["metadata"][key] for key in _SERVER_OWNED if key in old["metadata"]}, **meta}
+        meta = {**{key: old["metadata"][key] for key in SERVER_OWNED if key in old["metadata"]}, **meta}
         new = {**obj, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": meta}
         if resource.namespaced:
             meta["namespace"] = old["metadata"]["namespace"]
@@ -335,11 +336,11 @@ class Registry:
             resource, strategy, old, new, obj["metadata"].get("managedFields"), options
         )
         write.obj, write.complete = new, strategy.default
-        yield from self._admission.admit(write)
+        yield from self.admission.admit(write)
         new = strategy.prepare_update(write.obj, old)
         if resource.name == "services":
             new = self._addresses.assign(resource, new, old)
-        if strategy.has_generation and _substance(new) != _substance(old):
+        if strategy.has_generation and substance(new) != substance(old):
             new["metadata"] = {**new["metadata"], "generation": old["metadata"].get("generation", 0) + 1}
         checks = [strategy.validate(new), strategy.validate_update(new, old)]
         failures = [
@@ -362,10 +363,10 @@ class Registry:
         part, old = strategy.parts[subresource], write.old or {}
         new = part.take(strategy.default({**old, "spec": write.obj.get("spec") or {}}), old)
         write.obj = self._ownership.updated(resource, strategy, old, new, None, options, subresource)
-        yield from self._admission.admit(write)
+        yield from self.admission.admit(write)
         new = write.obj
         raise_if_any(resource, new["metadata"]["name"], part.validate(new, old))
-        if strategy.has_generation and _substance(new) != _substance(old):
+        if strategy.has_generation and substance(new) != substance(old):
             generation = old["metadata"].get("generation", 0) + 1
             new = {**new, "metadata": {**new["metadata"], "generation": generation}}
         return new
@@ -404,12 +405,12 @@ class Registry:
                 scaled = self._scaled(resource, old, patch, patch_type)
                 return (yield from self._replace(resource, old, scaled, options, ""))
             patched = self._apply(resource, old, patch, patch_type)
-            _check_is_object(patched)
-            _check_identity(resource, patched["metadata"], old["metadata"])
+            check_is_object(patched)
+            check_same(resource, patched["metadata"], old["metadata"])
             return (yield from self._replace(resource, old, patched, options, subresource))
 
-        what = ("patch", name, subresource, options.user, namespace, object_name, patch_type, patch)
-        return self._stepper.finish(steps, options.attended, what)
+        what = ("patch", name, subresource, namespace, object_name, patch_type, patch)
+        return self.carry_out(steps, options, what)
 
     def apply(
         self,
@@ -441,13 +442,12 @@ class Registry:
                 return (yield from self._create(name, new, decided)), True
             return (yield from self._replace(resource, old, new, decided, subresource)), False
 
-        what = ("apply", name, subresource, options.user, force, config)
-        return self._stepper.finish(steps, options.attended, what)
+        return self.carry_out(steps, options, ("apply", name, subresource, force, config))
 
     def _scaled(self, resource: Resource, old: Obj, patch: Any, patch_type: PatchType) -> Obj:
         scale = {"metadata": old["metadata"], "spec": {"replicas": old["spec"].get("replicas", 1)}}
         patched = self._apply(resource, scale, patch, "merge" if patch_type == "strategic" else patch_type)
-        _check_is_object(patched)
+        check_is_object(patched)
         replicas = (patched.get("spec") or {}).get("replicas", 0)
         expected = patched["metadata"].get("resourceVersion")
         return {
@@ -471,21 +471,19 @@ class Registry:
         Raises:
             StatusError: it is refused.
         """
-        return self._stepper.finish(
-            lambda: self._delete(name, namespace, object_name, options),
-            options.attended,
-            ("delete", name, options.user, namespace, object_name, options.uid),
-        )
+        what = ("delete", name, namespace, object_name, options.uid)
+        return self.carry_out(lambda: self.delete_steps(name, namespace, object_name, options), options, what)
 
-    def _delete(self, name: str, namespace: str, object_name: str, options: DeleteOptions) -> Steps[Obj]:
+    def delete_steps(self, name: str, namespace: str, object_name: str, options: DeleteOptions) -> Steps[Obj]:
+        """Delete an object as a part of another write."""
         resource = self.resource(name)
         obj = self._current(resource, namespace, object_name)
         check_preconditions(resource, obj, options)
         write = attributes_of("DELETE", resource, {}, obj, options)
-        yield from self._admission.admit(write)
-        yield from self._admission.validate(write)
+        yield from self.admission.admit(write)
+        yield from self.admission.validate(write)
         if self._current(resource, namespace, object_name) is not obj:
-            raise self._conflict(resource, obj)
+            raise conflict(resource, obj)
         return self._remove(resource, obj, options)
 
     def _remove(self, resource: Resource, obj: Obj, options: DeleteOptions) -> Obj:
@@ -527,16 +525,21 @@ class Registry:
 
     def finalize_namespace(self, obj: Obj, options: WriteOptions) -> Obj:
         """Replace a namespace's ``spec``, which holds its finalizers; without any it goes."""
-        resource = self.resource("namespaces")
-        old = self._current(resource, "", obj["metadata"]["name"])
-        spec = obj.get("spec") or {}
-        new = {**old, "spec": {**spec, "finalizers": spec.get("finalizers") or []}}
-        if options.dry_run:
-            return new
-        stored = self.store.update(resource.name, new)
-        if is_ready_to_go(resource, stored):
-            self.store.delete(resource.name, "", stored["metadata"]["name"])
-        return stored
+
+        def steps() -> Steps[Obj]:
+            resource = self.resource("namespaces")
+            old = self._current(resource, "", obj["metadata"]["name"])
+            spec = obj.get("spec") or {}
+            new = {**old, "spec": {**spec, "finalizers": spec.get("finalizers") or []}}
+            write = attributes_of("UPDATE", resource, new, old, options, "finalize")
+            yield from self.admission.admit(write)
+            yield from self.admission.validate(write)
+            new = {**old, "spec": write.obj["spec"]}
+            return (
+                new if options.dry_run else (yield from self._store_next(resource, old, new, (), "finalize"))
+            )
+
+        return self.carry_out(steps, options, ("finalize", obj))
 
     def _current(self, resource: Resource, namespace: str, name: str) -> Obj:
         found = self.store.get(resource.name, namespace if resource.namespaced else "", name)
@@ -547,73 +550,9 @@ class Registry:
             raise NotFoundError(f'{resource.name} "{name}" not found', details=details)
         return found
 
-    @staticmethod
-    def _conflict(resource: Resource, obj: Obj, why: str = _MODIFIED) -> ConflictError:
-        name = obj["metadata"]["name"]
-        return ConflictError(
-            f'Operation cannot be fulfilled on {resource.name} "{name}": {why}',
-            details={
-                "name": name,
-                "kind": resource.plural,
-                **({"group": resource.group} if resource.group else {}),
-            },
-        )
-
-
-def _with_type(resource: Resource, obj: Obj) -> Obj:
-    """Return a new object with its type, and metadata without what is the server's.
-
-    Raises:
-        BadRequestError: it has a resourceVersion.
-    """
-    given = obj.get("metadata") or {}
-    if given.get("resourceVersion"):
-        raise BadRequestError("resourceVersion should not be set on objects to be created")
-    meta = {key: value for key, value in given.items() if value and key not in _NOT_FOR_NEW}
-    if resource.namespaced:
-        meta["namespace"] = given.get("namespace") or "default"
-    rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
-    return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta, **rest}
-
 
 def _warn(write: Attributes, options: WriteOptions) -> None:
     """Tell a client that listens what is odd about what it writes."""
     if options.is_heard:
         for each in warnings_about(write.resource.name, write.obj, write.old):
             options.warn(each)
-
-
-def _other_uid(resource: Resource, old: Obj, uid: str) -> str:
-    """Say that an object is meant that is there no more."""
-    key = key_of(old)
-    path = "/".join(filter(None, ("/registry", resource.plural, key.namespace, key.name)))
-    return (
-        f"StorageError: invalid object, Code: 4, Key: {path}, ResourceVersion: 0, AdditionalErrorMsg: "
-        f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}"
-    )
-
-
-def _check_is_object(patched: Any) -> None:
-    if not isinstance(patched, dict) or not isinstance(patched.get("metadata"), dict):
-        raise BadRequestError("the patch leaves no object")
-
-
-def _check_identity(resource: Resource, meta: Obj, old: Obj) -> None:
-    """Refuse a patch that makes another object of one."""
-    name = meta.get("name") or ""
-    if name != old["name"]:
-        raise BadRequestError(
-            f"the name of the object ({name}) does not match the name on the URL ({old['name']})"
-        )
-    if resource.namespaced and meta.get("namespace") not in (None, "", old.get("namespace")):
-        raise BadRequestError(
-            "the namespace of the provided object does not match the namespace sent on the request"
-        )
-    uid = meta.get("uid")
-    if uid and uid != old["uid"]:
-        raise_if_any(resource, name, [invalid("metadata.uid", uid, "field is immutable")] * 2)
-
-
-def _substance(obj: Obj) -> Obj:
-    """Return what counts for metadata.generation: all but metadata (a status of its own was kept)."""
-    return {key: value for key, value in obj.items() if key != "metadata"}

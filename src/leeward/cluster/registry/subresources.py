@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from leeward.cluster.registry.admission.attributes import Attributes
+from leeward.cluster.registry.admission.requests import attributes_of
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
+from leeward.cluster.registry.steps import Steps
 from leeward.kube.conditions import with_condition
 from leeward.kube.objects import Obj, is_condition_true, is_terminating, labels_of
 from leeward.kube.selectors import matches_selector
@@ -26,6 +29,17 @@ def bind(registry: Registry, namespace: str, name: str, node: str, options: Writ
         ConflictError: it is terminating, gated or assigned already.
         NotFoundError: there is no such Pod.
     """
+    registry.carry_out(
+        lambda: _bind(registry, namespace, name, node, options), options, ("bind", namespace, name, node)
+    )
+
+
+def _bind(registry: Registry, namespace: str, name: str, node: str, options: WriteOptions) -> Steps[None]:
+    meta: Obj = {"name": name, "namespace": namespace}
+    binding = {"metadata": meta, "target": {"kind": "Node", "name": node}}
+    write = _write(registry, "Binding", binding, options, "binding")
+    yield from registry.admission.admit(write)
+    yield from registry.admission.validate(write)
     pod = _pod(registry, namespace, name)
     if not node:
         raise InvalidError(f'Binding "{name}" is invalid: target.name: Required value')
@@ -43,9 +57,29 @@ def bind(registry: Registry, namespace: str, name: str, node: str, options: Writ
         )
     if options.dry_run:
         return
-    bound = {**pod, "spec": {**pod["spec"], "nodeName": node}}
+    bound = {**_with_metadata(pod, write.obj), "spec": {**pod["spec"], "nodeName": node}}
     condition = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
     registry.store.update("pods", with_condition(bound, condition, registry.now()))
+
+
+def _with_metadata(pod: Obj, binding: Obj) -> Obj:
+    """Return a Pod with the labels and annotations of its Binding."""
+    meta, given = pod["metadata"], binding["metadata"]
+    added = {
+        field: {**(meta.get(field) or {}), **given[field]}
+        for field in ("labels", "annotations")
+        if given.get(field)
+    }
+    return {**pod, "metadata": {**meta, **added}} if added else pod
+
+
+def _write(registry: Registry, kind: str, obj: Obj, options: WriteOptions, subresource: str) -> Attributes:
+    """Return what admission is told about the creation of a Pod's subresource."""
+    group = "policy" if kind == "Eviction" else ""
+    typed = {"kind": kind, "apiVersion": f"{group}/v1" if group else "v1", **obj}
+    write = attributes_of("CREATE", registry.resource("pods"), typed, None, options, subresource)
+    write.kind = {"group": group, "version": "v1", "kind": kind}
+    return write
 
 
 def evict(registry: Registry, namespace: str, name: str, options: WriteOptions) -> None:
@@ -55,6 +89,16 @@ def evict(registry: Registry, namespace: str, name: str, options: WriteOptions) 
         TooManyRequestsError: a budget has no disruption left.
         NotFoundError: there is no such Pod.
     """
+    registry.carry_out(
+        lambda: _evict(registry, namespace, name, options), options, ("evict", namespace, name)
+    )
+
+
+def _evict(registry: Registry, namespace: str, name: str, options: WriteOptions) -> Steps[None]:
+    eviction = {"metadata": {"name": name, "namespace": namespace}}
+    write = _write(registry, "Eviction", eviction, options, "eviction")
+    yield from registry.admission.admit(write)
+    yield from registry.admission.validate(write)
     pod = _pod(registry, namespace, name)
     finished = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed", "Pending")
     if not finished and not is_terminating(pod):
@@ -67,7 +111,10 @@ def evict(registry: Registry, namespace: str, name: str, options: WriteOptions) 
             "message": "Eviction API: evicting",
         }
         registry.store.update("pods", with_condition(pod, condition, registry.now()))
-    registry.delete("pods", namespace, name, DeleteOptions(dry_run=options.dry_run, user=options.user))
+    deletion = DeleteOptions(
+        dry_run=options.dry_run, user=options.user, groups=options.groups, warn=options.warn
+    )
+    yield from registry.delete_steps("pods", namespace, name, deletion)
 
 
 def _take_from_budget(registry: Registry, namespace: str, pod: Obj, options: WriteOptions) -> None:

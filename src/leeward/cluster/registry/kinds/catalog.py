@@ -14,9 +14,14 @@ from leeward.kube.objects import Obj
 
 
 def _default_namespace(obj: Obj) -> Obj:
+    obj = {**obj, "spec": obj.get("spec") or {}}
+    return _labelled(obj) if obj["metadata"].get("name") else obj  # a generated name comes later
+
+
+def _labelled(obj: Obj) -> Obj:
     meta = obj["metadata"]
     labels = {**(meta.get("labels") or {}), "kubernetes.io/metadata.name": meta["name"]}
-    return {**obj, "metadata": {**meta, "labels": labels}, "spec": obj.get("spec") or {}}
+    return {**obj, "metadata": {**meta, "labels": labels}}
 
 
 def _prepare_namespace(obj: Obj) -> Obj:
@@ -24,7 +29,7 @@ def _prepare_namespace(obj: Obj) -> Obj:
     finalizers = list(obj["spec"].get("finalizers") or ())
     if "kubernetes" not in finalizers:
         finalizers.append("kubernetes")
-    return {**obj, "spec": {**obj["spec"], "finalizers": finalizers}}
+    return _labelled({**obj, "spec": {**obj["spec"], "finalizers": finalizers}})
 
 
 def _keep_finalizers(new: Obj, old: Obj) -> Obj:

@@ -82,7 +82,7 @@ def _filled(container: Obj, wanted: Mapping[str, Mapping[str, str]], what: str, 
         missing = sorted(name for name in wanted[side] if name not in have)
         if missing:
             new[side] = {**have, **{name: wanted[side][name] for name in missing}}
-            told.append(f"{', '.join(missing)} {word} for {what} {container['name']}")
+            told.append(f"{', '.join(missing)} {word} for {what} {container.get('name') or ''}")
     return {**container, "resources": new}
 
 

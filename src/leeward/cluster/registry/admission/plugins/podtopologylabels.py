@@ -23,7 +23,9 @@ class PodTopologyLabels:
     def admit_binding(self, write: Attributes) -> Obj:
         """Give a Binding the labels of its node; they go to the Pod."""
         target = write.obj.get("target") or {}
-        return self._labelled(write.obj, target["name"]) if target.get("kind") == "Node" else write.obj
+        return (
+            self._labelled(write.obj, target.get("name") or "") if target.get("kind") == "Node" else write.obj
+        )
 
     def admit_pod(self, write: Attributes) -> Obj:
         """Give a Pod that comes with a node, or gets one, its labels."""

@@ -1,6 +1,7 @@
 """Priority: a Pod's priority class becomes a number; there is one default class at most.
 
-Source: plugin/pkg/admission/priority/admission.go (Kubernetes 1.36).
+Source: plugin/pkg/admission/priority/admission.go, pkg/registry/scheduling/priorityclass/storage
+(Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from leeward.kube.objects import Obj
 
 _CLASSES = "priorityclasses.scheduling.k8s.io"
 _PREEMPT = "PreemptLowerPriority"
+_SYSTEM = ("system-cluster-critical", "system-node-critical")
 
 
 class Priority:
@@ -54,6 +56,12 @@ class Priority:
         defaults = [each for each in self._reader.list(_CLASSES) if each.get("globalDefault")]
         return min(defaults, key=lambda each: int(each.get("value") or 0)) if defaults else None
 
+    @staticmethod
+    def validate_deletion(write: Attributes) -> None:
+        """Keep the classes that the system itself uses."""
+        if write.name in _SYSTEM:
+            raise write.forbidden("this is a system priority class and cannot be deleted")
+
     def validate_class(self, write: Attributes) -> None:
         """Refuse a second default."""
         if not write.obj.get("globalDefault"):
@@ -74,6 +82,7 @@ def build(context: PluginContext) -> Sequence[Handler]:
     return (
         Handler(operations=("CREATE",), resources=("pods",), admit=plugin.admit_pod),
         Handler(operations=("CREATE", "UPDATE"), resources=(_CLASSES,), validate=plugin.validate_class),
+        Handler(operations=("DELETE",), resources=(_CLASSES,), validate=plugin.validate_deletion),
     )
 
 

@@ -51,7 +51,7 @@ class ServiceAccount:
         if automount is None or automount:
             spec = self._with_token(spec)
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
-            names = [{"name": each.get("name") or ""} for each in account["imagePullSecrets"]]
+            names = [{"name": each["name"]} for each in account["imagePullSecrets"] if each.get("name")]
             spec = {**spec, "imagePullSecrets": names}
         return {**pod, "spec": spec}
 
@@ -89,7 +89,8 @@ class ServiceAccount:
 
     def _with_token(self, spec: Obj) -> Obj:
         volumes = spec.get("volumes") or ()
-        there = next((name for each in volumes if (name := each.get("name") or "").startswith(_VOLUME)), "")
+        names = [each.get("name") or "" for each in volumes]
+        there = next((name for name in names if name.startswith(_VOLUME)), "")
         mount = {"name": there, "readOnly": True, "mountPath": _PATH}
         new, needed = dict(spec), False
         for field in ("initContainers", "containers"):

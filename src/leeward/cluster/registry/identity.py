@@ -1,0 +1,109 @@
+"""What an object is: its type, whose its metadata is, and whether a write means another object. Pure.
+
+Source: k8s.io/apiserver/pkg/registry/rest/{create,meta}.go, pkg/endpoints/handlers/{patch,update}.go
+(Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leeward.cluster.registry.failures import invalid, raise_if_any
+from leeward.kube.objects import Obj, key_of
+from leeward.kube.resources import Resource
+from leeward.kube.status import BadRequestError, ConflictError, UnreadableVersionError
+
+SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+_NOT_FOR_NEW = (*SERVER_OWNED, "resourceVersion", "selfLink", "managedFields", "namespace")
+_MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+
+
+def with_type(resource: Resource, obj: Obj) -> Obj:
+    """Return a new object with its type, and metadata without what is the server's.
+
+    Raises:
+        BadRequestError: it has a resourceVersion.
+    """
+    given = obj.get("metadata") or {}
+    if given.get("resourceVersion"):
+        raise BadRequestError("resourceVersion should not be set on objects to be created")
+    meta = {key: value for key, value in given.items() if value and key not in _NOT_FOR_NEW}
+    if resource.namespaced:
+        meta["namespace"] = given.get("namespace") or "default"
+    rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
+    return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta, **rest}
+
+
+def conflict(resource: Resource, obj: Obj, why: str = _MODIFIED) -> ConflictError:
+    """Return the refusal of a write that another one was faster than."""
+    name = obj["metadata"]["name"]
+    return ConflictError(
+        f'Operation cannot be fulfilled on {resource.name} "{name}": {why}',
+        details={
+            "name": name,
+            "kind": resource.plural,
+            **({"group": resource.group} if resource.group else {}),
+        },
+    )
+
+
+def check_meant(resource: Resource, old: Obj, obj: Obj) -> None:
+    """Refuse a next state of another object, or of an older state.
+
+    Raises:
+        ConflictError: it is one.
+    """
+    expected = obj["metadata"].get("resourceVersion") or None
+    if expected is not None and not str(expected).isdigit():
+        raise UnreadableVersionError(f'strconv.ParseUint: parsing "{expected}": invalid syntax')
+    if expected is not None and expected != old["metadata"]["resourceVersion"]:
+        raise conflict(resource, old)
+    uid = obj["metadata"].get("uid")
+    if uid and uid != old["metadata"]["uid"]:
+        raise conflict(resource, old, _other_uid(resource, old, uid))
+
+
+def _other_uid(resource: Resource, old: Obj, uid: str) -> str:
+    """Say that an object is meant that is there no more."""
+    key = key_of(old)
+    path = "/".join(filter(None, ("/registry", resource.plural, key.namespace, key.name)))
+    return (
+        f"StorageError: invalid object, Code: 4, Key: {path}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}"
+    )
+
+
+def check_is_object(patched: Any) -> None:
+    """Refuse a patch that leaves no object.
+
+    Raises:
+        BadRequestError: it does.
+    """
+    if not isinstance(patched, dict) or not isinstance(patched.get("metadata"), dict):
+        raise BadRequestError("the patch leaves no object")
+
+
+def check_same(resource: Resource, meta: Obj, old: Obj) -> None:
+    """Refuse a patch that makes another object of one.
+
+    Raises:
+        BadRequestError: it has another name or namespace.
+        InvalidError: it has another uid.
+    """
+    name = meta.get("name") or ""
+    if name != old["name"]:
+        raise BadRequestError(
+            f"the name of the object ({name}) does not match the name on the URL ({old['name']})"
+        )
+    if resource.namespaced and meta.get("namespace") not in (None, "", old.get("namespace")):
+        raise BadRequestError(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    uid = meta.get("uid")
+    if uid and uid != old["uid"]:
+        raise_if_any(resource, name, [invalid("metadata.uid", uid, "field is immutable")] * 2)
+
+
+def substance(obj: Obj) -> Obj:
+    """Return what counts for metadata.generation: all but metadata (a status of its own was kept)."""
+    return {key: value for key, value in obj.items() if key != "metadata"}
