@@ -96,6 +96,7 @@ class RecordedServer:
             clock=clock,
             port=0,
             dry_client=registry.client("admin", dry_run=True),
+            tokens=registry.tokens,
         )
 
         async def start() -> None:

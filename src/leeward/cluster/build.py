@@ -16,6 +16,7 @@ from random import SystemRandom
 from leeward.base.clock import Clock, SystemClock
 from leeward.base.ids import IdSource, SystemIds
 from leeward.cluster.apiserver.admission import ask
+from leeward.cluster.apiserver.audit import AuditLog
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.cluster.apiserver.server import ApiServer
 from leeward.cluster.config import ClusterConfig
@@ -39,7 +40,7 @@ from leeward.cluster.scheduler.scheduler import Scheduler
 from leeward.cluster.statedir import StateDir, config_from_record
 from leeward.cluster.store.sqlite import SQLiteStore
 from leeward.kube.kubeconfig import make_kubeconfig, write_kubeconfig
-from leeward.kube.objects import Obj, is_condition_true
+from leeward.kube.objects import Obj, format_micro_time, is_condition_true
 
 logger = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
@@ -130,6 +131,8 @@ class Cluster:
             dry_client=self._registry.client("system:admin", dry_run=True),
             ready=self._unready,
             pod_logs=self._log_file,
+            tokens=self._registry.tokens,
+            audit=AuditLog(state.logs / "audit.log", lambda: format_micro_time(clock.now()), ids),
         )
         self._nodes_ready = asyncio.Event()
         self._started: list[str] = []

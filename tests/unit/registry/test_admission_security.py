@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from leeward.cluster.interface.user import User
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.kube.objects import Obj
 from leeward.kube.status import ForbiddenError, InvalidError
@@ -89,7 +90,7 @@ def test_a_stricter_level_warns_about_pods_that_are_there(cluster: Any) -> None:
     ]
 
 
-NODE = WriteOptions(user="system:node:n1", groups=("system:nodes",))
+NODE = WriteOptions(user=User("system:node:n1", ("system:nodes",)))
 
 
 def test_a_kubelet_changes_its_own_node_only(cluster: Any) -> None:
@@ -110,7 +111,7 @@ def test_a_kubelet_deletes_and_reports_its_own_pods_only(cluster: Any) -> None:
     other = cluster.pod("other", nodeName="n2")
     with pytest.raises(ForbiddenError, match="can only update pod status for pods with"):
         cluster.registry.update("pods", other, NODE, subresource="status")
-    options = DeleteOptions(user=NODE.user, groups=NODE.groups, grace_period_seconds=0)
+    options = DeleteOptions(user=NODE.user, grace_period_seconds=0)
     with pytest.raises(ForbiddenError, match='node "n1" can only delete pods with'):
         cluster.registry.delete("pods", "shop", "other", options)
     cluster.registry.delete("pods", "shop", "mine", options)
@@ -134,7 +135,7 @@ def test_a_kubelet_writes_its_own_lease_only(cluster: Any) -> None:
 
 
 def test_others_in_the_name_of_a_node_are_not_restricted(cluster: Any) -> None:
-    cluster.registry.create("nodes", {"metadata": {"name": "n2"}}, replace(NODE, groups=()))
+    cluster.registry.create("nodes", {"metadata": {"name": "n2"}}, replace(NODE, user=User(NODE.user.name)))
 
 
 @pytest.mark.parametrize("name", ["default", "kube-system", "kube-public"])

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
+from leeward.cluster.interface.user import ANONYMOUS, UNAUTHENTICATED, User
 from leeward.kube.status import BadRequestError, StatusError
 
 Scope = MutableMapping[str, Any]
@@ -23,6 +24,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+NOBODY = User(ANONYMOUS, (UNAUTHENTICATED,))
+CERTIFICATE = "client_certificate"  # in the scope of a request, in DER
 MAX_BODY = 3 * 2**20
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
@@ -38,7 +41,7 @@ class BodyTooLargeError(StatusError):
 class Request:
     """One HTTP request."""
 
-    __slots__ = ("_receive", "_scope", "headers", "method", "path", "query")
+    __slots__ = ("_receive", "_scope", "headers", "method", "path", "query", "user")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._scope = scope
@@ -48,8 +51,33 @@ class Request:
         self.headers: Mapping[str, str] = {
             key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]
         }
+        self.user = NOBODY  # who asks, once that is known
         text = scope["query_string"].decode("latin-1")
         self.query = Query(parse_qsl(text, keep_blank_values=True) if text else ())
+
+    @property
+    def header_list(self) -> list[tuple[str, str]]:
+        """All headers, in lower case; one that is repeated is there as often as it was sent."""
+        return [
+            (key.decode("latin-1").lower(), value.decode("latin-1")) for key, value in self._scope["headers"]
+        ]
+
+    @property
+    def certificate(self) -> bytes:
+        """The client's certificate in DER, verified; empty for none."""
+        return bytes(self._scope.get(CERTIFICATE, b""))
+
+    @property
+    def client(self) -> str:
+        """Address of who asks, "" where it is not known."""
+        return str((self._scope.get("client") or ("",))[0])
+
+    @property
+    def uri(self) -> str:
+        """Path and query as they were sent."""
+        text: str = self._scope["raw_path"].decode("latin-1").partition("?")[0]
+        query = self._scope["query_string"].decode("latin-1")
+        return f"{text}?{query}" if query else text
 
     @property
     def content_type(self) -> str:
@@ -154,6 +182,7 @@ class Response:
 class StreamResponse:
     """An answer whose chunks come over time; ends when they end or the client goes away."""
 
+    status = 200
     __slots__ = ("chunks", "content_type", "headers", "request")
 
     def __init__(

@@ -16,7 +16,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from leeward.cluster.apiserver import discovery
-from leeward.cluster.apiserver.auth import TokenAuthenticator, User, is_public
+from leeward.cluster.apiserver.access import Access
+from leeward.cluster.apiserver.apply import field_manager
 from leeward.cluster.apiserver.bodies import read_object
 from leeward.cluster.apiserver.http import (
     JSON,
@@ -32,7 +33,7 @@ from leeward.cluster.apiserver.openapi import OpenApi
 from leeward.cluster.apiserver.paths import ResourcePath, parse_resource_path
 from leeward.cluster.apiserver.podlogs import PodLogs
 from leeward.cluster.apiserver.reads import Reads
-from leeward.cluster.apiserver.reviews import RESOURCES, review, review_token
+from leeward.cluster.apiserver.reviews import RESOURCES, Reviews
 from leeward.cluster.apiserver.served import Catalog, Served
 from leeward.cluster.apiserver.writes import Writes
 from leeward.kube.status import (
@@ -40,7 +41,6 @@ from leeward.kube.status import (
     NotAcceptableError,
     NotFoundError,
     StatusError,
-    UnauthorizedError,
 )
 
 _log = logging.getLogger(__name__)
@@ -68,7 +68,8 @@ class Router:
     """Dispatches requests.
 
     Args:
-        authenticator: knows the tokens.
+        access: who may do what.
+        reviews: answers questions about that.
         reads: GET on resources.
         writes: the other verbs.
         logs: container logs; None when there are no containers.
@@ -81,7 +82,8 @@ class Router:
     def __init__(
         self,
         *,
-        authenticator: TokenAuthenticator,
+        access: Access,
+        reviews: Reviews,
         reads: Reads,
         writes: Writes,
         logs: PodLogs | None,
@@ -90,7 +92,8 @@ class Router:
         ready: Callable[[], Iterable[str]],
         address: str,
     ) -> None:
-        self._authenticator = authenticator
+        self._access = access
+        self._reviews = reviews
         self._reads = reads
         self._writes = writes
         self._logs = logs
@@ -102,7 +105,7 @@ class Router:
     async def answer(self, request: Request) -> Answer:
         """Return the answer to any request; never raises but for cancellation."""
         try:
-            return await self._dispatch(request)
+            return await self._access.through(request, self._dispatch)
         except StatusError as error:
             return status_response(error)
         except Exception as error:  # noqa: BLE001 - the HTTP edge
@@ -110,12 +113,9 @@ class Router:
             return status_response(StatusError(f"Internal error occurred: {error}"))
 
     async def _dispatch(self, request: Request) -> Answer:
-        user = self._authenticator.authenticate(request.headers.get("authorization", ""))
-        if user is None and not is_public(request.path):
-            raise UnauthorizedError("Unauthorized")
         head = request.path.strip("/").partition("/")[0]
         if head in ("api", "apis"):
-            return await self._api(request, user)
+            return await self._api(request)
         if head in ("healthz", "livez", "readyz"):
             return self._health(request, head)
         if request.path.rstrip("/") == "/version":
@@ -158,7 +158,7 @@ class Router:
             return Response(packed, headers=[("content-encoding", "gzip"), ("vary", "Accept-Encoding")])
         return Response(gzip.decompress(packed))
 
-    async def _api(self, request: Request, user: User | None) -> Answer:
+    async def _api(self, request: Request) -> Answer:
         parts = [part for part in request.path.split("/") if part]
         catalog = self._catalog()
         if len(parts) == 1:
@@ -171,8 +171,8 @@ class Router:
         path = parse_resource_path(request.path)
         if path is None:
             return text_response("404 page not found\n", status=404)
-        if user is not None and (path.group, path.resource) in RESOURCES:
-            return await self._review(request, path, user)
+        if (path.group, path.resource) in RESOURCES:
+            return await self._review(request, path)
         if not catalog.of(path.group, path.version):
             return text_response("404 page not found\n", status=404)
         if not path.resource:
@@ -195,13 +195,13 @@ class Router:
             return answer
         return json_response(discovery.api_versions(self._address) if core else discovery.group_list(catalog))
 
-    async def _review(self, request: Request, path: ResourcePath, user: User) -> Answer:
+    async def _review(self, request: Request, path: ResourcePath) -> Answer:
         if request.method != "POST":
             raise _method_not_allowed()
-        body = await read_object(request)
-        if path.resource == "tokenreviews":
-            return json_response(review_token(body, self._authenticator.authenticate), status=201)
-        done = review(path.group, path.resource, body, user)
+        kind = RESOURCES[path.group, path.resource]
+        body = await read_object(request, kind)
+        manager = field_manager(request, "CreateOptions")
+        done = self._reviews.answer(path.group, kind, body, request.user, path.namespace, manager)
         return json_response(done, status=201)
 
     async def _resource(self, request: Request, path: ResourcePath, served: Served) -> Answer:
@@ -247,6 +247,7 @@ class Router:
         table: dict[tuple[str, str], Handler] = {
             ("binding", "POST"): self._writes.bind,
             ("eviction", "POST"): self._writes.evict,
+            ("token", "POST"): self._writes.request_token,
             **{
                 (name, method): handler
                 for name in ("status", "scale", "ephemeralcontainers", "resize")

@@ -19,7 +19,10 @@ import uvicorn
 
 from leeward.base.clock import Clock
 from leeward.base.errors import OperationError
-from leeward.cluster.apiserver.auth import ADMIN, TokenAuthenticator
+from leeward.cluster.apiserver.access import Access
+from leeward.cluster.apiserver.audit import AuditLog
+from leeward.cluster.apiserver.authentication import ADMIN, Authenticator
+from leeward.cluster.apiserver.certificates import CertificateProtocol
 from leeward.cluster.apiserver.http import Receive, Request, Scope, Send
 from leeward.cluster.apiserver.logs import LogSource
 from leeward.cluster.apiserver.openapi import OpenApi
@@ -28,12 +31,15 @@ from leeward.cluster.apiserver.podlogs import PodLogs
 from leeward.cluster.apiserver.printers.catalog import printers
 from leeward.cluster.apiserver.reads import Reads
 from leeward.cluster.apiserver.representations import TableMaker
+from leeward.cluster.apiserver.reviews import Reviews
 from leeward.cluster.apiserver.router import Router
 from leeward.cluster.apiserver.served import Catalog
 from leeward.cluster.apiserver.writes import Writes
+from leeward.cluster.authorization.rbac import Rbac
 from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.interface.store import Event, Store
-from leeward.kube.objects import Obj
+from leeward.cluster.registry.tokens import AccountTokens, Tokens
+from leeward.kube.objects import Obj, format_time
 from leeward.kube.resources import CRDS
 
 _HOST = "127.0.0.1"
@@ -61,6 +67,8 @@ class ApiServer:
         dry_client: answers writes with ``dryRun=All`` without storing; None: they are refused.
         ready: names the checks that fail now; empty when ready.
         pod_logs: finds container logs; None when nothing runs.
+        tokens: checks tokens of service accounts; None: there are none.
+        audit: takes note of what is asked; None: nobody does.
     """
 
     def __init__(
@@ -74,6 +82,8 @@ class ApiServer:
         dry_client: TrackingClient | None = None,
         ready: Callable[[], Iterable[str]] = tuple,
         pod_logs: LogSource | None = None,
+        tokens: Tokens | None = None,
+        audit: AuditLog | None = None,
     ) -> None:
         self._client = client
         self._store = store
@@ -82,8 +92,13 @@ class ApiServer:
         self._catalog: Catalog | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._reads = Reads(client, store, clock, TableMaker(printers()))
+        rbac = Rbac(client)
+        accounts = None if tokens is None else AccountTokens(tokens, client.find)
+        authenticator = Authenticator({pki.admin_token: ADMIN}, accounts)
+        self._audit = audit
         self._router = Router(
-            authenticator=TokenAuthenticator({pki.admin_token: ADMIN}),
+            access=Access(authenticator, rbac, audit),
+            reviews=Reviews(authenticator, rbac, lambda: format_time(clock.now())),
             reads=self._reads,
             writes=Writes(client, dry_client, self._reads),
             logs=None if pod_logs is None else PodLogs(client, clock, pod_logs),
@@ -132,7 +147,7 @@ class ApiServer:
         config = uvicorn.Config(
             self,
             loop="none",
-            http="httptools",
+            http=CertificateProtocol,
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -144,6 +159,8 @@ class ApiServer:
             ssl_certfile=str(self._pki.server_certificate),
             ssl_keyfile=str(self._pki.server_key),
             ssl_version=ssl.PROTOCOL_TLS_SERVER,
+            ssl_cert_reqs=ssl.CERT_OPTIONAL,
+            ssl_ca_certs=str(self._pki.ca_certificate),
         )
         self._server = _Server(config)
         config.load()
@@ -182,3 +199,5 @@ class ApiServer:
         server.should_exit = True
         await task
         await server.shutdown()
+        if self._audit is not None:
+            self._audit.close()

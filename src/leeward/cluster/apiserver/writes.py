@@ -91,7 +91,7 @@ class Writes:
 
     def _writer(self, request: Request, served: Served, kind: str) -> TrackingClient:
         client = self._rehearsal() if is_dry_run(request.query.all("dryRun"), kind) else self._client
-        return client.tracked(field_manager(request, kind), served.api_version)
+        return client.tracked(field_manager(request, kind), served.api_version, request.user)
 
     def _rehearsal(self) -> TrackingClient:
         if self._dry is None:
@@ -147,6 +147,13 @@ class Writes:
         evict = client.evict
         await attended(lambda: evict(path.namespace, path.name))
         return respond(_CREATED, negotiate(request.headers.get("accept", "")), status=201)
+
+    async def request_token(self, request: Request, path: ResourcePath, served: Served) -> Answer:
+        """Answer POST on ``serviceaccounts/NAME/token``."""
+        client = self._writer(request, served, "CreateOptions")
+        body = await bodies.read_object(request, "TokenRequest")
+        made = client.request_token(path.namespace, path.name, body)
+        return respond(made, negotiate(request.headers.get("accept", "")), status=201)
 
     async def update(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PUT on an object, its status or its scale."""

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Collection, Sequence
 from typing import Any, Literal, Protocol
 
 from leeward.cluster.interface.store import Event, Handler, Unsubscribe
+from leeward.cluster.interface.user import User
 from leeward.kube.objects import Obj
 from leeward.kube.status import ConflictError
 
@@ -158,12 +159,13 @@ class TrackingClient(Client, Protocol):
         """What the writes of this client, if it is a tracked one, were warned about so far."""
         ...
 
-    def tracked(self, manager: str, api_version: str) -> TrackingClient:
+    def tracked(self, manager: str, api_version: str, user: User | None = None) -> TrackingClient:
         """Return a client whose writes are remembered in ``metadata.managedFields``.
 
         Args:
             manager: the field manager.
             api_version: of the objects it sends.
+            user: who writes, instead of the client's own identity.
         """
         ...
 

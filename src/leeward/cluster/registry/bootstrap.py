@@ -6,6 +6,8 @@ classes); storage and ingress classes are the embedded cluster's own.
 
 from __future__ import annotations
 
+from leeward.cluster.authorization.bootstrappolicy import bootstrap_policy
+from leeward.cluster.interface.user import User
 from leeward.cluster.registry.admission.plugins.storageclass import DEFAULT_CLASS
 from leeward.cluster.registry.options import WriteOptions
 from leeward.cluster.registry.registry import Registry
@@ -28,6 +30,8 @@ def bootstrap(registry: Registry, *, api_address: str, api_port: int, dns_addres
     """
     for name in SYSTEM_NAMESPACES:
         _ensure(registry, "namespaces", {"metadata": {"name": name}})
+    for resource, obj in bootstrap_policy():
+        _ensure(registry, resource, obj, "kube-apiserver")
     for name, value in (("system-cluster-critical", 2000000000), ("system-node-critical", 2000001000)):
         _ensure(
             registry,
@@ -55,13 +59,13 @@ def bootstrap(registry: Registry, *, api_address: str, api_port: int, dns_addres
         _ensure(registry, "services", _dns_service(dns_address))
 
 
-def _ensure(registry: Registry, resource: str, obj: Obj) -> None:
+def _ensure(registry: Registry, resource: str, obj: Obj, manager: str = "") -> None:
     meta = obj["metadata"]
     namespace = meta.get("namespace") or ""
     if registry.store.get(resource, namespace, meta["name"]) is not None:
         return
     try:
-        registry.create(resource, obj, WriteOptions(user="system:apiserver"))
+        registry.create(resource, obj, WriteOptions(user=User("system:apiserver"), field_manager=manager))
     except AlreadyExistsError:
         return
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from leeward.base.clock import PassiveClock
 from leeward.cluster.interface.client import Handler, PatchType, Propagation, TrackingClient, Unsubscribe
+from leeward.cluster.interface.user import User
 from leeward.cluster.registry import subresources
 from leeward.cluster.registry.events import EventRecorder
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
@@ -39,7 +40,7 @@ class RegistryClient:
     def __init__(
         self,
         registry: Registry,
-        user: str,
+        user: User,
         clock: PassiveClock,
         *,
         dry_run: bool = False,
@@ -56,7 +57,7 @@ class RegistryClient:
         if listens:
             self._options = replace(self._options, warn=self._warnings.append, attended=True)
         self._dry_run = dry_run
-        self._recorder = EventRecorder(self, user, clock, registry.event_names)
+        self._recorder = EventRecorder(self, user.name, clock, registry.event_names)
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -109,10 +110,10 @@ class RegistryClient:
             resource, namespace, name, patch, self._options, patch_type=patch_type, subresource=subresource
         )
 
-    def tracked(self, manager: str, api_version: str) -> RegistryClient:
+    def tracked(self, manager: str, api_version: str, user: User | None = None) -> RegistryClient:
         return RegistryClient(
             self._registry,
-            self._options.user,
+            user or self._options.user,
             self._clock,
             dry_run=self._dry_run,
             field_manager=manager,
@@ -141,7 +142,6 @@ class RegistryClient:
             propagation=propagation,
             dry_run=self._dry_run,
             user=self._options.user,
-            groups=self._options.groups,
             warn=self._options.warn,
             attended=self._options.attended,
         )
@@ -154,7 +154,7 @@ class RegistryClient:
         subresources.evict(self._registry, namespace, pod, self._options)
 
     def request_token(self, namespace: str, account: str, request: Obj) -> Obj:
-        return request_token(self._registry, namespace, account, request)
+        return request_token(self._registry, namespace, account, request, self._options)
 
     def finalize_namespace(self, obj: Obj) -> Obj:
         """Replace a namespace's ``spec.finalizers`` through the finalize subresource."""

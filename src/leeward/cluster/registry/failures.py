@@ -117,10 +117,15 @@ def raise_if_any(resource: Resource, name: str, failures: list[Failure]) -> None
     if not failures:
         return
     what = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
-    texts = list(dict.fromkeys(str(failure) for failure in failures))
-    text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    causes = [{"reason": f.reason, "message": f.message, "field": f.field} for f in failures]
+    text, causes = told(failures)
     details: dict[str, Any] = {"name": name, "kind": resource.kind, "causes": causes}
     if resource.group:
         details["group"] = resource.group
     raise InvalidError(f'{what} "{name}" is invalid: {text}', details=details)
+
+
+def told(failures: Sequence[Failure]) -> tuple[str, list[dict[str, str]]]:
+    """Return failures as the text and the causes of a Status."""
+    texts = list(dict.fromkeys(str(failure) for failure in failures))
+    text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    return text, [{"reason": f.reason, "message": f.message, "field": f.field} for f in failures]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from leeward.cluster.interface.client import Propagation
+from leeward.cluster.interface.user import User
 
 
 def _unheard(warning: str) -> None:
@@ -18,8 +19,7 @@ class WriteOptions:
     """Options of create, update and patch."""
 
     dry_run: bool = False
-    user: str = "system:admin"
-    groups: Sequence[str] = ()  # of the user
+    user: User = field(default_factory=lambda: User("system:admin"))
     warn: Callable[[str], None] = _unheard  # tells the client something
     attended: bool = False  # the caller waits where a write has to
     field_manager: str = ""  # who owns what is written; "": it is not tracked
@@ -42,7 +42,6 @@ class DeleteOptions:
     uid: str | None = None  # precondition
     resource_version: str | None = None  # precondition
     dry_run: bool = False
-    user: str = "system:admin"
-    groups: Sequence[str] = ()  # of the user
+    user: User = field(default_factory=lambda: User("system:admin"))
     warn: Callable[[str], None] = _unheard  # tells the client something
     attended: bool = False  # the caller waits where a write has to

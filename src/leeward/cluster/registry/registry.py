@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 
 from leeward.base.clock import PassiveClock
 from leeward.base.ids import IdSource
+from leeward.cluster.authorization.rbac import Rbac
 from leeward.cluster.interface.client import PatchType
+from leeward.cluster.interface.user import User
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.chain import Admission
 from leeward.cluster.registry.admission.plugin import AdmissionOptions, PluginContext, Settle
@@ -96,6 +98,7 @@ class Registry:
         self._strategies = dict(in_tree_strategies().items())
         self._ownership = Ownership(clock, lambda: store.list(CRDS), self._resources.__contains__)
         reader = self.client("system:apiserver")
+        self.rbac = Rbac(reader)
         self._addresses = IpAllocator(reader, service_network)
         self.admission = Admission(
             PluginContext(
@@ -104,14 +107,15 @@ class Registry:
                 ids=ids,
                 options=options or AdmissionOptions(),
                 update=store.update,
+                rbac=self.rbac,
             ),
             Webhooks(reader, ids, self._versions_of, lambda spec, write: True),
         )
         self._stepper = Stepper(hooks)
 
     def client(self, user: str, *, dry_run: bool = False) -> RegistryClient:
-        """Return a client that acts as `user`; with `dry_run` it answers as if it had written."""
-        return RegistryClient(self, user, self._clock, dry_run=dry_run)
+        """Return a client of the component `user`; with `dry_run` it answers as if it had written."""
+        return RegistryClient(self, User(user), self._clock, dry_run=dry_run)
 
     def now(self) -> datetime:
         """Return the time that writes are stamped with."""
@@ -159,7 +163,7 @@ class Registry:
             WaitingError: it waits for webhooks.
             StatusError: it is refused.
         """
-        return self._stepper.finish(make, options.attended, (options.user, *what))
+        return self._stepper.finish(make, options.attended, (options.user.name, *what))
 
     def create(self, name: str, obj: Obj, options: WriteOptions) -> Obj:
         """Create an object; returns what was stored, or would have been.

@@ -111,9 +111,7 @@ def _evict(registry: Registry, namespace: str, name: str, options: WriteOptions)
             "message": "Eviction API: evicting",
         }
         registry.store.update("pods", with_condition(pod, condition, registry.now()))
-    deletion = DeleteOptions(
-        dry_run=options.dry_run, user=options.user, groups=options.groups, warn=options.warn
-    )
+    deletion = DeleteOptions(dry_run=options.dry_run, user=options.user, warn=options.warn)
     yield from registry.delete_steps("pods", namespace, name, deletion)
 
 

@@ -1,6 +1,7 @@
 """Token requests: the ``token`` subresource of service accounts.
 
-Source: pkg/registry/core/serviceaccount/storage/token.go, pkg/apis/authentication/validation (Kubernetes 1.36).
+Source: pkg/registry/core/serviceaccount/storage/token.go, pkg/apis/authentication/validation
+(Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -8,6 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from leeward.cluster.registry.failures import Failure, invalid, raise_if_any
+from leeward.cluster.registry.managedfields.manager import STATUS, Writer, track_create
+from leeward.cluster.registry.managedfields.types import built_in_type
+from leeward.cluster.registry.options import WriteOptions
 from leeward.cluster.registry.tokens import ISSUER
 from leeward.kube.objects import Obj, format_time
 from leeward.kube.resources import Resource
@@ -17,11 +21,12 @@ if TYPE_CHECKING:
     from leeward.cluster.registry.registry import Registry
 
 TOKEN_REQUEST = Resource("tokenrequests.authentication.k8s.io", "authentication.k8s.io", "TokenRequest", True)
+_VERSION = "authentication.k8s.io/v1"
 _MIN_SECONDS = 600
 _BOUND = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
 
 
-def request_token(registry: Registry, namespace: str, name: str, request: Obj) -> Obj:
+def request_token(registry: Registry, namespace: str, name: str, request: Obj, options: WriteOptions) -> Obj:
     """Return a TokenRequest with its token.
 
     Raises:
@@ -41,15 +46,26 @@ def request_token(registry: Registry, namespace: str, name: str, request: Obj) -
     bound, node = _bound(registry, namespace, name, spec.get("boundObjectRef"))
     audiences = spec.get("audiences") or []
     token, until = tokens.sign(account, audiences=audiences, seconds=seconds, bound=bound, node=node)
-    meta = {
+    meta: dict[str, Any] = {
         "name": name,
         "namespace": namespace,
         "uid": account["metadata"]["uid"],
         "creationTimestamp": format_time(registry.now()),
     }
+    if options.field_manager:
+        given = {**spec, "expirationSeconds": seconds}
+        writer = Writer(
+            name=options.field_manager,
+            operation="Update",
+            api_version=_VERSION,
+            time=meta["creationTimestamp"],
+            subresource="token",
+        )
+        asked = {"kind": "TokenRequest", "apiVersion": _VERSION, "metadata": meta, "spec": given}
+        meta = track_create(built_in_type(_VERSION, "TokenRequest"), asked, writer, STATUS)["metadata"]
     return {
         "kind": "TokenRequest",
-        "apiVersion": "authentication.k8s.io/v1",
+        "apiVersion": _VERSION,
         "metadata": meta,
         "spec": {
             "audiences": audiences or [ISSUER],
@@ -87,13 +103,15 @@ def _bound(registry: Registry, namespace: str, account: str, reference: Any) -> 
     uid = reference.get("uid")
     if uid and uid != found["metadata"]["uid"]:
         raise ConflictError(
-            f'Operation cannot be fulfilled on {_BOUND[kind]} "{name}": the UID in the bound object reference '
-            f"({uid}) does not match the UID in record. The object might have been deleted and then recreated",
+            f'Operation cannot be fulfilled on {_BOUND[kind]} "{name}": the UID in the bound object '
+            f"reference ({uid}) does not match the UID in record. The object might have been deleted and "
+            "then recreated",
             details={"name": name, "kind": _BOUND[kind]},
         )
     if kind == "Pod" and (found["spec"].get("serviceAccountName") or "default") != account:
         raise BadRequestError(
-            f'cannot bind token for serviceaccount "{account}" to pod running with different serviceaccount name.'
+            f'cannot bind token for serviceaccount "{account}" to pod running with different '
+            "serviceaccount name."
         )
     node = found["spec"].get("nodeName") if kind == "Pod" else None
     return found, registry.store.get("nodes", "", node) if node else None

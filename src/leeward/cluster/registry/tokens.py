@@ -3,7 +3,8 @@
 A token says who it is for (``sub``), where it counts (``aud``), and what it is bound to: when that Pod, node,
 Secret or service account goes, the token is worth nothing, however long it would have lasted.
 
-Source: pkg/serviceaccount/{claims,jwt}.go, pkg/registry/core/serviceaccount/storage/token.go (Kubernetes 1.36).
+Source: pkg/serviceaccount/{claims,jwt}.go, pkg/registry/core/serviceaccount/storage/token.go
+(Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -20,12 +21,11 @@ from jwt.algorithms import ECAlgorithm
 
 from leeward.base.clock import PassiveClock
 from leeward.base.ids import IdSource
+from leeward.cluster.interface.user import User, service_account_groups
 from leeward.kube.objects import Obj
 
 ISSUER = "https://kubernetes.default.svc"
-PROJECTED_SECONDS = (
-    3607  # what Pods ask for; such a token is good for a year, for clients that do not reread it
-)
+PROJECTED_SECONDS = 3607  # what Pods get; good for a year, for clients that do not read it again
 _YEAR_SECONDS = 365 * 24 * 3600
 _PRIVATE = "kubernetes.io"
 Find = Callable[[str, str, str], Obj | None]  # resource, namespace, name
@@ -142,6 +142,28 @@ def still_bound(claims: Mapping[str, Any], find: Find) -> bool:
         if found is None or found["metadata"].get("uid") != reference["uid"]:
             return False
     return "serviceaccount" in private
+
+
+class AccountTokens:
+    """Knows whose tokens are.
+
+    Args:
+        tokens: checks them.
+        find: looks up what they are bound to.
+    """
+
+    def __init__(self, tokens: Tokens, find: Find) -> None:
+        self._tokens = tokens
+        self._find = find
+
+    def user_of(self, token: str, audiences: Sequence[str] = ()) -> User | None:
+        """Return the service account that a token is of; None when it is of nobody, or of no use any more."""
+        claims = self._tokens.read(token, audiences)
+        if claims is None or not still_bound(claims, self._find):
+            return None
+        private = claims[_PRIVATE]
+        groups = service_account_groups(private["namespace"])
+        return User(claims["sub"], groups, private["serviceaccount"]["uid"], extra_of(claims))
 
 
 def extra_of(claims: Mapping[str, Any]) -> dict[str, list[str]]:

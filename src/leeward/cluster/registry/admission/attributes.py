@@ -5,10 +5,11 @@ Source: k8s.io/apiserver/pkg/admission/{attributes,errors}.go (Kubernetes 1.36).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from leeward.cluster.interface.user import User
 from leeward.kube.objects import Obj
 from leeward.kube.resources import Resource
 from leeward.kube.status import ForbiddenError
@@ -24,16 +25,6 @@ def _same(obj: Obj) -> Obj:
     return obj
 
 
-@dataclass(frozen=True, slots=True)
-class Requester:
-    """Who writes."""
-
-    name: str
-    groups: Sequence[str] = ()
-    uid: str = ""
-    extra: dict[str, list[str]] = field(default_factory=dict)
-
-
 @dataclass(slots=True, kw_only=True)
 class Attributes:
     """One write on its way through admission; only the chain changes `obj`, by what plugins return."""
@@ -45,7 +36,7 @@ class Attributes:
     subresource: str = ""
     namespace: str = ""  # "" for cluster-scoped kinds
     name: str = ""  # "" where it is not known yet
-    user: Requester = Requester("")
+    user: User = field(default_factory=lambda: User(""))
     dry_run: bool = False
     options: Obj = field(default_factory=dict)  # of the request, such as DeleteOptions
     kind: Obj | None = None  # {group, version, kind} of `obj` where it is not the resource's, as a Binding's

@@ -21,6 +21,7 @@ from leeward.cluster.registry.admission.plugins import (
     priority,
     resize,
     resourcequota,
+    roleescalation,
     runtimeclass,
     serviceaccount,
     storageclass,
@@ -43,5 +44,6 @@ PLUGINS: Sequence[PluginDescriptor] = (
     *certificates.DESCRIPTORS,
     defaultingressclass.DESCRIPTOR,
     podtopologylabels.DESCRIPTOR,
+    roleescalation.DESCRIPTOR,
     resourcequota.DESCRIPTOR,
 )

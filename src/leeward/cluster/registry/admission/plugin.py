@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 
 from leeward.base.clock import PassiveClock
 from leeward.base.ids import IdSource
+from leeward.cluster.authorization.rbac import Rbac
 from leeward.cluster.interface.client import Reader
-from leeward.cluster.registry.admission.attributes import Attributes, Requester
+from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.kube.objects import Obj
 
 Admit = Callable[[Attributes], Obj]
 Settle = Callable[[], None]
 Validate = Callable[[Attributes], None]
 Charge = Callable[[Attributes], Settle | None]
-Authorize = Callable[[Requester, str, str, str, str], bool]  # user, verb, API group, resource, name
 
 EVERY = "*"  # every resource, or subresource
 
@@ -45,7 +45,7 @@ class PluginContext:
     ids: IdSource
     options: AdmissionOptions
     update: Callable[[str, Obj], Obj]  # writes an object past the rules
-    authorize: Authorize = lambda user, verb, group, resource, name: True
+    rbac: Rbac
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

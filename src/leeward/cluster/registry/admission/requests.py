@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from leeward.cluster.registry.admission.attributes import Attributes, Operation, Requester
+from leeward.cluster.registry.admission.attributes import Attributes, Operation
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.kube.objects import Obj
 from leeward.kube.resources import Resource
@@ -31,7 +31,7 @@ def attributes_of(
         subresource=subresource,
         namespace=meta.get("namespace") or "",
         name=meta.get("name") or "",
-        user=Requester(options.user, options.groups),
+        user=options.user,
         dry_run=options.dry_run,
         options=_shown(operation, options),
         version=version,

@@ -8,12 +8,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from leeward.cluster.authorization.attributes import Attributes as Asked
+from leeward.cluster.authorization.rbac import Rbac
 from leeward.cluster.registry.admission.attributes import Attributes
-from leeward.cluster.registry.admission.plugin import Authorize, Handler, PluginContext, PluginDescriptor
+from leeward.cluster.registry.admission.plugin import Handler, PluginContext, PluginDescriptor
 from leeward.kube.objects import Obj
 
 _REQUESTS = "certificatesigningrequests.certificates.k8s.io"
@@ -24,17 +27,18 @@ class Signers:
     """Knows who may do what for a signer.
 
     Args:
-        authorize: decides.
+        rbac: decides.
     """
 
-    def __init__(self, authorize: Authorize) -> None:
-        self._authorize = authorize
+    def __init__(self, rbac: Rbac) -> None:
+        self._rbac = rbac
 
     def _check(self, write: Attributes, verb: str) -> None:
         signer = ((write.old or {}).get("spec") or {}).get("signerName") or ""
+        asked = Asked(user=write.user, verb=verb, group="certificates.k8s.io", resource="signers")
         names = (signer, f"{signer.partition('/')[0]}/*")
-        if not any(
-            self._authorize(write.user, verb, "certificates.k8s.io", "signers", name) for name in names
+        if not write.user.is_component and not any(
+            self._rbac.authorize(replace(asked, name=name)).allowed for name in names
         ):
             raise write.forbidden(f'user not permitted to {verb} requests with signerName "{signer}"')
 
@@ -68,7 +72,7 @@ def _validate_subject(write: Attributes) -> None:
 
 
 def _approval(context: PluginContext) -> Sequence[Handler]:
-    validate = Signers(context.authorize).validate_approval
+    validate = Signers(context.rbac).validate_approval
     return (
         Handler(
             operations=("UPDATE",), resources=(_REQUESTS,), subresources=("approval",), validate=validate
@@ -77,7 +81,7 @@ def _approval(context: PluginContext) -> Sequence[Handler]:
 
 
 def _signing(context: PluginContext) -> Sequence[Handler]:
-    validate = Signers(context.authorize).validate_signing
+    validate = Signers(context.rbac).validate_signing
     return (
         Handler(operations=("UPDATE",), resources=(_REQUESTS,), subresources=("status",), validate=validate),
     )

@@ -61,23 +61,13 @@ def question(write: Attributes, version: str, uid: str, accepted: Sequence[str])
         **({"name": write.name} if write.name else {}),
         **({"namespace": write.namespace} if write.namespace else {}),
         "operation": write.operation,
-        "userInfo": _user(write),
+        "userInfo": write.user.info(),
         "object": _in_version(write.obj or None, write, version),
         "oldObject": _in_version(write.old, write, version),
         "dryRun": write.dry_run,
         "options": write.options or None,
     }
     return {"kind": "AdmissionReview", "apiVersion": f"{_API}/{review}", "request": request}
-
-
-def _user(write: Attributes) -> Obj:
-    user = write.user
-    return {
-        "username": user.name,
-        **({"uid": user.uid} if user.uid else {}),
-        **({"groups": list(user.groups)} if user.groups else {}),
-        **({"extra": user.extra} if user.extra else {}),
-    }
 
 
 def _in_version(obj: Obj | None, write: Attributes, version: str) -> Obj | None:

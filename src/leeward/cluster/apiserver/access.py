@@ -1,0 +1,63 @@
+"""What stands before every handler: who asks, who is meant, may they, and the audit of it.
+
+Source: k8s.io/apiserver/pkg/server/config.go, DefaultBuildHandlerChain (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from leeward.cluster.apiserver.audit import AuditLog
+from leeward.cluster.apiserver.authentication import Authenticator
+from leeward.cluster.apiserver.http import Answer, Request
+from leeward.cluster.apiserver.impersonation import impersonate, wanted_user
+from leeward.cluster.apiserver.requestinfo import attributes_of
+from leeward.cluster.authorization.rbac import Rbac
+from leeward.kube.status import StatusError
+
+Dispatch = Callable[[Request], Awaitable[Answer]]
+
+
+class Access:
+    """Lets requests through.
+
+    Args:
+        authenticator: knows who is who.
+        rbac: knows who may do what.
+        audit: takes note; None: nobody does.
+    """
+
+    def __init__(self, authenticator: Authenticator, rbac: Rbac, audit: AuditLog | None = None) -> None:
+        self._authenticator = authenticator
+        self._rbac = rbac
+        self._audit = audit
+
+    async def through(self, request: Request, dispatch: Dispatch) -> Answer:
+        """Return what `dispatch` answers to a request that is allowed; `request.user` is who asks.
+
+        Raises:
+            UnauthorizedError: the credentials are nobody's.
+            ForbiddenError: they may not.
+        """
+        header = request.headers.get("authorization", "")
+        requester = self._authenticator.authenticate(header, request.certificate)
+        asked = attributes_of(request, requester)
+        code = 500
+        try:
+            wanted = wanted_user(request.header_list)
+            if wanted is not None:
+                asked = attributes_of(request, impersonate(wanted, asked, self._rbac.authorize))
+            decision = self._rbac.authorize(asked)
+            if not decision.allowed:
+                raise asked.forbidden(decision.error)
+            request.user = asked.user
+            answer = await dispatch(request)
+            code = answer.status
+        except StatusError as error:
+            code = error.code
+            raise
+        else:
+            return answer
+        finally:
+            if self._audit is not None:
+                self._audit.record(request, requester, asked, code)
