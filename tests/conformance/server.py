@@ -40,7 +40,13 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 REPLAY = SHARED / "tools" / "replay_transcripts.py"
 TRANSCRIPTS = SHARED / "data" / "apiserver"
 EXTRA_BUNDLES = (("openshift-service-ca.crt", "service-ca.crt"),)  # the recorded server is OpenShift's build
-RECORDED = ("serviceaccount-controller", "root-ca-certificate-publisher-controller", "namespace-controller")
+RECORDED = (
+    "serviceaccount-controller",
+    "serviceaccount-token-controller",
+    "clusterrole-aggregation-controller",
+    "root-ca-certificate-publisher-controller",
+    "namespace-controller",
+)
 
 
 class RecordedServer:

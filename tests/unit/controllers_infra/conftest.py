@@ -151,6 +151,9 @@ class MemoryClient:
     def request_token(self, namespace: str, account: str, request: Obj) -> Obj:
         raise NotImplementedError
 
+    def secret_token(self, account: Obj, secret: Obj) -> str:
+        return f"token of {account['metadata']['name']} in {secret['metadata']['name']}"
+
     def finalize_namespace(self, obj: Obj) -> Obj:
         return self.update("namespaces", obj)
 

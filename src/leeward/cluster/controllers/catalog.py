@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from leeward.cluster.controllers.clusterroleaggregation import controller as clusterroleaggregation
 from leeward.cluster.controllers.cronjob import controller as cronjob
 from leeward.cluster.controllers.daemonset import controller as daemonset
 from leeward.cluster.controllers.deployment import controller as deployment
@@ -21,11 +22,14 @@ from leeward.cluster.controllers.pvprotection import controller as pvprotection
 from leeward.cluster.controllers.replicaset import controller as replicaset
 from leeward.cluster.controllers.resourcequota import controller as resourcequota
 from leeward.cluster.controllers.serviceaccount import controller as serviceaccount
+from leeward.cluster.controllers.serviceaccounttoken import controller as serviceaccounttoken
 from leeward.cluster.controllers.statefulset import controller as statefulset
 from leeward.cluster.controllers.tainteviction import controller as tainteviction
 
 CONTROLLERS: Sequence[ControllerDescriptor] = (
     serviceaccount.DESCRIPTOR,
+    serviceaccounttoken.DESCRIPTOR,
+    clusterroleaggregation.DESCRIPTOR,
     namespace.DESCRIPTOR,
     garbagecollector.DESCRIPTOR,
     nodelifecycle.DESCRIPTOR,

@@ -140,6 +140,10 @@ class Client(Reader, Protocol):
         """Return a TokenRequest with a token of a service account in its status."""
         ...
 
+    def secret_token(self, account: Obj, secret: Obj) -> str:
+        """Return a token of a service account that lasts as long as the Secret it is kept in."""
+        ...
+
     def finalize_namespace(self, obj: Obj) -> Obj:
         """Replace ``spec.finalizers`` of a namespace through the ``finalize`` subresource."""
         ...

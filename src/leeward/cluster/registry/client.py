@@ -156,6 +156,11 @@ class RegistryClient:
     def request_token(self, namespace: str, account: str, request: Obj) -> Obj:
         return request_token(self._registry, namespace, account, request, self._options)
 
+    def secret_token(self, account: Obj, secret: Obj) -> str:
+        if self._registry.tokens is None:
+            raise NotFoundError("the server could not find the requested resource")
+        return self._registry.tokens.sign_for_secret(account, secret)
+
     def finalize_namespace(self, obj: Obj) -> Obj:
         """Replace a namespace's ``spec.finalizers`` through the finalize subresource."""
         return self._registry.finalize_namespace(obj, self._options)

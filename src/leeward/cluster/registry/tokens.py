@@ -9,6 +9,7 @@ Source: pkg/serviceaccount/{claims,jwt}.go, pkg/registry/core/serviceaccount/sto
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -28,6 +29,8 @@ ISSUER = "https://kubernetes.default.svc"
 PROJECTED_SECONDS = 3607  # what Pods get; good for a year, for clients that do not read it again
 _YEAR_SECONDS = 365 * 24 * 3600
 _PRIVATE = "kubernetes.io"
+_LEGACY_ISSUER = "kubernetes/serviceaccount"  # of tokens that are kept in Secrets
+_LEGACY = "kubernetes.io/serviceaccount/"
 Find = Callable[[str, str, str], Obj | None]  # resource, namespace, name
 
 
@@ -88,8 +91,24 @@ class Tokens:
         token = jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": self._id})
         return token, datetime.fromtimestamp(began + seconds, tz=now.tzinfo)
 
+    def sign_for_secret(self, account: Obj, secret: Obj) -> str:
+        """Return a token that is kept in a Secret, and is good as long as it is there."""
+        meta = account["metadata"]
+        claims = {
+            "iss": _LEGACY_ISSUER,
+            "sub": f"system:serviceaccount:{meta['namespace']}:{meta['name']}",
+            f"{_LEGACY}namespace": meta["namespace"],
+            f"{_LEGACY}secret.name": secret["metadata"]["name"],
+            f"{_LEGACY}service-account.name": meta["name"],
+            f"{_LEGACY}service-account.uid": meta["uid"],
+        }
+        return jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": self._id})
+
     def read(self, token: str, audiences: Sequence[str] = ()) -> Mapping[str, Any] | None:
-        """Return the claims of a token that is ours, in time and for one of `audiences`; else None."""
+        """Return the claims of a token that is ours, in time and for one of `audiences`; else None.
+
+        Tokens that are kept in Secrets have neither times nor audiences, and count at this API.
+        """
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -99,6 +118,8 @@ class Tokens:
             )
         except jwt.InvalidTokenError:
             return None
+        if claims.get("iss") == _LEGACY_ISSUER:
+            return claims if not audiences or ISSUER in audiences else None
         now = self._clock.now().timestamp()
         for_us = set(claims.get("aud") or ()) & set(audiences or (ISSUER,))
         if not for_us or claims.get("iss") != ISSUER or not claims["nbf"] - 60 <= now < claims["exp"]:
@@ -159,11 +180,26 @@ class AccountTokens:
     def user_of(self, token: str, audiences: Sequence[str] = ()) -> User | None:
         """Return the service account that a token is of; None when it is of nobody, or of no use any more."""
         claims = self._tokens.read(token, audiences)
+        if claims is not None and claims["iss"] == _LEGACY_ISSUER:
+            return self._of_secret(token, claims)
         if claims is None or not still_bound(claims, self._find):
             return None
         private = claims[_PRIVATE]
         groups = service_account_groups(private["namespace"])
         return User(claims["sub"], groups, private["serviceaccount"]["uid"], extra_of(claims))
+
+
+    def _of_secret(self, token: str, claims: Mapping[str, Any]) -> User | None:
+        """Return the account of a token that is kept in a Secret, if it still is."""
+        namespace, name = claims[f"{_LEGACY}namespace"], claims[f"{_LEGACY}service-account.name"]
+        account = self._find("serviceaccounts", namespace, name)
+        secret = self._find("secrets", namespace, claims[f"{_LEGACY}secret.name"])
+        uid = claims[f"{_LEGACY}service-account.uid"]
+        if account is None or account["metadata"]["uid"] != uid or secret is None:
+            return None
+        if base64.b64decode((secret.get("data") or {}).get("token") or "") != token.encode():
+            return None
+        return User(claims["sub"], service_account_groups(namespace), uid)
 
 
 def extra_of(claims: Mapping[str, Any]) -> dict[str, list[str]]:

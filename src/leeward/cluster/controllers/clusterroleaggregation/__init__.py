@@ -1,0 +1,1 @@
+"""Puts cluster roles together from others."""

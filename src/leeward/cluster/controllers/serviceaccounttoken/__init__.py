@@ -1,0 +1,1 @@
+"""Fills in Secrets that hold a token of a service account."""
