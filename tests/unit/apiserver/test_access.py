@@ -216,7 +216,7 @@ POD = "/api/v1/namespaces/shop/pods"
 
 def test_a_request_is_carried_out_as_who_is_meant() -> None:
     assert through(request("POST", POD, authorization="Bearer root-token")) == ADMIN
-    header = {
+    header: dict[str, Any] = {
         "authorization": "Bearer root-token",
         "impersonate_user": "jane",
         "impersonate_group": [MASTERS],

@@ -91,7 +91,7 @@ def test_what_cannot_be_answered_is_said(reviews: Reviews, kind: str, spec: Obj,
     with pytest.raises(InvalidError) as caught:
         ask(reviews, kind, namespace=namespace, spec=spec)
     assert message in caught.value.message
-    assert caught.value.details["group"] == "authorization.k8s.io"
+    assert (caught.value.details or {})["group"] == "authorization.k8s.io"
 
 
 def test_a_review_has_no_name(reviews: Reviews) -> None:

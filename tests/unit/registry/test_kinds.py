@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from leeward.kube.objects import Obj
-from leeward.kube.status import InvalidError
+from leeward.kube.status import ForbiddenError, InvalidError
 
 DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS = "deployments.apps", "statefulsets.apps", "daemonsets.apps"
 REPLICA_SETS, JOBS = "replicasets.apps", "jobs.batch"
@@ -384,14 +384,20 @@ def test_a_frozen_secret_keeps_its_data_whatever_it_is_called(cluster: Any) -> N
 
 
 def test_a_claim_is_filled_in_and_only_grows(cluster: Any) -> None:
-    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    spec: Obj = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    spec["storageClassName"] = "gold"
     made = make(cluster, "persistentvolumeclaims", spec)
     assert (made["spec"]["volumeMode"], made["status"]) == ("Filesystem", {"phase": "Pending"})
     bound = cluster.client.update(
         "persistentvolumeclaims", {**made, "spec": {**made["spec"], "volumeName": "v"}}
     )
     larger = {**bound["spec"], "resources": {"requests": {"storage": "2Gi"}}}
-    bound = cluster.client.update("persistentvolumeclaims", {**bound, "spec": larger})
+    assert fields_refused(cluster.client.update, "persistentvolumeclaims", {**bound, "spec": larger}) == [
+        "spec"
+    ]
+    bound = cluster.client.update_status("persistentvolumeclaims", {**bound, "status": {"phase": "Bound"}})
+    with pytest.raises(ForbiddenError, match="only dynamically provisioned pvc can be resized"):
+        cluster.client.update("persistentvolumeclaims", {**bound, "spec": larger})
     for change in ({"volumeName": "w"}, {"accessModes": ["ReadWriteMany"]}, {"storageClassName": "x"}):
         new = {**bound, "spec": {**bound["spec"], **change}}
         assert fields_refused(cluster.client.update, "persistentvolumeclaims", new) == ["spec"]
@@ -405,7 +411,8 @@ def test_a_claim_says_how_much_and_how(cluster: Any) -> None:
 
 
 def test_a_volume_and_a_storage_class_are_filled_in(cluster: Any) -> None:
-    volume = make(cluster, "persistentvolumes", {"capacity": {"storage": "1Gi"}})
+    source = {"hostPath": {"path": "/data"}, "accessModes": ["ReadWriteOnce"]}
+    volume = make(cluster, "persistentvolumes", {"capacity": {"storage": "1Gi"}, **source})
     assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
     assert volume["status"] == {"phase": "Pending"}
     made = cluster.client.create(

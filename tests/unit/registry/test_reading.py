@@ -91,7 +91,8 @@ def test_a_watcher_hears_nothing_after_it_left(cluster: Any) -> None:
 def test_events_are_the_same_under_both_of_their_groups(cluster: Any) -> None:
     seen = cluster.watched("events.events.k8s.io")
     meta = {"name": "e", "namespace": "shop"}
-    made = cluster.client.create("events.events.k8s.io", {"metadata": meta, "reason": "x"})
+    about = {"kind": "Pod", "name": "p", "namespace": "shop"}
+    made = cluster.client.create("events.events.k8s.io", {"metadata": meta, "involvedObject": about})
     assert cluster.client.get("events", "shop", "e") == made
     assert cluster.client.list("events.events.k8s.io") == [made]
     assert cluster.client.find("events.events.k8s.io", "shop", "e") == made

@@ -45,8 +45,8 @@ def test_a_role_with_more_is_refused_and_what_is_lacking_is_said(cluster: Any) -
     with pytest.raises(ForbiddenError) as caught:
         cluster.registry.create(ROLES, role("more", rule("get delete", "pods"), rule("get", "secrets")), JANE)
     assert caught.value.message == (
-        f'roles.{GROUP} "more" is forbidden: user "jane" (groups=["devs" "system:authenticated"]) is attempting '
-        "to grant RBAC permissions not currently held:\n"
+        f'roles.{GROUP} "more" is forbidden: user "jane" (groups=["devs" "system:authenticated"]) is '
+        "attempting to grant RBAC permissions not currently held:\n"
         '{APIGroups:[""], Resources:["pods"], Verbs:["delete"]}\n'
         '{APIGroups:[""], Resources:["secrets"], Verbs:["get"]}'
     )

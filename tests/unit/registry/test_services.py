@@ -57,8 +57,7 @@ def test_an_address_that_was_asked_for_is_given_and_not_given_again(cluster: Any
     ("address", "text"),
     [
         ("10.96.0.10", "failed to allocate IP 10.96.0.10: provided IP is already allocated"),
-        ("192.168.0.1", "the provided IP (192.168.0.1) is not in the valid range 10.96.0.0/16"),
-        ("nonsense", "the provided IP (nonsense) is not in the valid range"),
+        ("192.168.0.1", "IP 192.168.0.1: the provided network does not match the current range"),
     ],
 )
 def test_an_address_that_is_taken_or_foreign_is_refused(cluster: Any, address: str, text: str) -> None:
@@ -122,9 +121,19 @@ def test_a_headless_service_has_no_address_and_needs_no_ports(cluster: Any) -> N
     assert cluster.service("other", clusterIP="None")["spec"]["clusterIP"] == "None"
 
 
+def test_what_is_no_address_is_refused(cluster: Any) -> None:
+    with pytest.raises(
+        InvalidError, match=r'spec\.clusterIPs\[0\]: Invalid value: "nonsense": must be a valid IP'
+    ):
+        cluster.service("web", clusterIP="nonsense")
+
+
 def test_an_external_name_has_no_address(cluster: Any) -> None:
-    spec = {"type": "ExternalName", "externalName": "db.example.com", "clusterIP": "10.96.0.7"}
-    made = cluster.client.create("services", {"metadata": {"name": "db", "namespace": "shop"}, "spec": spec})
+    spec = {"type": "ExternalName", "externalName": "db.example.com"}
+    db: Obj = {"metadata": {"name": "db", "namespace": "shop"}, "spec": spec}
+    with pytest.raises(InvalidError, match=r"spec\.clusterIPs: Forbidden: may not be set for ExternalName"):
+        cluster.client.create("services", {**db, "spec": {**spec, "clusterIP": "10.96.0.7"}})
+    made = cluster.client.create("services", db)
     assert "clusterIP" not in made["spec"]
     assert "clusterIPs" not in made["spec"]
 
@@ -138,8 +147,10 @@ def test_a_service_keeps_its_address_through_updates_that_do_not_name_it(cluster
 def test_an_address_does_not_change(cluster: Any) -> None:
     made = cluster.service("web")
     for address in ("10.96.0.200", "None"):
-        with pytest.raises(InvalidError, match=r"spec\.clusterIPs\[0\]: Invalid value: .*field is immutable"):
-            cluster.client.update("services", plain("web", clusterIP=address))
+        with pytest.raises(
+            InvalidError, match=r"spec\.clusterIPs\[0\]: Invalid value: .*may not change once set"
+        ):
+            cluster.client.update("services", plain("web", clusterIP=address, clusterIPs=[address]))
     assert cluster.client.get("services", "shop", "web") == made
 
 
@@ -266,8 +277,8 @@ def test_an_exposed_service_is_filled_in_with_how_traffic_comes_in(cluster: Any)
         ({"type": "Odd"}, "spec.type"),
         ({"ports": []}, "spec.ports"),
         ({"type": "ExternalName"}, "spec.externalName"),
-        ({"ports": [{"port": 0}]}, "spec.ports[0].port"),
-        ({"ports": [{"port": 65536}]}, "spec.ports[0].port"),
+        ({"ports": [{"port": 0, "targetPort": 80}]}, "spec.ports[0].port"),
+        ({"ports": [{"port": 65536, "targetPort": 80}]}, "spec.ports[0].port"),
         ({"ports": [{"targetPort": 80}]}, "spec.ports[0].port"),
         ({"ports": [{"name": "a", "port": 80}, {"port": 81}]}, "spec.ports[1].name"),
     ],

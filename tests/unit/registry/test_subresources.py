@@ -74,16 +74,18 @@ def test_a_kubelet_may_label_its_pods_and_nodes_with_their_status(cluster: Any, 
 
 
 POD = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "web:1"}]}}
+TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+BACKEND = {"service": {"name": "web", "port": {"number": 80}}}
 CONTROLLER = {"replicas": 1, "template": POD}
 
 
 @pytest.mark.parametrize(
     ("resource", "spec"),
     [
-        ("horizontalpodautoscalers.autoscaling", {"maxReplicas": 3}),
+        ("horizontalpodautoscalers.autoscaling", {"maxReplicas": 3, "scaleTargetRef": TARGET}),
         ("replicationcontrollers", CONTROLLER),
         ("resourcequotas", {"hard": {}}),
-        ("ingresses.networking.k8s.io", {}),
+        ("ingresses.networking.k8s.io", {"defaultBackend": BACKEND}),
         ("poddisruptionbudgets.policy", {"minAvailable": 1}),
     ],
 )
@@ -95,7 +97,7 @@ def test_a_new_object_cannot_bring_its_status(cluster: Any, resource: str, spec:
 
 def test_a_new_node_brings_its_status(cluster: Any) -> None:
     made = cluster.client.create("nodes", {"metadata": {"name": "n1"}, "status": {"capacity": {"cpu": "4"}}})
-    assert made["status"] == {"capacity": {"cpu": "4"}}
+    assert made["status"]["capacity"] == made["status"]["allocatable"] == {"cpu": "4"}
 
 
 @pytest.mark.parametrize("patch_type", ["merge", "strategic"])

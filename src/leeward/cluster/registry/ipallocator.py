@@ -195,26 +195,31 @@ def _without_exposure(spec: Obj, before: Obj) -> Obj:
 def _with_addresses(spec: Obj, before: Obj) -> Obj:
     """Return `spec` with ``clusterIP`` and ``clusterIPs`` in step, kept where they were left out."""
     if spec.get("type") == "ExternalName":
-        return spec
-    address, addresses = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
-    if before and before.get("type") != "ExternalName":
-        if not address and not addresses:
-            address, addresses = before.get("clusterIP") or "", before.get("clusterIPs") or []
-        elif address != before.get("clusterIP") and addresses == before.get("clusterIPs"):
-            addresses = [address] if address else []
-        elif address == before.get("clusterIP") and not addresses:
-            addresses = before.get("clusterIPs") or []
-        for name in ("ipFamilies", "ipFamilyPolicy"):
-            if not spec.get(name) and before.get(name):
-                spec[name] = before[name]
-    elif address and not addresses:
-        addresses = [address]
+        own = spec.get("clusterIP")  # refused later
+        return {**spec, "clusterIPs": [own]} if own and not spec.get("clusterIPs") else spec
+    address, addresses = _in_step(spec, before if before.get("type") != "ExternalName" else {})
+    for name in ("ipFamilies", "ipFamilyPolicy") if before.get("type") != "ExternalName" else ():
+        if not spec.get(name) and before.get(name):
+            spec[name] = before[name]
     for name, value in (("clusterIP", address), ("clusterIPs", addresses)):
         if value:
             spec[name] = value
         else:
             spec.pop(name, None)
     return spec
+
+
+def _in_step(spec: Obj, before: Obj) -> tuple[str, list[str]]:
+    """Return ``clusterIP`` and ``clusterIPs``, each of which says what the other leaves out."""
+    address, addresses = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
+    was, all_were = before.get("clusterIP") or "", before.get("clusterIPs") or []
+    if not before:
+        return address, addresses or ([address] if address else [])
+    if not address and not addresses:
+        return was, all_were
+    if address != was and addresses == all_were:
+        return address, [address] if address else []
+    return address, all_were if address == was and not addresses else addresses
 
 
 def _with_families(spec: Obj) -> Obj:

@@ -188,7 +188,6 @@ class AccountTokens:
         groups = service_account_groups(private["namespace"])
         return User(claims["sub"], groups, private["serviceaccount"]["uid"], extra_of(claims))
 
-
     def _of_secret(self, token: str, claims: Mapping[str, Any]) -> User | None:
         """Return the account of a token that is kept in a Secret, if it still is."""
         namespace, name = claims[f"{_LEGACY}namespace"], claims[f"{_LEGACY}service-account.name"]

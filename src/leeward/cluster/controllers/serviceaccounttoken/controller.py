@@ -50,7 +50,9 @@ class TokensController:
         if data != (secret.get("data") or {}) or not uid:
             meta = secret["metadata"]
             noted = {**notes, ACCOUNT_UID: account["metadata"]["uid"]}
-            self._client.update("secrets", {**secret, "metadata": {**meta, "annotations": noted}, "data": data})
+            self._client.update(
+                "secrets", {**secret, "metadata": {**meta, "annotations": noted}, "data": data}
+            )
         return None
 
     def _data(self, secret: Obj, account: Obj) -> dict[str, str]:
