@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from leeward.cluster.apiserver.protobuf import MACHINERY, META, message_name, table
+from leeward.kube.gofields import go_fields, is_left_out
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError
 
@@ -59,13 +60,19 @@ def fit_object(obj: Obj, api_version: str, kind: str) -> Fitted:
         BadRequestError: a value has the wrong type.
     """
     try:
-        return fit_document(obj, api_version, kind)
+        return fit_document(obj, api_version, kind, whole=True)
     except WrongTypeError as error:
         raise BadRequestError(f"{_cannot(api_version, kind)}: {error}") from None
 
 
-def fit_document(document: Any, api_version: str, kind: str) -> Fitted:
+def fit_document(document: Any, api_version: str, kind: str, *, whole: bool = False) -> Fitted:
     """Fit an object, or part of one such as a patch.
+
+    Args:
+        document: it.
+        api_version: of its kind.
+        kind: what it is.
+        whole: empty values say nothing, and are left out as Go leaves them out.
 
     Raises:
         WrongTypeError: a value has the wrong type.
@@ -73,7 +80,7 @@ def fit_document(document: Any, api_version: str, kind: str) -> Fitted:
     message = message_name(api_version, kind)
     if message not in table():
         return Fitted(document, [])
-    fitter = _Fitter()
+    fitter = _Fitter(whole=whole)
     return Fitted(fitter.message(document, message, "", ""), fitter.unknown)
 
 
@@ -103,8 +110,9 @@ def _cannot(api_version: str, kind: str) -> str:
 class _Fitter:
     """Walks one document."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool) -> None:
         self.unknown: list[str] = []
+        self._whole = whole
 
     def message(self, value: Any, name: str, path: str, owner: str) -> Any:
         """Fit an object.
@@ -118,6 +126,7 @@ class _Fitter:
         if not isinstance(value, dict):
             raise _wrong(value, owner, _short(name))
         fields, struct = _fields_of(name), name.rpartition(".")[2]
+        letters = go_fields(f"io.{name}") if self._whole else {}
         result: dict[str, Any] = {}
         for key, inner in value.items():
             place = f"{path}.{key}" if path else key
@@ -131,6 +140,8 @@ class _Fitter:
                 result[key] = inner
             elif inner is None:
                 result[key] = None
+            elif is_left_out(letters.get(key, ""), inner):
+                continue
             else:
                 result[key] = self._field(inner, field, place, f"{struct}.{_unindexed(place)}")
         return result

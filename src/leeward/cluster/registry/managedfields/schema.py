@@ -8,9 +8,11 @@ Source: sigs.k8s.io/structured-merge-diff/v6/schema; k8s.io/kube-openapi/pkg/sch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from leeward.kube.gofields import go_fields, zero_of
 
 Definition = Mapping[str, Any]
 Lookup = Callable[[str], Definition]
@@ -30,7 +32,7 @@ class Type:
 
     kind: str = "scalar"  # "scalar", "map", "list" or "deduced"
     fields: dict[str, Type] = field(default_factory=dict)  # of a map
-    required: frozenset[str] = frozenset()  # fields that an empty value has all the same
+    letters: Mapping[str, str] = field(default_factory=dict)  # how Go writes the fields; {}: no Go struct
     element: Type | None = None  # of a list, or of the other keys of a map
     atomic: bool = False  # owned as a whole
     sparse: bool = False  # an empty value has no fields but metadata: no Go struct stands behind it
@@ -62,8 +64,9 @@ class _Maker:
         reference = definition.get("$ref")
         if isinstance(reference, str) and self._lookup is not None:
             made = self._referenced(reference.removeprefix(_REFERENCE))
-            if definition.get("x-kubernetes-map-type") == "atomic" and not made.atomic:
-                return Type("map", made.fields, made.required, made.element, atomic=True)
+            kind = definition.get("x-kubernetes-map-type")
+            if kind is not None and (kind == "atomic") != made.atomic:
+                return Type("map", made.fields, made.letters, made.element, atomic=kind == "atomic")
             return made
         made = Type()
         self._fill(made, definition)
@@ -77,6 +80,7 @@ class _Maker:
             known = self._known[name] = Type()
             assert self._lookup is not None
             self._fill(known, self._lookup(name))
+            known.letters = go_fields(name)
         return known
 
     def _fill(self, made: Type, definition: Definition) -> None:
@@ -113,7 +117,6 @@ class _Maker:
         made.kind = "map"
         made.atomic = definition.get("x-kubernetes-map-type") == "atomic"
         made.fields = {name: self.make(schema) for name, schema in properties.items()}
-        made.required = frozenset(_strings(definition.get("required")))
         if isinstance(extra, Mapping):
             made.element = self.make(extra)
         elif definition.get("x-kubernetes-preserve-unknown-fields"):
@@ -129,29 +132,16 @@ def _kind(definition: Definition) -> str:
     return str(kind)
 
 
-def _strings(value: Any) -> Sequence[str]:
-    return value if isinstance(value, list) else ()
-
-
-# Fields that are structs, not pointers, in Kubernetes' Go types: an object that was just made has them.
-_STRUCTS = frozenset(
-    ("metadata", "spec", "status", "template", "jobTemplate", "strategy", "updateStrategy", "loadBalancer")
-)
-
-
 def zero(kind: Type) -> dict[str, Any]:
     """Return an object of type `kind` as it is before anybody has written anything into it."""
     if kind.sparse:
         return {"metadata": zero(kind.fields["metadata"])}
-    made: dict[str, Any] = {}
-    for name, inner in kind.fields.items():
-        struct = (
-            name in kind.required
-            or name in _STRUCTS
-            or (name == "resources" and "claims" not in inner.fields)
-        )
-        if inner.kind == "map" and inner.fields and struct:
-            made[name] = zero(inner)
-        elif name in kind.required:
-            made[name] = None
-    return made
+    if not kind.letters:
+        return {
+            name: zero(kind.fields[name]) for name in ("metadata", "spec", "status") if name in kind.fields
+        }
+    return {
+        name: zero(kind.fields[name]) if letter == "O" else zero_of(letter)
+        for name, letter in kind.letters.items()
+        if letter.isupper() and name in kind.fields
+    }

@@ -11,6 +11,7 @@ from typing import Any
 
 from leeward.cluster.registry.managedfields.schema import DEDUCED, Type, make_type
 from leeward.kube.definitions import kinds, read_definitions
+from leeward.kube.gofields import go_fields
 from leeward.kube.objects import Obj
 
 _OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
@@ -22,13 +23,19 @@ def built_in_type(api_version: str, kind: str) -> Type:
     group, _, version = api_version.rpartition("/")
     definitions = read_definitions()
     name = kinds(definitions).get((group, version, kind))
-    return make_type(definitions[name], definitions.__getitem__) if name else DEDUCED
+    return _made(name, definitions) if name else DEDUCED
+
+
+def _made(name: str, definitions: dict[str, Any]) -> Type:
+    made = make_type(definitions[name], definitions.__getitem__)
+    made.letters = go_fields(name)
+    return made
 
 
 @lru_cache(maxsize=1)
 def _metadata_type() -> Type:
     definitions = read_definitions()
-    return make_type(definitions[_OBJECT_META], definitions.__getitem__)
+    return _made(_OBJECT_META, definitions)
 
 
 class CustomTypes:
