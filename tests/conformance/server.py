@@ -26,6 +26,7 @@ from leeward.cluster.config import Timing
 from leeward.cluster.controllers.catalog import CONTROLLERS
 from leeward.cluster.controllers.framework.controller import ControllerContext
 from leeward.cluster.controllers.framework.manager import ControllerManager
+from leeward.cluster.interface.user import User
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
@@ -103,6 +104,7 @@ class RecordedServer:
             port=0,
             dry_client=registry.client("admin", dry_run=True),
             tokens=registry.tokens,
+            admin=User("admin", ("system:masters", "system:authenticated"), "admin"),
         )
 
         async def start() -> None:

@@ -250,7 +250,7 @@ class Router:
             ("token", "POST"): self._writes.request_token,
             **{
                 (name, method): handler
-                for name in ("status", "scale", "ephemeralcontainers", "resize")
+                for name in ("status", "scale", "ephemeralcontainers", "resize", "approval")
                 for method, handler in (
                     ("GET", _coroutine(self._reads.get)),
                     ("PUT", self._writes.update),

@@ -38,6 +38,7 @@ from leeward.cluster.apiserver.writes import Writes
 from leeward.cluster.authorization.rbac import Rbac
 from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.interface.store import Event, Store
+from leeward.cluster.interface.user import User
 from leeward.cluster.registry.tokens import AccountTokens, Tokens
 from leeward.kube.objects import Obj, format_time
 from leeward.kube.resources import CRDS
@@ -69,6 +70,7 @@ class ApiServer:
         pod_logs: finds container logs; None when nothing runs.
         tokens: checks tokens of service accounts; None: there are none.
         audit: takes note of what is asked; None: nobody does.
+        admin: who has the administrator's token.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class ApiServer:
         pod_logs: LogSource | None = None,
         tokens: Tokens | None = None,
         audit: AuditLog | None = None,
+        admin: User = ADMIN,
     ) -> None:
         self._client = client
         self._store = store
@@ -94,7 +97,7 @@ class ApiServer:
         self._reads = Reads(client, store, clock, TableMaker(printers()))
         rbac = Rbac(client)
         accounts = None if tokens is None else AccountTokens(tokens, client.find)
-        authenticator = Authenticator({pki.admin_token: ADMIN}, accounts)
+        authenticator = Authenticator({pki.admin_token: admin}, accounts)
         self._audit = audit
         self._router = Router(
             access=Access(authenticator, rbac, audit),

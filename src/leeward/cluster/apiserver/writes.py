@@ -31,7 +31,7 @@ from leeward.cluster.apiserver.selection import make_matcher
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.registry.custom.structure import prune
-from leeward.kube.objects import Obj
+from leeward.kube.objects import Obj, is_terminating
 from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError
 
 _CREATED = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
@@ -56,7 +56,7 @@ _ANSWERED_WITH_OBJECT = frozenset(
 )
 
 
-_PARTS = ("ephemeralcontainers", "resize")  # of a spec that have rules of their own
+_PARTS = ("ephemeralcontainers", "resize", "approval")  # of an object that have rules of their own
 
 # Kinds that PUT makes when they are not there.
 _MADE_BY_PUT = frozenset(
@@ -250,14 +250,16 @@ class Writes:
         before = self._client.get(served.name, path.namespace, path.name)
         _check_preconditions(before, served, options.get("preconditions") or {})
         client = (self._rehearsal() if dry else self._client).tracked("", served.api_version)
-        await self._remove(client, served, before, options)
+        after = await self._remove(client, served, before, options)
         warnings = (*warnings, *client.warnings)
         representation = negotiate(request.headers.get("accept", ""))
-        after = None if dry else self._client.find(served.name, path.namespace, path.name)
-        if after is not None and after["metadata"].get("uid") == before["metadata"].get("uid"):
+        meta, found = after["metadata"], self._client.find(served.name, path.namespace, path.name)
+        stays = found is not None and found["metadata"].get("uid") == meta.get("uid")
+        if dry:
+            held = meta.get("finalizers") or meta.get("deletionGracePeriodSeconds")
+            stays = is_terminating(after) and bool(held)
+        if stays or served.name in _ANSWERED_WITH_OBJECT or served.name == "namespaces":
             return respond(after, representation, warnings=warnings)
-        if served.name in _ANSWERED_WITH_OBJECT:
-            return respond(before, representation, warnings=warnings)
         return respond(_deleted(before, served), representation, warnings=warnings)
 
     async def delete_collection(self, request: Request, path: ResourcePath, served: Served) -> Answer:
@@ -277,12 +279,12 @@ class Writes:
         return respond(make_list(served, chosen, {"resourceVersion": self._reads.revision}), representation)
 
     @staticmethod
-    async def _remove(client: TrackingClient, served: Served, obj: Obj, options: Mapping[str, Any]) -> None:
+    async def _remove(client: TrackingClient, served: Served, obj: Obj, options: Mapping[str, Any]) -> Obj:
         propagation = options.get("propagationPolicy")
         if options.get("orphanDependents") is not None and not propagation:
             propagation = "Orphan" if options["orphanDependents"] else "Background"
         meta = obj["metadata"]
-        await attended(
+        return await attended(
             lambda: client.delete(
                 served.name,
                 meta.get("namespace") or "",
@@ -313,9 +315,9 @@ class Writes:
 
 
 def _as_patch(obj: Obj) -> list[Obj]:
-    """Return the change that puts an object's spec in the place of the old one's, if it is the one meant."""
+    """Return the change that puts spec and status in the place of the old ones, if it is the object meant."""
     version = obj["metadata"].get("resourceVersion")
-    change = [{"op": "replace", "path": "/spec", "value": obj.get("spec") or {}}]
+    change = [{"op": "add", "path": f"/{part}", "value": obj.get(part) or {}} for part in ("spec", "status")]
     return (
         [*change, {"op": "replace", "path": "/metadata/resourceVersion", "value": version}]
         if version

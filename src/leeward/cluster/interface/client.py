@@ -120,7 +120,7 @@ class Client(Reader, Protocol):
         uid: str | None = None,
         grace_period_seconds: int | None = None,
         propagation: Propagation | None = None,
-    ) -> None:
+    ) -> object:
         """Delete, honouring finalizers and, for Pods, the grace period (0: remove at once)."""
         ...
 
@@ -161,6 +161,19 @@ class TrackingClient(Client, Protocol):
     @property
     def warnings(self) -> Sequence[str]:
         """What the writes of this client, if it is a tracked one, were warned about so far."""
+        ...
+
+    def delete(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        *,
+        uid: str | None = None,
+        grace_period_seconds: int | None = None,
+        propagation: Propagation | None = None,
+    ) -> Obj:
+        """Delete as other clients do; returns the last state of the object, or its new one if it stays."""
         ...
 
     def tracked(self, manager: str, api_version: str, user: User | None = None) -> TrackingClient:

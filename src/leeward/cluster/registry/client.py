@@ -135,7 +135,7 @@ class RegistryClient:
         uid: str | None = None,
         grace_period_seconds: int | None = None,
         propagation: Propagation | None = None,
-    ) -> None:
+    ) -> Obj:
         options = DeleteOptions(
             uid=uid,
             grace_period_seconds=grace_period_seconds,
@@ -145,7 +145,7 @@ class RegistryClient:
             warn=self._options.warn,
             attended=self._options.attended,
         )
-        self._registry.delete(resource, namespace, name, options)
+        return self._registry.delete(resource, namespace, name, options)
 
     def bind(self, namespace: str, pod: str, node: str) -> None:
         subresources.bind(self._registry, namespace, pod, node, self._options)

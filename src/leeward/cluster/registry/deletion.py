@@ -54,9 +54,9 @@ def plan_deletion(resource: Resource, obj: Obj, options: DeleteOptions, now: dat
     grace = _grace(resource, obj, options)
     finalizers = _finalizers(list(meta.get("finalizers") or ()), options)
     spec_finalizers = (obj.get("spec") or {}).get("finalizers") if resource.name == "namespaces" else None
-    if grace == 0 and not finalizers and not spec_finalizers:
-        return Deletion(True, obj)
     already = is_terminating(obj)
+    if grace == 0 and not finalizers and not spec_finalizers:
+        return Deletion(True, _ended(obj, now) if resource.name == "pods" else obj)
     old_grace = meta.get("deletionGracePeriodSeconds")
     if (
         already
@@ -75,12 +75,20 @@ def plan_deletion(resource: Resource, obj: Obj, options: DeleteOptions, now: dat
         end = parse_time(meta["deletionTimestamp"]) - timedelta(seconds=old_grace - grace)
         grace = grace if end >= now else min(grace, 1)
         new["deletionTimestamp"] = format_time(max(end, now))
-    if resource.name == "pods" or not already:
+    if resource.name == "pods" or (not already and resource.name != "namespaces"):
         new["deletionGracePeriodSeconds"] = grace if old_grace is None else min(grace, old_grace)
     result = {**obj, "metadata": new}
     if resource.name == "namespaces":
         result["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
     return Deletion(False, result)
+
+
+def _ended(pod: Obj, now: datetime) -> Obj:
+    """Return a Pod in the state in which it goes: with no time left."""
+    meta = {**pod["metadata"], "deletionGracePeriodSeconds": 0}
+    if not is_terminating(pod):
+        meta |= {"deletionTimestamp": format_time(now), "generation": meta.get("generation", 0) + 1}
+    return {**pod, "metadata": meta}
 
 
 def _grace(resource: Resource, obj: Obj, options: DeleteOptions) -> int:

@@ -7,14 +7,14 @@ components do not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from leeward.base.clock import PassiveClock
-from leeward.cluster.registry.kinds.strategy import Strategy
+from leeward.cluster.registry.kinds.strategy import STATUS_METADATA, Strategy
+from leeward.cluster.registry.managedfields.fieldset import FieldSet, make_set
+from leeward.cluster.registry.managedfields.fieldset import field as field_element
 from leeward.cluster.registry.managedfields.manager import (
-    ALL_BUT_STATUS,
-    NOTHING,
-    STATUS,
     Writer,
     apply_config,
     track_create,
@@ -119,10 +119,21 @@ class Ownership:
         return self._custom.find(self._definitions(), writer.api_version, resource.kind)
 
 
-def _ignored(strategy: Strategy, subresource: str) -> Any:
-    if subresource == "status":
-        return ALL_BUT_STATUS
-    return STATUS if strategy.has_status else NOTHING
+def _ignored(strategy: Strategy, subresource: str) -> FieldSet:
+    return _reset(subresource, frozenset(strategy.status_metadata), strategy.has_status, strategy.tracks_spec)
+
+
+@lru_cache(maxsize=64)
+def _reset(subresource: str, metadata: frozenset[str], has_status: bool, tracks_spec: bool) -> FieldSet:
+    """Return the fields that a write to a part of an object does not own, because it cannot change them."""
+    if subresource in ("status", "approval"):
+        kept = [field for field in STATUS_METADATA if field not in metadata]
+        paths = [("spec",), *((("metadata", field) for field in kept) if metadata else [("metadata",)])]
+    else:
+        paths = [("status",)] if has_status else []
+    if not tracks_spec:
+        paths += [("spec",), ("status", "conditions")]
+    return make_set([tuple(map(field_element, path)) for path in paths])
 
 
 def _with_entries(obj: Obj, entries: Any) -> Obj:

@@ -60,6 +60,7 @@ from leeward.kube.status import AlreadyExistsError, NotFoundError
 
 _MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
 _SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
+_BY_COMPONENTS = dict.fromkeys(("Node", "Pod"), ("labels", "annotations"))
 _PLAIN = Strategy()
 T = TypeVar("T")
 
@@ -200,7 +201,7 @@ class Registry:
             return obj
         for each in settle:
             each()
-        stored = self.store.create(resource.name, obj)
+        stored = self._store_new(resource, obj)
         if resource.name == CRDS:
             yield from self._establish(stored)
         return stored
@@ -214,17 +215,24 @@ class Registry:
                 obj["status"] = dict(strategy.initial_status)
         if resource.name == CRDS:
             obj["status"] = initial_status(obj)
-        obj = strategy.prepare_create(obj)
+        obj = strategy.stamp(strategy.prepare_create(obj), None, obj["metadata"]["creationTimestamp"])
         return self._addresses.assign(resource, obj, None) if resource.name == "services" else obj
 
+    def _store_new(self, resource: Resource, obj: Obj) -> Obj:
+        self._check_free(resource, obj)
+        return self.store.create(resource.name, obj)
+
     def _check_free(self, resource: Resource, obj: Obj) -> None:
-        """Say of a rehearsal, too, that the name is taken."""
+        """Say that a name is taken, and, should it be so, that it is so no longer soon."""
         key = key_of(obj)
-        if self.store.get(resource.name, *key) is not None:
+        found = self.store.get(resource.name, *key)
+        if found is not None:
             details = {"name": key.name, "kind": resource.plural}
             if resource.group:
                 details["group"] = resource.group
-            raise AlreadyExistsError(f'{resource.name} "{key.name}" already exists', details=details)
+            text = f'{resource.name} "{key.name}" already exists'
+            going = "object is being deleted: " if is_terminating(found) else ""
+            raise AlreadyExistsError(f"{going}{text}", details=details)
 
     def _establish(self, definition: Obj) -> Steps[None]:
         """Say in the status of a definition that it is served now, and under which names."""
@@ -276,7 +284,8 @@ class Registry:
         if subresource == "status":
             status = strategy.fill_status(obj.get("status") or {}, old.get("status") or {})
             new = {**old, "status": status}
-            new["metadata"] = self._status_metadata(old, obj)
+            new["metadata"] = _status_metadata(strategy, old, obj, options)
+            new = strategy.stamp(new, old, format_time(self.now()))
             if resource.name not in self._resources:
                 new = strategy.default(new)
                 failures = [*meta_failures(resource, new), *strategy.validate(new)]
@@ -350,7 +359,11 @@ class Registry:
         failures = [
             failure for each in (checks[::-1] if strategy.update_first else checks) for failure in each
         ]
-        of_meta = [*meta_failures(resource, new), *meta_update_failures(new, old)]
+        of_meta = [
+            *meta_failures(resource, new),
+            *meta_update_failures(new, old),
+            *meta_update_failures(new, old),
+        ]
         raise_if_any(resource, meta["name"], [*of_meta, *failures])
         version = old["metadata"]["resourceVersion"]
         return {**new, "metadata": {**new["metadata"], "resourceVersion": version}}
@@ -365,7 +378,8 @@ class Registry:
     ) -> Steps[Obj]:
         """Return the object with a new part; nothing else of what is written counts."""
         part, old = strategy.parts[subresource], write.old or {}
-        new = part.take(strategy.default({**old, "spec": write.obj.get("spec") or {}}), old)
+        given = {"spec": write.obj.get("spec") or {}, "status": write.obj.get("status") or {}}
+        new = strategy.stamp(part.take(strategy.default({**old, **given}), old), old, format_time(self.now()))
         write.obj = self._ownership.updated(resource, strategy, old, new, None, options, subresource)
         yield from self.admission.admit(write)
         new = write.obj
@@ -374,16 +388,6 @@ class Registry:
             generation = old["metadata"].get("generation", 0) + 1
             new = {**new, "metadata": {**new["metadata"], "generation": generation}}
         return new
-
-    @staticmethod
-    def _status_metadata(old: Obj, obj: Obj) -> dict[str, Any]:
-        """A write of status may change labels, annotations and finalizers of Pods and nodes, nothing else."""
-        meta = dict(old["metadata"])
-        if old["kind"] in ("Node", "Pod"):
-            for field in ("labels", "annotations"):
-                if field in obj["metadata"]:
-                    meta[field] = obj["metadata"][field]
-        return meta
 
     def patch(
         self,
@@ -498,6 +502,8 @@ class Registry:
         if resource.name == CRDS:
             return self._delete_definition(obj)
         if deletion.remove:
+            if deletion.obj is not obj:
+                self.store.update(resource.name, deletion.obj)
             gone = self.store.delete(resource.name, *key_of(obj))
             self._release_definition(resource.name)
             return gone
@@ -553,6 +559,19 @@ class Registry:
                 details["group"] = resource.group
             raise NotFoundError(f'{resource.name} "{name}" not found', details=details)
         return found
+
+
+def _status_metadata(strategy: Strategy, old: Obj, obj: Obj, options: WriteOptions) -> dict[str, Any]:
+    """Return the metadata of an object whose status is written: some of it may change with it.
+
+    Components write what they read a while ago, so of theirs only what kubelets say of Pods and nodes counts.
+    """
+    fields = strategy.status_metadata if options.is_heard else _BY_COMPONENTS.get(old["kind"], ())
+    changed = {field: obj["metadata"].get(field) for field in fields}
+    if not options.is_heard:
+        changed = {field: value for field, value in changed.items() if field in obj["metadata"]}
+    meta = {key: value for key, value in old["metadata"].items() if key not in changed}
+    return {**meta, **{field: value for field, value in changed.items() if value}}
 
 
 def _warn(write: Attributes, options: WriteOptions) -> None:

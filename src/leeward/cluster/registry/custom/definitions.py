@@ -204,6 +204,7 @@ def _validate_update(new: Obj, old: Obj) -> list[Failure]:
 
 
 DEFINITION = Strategy(
+    status_metadata=(),
     has_status=True,
     has_generation=True,
     default=_default,

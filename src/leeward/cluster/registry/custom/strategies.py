@@ -32,7 +32,7 @@ class CustomStrategies:
                     known = (meta["resourceVersion"], _strategy(definition["spec"], version))
                     self._made[meta["uid"], version] = known
                 return known[1]
-        return Strategy(has_generation=True)
+        return Strategy(has_generation=True, status_metadata=())
 
 
 def _strategy(spec: Obj, version: str) -> Strategy:
@@ -40,7 +40,7 @@ def _strategy(spec: Obj, version: str) -> Strategy:
     has_status = "status" in (found.get("subresources") or {})
     schema = schema_of(spec, version)
     if schema is None:
-        return Strategy(has_status=has_status, has_generation=True)
+        return Strategy(has_status=has_status, has_generation=True, status_metadata=())
 
     def complete(obj: Obj) -> Obj:
         filled = default(prune(obj, schema)[0], schema)
@@ -49,7 +49,9 @@ def _strategy(spec: Obj, version: str) -> Strategy:
     def validate(obj: Obj) -> list[Failure]:
         return [*schema_failures(obj, schema), *list_failures(obj, schema)]
 
-    return Strategy(has_status=has_status, has_generation=True, default=complete, validate=validate)
+    return Strategy(
+        has_status=has_status, has_generation=True, status_metadata=(), default=complete, validate=validate
+    )
 
 
 def version_of(spec: Obj, version: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from leeward.base.registry import Registry
 from leeward.cluster.registry.custom import definitions
 from leeward.cluster.registry.kinds import autoscaling, defaults, pods, services, storage, workloads
 from leeward.cluster.registry.kinds.fill import fill
-from leeward.cluster.registry.kinds.strategy import Strategy
-from leeward.cluster.registry.validation import objects, policies
+from leeward.cluster.registry.kinds.strategy import Part, Strategy
+from leeward.cluster.registry.validation import certificates, objects, policies
 from leeward.kube.objects import Obj
 
 
@@ -35,6 +35,11 @@ def _prepare_namespace(obj: Obj) -> Obj:
 def _keep_finalizers(new: Obj, old: Obj) -> Obj:
     """Only the finalize subresource changes them."""
     return {**new, "spec": {**new["spec"], "finalizers": old["spec"].get("finalizers")}}
+
+
+def _keep_spec(new: Obj, old: Obj) -> Obj:
+    """Nothing but metadata changes; what else was meant is ignored."""
+    return {**new, "spec": old["spec"]}
 
 
 def _default_node(obj: Obj) -> Obj:
@@ -148,8 +153,14 @@ def in_tree_strategies() -> Registry[Strategy]:
         (
             "certificatesigningrequests.certificates.k8s.io",
             Strategy(
+                prepare_update=_keep_spec,
+                stamp=certificates.stamped,
                 validate=objects.signing_request_failures,
-                validate_update=objects.signing_request_update_failures,
+                validate_status=certificates.status_failures,
+                parts={
+                    "approval": Part(take=certificates.take_approval, validate=certificates.approval_failures)
+                },
+                tracks_spec=False,
                 has_status=True,
                 initial_status={},
             ),

@@ -294,6 +294,7 @@ def _resize_failures(new: Obj, old: Obj) -> list[Failure]:
 
 
 POD = Strategy(
+    status_metadata=("labels", "annotations", "finalizers"),
     default=default_pod,
     prepare_create=_prepare_pod,
     initial_status={"phase": "Pending"},

@@ -5,7 +5,7 @@ A strategy's functions are pure; they get the object being written and return a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from leeward.cluster.registry.failures import Failure
@@ -20,12 +20,19 @@ def _first(new: Obj, old: Obj) -> Obj:
     return new
 
 
+def _unstamped(new: Obj, old: Obj | None, now: str) -> Obj:
+    return new
+
+
 def _no_failures(obj: Obj) -> list[Failure]:
     return []
 
 
 def _no_update_failures(new: Obj, old: Obj) -> list[Failure]:
     return []
+
+
+STATUS_METADATA = ("labels", "annotations", "finalizers", "ownerReferences")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,9 @@ class Strategy:
     default: Callable[[Obj], Obj] = _same  # fills in what was left out
     prepare_create: Callable[[Obj], Obj] = _same  # sets what only the server decides
     prepare_update: Callable[[Obj, Obj], Obj] = _first  # the same of a next state, which comes first
+    stamp: Callable[[Obj, Obj | None, str], Obj] = (
+        _unstamped  # sets what status says of times; then the old one, now
+    )
     initial_status: Obj | None = None  # status of a new object; None: none
     brings_status: bool = False  # a new object may bring a status instead, as kubelets register nodes
     validate: Callable[[Obj], list[Failure]] = _no_failures
@@ -52,5 +62,7 @@ class Strategy:
     update_first: bool = False  # failures of validate_update come before those of validate
     parts: Mapping[str, Part] = field(default_factory=dict)  # by subresource
     fill_status: Callable[[Obj, Obj], Obj] = _first  # in a write of status; then the old object's
+    status_metadata: Collection[str] = STATUS_METADATA  # what of metadata a write of status may change
+    tracks_spec: bool = True  # who owns what of spec is remembered
     has_status: bool = False  # status is written through its subresource only
     has_generation: bool = False  # metadata.generation counts changes of spec

@@ -207,6 +207,7 @@ def _default_replication_controller(obj: Obj) -> Obj:
 
 
 DEPLOYMENT = Strategy(
+    status_metadata=("annotations", "finalizers", "ownerReferences"),
     default=_default_deployment,
     validate=deployment_failures,
     validate_update=immutable_failures("selector"),

@@ -49,7 +49,6 @@ _STRIPPED = make_set(  # never in a set
 )
 NOTHING: FieldSet = {}
 STATUS: FieldSet = make_set([(field_element("status"),)])
-ALL_BUT_STATUS: FieldSet = make_set([(field_element("spec"),), (field_element("metadata"),)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

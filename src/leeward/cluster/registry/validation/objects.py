@@ -374,13 +374,3 @@ def signer_failures(name: str, field: str) -> list[Failure]:
         found.append(invalid(field, domain, text))
     found += [invalid(field, path, why) for why in dns_subdomain(path)]
     return [*found, too_long(field, 571)] if len(name) > 571 else found
-
-
-def signing_request_update_failures(new: Obj, old: Obj) -> list[Failure]:
-    """Check that a request stays what was asked for."""
-    found: list[Failure] = []
-    after, before = new.get("spec") or {}, old.get("spec") or {}
-    for name in sorted({*after, *before}):
-        if after.get(name) != before.get(name):
-            found.append(invalid(f"spec.{name}", after.get(name), _IMMUTABLE))
-    return found

@@ -20,6 +20,7 @@ from leeward.cluster.registry.admission.plugin import Handler, PluginContext, Pl
 from leeward.kube.objects import Obj
 
 _REQUESTS = "certificatesigningrequests.certificates.k8s.io"
+_REQUESTER = ("username", "uid", "groups", "extra")
 _CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
 
 
@@ -55,6 +56,12 @@ class Signers:
             self._check(write, "sign")
 
 
+def _sign_with_requester(write: Attributes) -> Obj:
+    """Write into a request who asks; upstream's strategy does that, which knows the user there."""
+    spec = {key: value for key, value in write.obj["spec"].items() if key not in _REQUESTER}
+    return {**write.obj, "spec": {**spec, **write.user.info()}}
+
+
 def _validate_subject(write: Attributes) -> None:
     """Refuse requests for what would be an administrator."""
     spec: Obj = write.obj.get("spec") or {}
@@ -88,7 +95,14 @@ def _signing(context: PluginContext) -> Sequence[Handler]:
 
 
 def _subject(context: PluginContext) -> Sequence[Handler]:
-    return (Handler(operations=("CREATE",), resources=(_REQUESTS,), validate=_validate_subject),)
+    return (
+        Handler(
+            operations=("CREATE",),
+            resources=(_REQUESTS,),
+            admit=_sign_with_requester,
+            validate=_validate_subject,
+        ),
+    )
 
 
 DESCRIPTORS = (
