@@ -145,7 +145,7 @@ class MemoryClient:
         old = self.get("pods", namespace, pod)
         self._commit("MODIFIED", "pods", {**old, "spec": {**old["spec"], "nodeName": node}}, old)
 
-    def evict(self, namespace: str, pod: str) -> None:
+    def evict(self, namespace: str, pod: str, *, grace_period_seconds: int | None = None) -> None:
         raise NotImplementedError
 
     def request_token(self, namespace: str, account: str, request: Obj) -> Obj:

@@ -414,7 +414,8 @@ def test_a_volume_and_a_storage_class_are_filled_in(cluster: Any) -> None:
     source = {"hostPath": {"path": "/data"}, "accessModes": ["ReadWriteOnce"]}
     volume = make(cluster, "persistentvolumes", {"capacity": {"storage": "1Gi"}, **source})
     assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
-    assert volume["status"] == {"phase": "Pending"}
+    since = volume["metadata"]["creationTimestamp"]
+    assert volume["status"] == {"phase": "Pending", "lastPhaseTransitionTime": since}
     made = cluster.client.create(
         "storageclasses.storage.k8s.io", {"metadata": {"name": "a"}, "provisioner": "x"}
     )

@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 
 from leeward.cluster.apiserver.protobuf import MACHINERY, META, message_name, table
 from leeward.kube.gofields import go_fields, is_left_out
+from leeward.kube.gotime import MICROSECONDS, SECONDS, normal_time
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError
 
 _ANY = frozenset((f"{META}.FieldsV1", f"{MACHINERY}.runtime.RawExtension"))
-_TEXTS = frozenset(("string", "bytes", f"{META}.Time", f"{META}.MicroTime"))
+_TEXTS = frozenset(("string", "bytes"))
+_TIMES = {f"{META}.Time": SECONDS, f"{META}.MicroTime": MICROSECONDS}
 _QUANTITY, _INT_OR_STRING = f"{MACHINERY}.api.resource.Quantity", f"{MACHINERY}.util.intstr.IntOrString"
 _LISTS = frozenset((f"{META}.Verbs", "k8s.io.api.authorization.v1.ExtraValue"))
 _RANGES = {"int32": 1 << 31, "int64": 1 << 63}
@@ -170,6 +172,8 @@ class _Fitter:
             return value
         if kind in _TEXTS:
             return _checked(value, str, owner, _short(kind))
+        if kind in _TIMES:
+            return _time(value, kind, owner)
         if kind == "bool":
             return _checked(value, bool, owner, "bool")
         if kind in _RANGES:
@@ -189,6 +193,14 @@ def _checked(value: Any, types: type | tuple[type, ...], owner: str, name: str) 
     if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
         raise _wrong(value, owner, name)
     return value
+
+
+def _time(value: Any, kind: str, owner: str) -> str:
+    text = _checked(value, str, owner, _short(kind))
+    try:
+        return normal_time(text, _TIMES[kind])
+    except ValueError as error:
+        raise WrongTypeError(str(error)) from None
 
 
 def _integer(value: Any, kind: str, owner: str) -> int:

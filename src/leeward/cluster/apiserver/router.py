@@ -28,7 +28,7 @@ from leeward.cluster.apiserver.http import (
     status_response,
     text_response,
 )
-from leeward.cluster.apiserver.negotiation import wants_aggregated_discovery
+from leeward.cluster.apiserver.negotiation import escaped, wants_aggregated_discovery
 from leeward.cluster.apiserver.openapi import OpenApi
 from leeward.cluster.apiserver.paths import ResourcePath, parse_resource_path
 from leeward.cluster.apiserver.podlogs import PodLogs
@@ -52,6 +52,10 @@ _NOT_SERVED = {
     "proxy": "proxying is not served by this cluster's API",
 }
 
+_DEPRECATED = {  # (apiVersion, kind) → the warning that every answer carries
+    ("v1", "Endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+    ("v1", "ComponentStatus"): "v1 ComponentStatus is deprecated in v1.19+",
+}
 _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 Handler = Callable[[Request, ResourcePath, Served], Awaitable[Answer]]
@@ -213,7 +217,15 @@ class Router:
             handler = self._collection(request, path, served)
         if handler is None:
             raise _method_not_allowed()
-        return await handler(request, path, served)
+        text = _DEPRECATED.get((served.api_version, served.kind))
+        if text is None:
+            return await handler(request, path, served)
+        try:
+            answer = await handler(request, path, served)
+        except StatusError as error:
+            answer = status_response(error)
+        answer.headers = [("warning", f'299 - "{escaped(text)}"'), *answer.headers]
+        return answer
 
     def _object(self, request: Request, served: Served) -> Handler | None:
         if _OBJECT_VERBS.get(request.method) not in served.verbs:

@@ -141,11 +141,13 @@ class Writes:
         """Answer POST on ``pods/NAME/eviction``."""
         client = self._writer(request, served, "CreateOptions")
         body = await bodies.read_object(request)
+        if ((body.get("metadata") or {}).get("name") or path.name) != path.name:
+            raise BadRequestError("name in URL does not match name in Eviction object")
         options: Mapping[str, Any] = body.get("deleteOptions") or {}
         if is_dry_run(options.get("dryRun") or (), "DeleteOptions"):
             client = self._rehearsal()
-        evict = client.evict
-        await attended(lambda: evict(path.namespace, path.name))
+        evict, grace = client.evict, options.get("gracePeriodSeconds")
+        await attended(lambda: evict(path.namespace, path.name, grace_period_seconds=grace))
         return respond(_CREATED, negotiate(request.headers.get("accept", "")), status=201)
 
     async def request_token(self, request: Request, path: ResourcePath, served: Served) -> Answer:

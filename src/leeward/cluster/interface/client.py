@@ -128,7 +128,7 @@ class Client(Reader, Protocol):
         """Assign a Pod to a node through the ``binding`` subresource."""
         ...
 
-    def evict(self, namespace: str, pod: str) -> None:
+    def evict(self, namespace: str, pod: str, *, grace_period_seconds: int | None = None) -> None:
         """Evict through the ``eviction`` subresource.
 
         Raises:

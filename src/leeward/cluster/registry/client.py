@@ -150,8 +150,8 @@ class RegistryClient:
     def bind(self, namespace: str, pod: str, node: str) -> None:
         subresources.bind(self._registry, namespace, pod, node, self._options)
 
-    def evict(self, namespace: str, pod: str) -> None:
-        subresources.evict(self._registry, namespace, pod, self._options)
+    def evict(self, namespace: str, pod: str, *, grace_period_seconds: int | None = None) -> None:
+        subresources.evict(self._registry, namespace, pod, self._options, grace_period_seconds)
 
     def request_token(self, namespace: str, account: str, request: Obj) -> Obj:
         return request_token(self._registry, namespace, account, request, self._options)

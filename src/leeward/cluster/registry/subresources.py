@@ -82,19 +82,23 @@ def _write(registry: Registry, kind: str, obj: Obj, options: WriteOptions, subre
     return write
 
 
-def evict(registry: Registry, namespace: str, name: str, options: WriteOptions) -> None:
-    """Delete a Pod, unless a disruption budget forbids it now.
+def evict(
+    registry: Registry, namespace: str, name: str, options: WriteOptions, grace: int | None = None
+) -> None:
+    """Delete a Pod, unless a disruption budget forbids it now; `grace` as of a deletion, in seconds.
 
     Raises:
         TooManyRequestsError: a budget has no disruption left.
         NotFoundError: there is no such Pod.
     """
     registry.carry_out(
-        lambda: _evict(registry, namespace, name, options), options, ("evict", namespace, name)
+        lambda: _evict(registry, namespace, name, options, grace), options, ("evict", namespace, name)
     )
 
 
-def _evict(registry: Registry, namespace: str, name: str, options: WriteOptions) -> Steps[None]:
+def _evict(
+    registry: Registry, namespace: str, name: str, options: WriteOptions, grace: int | None
+) -> Steps[None]:
     eviction = {"metadata": {"name": name, "namespace": namespace}}
     write = _write(registry, "Eviction", eviction, options, "eviction")
     yield from registry.admission.admit(write)
@@ -111,7 +115,9 @@ def _evict(registry: Registry, namespace: str, name: str, options: WriteOptions)
             "message": "Eviction API: evicting",
         }
         registry.store.update("pods", with_condition(pod, condition, registry.now()))
-    deletion = DeleteOptions(dry_run=options.dry_run, user=options.user, warn=options.warn)
+    deletion = DeleteOptions(
+        dry_run=options.dry_run, user=options.user, warn=options.warn, grace_period_seconds=grace
+    )
     yield from registry.delete_steps("pods", namespace, name, deletion)
 
 

@@ -15,8 +15,10 @@ from leeward.cluster.registry.validation.networking import (
 )
 from leeward.cluster.registry.validation.policies import budget_failures
 from leeward.cluster.registry.validation.services import (
+    ingress_status_failures,
     needs_external_policy,
     service_failures,
+    service_status_failures,
     service_update_failures,
     slice_failures,
     slice_update_failures,
@@ -75,16 +77,31 @@ def _default_slice(obj: Obj) -> Obj:
     return {**obj, "endpoints": obj.get("endpoints") or None, "ports": obj.get("ports") or None}
 
 
+def _fill_service_status(status: Obj, old: Obj) -> Obj:
+    """An address of a load balancer is a virtual one, unless it says otherwise."""
+    points = (status.get("loadBalancer") or {}).get("ingress")
+    if not points:
+        return status
+    filled = [fill(each, ipMode="VIP") if each.get("ip") else each for each in points]
+    return {**status, "loadBalancer": {**status["loadBalancer"], "ingress": filled}}
+
+
 SERVICE = Strategy(
     default=_default_service,
     validate=service_failures,
     validate_update=service_update_failures,
+    validate_status=service_status_failures,
+    fill_status=_fill_service_status,
     update_first=True,
     has_status=True,
     initial_status={"loadBalancer": {}},
 )
 INGRESS = Strategy(
-    validate=ingress_failures, has_status=True, has_generation=True, initial_status={"loadBalancer": {}}
+    validate=ingress_failures,
+    validate_status=ingress_status_failures,
+    has_status=True,
+    has_generation=True,
+    initial_status={"loadBalancer": {}},
 )
 NETWORK_POLICY = Strategy(default=_default_policy, validate=network_policy_failures, has_generation=True)
 ENDPOINT_SLICE = Strategy(

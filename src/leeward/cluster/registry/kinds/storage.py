@@ -55,10 +55,21 @@ CLAIM = Strategy(
     has_status=True,
     initial_status={"phase": "Pending"},
 )
+
+
+def _phase_since(new: Obj, old: Obj | None, now: str) -> Obj:
+    """Say since when a volume is in its phase."""
+    status, before = new.get("status") or {}, (old or {}).get("status") or {}
+    if old is not None and status.get("phase") == before.get("phase"):
+        return new
+    return {**new, "status": {**status, "lastPhaseTransitionTime": now}}
+
+
 VOLUME = Strategy(
     default=_default_volume,
     validate=volume_failures,
     validate_update=volume_update_failures,
+    stamp=_phase_since,
     has_status=True,
     initial_status={"phase": "Pending"},
 )

@@ -416,3 +416,39 @@ def slice_update_failures(new: Obj, old: Obj) -> list[Failure]:
     if new.get("addressType") == old.get("addressType"):
         return []
     return [invalid("addressType", new.get("addressType"), "field is immutable")]
+
+
+def service_status_failures(new: Obj, old: Obj) -> list[Failure]:
+    """Check where a load balancer says that it is."""
+    ingress = ((new.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    if ingress and new["spec"].get("type") != "LoadBalancer":
+        text = "may only be used when `spec.type` is 'LoadBalancer'"
+        return [forbidden("status.loadBalancer.ingress", text)]
+    return ingress_point_failures(ingress, "status.loadBalancer.ingress", with_mode=True)
+
+
+def ingress_status_failures(new: Obj, old: Obj) -> list[Failure]:
+    """Check where an Ingress is reached."""
+    ingress = ((new.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    return ingress_point_failures(ingress, "status.loadBalancer.ingress", with_mode=False)
+
+
+def ingress_point_failures(points: Sequence[Any], field: str, *, with_mode: bool) -> list[Failure]:
+    """Check the addresses and names of a load balancer."""
+    found: list[Failure] = []
+    for index, point in enumerate(points):
+        place, address, name = f"{field}[{index}]", point.get("ip") or "", point.get("hostname") or ""
+        if address:
+            found += ip_failures(address, f"{place}.ip")
+        mode = point.get("ipMode")
+        if with_mode and address and mode is None:
+            found.append(required(f"{place}.ipMode", "must be specified when `ip` is set"))
+        elif with_mode and mode is not None and not address:
+            found.append(forbidden(f"{place}.ipMode", "may not be specified when `ip` is not set"))
+        elif with_mode and mode not in (None, "VIP", "Proxy"):
+            found.append(unsupported(f"{place}.ipMode", mode, ("Proxy", "VIP")))
+        if name:
+            found += each_failure(dns_subdomain, name, f"{place}.hostname")
+            if parse_ip(name) is not None:
+                found.append(invalid(f"{place}.hostname", name, "must be a DNS name, not an IP address"))
+    return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from leeward.cluster.registry.validation.formats import dns_label
+from leeward.cluster.registry.warnings import objects
 from leeward.cluster.registry.warnings.pods import claim_warnings, pod_warnings, template_warnings
 from leeward.kube.objects import Obj
 
@@ -97,6 +98,10 @@ def _template(new: Obj, old: Obj | None) -> list[str]:
 _RULES: Mapping[str, Rule] = {
     "pods": _pod,
     "podtemplates": _template,
+    "services": objects.service_warnings,
+    "persistentvolumes": objects.volume_warnings,
+    "endpointslices.discovery.k8s.io": objects.slice_warnings,
+    "ingresses.networking.k8s.io": objects.ingress_warnings,
     "replicationcontrollers": _workload,
     "deployments.apps": _workload,
     "replicasets.apps": _workload,
