@@ -11,6 +11,7 @@ from leeward.cluster.apiserver.bodies import APPLY
 from leeward.cluster.apiserver.http import Request
 from leeward.cluster.apiserver.options import invalid_options
 from leeward.cluster.apiserver.paths import ResourcePath
+from leeward.cluster.apiserver.scale import SCALE_VERSION
 from leeward.cluster.apiserver.served import Served
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError, InvalidError
@@ -67,6 +68,11 @@ def read_configuration(data: bytes, request: Request, path: ResourcePath, served
     if not isinstance(config, dict):
         raise BadRequestError("error decoding YAML: json: cannot unmarshal value into Go value of type map")
     version, kind = config.get("apiVersion") or "", config.get("kind") or ""
+    if path.subresource == "scale" and (version, kind) == (SCALE_VERSION, "Scale"):
+        replicas = {"replicas": (config.get("spec") or {}).get("replicas")}
+        version, kind = served.api_version, served.kind
+        config = {**config, "apiVersion": version, "kind": kind, "spec": replicas}
+        config.pop("status", None)
     if (version, kind) != (served.api_version, served.kind):
         group, _, short = version.rpartition("/")
         raise BadRequestError(f"invalid object type: {group}/{short}, Kind={kind}")

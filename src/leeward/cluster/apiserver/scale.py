@@ -8,6 +8,25 @@ from __future__ import annotations
 from typing import Any
 
 from leeward.kube.objects import Obj
+from leeward.kube.status import BadRequestError
+
+
+SCALE_VERSION = "autoscaling/v1"
+
+
+def check_is_scale(body: Obj) -> None:
+    """Refuse what is no Scale.
+
+    Raises:
+        BadRequestError: it is something else.
+    """
+    version, kind = body.get("apiVersion") or SCALE_VERSION, body.get("kind") or "Scale"
+    if kind != "Scale":
+        short = version.rpartition("/")[2]
+        raise BadRequestError(
+            f'{kind} in version "{short}" cannot be handled as a Scale: converting ({short}.{kind}) to '
+            "(autoscaling.Scale): unknown conversion"
+        )
 
 
 def scale_of(obj: Obj) -> Obj:
@@ -22,7 +41,7 @@ def scale_of(obj: Obj) -> Obj:
     replicas = spec.get("replicas", 1)
     return {
         "kind": "Scale",
-        "apiVersion": "autoscaling/v1",
+        "apiVersion": SCALE_VERSION,
         "metadata": {key: meta[key] for key in keys if key in meta},
         "spec": {"replicas": replicas} if replicas else {},
         "status": status,

@@ -26,7 +26,7 @@ from leeward.cluster.apiserver.options import (
 )
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.reads import Reads, make_list
-from leeward.cluster.apiserver.scale import scale_of
+from leeward.cluster.apiserver.scale import check_is_scale, scale_of
 from leeward.cluster.apiserver.selection import make_matcher
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
@@ -193,13 +193,15 @@ class Writes:
     async def _scale(
         self, request: Request, path: ResourcePath, served: Served, client: TrackingClient, body: Obj
     ) -> Answer:
-        version = (body.get("metadata") or {}).get("resourceVersion")
-        replicas = (body.get("spec") or {}).get("replicas", 0)
-        patch: Obj = {"spec": {"replicas": replicas}}
-        if version:
-            patch["metadata"] = {"resourceVersion": version}
+        check_is_scale(body)
+        meta = bodies.named(body.get("metadata") or {}, path.name)
+        patch: Obj = {"spec": {"replicas": (body.get("spec") or {}).get("replicas", 0)}}
+        if meta.get("resourceVersion"):
+            patch["metadata"] = {"resourceVersion": meta["resourceVersion"]}
         updated = await attended(
-            lambda: client.patch(served.name, path.namespace, path.name, patch, patch_type="merge")
+            lambda: client.patch(
+                served.name, path.namespace, path.name, patch, patch_type="merge", subresource="scale"
+            )
         )
         return respond(scale_of(updated), negotiate(request.headers.get("accept", "")))
 
@@ -242,6 +244,8 @@ class Writes:
         applied, made = await attended(
             lambda: client.apply(served.name, config, force=force, subresource=path.subresource)
         )
+        if path.subresource == "scale":
+            return respond(scale_of(applied), negotiate(request.headers.get("accept", "")))
         return self._answer(request, served, applied, 201 if made else 200, client.warnings)
 
     async def delete(self, request: Request, path: ResourcePath, served: Served) -> Answer:

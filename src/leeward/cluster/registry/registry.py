@@ -31,7 +31,7 @@ from leeward.cluster.registry.custom.definitions import established, initial_sta
 from leeward.cluster.registry.custom.strategies import CustomStrategies
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
 from leeward.cluster.registry.events import EventNames
-from leeward.cluster.registry.failures import raise_if_any, required
+from leeward.cluster.registry.failures import invalid, raise_if_any, required
 from leeward.cluster.registry.identity import (
     SERVER_OWNED,
     check_is_object,
@@ -61,6 +61,7 @@ from leeward.kube.status import AlreadyExistsError, NotFoundError
 _MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
 _SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
 _BY_COMPONENTS = dict.fromkeys(("Node", "Pod"), ("labels", "annotations"))
+_SCALE = Resource("scales.autoscaling", "autoscaling", "Scale", namespaced=True)
 _PLAIN = Strategy()
 T = TypeVar("T")
 
@@ -300,7 +301,7 @@ class Registry:
             write = attributes_of("UPDATE", resource, obj, old, options, subresource)
             new = yield from self._new_part(resource, strategy, write, options, subresource)
         else:
-            write = attributes_of("UPDATE", resource, obj, old, options)
+            write = attributes_of("UPDATE", resource, obj, old, options, subresource)
             new = yield from self._new_state(resource, strategy, write, options)
         write.obj = new
         if not subresource:
@@ -346,7 +347,13 @@ class Registry:
             if "status" in old:
                 new["status"] = old["status"]
         new = self._ownership.updated(
-            resource, strategy, old, new, obj["metadata"].get("managedFields"), options
+            resource,
+            strategy,
+            old,
+            new,
+            obj["metadata"].get("managedFields"),
+            options,
+            write.subresource,
         )
         write.obj, write.complete = new, strategy.default
         yield from self.admission.admit(write)
@@ -411,7 +418,7 @@ class Registry:
             old = self._current(resource, namespace, object_name)
             if subresource == "scale":
                 scaled = self._scaled(resource, old, patch, patch_type)
-                return (yield from self._replace(resource, old, scaled, options, ""))
+                return (yield from self._replace(resource, old, scaled, options, subresource))
             patched = self._apply(resource, old, patch, patch_type)
             check_is_object(patched)
             check_same(resource, patched["metadata"], old["metadata"])
@@ -456,7 +463,11 @@ class Registry:
         scale = {"metadata": old["metadata"], "spec": {"replicas": old["spec"].get("replicas", 1)}}
         patched = self._apply(resource, scale, patch, "merge" if patch_type == "strategic" else patch_type)
         check_is_object(patched)
+        check_same(resource, {**old["metadata"], **patched["metadata"]}, old["metadata"])
         replicas = (patched.get("spec") or {}).get("replicas", 0)
+        if replicas < 0:
+            detail = "must be greater than or equal to 0"
+            raise_if_any(_SCALE, old["metadata"]["name"], [invalid("spec.replicas", replicas, detail)])
         expected = patched["metadata"].get("resourceVersion")
         return {
             **old,
