@@ -20,6 +20,7 @@ from leeward.cluster.apiserver.selection import Matcher, exact_name, make_matche
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import Client
 from leeward.cluster.interface.store import Store
+from leeward.cluster.registry.conversion.catalog import version_of
 from leeward.kube.objects import Obj
 from leeward.kube.status import ExpiredError, NotAcceptableError
 
@@ -27,6 +28,21 @@ from leeward.kube.status import ExpiredError, NotAcceptableError
 def untyped(obj: Obj) -> Obj:
     """Return an item of a list: without the type, which the list names."""
     return {key: value for key, value in obj.items() if key not in ("kind", "apiVersion")}
+
+
+def is_converted(served: Served) -> bool:
+    """Tell whether a resource is served in another version than the stored one."""
+    return version_of(_stored(served), served.api_version) is not None
+
+
+def in_version(served: Served, obj: Obj) -> Obj:
+    """Return a stored object in the version in which a resource is served."""
+    version = version_of(_stored(served), served.api_version)
+    return obj if version is None else version.from_stored(obj)
+
+
+def _stored(served: Served) -> str:
+    return "events" if served.name == "events.events.k8s.io" else served.name
 
 
 class Reads:
@@ -58,6 +74,7 @@ class Reads:
 
     def shown(self, served: Served, obj: Obj, representation: Representation, include: str) -> Obj:
         """Return one object as asked for."""
+        obj = in_version(served, obj)
         if representation.transform == "Table":
             metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
             return self._tables.make(served.name, [obj], metadata, self._clock.now(), include=include)
@@ -198,6 +215,7 @@ class Reads:
 
 def make_list(served: Served, items: Sequence[Obj], metadata: dict[str, Any]) -> Obj:
     """Return the list object of a collection."""
+    items = [in_version(served, item) for item in items] if is_converted(served) else items
     shown = list(items) if served.custom else [untyped(item) for item in items]
     if served.custom:
         metadata = {"continue": "", **metadata}

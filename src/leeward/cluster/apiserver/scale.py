@@ -10,7 +10,6 @@ from typing import Any
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError
 
-
 SCALE_VERSION = "autoscaling/v1"
 
 

@@ -16,8 +16,6 @@ from leeward.cluster.registry.custom.strategies import schema_of
 from leeward.kube.objects import Obj
 from leeward.kube.resources import ALL_VERBS, BUILT_IN, Resource
 
-# Events are served in the core group only: events.k8s.io shapes them differently.
-_UNSERVED = {"events.events.k8s.io"}
 _UNSERVED_VERBS = {("namespaces", "deletecollection")}
 
 # Groups in the order of discovery; others, of custom kinds, follow.
@@ -188,7 +186,7 @@ class Catalog:
     """
 
     def __init__(self, definitions: Iterable[Obj] = ()) -> None:
-        rows = [row for row in BUILT_IN if row.name not in _UNSERVED]
+        rows = [*BUILT_IN, *(row._replace(version="v1") for row in BUILT_IN if row.group == "autoscaling")]
         rows += [row._replace(verbs=("create",)) for row in _REVIEWS]
         self.resources: list[Served] = [
             _built_in(row) for row in sorted(rows, key=lambda row: _GROUPS.index(row.group))

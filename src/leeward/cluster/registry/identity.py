@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from leeward.cluster.registry.failures import invalid, raise_if_any
+from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.kube.objects import Obj, key_of
 from leeward.kube.resources import Resource
 from leeward.kube.status import BadRequestError, ConflictError, UnreadableVersionError
 
 SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 _NOT_FOR_NEW = (*SERVER_OWNED, "resourceVersion", "selfLink", "managedFields", "namespace")
+_BY_COMPONENTS = dict.fromkeys(("Node", "Pod"), ("labels", "annotations"))
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
@@ -107,3 +109,16 @@ def check_same(resource: Resource, meta: Obj, old: Obj) -> None:
 def substance(obj: Obj) -> Obj:
     """Return what counts for metadata.generation: all but metadata (a status of its own was kept)."""
     return {key: value for key, value in obj.items() if key != "metadata"}
+
+
+def status_metadata(strategy: Strategy, old: Obj, obj: Obj, *, heard: bool) -> dict[str, Any]:
+    """Return the metadata of an object whose status is written: some of it may change with it.
+
+    Components write what they read a while ago, so of theirs only what kubelets say of Pods and nodes counts.
+    """
+    fields = strategy.status_metadata if heard else _BY_COMPONENTS.get(old["kind"], ())
+    changed = {field: obj["metadata"].get(field) for field in fields}
+    if not heard:
+        changed = {field: value for field, value in changed.items() if field in obj["metadata"]}
+    meta = {key: value for key, value in old["metadata"].items() if key not in changed}
+    return {**meta, **{field: value for field, value in changed.items() if value}}

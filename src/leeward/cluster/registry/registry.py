@@ -26,6 +26,8 @@ from leeward.cluster.registry.admission.requests import attributes_of
 from leeward.cluster.registry.admission.webhooks.calls import HookCaller
 from leeward.cluster.registry.admission.webhooks.dispatch import Webhooks
 from leeward.cluster.registry.client import RegistryClient
+from leeward.cluster.registry.conversion.catalog import version_of
+from leeward.cluster.registry.conversion.writing import Versions
 from leeward.cluster.registry.custom.cleanup import CLEANUP, check_creatable, going, released
 from leeward.cluster.registry.custom.definitions import established, initial_status
 from leeward.cluster.registry.custom.strategies import CustomStrategies
@@ -38,6 +40,7 @@ from leeward.cluster.registry.identity import (
     check_meant,
     check_same,
     conflict,
+    status_metadata,
     substance,
     with_type,
 )
@@ -60,7 +63,6 @@ from leeward.kube.status import AlreadyExistsError, NotFoundError
 
 _MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
 _SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
-_BY_COMPONENTS = dict.fromkeys(("Node", "Pod"), ("labels", "annotations"))
 _SCALE = Resource("scales.autoscaling", "autoscaling", "Scale", namespaced=True)
 _PLAIN = Strategy()
 T = TypeVar("T")
@@ -99,6 +101,7 @@ class Registry:
         self._custom = CustomStrategies()
         self._strategies = dict(in_tree_strategies().items())
         self._ownership = Ownership(clock, lambda: store.list(CRDS), self._resources.__contains__)
+        self._versions = Versions(self._ownership)
         reader = self.client("system:apiserver")
         self.rbac = Rbac(reader)
         self._addresses = IpAllocator(reader, service_network)
@@ -178,6 +181,8 @@ class Registry:
     def _create(self, name: str, obj: Obj, options: WriteOptions) -> Steps[Obj]:
         resource = self.resource(name)
         strategy = self.strategy(resource, options.api_version)
+        version = version_of(resource.name, options.api_version)
+        obj, options = self._versions.new(resource, strategy, obj, options)
         obj = with_type(resource, obj)
         if resource.name not in self._resources:
             check_creatable(
@@ -191,7 +196,7 @@ class Registry:
         write.complete = strategy.default
         yield from self.admission.admit(write)
         obj = self._prepared(resource, strategy, write.obj)
-        rules = strategy.validate_create or strategy.validate
+        rules = (version and version.validate_create) or strategy.validate_create or strategy.validate
         raise_if_any(resource, obj["metadata"]["name"], [*meta_failures(resource, obj), *rules(obj)])
         write.obj = obj
         _warn(write, options)
@@ -275,6 +280,8 @@ class Registry:
         resource = self.resource(name)
         meta = obj["metadata"]
         old = self._current(resource, meta.get("namespace") or "", meta["name"])
+        strategy = self.strategy(resource, options.api_version)
+        obj, options = self._versions.changed(resource, strategy, old, obj, options, subresource)
         return (yield from self._replace(resource, old, obj, options, subresource))
 
     def _replace(
@@ -285,7 +292,7 @@ class Registry:
         if subresource == "status":
             status = strategy.fill_status(obj.get("status") or {}, old.get("status") or {})
             new = {**old, "status": status}
-            new["metadata"] = _status_metadata(strategy, old, obj, options)
+            new["metadata"] = status_metadata(strategy, old, obj, heard=options.is_heard)
             new = strategy.stamp(new, old, format_time(self.now()))
             if resource.name not in self._resources:
                 new = strategy.default(new)
@@ -419,10 +426,13 @@ class Registry:
             if subresource == "scale":
                 scaled = self._scaled(resource, old, patch, patch_type)
                 return (yield from self._replace(resource, old, scaled, options, subresource))
-            patched = self._apply(resource, old, patch, patch_type)
+            asked = self._versions.as_asked(resource, old, options)
+            patched = self._apply(resource, asked, patch, patch_type)
             check_is_object(patched)
             check_same(resource, patched["metadata"], old["metadata"])
-            return (yield from self._replace(resource, old, patched, options, subresource))
+            strategy = self.strategy(resource, options.api_version)
+            new, decided = self._versions.changed(resource, strategy, old, patched, options, subresource)
+            return (yield from self._replace(resource, old, new, decided, subresource))
 
         what = ("patch", name, subresource, namespace, object_name, patch_type, patch)
         return self.carry_out(steps, options, what)
@@ -449,9 +459,11 @@ class Registry:
             old = self.store.get(resource.name, meta.get("namespace") or "", meta["name"])
             if old is None and subresource:
                 self._current(resource, meta.get("namespace") or "", meta["name"])
+            asked = None if old is None else self._versions.as_asked(resource, old, options)
             new = self._ownership.applied(
-                resource, strategy, old, config, options, force=force, subresource=subresource
+                resource, strategy, asked, config, options, force=force, subresource=subresource
             )
+            new = self._versions.applied(resource, new, options)
             decided = replace(options, managed=new["metadata"].get("managedFields") or ())
             if old is None:
                 return (yield from self._create(name, new, decided)), True
@@ -570,19 +582,6 @@ class Registry:
                 details["group"] = resource.group
             raise NotFoundError(f'{resource.name} "{name}" not found', details=details)
         return found
-
-
-def _status_metadata(strategy: Strategy, old: Obj, obj: Obj, options: WriteOptions) -> dict[str, Any]:
-    """Return the metadata of an object whose status is written: some of it may change with it.
-
-    Components write what they read a while ago, so of theirs only what kubelets say of Pods and nodes counts.
-    """
-    fields = strategy.status_metadata if options.is_heard else _BY_COMPONENTS.get(old["kind"], ())
-    changed = {field: obj["metadata"].get(field) for field in fields}
-    if not options.is_heard:
-        changed = {field: value for field, value in changed.items() if field in obj["metadata"]}
-    meta = {key: value for key, value in old["metadata"].items() if key not in changed}
-    return {**meta, **{field: value for field, value in changed.items() if value}}
 
 
 def _warn(write: Attributes, options: WriteOptions) -> None:

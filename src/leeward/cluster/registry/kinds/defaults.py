@@ -9,7 +9,7 @@ from __future__ import annotations
 from leeward.cluster.registry.kinds.fill import fill, fill_each, update
 from leeward.cluster.registry.kinds.pods import default_template
 from leeward.cluster.registry.kinds.strategy import Strategy
-from leeward.cluster.registry.validation import admissionregistration, objects, policies
+from leeward.cluster.registry.validation import admissionregistration, events, objects, policies
 from leeward.cluster.registry.validation.networking import (
     ingress_class_failures,
     ingress_class_update_failures,
@@ -134,7 +134,7 @@ def _default_policy_binding(obj: Obj) -> Obj:
 
 _ADMISSION = "admissionregistration.k8s.io"
 STRATEGIES = {
-    "events": Strategy(default=_default_event, validate=objects.event_failures),
+    "events": Strategy(default=_default_event, validate=events.event_failures),
     "endpoints": Strategy(default=_default_endpoints, validate=endpoints_failures),
     "limitranges": Strategy(default=_default_limit_range, validate=policies.limit_range_failures),
     "podtemplates": Strategy(

@@ -208,15 +208,6 @@ def lease_failures(obj: Obj) -> list[Failure]:
     return found
 
 
-def event_failures(obj: Obj) -> list[Failure]:
-    """Check an Event; those written by components of the newer API carry more."""
-    involved, namespace = obj.get("involvedObject") or {}, obj["metadata"].get("namespace") or ""
-    about = involved.get("namespace") or ""
-    if about == namespace or (not about and namespace == "default"):
-        return []  # what is about something without a namespace is in "default"
-    return [invalid("involvedObject.namespace", about, "does not match event.namespace")]
-
-
 # Access -------------------------------------------------------------------------------------------
 
 

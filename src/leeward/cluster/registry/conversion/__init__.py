@@ -1,0 +1,1 @@
+"""Kinds that are served in more versions than the one that is stored."""
