@@ -260,6 +260,7 @@ class Router:
             ("binding", "POST"): self._writes.bind,
             ("eviction", "POST"): self._writes.evict,
             ("token", "POST"): self._writes.request_token,
+            ("finalize", "PUT"): self._writes.finalize,
             **{
                 (name, method): handler
                 for name in ("status", "scale", "ephemeralcontainers", "resize", "approval")

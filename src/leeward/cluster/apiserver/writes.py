@@ -157,6 +157,14 @@ class Writes:
         made = client.request_token(path.namespace, path.name, body)
         return respond(made, negotiate(request.headers.get("accept", "")), status=201)
 
+    async def finalize(self, request: Request, path: ResourcePath, served: Served) -> Answer:
+        """Answer PUT on ``namespaces/NAME/finalize``."""
+        client = self._writer(request, served, "UpdateOptions")
+        obj = bodies.fitted(await bodies.read_object(request, served.kind), served, path)
+        obj = {**obj, "metadata": bodies.named(obj["metadata"], path.name)}
+        finalized = await attended(lambda: client.finalize_namespace(obj))
+        return self._answer(request, served, finalized)
+
     async def update(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PUT on an object, its status or its scale."""
         client = self._writer(request, served, "UpdateOptions")

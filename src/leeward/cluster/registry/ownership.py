@@ -115,7 +115,7 @@ class Ownership:
 
     def _type(self, resource: Resource, writer: Writer) -> Type:
         if self._built_in(resource.name):
-            return built_in_type(resource.api_version, resource.kind)
+            return built_in_type(writer.api_version, resource.kind)
         return self._custom.find(self._definitions(), writer.api_version, resource.kind)
 
 

@@ -74,6 +74,11 @@ def _default_slice(obj: Obj) -> Obj:
         obj, "ports", lambda ports: fill_each(ports, lambda port: fill(port, name="", protocol="TCP"))
     )
     obj = update(obj, "endpoints", lambda items: fill_each(items, lambda each: fill(each, conditions={})))
+    return {"endpoints": None, "ports": None, **obj}
+
+
+def _without_empty(obj: Obj, old: Obj | None = None) -> Obj:
+    """Return a slice as it is stored, where a list without elements is none."""
     return {**obj, "endpoints": obj.get("endpoints") or None, "ports": obj.get("ports") or None}
 
 
@@ -106,6 +111,8 @@ INGRESS = Strategy(
 NETWORK_POLICY = Strategy(default=_default_policy, validate=network_policy_failures, has_generation=True)
 ENDPOINT_SLICE = Strategy(
     default=_default_slice,
+    prepare_create=_without_empty,
+    prepare_update=_without_empty,
     validate=slice_failures,
     validate_update=slice_update_failures,
     has_generation=True,
