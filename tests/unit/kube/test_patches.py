@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from leeward.kube.patch.json_patch import apply_json_patch
 from leeward.kube.patch.merge import apply_merge_patch
-from leeward.kube.patch.strategic import apply_strategic_patch
-from leeward.kube.status import BadRequestError, StatusError
+from leeward.kube.patch.strategic import PatchError, apply_strategic_patch
+from leeward.kube.status import StatusError
 
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=2)
 JSON = st.recursive(
@@ -91,7 +91,8 @@ def test_a_json_patch_does_what_its_rfc_says(operations: list[dict[str, Any]], e
     "operation",
     [
         {"op": "remove", "path": "/nowhere"},
-        {"op": "replace", "path": "/nowhere", "value": 1},
+        {"op": "replace", "path": "/a/7", "value": 1},
+        {"op": "replace", "path": "/no/where", "value": 1},
         {"op": "add", "path": "/a/7", "value": 1},
         {"op": "add", "path": "/no/where", "value": 1},
         {"op": "test", "path": "/a", "value": [3]},
@@ -116,7 +117,7 @@ def test_containers_merge_by_name() -> None:
     )
 
     assert spec["containers"] == [
-        {"name": "web", "image": "a:2", "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]},
+        {"name": "web", "image": "a:2", "env": [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]},
         {"name": "log"},
     ]
 
@@ -184,7 +185,7 @@ def test_a_list_without_a_merge_key_is_replaced() -> None:
 
 
 def test_an_element_without_its_merge_key_is_refused() -> None:
-    with pytest.raises(BadRequestError, match="does not contain declared merge key: name"):
+    with pytest.raises(PatchError, match="does not contain declared merge key: name"):
         strategic(deployment({"name": "web"}), {"containers": [{"image": "x"}]})
 
 
@@ -196,3 +197,44 @@ def test_for_an_unknown_kind_it_is_a_merge_patch(target: Any, patch: Any) -> Non
 
     assert (target, patch) == before
     assert patched == apply_merge_patch(target, patch)
+
+
+def test_a_json_patch_may_replace_a_key_that_is_not_there_and_test_for_that() -> None:
+    operations = [{"op": "test", "path": "/b", "value": None}, {"op": "replace", "path": "/b", "value": 1}]
+    assert apply_json_patch({"a": 0}, operations) == {"a": 0, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("live", "patch", "expected"),
+    [
+        ("a b c", "x", "x a b c"),
+        ("a b c", "c x a", "b c x a"),
+        ("a b c", "b x", "a b x c"),
+        ("a b", "b a", "b a"),
+        ("a b c d", "d b", "a c d b"),
+        ("", "x y", "x y"),
+    ],
+)
+def test_elements_of_a_patch_keep_its_order_and_the_others_their_place(
+    live: str, patch: str, expected: str
+) -> None:
+    lists = [[{"name": name} for name in names.split()] for names in (live, patch)]
+    found = strategic(deployment(*lists[0]), {"containers": lists[1]})["containers"]
+    assert [each["name"] for each in found] == expected.split()
+    primitive = apply_strategic_patch(
+        {"metadata": {"finalizers": live.split()}}, {"metadata": {"finalizers": patch.split()}}, "v1", "Pod"
+    )
+    assert primitive["metadata"]["finalizers"] == expected.split()
+
+
+def test_a_patch_in_another_order_than_it_asks_for_is_refused() -> None:
+    with pytest.raises(PatchError, match=r"The order in patch list:\n\[map\[name:a\]\]\n doesn't match"):
+        strategic(
+            deployment({"name": "a"}),
+            {"containers": [{"name": "a"}], "$setElementOrder/containers": [{"name": "z"}]},
+        )
+
+
+def test_an_unknown_directive_is_refused_in_gos_words() -> None:
+    with pytest.raises(PatchError, match=r"unknown patch type: odd in map: map\[\$patch:odd z:1\]"):
+        apply_strategic_patch({"data": {}}, {"data": {"$patch": "odd", "z": "1"}}, "v1", "ConfigMap")

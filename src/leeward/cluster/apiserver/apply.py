@@ -88,6 +88,5 @@ def read_configuration(data: bytes, request: Request, path: ResourcePath, served
             raise BadRequestError(
                 "the namespace of the provided object does not match the namespace sent on the request"
             )
-        meta["namespace"] = path.namespace
     meta.pop("resourceVersion", None)
     return {**config, "metadata": meta}

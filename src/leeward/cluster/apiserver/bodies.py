@@ -14,6 +14,7 @@ from leeward.cluster.apiserver.http import JSON, Request
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import PatchType
+from leeward.kube.gojson import json_error
 from leeward.kube.objects import Obj
 from leeward.kube.resources import BUILT_IN
 from leeward.kube.status import BadRequestError, UnsupportedMediaTypeError
@@ -115,7 +116,10 @@ async def read_patch(request: Request, *, custom: bool) -> tuple[PatchType, Any]
     try:
         return patch_type, orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise BadRequestError(f"error decoding patch: {error}") from None
+        problem = json_error(data) or str(error)
+        raise BadRequestError(
+            problem if patch_type == "strategic" else f"error decoding patch: {problem}"
+        ) from None
 
 
 def fitted(obj: Obj, served: Served, path: ResourcePath) -> Obj:

@@ -154,6 +154,8 @@ class _Fitter:
             if not isinstance(value, dict):
                 raise _wrong(value, owner, f"map[string]{_short(_inner(kind))}")
             inner = _inner(kind)
+            if self._whole and inner in ("string", "bytes"):
+                value = {key: "" if each is None else each for key, each in value.items()}
             return {
                 key: None if each is None else self._value(each, inner, f"{path}.{key}", owner)
                 for key, each in value.items()

@@ -16,6 +16,7 @@ import orjson
 from leeward.cluster.apiserver import bodies, decoding
 from leeward.cluster.apiserver.admission import attended
 from leeward.cluster.apiserver.apply import APPLY, field_manager, force_refused, read_configuration
+from leeward.cluster.apiserver.fitting import fitter
 from leeward.cluster.apiserver.http import Answer, Request
 from leeward.cluster.apiserver.negotiation import negotiate, respond
 from leeward.cluster.apiserver.options import (
@@ -236,6 +237,7 @@ class Writes:
                 patch,
                 patch_type=patch_type,
                 subresource=subresource,
+                fit=None if served.custom or patch_type == "strategic" else fitter(served),
             )
         )
         if subresource == "scale":
@@ -250,7 +252,9 @@ class Writes:
         config = read_configuration(await request.body(), request, path, served)
         force = request.query.flag("force")
         applied, made = await attended(
-            lambda: client.apply(served.name, config, force=force, subresource=path.subresource)
+            lambda: client.apply(
+                served.name, config, namespace=path.namespace, force=force, subresource=path.subresource
+            )
         )
         if path.subresource == "scale":
             return respond(scale_of(applied), negotiate(request.headers.get("accept", "")))

@@ -12,7 +12,7 @@ Errors are :class:`leeward.kube.status.StatusError` subclasses, as over the wire
 from __future__ import annotations
 
 import builtins
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Literal, Protocol
 
 from leeward.cluster.interface.store import Event, Handler, Unsubscribe
@@ -155,12 +155,29 @@ class Client(Reader, Protocol):
         ...
 
 
+Fit = Callable[[Obj], Obj]
+
+
 class TrackingClient(Client, Protocol):
     """What the API server needs besides: who writes is remembered, and what it is told."""
 
     @property
     def warnings(self) -> Sequence[str]:
         """What the writes of this client, if it is a tracked one, were warned about so far."""
+        ...
+
+    def patch(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        patch: Any,
+        *,
+        patch_type: PatchType = "strategic",
+        subresource: str = "",
+        fit: Fit | None = None,
+    ) -> Obj:
+        """Patch as other clients do; `fit` turns the patched object into one of its type, or refuses it."""
         ...
 
     def delete(
@@ -187,9 +204,16 @@ class TrackingClient(Client, Protocol):
         ...
 
     def apply(
-        self, resource: str, config: Obj, *, force: bool = False, subresource: str = ""
+        self, resource: str, config: Obj, *, namespace: str = "", force: bool = False, subresource: str = ""
     ) -> tuple[Obj, bool]:
         """Apply a configuration (server-side apply); returns the object and whether it was made.
+
+        Args:
+            resource: of what kind.
+            config: what is wanted; it may leave its namespace to the next argument.
+            namespace: where.
+            force: take fields from others.
+            subresource: "" for the object, "status" or "scale" for a part of it.
 
         Raises:
             ConflictError: others own fields that would change, and `force` is not given.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from leeward.base.clock import PassiveClock
-from leeward.cluster.interface.client import Handler, PatchType, Propagation, TrackingClient, Unsubscribe
+from leeward.cluster.interface.client import Fit, Handler, PatchType, Propagation, TrackingClient, Unsubscribe
 from leeward.cluster.interface.user import User
 from leeward.cluster.registry import subresources
 from leeward.cluster.registry.events import EventRecorder
@@ -105,9 +105,17 @@ class RegistryClient:
         *,
         patch_type: PatchType = "strategic",
         subresource: str = "",
+        fit: Fit | None = None,
     ) -> Obj:
         return self._registry.patch(
-            resource, namespace, name, patch, self._options, patch_type=patch_type, subresource=subresource
+            resource,
+            namespace,
+            name,
+            patch,
+            self._options,
+            patch_type=patch_type,
+            subresource=subresource,
+            fit=fit,
         )
 
     def tracked(self, manager: str, api_version: str, user: User | None = None) -> RegistryClient:
@@ -122,9 +130,11 @@ class RegistryClient:
         )
 
     def apply(
-        self, resource: str, config: Obj, *, force: bool = False, subresource: str = ""
+        self, resource: str, config: Obj, *, namespace: str = "", force: bool = False, subresource: str = ""
     ) -> tuple[Obj, bool]:
-        return self._registry.apply(resource, config, self._options, force=force, subresource=subresource)
+        return self._registry.apply(
+            resource, config, self._options, namespace=namespace, force=force, subresource=subresource
+        )
 
     def delete(
         self,

@@ -215,10 +215,9 @@ def _in_step(spec: Obj, before: Obj) -> tuple[str, list[str]]:
     was, all_were = before.get("clusterIP") or "", before.get("clusterIPs") or []
     if not before:
         return address, addresses or ([address] if address else [])
-    if not address and not addresses:
-        return was, all_were
+    address = address or was
     if address != was and addresses == all_were:
-        return address, [address] if address else []
+        return address, [address]
     return address, all_were if address == was and not addresses else addresses
 
 

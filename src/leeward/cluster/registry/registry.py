@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from leeward.base.clock import PassiveClock
 from leeward.base.ids import IdSource
 from leeward.cluster.authorization.rbac import Rbac
-from leeward.cluster.interface.client import PatchType
+from leeward.cluster.interface.client import Fit, PatchType
 from leeward.cluster.interface.user import User
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.chain import Admission
@@ -413,8 +413,9 @@ class Registry:
         *,
         patch_type: PatchType = "strategic",
         subresource: str = "",
+        fit: Fit | None = None,
     ) -> Obj:
-        """Patch an object, its status or its scale.
+        """Patch an object, its status or its scale; `fit` makes the result one of its type.
 
         Raises:
             StatusError: it is refused.
@@ -429,6 +430,7 @@ class Registry:
             asked = self._versions.as_asked(resource, old, options)
             patched = self._apply(resource, asked, patch, patch_type)
             check_is_object(patched)
+            patched = fit(patched) if fit is not None else patched
             check_same(resource, patched["metadata"], old["metadata"])
             strategy = self.strategy(resource, options.api_version)
             new, decided = self._versions.changed(resource, strategy, old, patched, options, subresource)
@@ -443,6 +445,7 @@ class Registry:
         config: Obj,
         options: WriteOptions,
         *,
+        namespace: str = "",
         force: bool = False,
         subresource: str = "",
     ) -> tuple[Obj, bool]:
@@ -456,9 +459,10 @@ class Registry:
             resource = self.resource(name)
             strategy = self.strategy(resource, options.api_version)
             meta = config["metadata"]
-            old = self.store.get(resource.name, meta.get("namespace") or "", meta["name"])
+            place = namespace or meta.get("namespace") or ""
+            old = self.store.get(resource.name, place, meta["name"])
             if old is None and subresource:
-                self._current(resource, meta.get("namespace") or "", meta["name"])
+                self._current(resource, place, meta["name"])
             asked = None if old is None else self._versions.as_asked(resource, old, options)
             new = self._ownership.applied(
                 resource, strategy, asked, config, options, force=force, subresource=subresource
@@ -466,6 +470,7 @@ class Registry:
             new = self._versions.applied(resource, new, options)
             decided = replace(options, managed=new["metadata"].get("managedFields") or ())
             if old is None:
+                new = {**new, "metadata": {**new["metadata"], "namespace": place}} if place else new
                 return (yield from self._create(name, new, decided)), True
             return (yield from self._replace(resource, old, new, decided, subresource)), False
 

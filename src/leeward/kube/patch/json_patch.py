@@ -10,58 +10,88 @@ from typing import Any
 from leeward.kube.status import BadRequestError, InvalidError
 
 
+def json_kind(value: Any) -> str:
+    """Return what Go calls a JSON value."""
+    if isinstance(value, bool):
+        return "bool"
+    names = {dict: "object", list: "array", str: "string", int: "number", float: "number"}
+    return names.get(type(value), "null")
+
+
+class RejectedError(InvalidError):
+    """An operation does not fit; upstream does not say why."""
+
+    def __init__(self) -> None:
+        super().__init__("the server rejected our request due to an error in our request", details={})
+
+
 def apply_json_patch(target: Any, patch: Any) -> Any:
     """Return `target` with the operations applied in order; all or none.
 
     Raises:
         BadRequestError: `patch` is no JSON patch.
-        InvalidError: an operation does not fit the target.
+        RejectedError: an operation does not fit the target.
     """
-    if not isinstance(patch, list) or not all(isinstance(each, dict) for each in patch):
-        raise BadRequestError("a JSON patch is a list of operations")
+    if not isinstance(patch, list):
+        raise _undecodable(patch, "[]handlers.jsonPatchOp")
     for operation in patch:
+        if not isinstance(operation, dict):
+            raise _undecodable(operation, "handlers.jsonPatchOp")
         target = _apply(target, operation)
     return target
 
 
+def _undecodable(value: Any, kind: str) -> BadRequestError:
+    return BadRequestError(
+        f"error decoding patch: json: cannot unmarshal {json_kind(value)} into Go value of type {kind}"
+    )
+
+
 def _apply(target: Any, operation: dict[str, Any]) -> Any:
-    name, path = operation.get("op"), _parse(operation.get("path"))
-    if name in ("add", "replace", "test") and "value" not in operation:
-        raise BadRequestError(f"operation {name} of a JSON patch needs a value")
+    name, path, value = operation.get("op"), _parse(operation.get("path")), operation.get("value")
     if name == "add":
-        return _add(target, path, operation["value"])
+        return _add(target, path, value)
     if name == "remove":
         return _remove(target, path)
     if name == "replace":
-        _get(target, path)
-        return operation["value"] if not path else _add(_remove(target, path), path, operation["value"])
+        return _replace(target, path, value)
     if name == "move":
         source = _parse(operation.get("from"))
         return _add(_remove(target, source), path, _get(target, source))
     if name == "copy":
         return _add(target, path, _get(target, _parse(operation.get("from"))))
-    if name == "test":
-        if _get(target, path) != operation["value"]:
-            raise InvalidError(f"testing value {operation['path']} failed")
+    if name == "test" and _found(target, path) == value:
         return target
-    raise BadRequestError(f"unknown operation {name!r} in a JSON patch")
+    raise RejectedError
+
+
+def _replace(target: Any, path: list[str], value: Any) -> Any:
+    """Replace a value; a key of an object need not be there."""
+    parent = _get(target, path[:-1]) if path else None
+    if isinstance(parent, dict):
+        return _add(target, path, value)
+    _get(target, path)
+    return value if not path else _add(_remove(target, path), path, value)
+
+
+def _found(target: Any, path: list[str]) -> Any:
+    """Return what is there to be tested; null is what is not there."""
+    if path and isinstance(parent := _get(target, path[:-1]), dict):
+        return parent.get(path[-1])
+    return _get(target, path)
 
 
 def _parse(pointer: Any) -> list[str]:
     if not isinstance(pointer, str) or (pointer and not pointer.startswith("/")):
-        raise BadRequestError(f"{pointer!r} is no JSON pointer")
+        raise RejectedError
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
-def _missing(path: list[str]) -> InvalidError:
-    return InvalidError(f"the JSON patch names /{'/'.join(path)}, which does not exist")
-
-
-def _position(container: list[Any], part: str, path: list[str], *, new: bool) -> int:
+def _position(container: list[Any], part: str, *, new: bool) -> int:
     if new and part == "-":
         return len(container)
     if not part.isdigit() or int(part) >= len(container) + (1 if new else 0):
-        raise _missing(path)
+        raise RejectedError
     return int(part)
 
 
@@ -70,9 +100,9 @@ def _get(target: Any, path: list[str]) -> Any:
         if isinstance(target, dict) and part in target:
             target = target[part]
         elif isinstance(target, list):
-            target = target[_position(target, part, path, new=False)]
+            target = target[_position(target, part, new=False)]
         else:
-            raise _missing(path)
+            raise RejectedError
     return target
 
 
@@ -82,27 +112,27 @@ def _add(target: Any, path: list[str], value: Any) -> Any:
     part, rest = path[0], path[1:]
     if isinstance(target, dict):
         if rest and part not in target:
-            raise _missing(path)
+            raise RejectedError
         return {**target, part: _add(target.get(part), rest, value)}
     if isinstance(target, list):
-        index = _position(target, part, path, new=not rest)
+        index = _position(target, part, new=not rest)
         if rest:
             return [*target[:index], _add(target[index], rest, value), *target[index + 1 :]]
         return [*target[:index], value, *target[index:]]
-    raise _missing(path)
+    raise RejectedError
 
 
 def _remove(target: Any, path: list[str]) -> Any:
     if not path:
-        raise _missing(path)
+        raise RejectedError
     part, rest = path[0], path[1:]
     if isinstance(target, dict) and part in target:
         if rest:
             return {**target, part: _remove(target[part], rest)}
         return {key: value for key, value in target.items() if key != part}
     if isinstance(target, list):
-        index = _position(target, part, path, new=False)
+        index = _position(target, part, new=False)
         if rest:
             return [*target[:index], _remove(target[index], rest), *target[index + 1 :]]
         return [*target[:index], *target[index + 1 :]]
-    raise _missing(path)
+    raise RejectedError

@@ -15,9 +15,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from leeward.kube.status import BadRequestError
+from leeward.kube.patch.json_patch import json_kind
+from leeward.kube.status import BadRequestError, StatusError
 
 _ORDER, _DELETE, _RETAIN, _PATCH = "$setElementOrder/", "$deleteFromPrimitiveList/", "$retainKeys", "$patch"
+
+
+class PatchError(StatusError):
+    """A patch that makes no sense; upstream tells no reason."""
+
+    reason = ""
 
 
 class _Row(NamedTuple):
@@ -47,10 +54,13 @@ def apply_strategic_patch(target: Any, patch: Any, api_version: str, kind: str) 
         kind: of the object; an unknown one merges as a JSON merge patch does.
 
     Raises:
-        BadRequestError: the patch makes no sense.
+        BadRequestError: the patch is no object.
+        PatchError: it makes no sense.
     """
     if not isinstance(patch, dict):
-        raise BadRequestError("a strategic merge patch is an object")
+        raise BadRequestError(
+            f"json: cannot unmarshal {json_kind(patch)} into Go value of type map[string]interface {{}}"
+        )
     group_version = api_version if "/" in api_version else f"/{api_version}"
     return _merge_object(target, patch, _table()["roots"].get(f"{group_version}/{kind}", ""))
 
@@ -67,12 +77,13 @@ def _merge_object(target: Any, patch: Mapping[str, Any], type_name: str) -> Any:
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
-        raise BadRequestError(f"unknown $patch directive {directive!r}")
+        raise PatchError(f"unknown patch type: {directive} in map: {go_text(patch)}")
     result = dict(target) if isinstance(target, dict) else {}
     if _RETAIN in patch:
         retained = set(patch[_RETAIN])
         result = {key: value for key, value in result.items() if key in retained}
     rows = _rows(type_name)
+    _check_order(patch, rows)
     for key, value in patch.items():
         if key in (_PATCH, _RETAIN) or key.startswith(_ORDER):
             continue
@@ -92,10 +103,27 @@ def _reorder(
     """Carry out the ``$setElementOrder`` directives."""
     for key, order in patch.items():
         field = key.removeprefix(_ORDER)
-        if field != key and field in result:
+        if field != key and isinstance(result.get(field), list) and isinstance(order, list):
             row = _Row(*rows[field]) if field in rows else _NOTHING
-            result[field] = _in_order(result[field], order, row)
+            result[field] = _in_order(result[field], order, result[field], row.key)
     return result
+
+
+def _check_order(patch: Mapping[str, Any], rows: Mapping[str, list[Any]]) -> None:
+    """Refuse elements that are not in the order which the patch itself asks for."""
+    for directive, order in patch.items():
+        field = directive.removeprefix(_ORDER)
+        given = patch.get(field)
+        if field == directive or not given or not order or not isinstance(given, list):
+            continue
+        key = _Row(*rows[field]).key if field in rows else ""
+        wanted = iter(_name(item, key) for item in order)
+        kept = [item for item in given if not (isinstance(item, dict) and item.get(_PATCH) == "delete")]
+        if not all(_name(item, key) in wanted for item in kept):
+            raise PatchError(
+                f"The order in patch list:\n{go_text(given)}\n doesn't match {_ORDER[:-1]} list:\n"
+                f"{go_text(order)}\n"
+            )
 
 
 def _merge_value(old: Any, new: Any, row: _Row) -> Any:
@@ -106,7 +134,7 @@ def _merge_value(old: Any, new: Any, row: _Row) -> Any:
     if row.key:
         return _merge_list(old if isinstance(old, list) else [], new, row)
     if row.primitive and isinstance(old, list):
-        return [*old, *(item for item in new if item not in old)]
+        return _in_order(list(dict.fromkeys([*old, *new])), new, old, "")
     return _without_directives(new)
 
 
@@ -114,30 +142,53 @@ def _merge_list(old: list[Any], new: list[Any], row: _Row) -> list[Any]:
     """Merge a list of objects by their key."""
     if any(item.get(_PATCH) == "replace" and len(item) == 1 for item in new if isinstance(item, dict)):
         return [_without_directives(item) for item in new if item.get(_PATCH) != "replace"]
-    result = list(old)
+    result, kept = list(old), []
     for item in new:
         if not isinstance(item, dict) or row.key not in item:
-            raise BadRequestError(f"map: {json.dumps(item)} does not contain declared merge key: {row.key}")
+            raise PatchError(f"map: {go_text(item)} does not contain declared merge key: {row.key}")
         index = next((n for n, have in enumerate(result) if have.get(row.key) == item[row.key]), None)
         if item.get(_PATCH) == "delete":
             result = [have for have in result if have.get(row.key) != item[row.key]]
-        elif index is None:
+            continue
+        kept.append(item)
+        if index is None:
             result.append(_merge_object({}, item, row.child))
         else:
             result[index] = _merge_object(result[index], item, row.child)
-    return result
+    return _in_order(result, kept, old, row.key)
 
 
-def _in_order(items: list[Any], order: list[Any], row: _Row) -> list[Any]:
-    """Sort the items that `order` names as it says; the others keep their place before what followed."""
-    names = [item.get(row.key) if isinstance(item, dict) and row.key else item for item in order]
-    place = {json.dumps(name): number for number, name in enumerate(names)}
+def _name(item: Any, key: str) -> Any:
+    """Return what tells an element of a list from others."""
+    return item.get(key) if key and isinstance(item, dict) else item
 
-    def rank(item: Any) -> int:
-        name = item.get(row.key) if isinstance(item, dict) and row.key else item
-        return place.get(json.dumps(name), len(place))
 
-    return sorted(items, key=rank)
+def _in_order(merged: list[Any], order: list[Any], live: list[Any], key: str) -> list[Any]:
+    """Return the elements with those of `order` in that order, and the others where they were among them.
+
+    What `order` names and `live` has not comes before what is live only.
+    """
+    wanted, there = ([_name(item, key) for item in items] for items in (order, live))
+    named = sorted((m for m in merged if _name(m, key) in wanted), key=lambda m: wanted.index(_name(m, key)))
+    rest = [item for item in merged if _name(item, key) not in wanted]
+    rest.sort(key=lambda item: there.index(_name(item, key)) if _name(item, key) in there else len(there))
+    result: list[Any] = []
+    while named and rest:
+        left, right = _name(rest[0], key), _name(named[0], key)
+        before = left in there and right in there and there.index(left) < there.index(right)
+        result.append(rest.pop(0) if before else named.pop(0))
+    return [*result, *named, *rest]
+
+
+def go_text(value: Any) -> str:
+    """Return a value as Go prints it with %v."""
+    if isinstance(value, Mapping):
+        return "map[" + " ".join(f"{key}:{go_text(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(map(go_text, value)) + "]"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "<nil>"}[value]
+    return str(value)
 
 
 def _without_directives(value: Any) -> Any:

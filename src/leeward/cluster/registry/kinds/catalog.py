@@ -7,7 +7,7 @@ from base64 import b64encode
 from leeward.base.registry import Registry
 from leeward.cluster.registry.custom import definitions
 from leeward.cluster.registry.kinds import autoscaling, defaults, pods, services, storage, workloads
-from leeward.cluster.registry.kinds.fill import fill
+from leeward.cluster.registry.kinds.fill import fill, update
 from leeward.cluster.registry.kinds.strategy import Part, Strategy
 from leeward.cluster.registry.validation import certificates, objects, policies
 from leeward.kube.objects import Obj
@@ -53,7 +53,13 @@ def _default_node(obj: Obj) -> Obj:
     status = fill(status, daemonEndpoints={"kubeletEndpoint": {"Port": 0}})
     if status.get("capacity") and not status.get("allocatable"):
         status["allocatable"] = status["capacity"]
-    return {**obj, "spec": spec, "status": {**status, "nodeInfo": info}}
+    return {**obj, "spec": spec, "status": _timed({**status, "nodeInfo": info}, {})}
+
+
+def _timed(status: Obj, old: Obj) -> Obj:
+    """Conditions of nodes say so when they have no time."""
+    times = dict.fromkeys(("lastHeartbeatTime", "lastTransitionTime"))
+    return update(status, "conditions", lambda items: [{**times, **each} for each in items])
 
 
 _NODE_INFO = dict.fromkeys(
@@ -97,6 +103,7 @@ def in_tree_strategies() -> Registry[Strategy]:
                 default=_default_node,
                 validate=objects.node_failures,
                 validate_update=objects.node_update_failures,
+                fill_status=_timed,
                 has_status=True,
                 brings_status=True,
             ),
