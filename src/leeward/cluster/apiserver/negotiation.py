@@ -31,6 +31,7 @@ class Representation:
 
     media_type: Literal["application/json", "application/yaml"] = "application/json"
     transform: str = ""  # "", "Table", "PartialObjectMetadata" or "PartialObjectMetadataList"
+    version: str = "v1"  # of meta.k8s.io, for what is transformed
 
 
 PLAIN = Representation()
@@ -55,7 +56,11 @@ def negotiate(accept: str) -> Representation:
         transform = options.get("as", "")
         if transform and not _can_transform(transform, options):
             continue
-        return Representation("application/yaml" if media_type == YAML else "application/json", transform)
+        return Representation(
+            "application/yaml" if media_type == YAML else "application/json",
+            transform,
+            options.get("v", "v1"),
+        )
     if known:
         raise NotAcceptableError(
             "only the following media types are accepted: "

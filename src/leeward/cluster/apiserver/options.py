@@ -19,7 +19,7 @@ import orjson
 
 from leeward.cluster.apiserver.http import Query
 from leeward.kube.objects import Obj, key_of
-from leeward.kube.status import BadRequestError, InvalidError, StatusError
+from leeward.kube.status import BadRequestError, InvalidError, StatusError, UnreadableVersionError
 
 _MATCH = "resourceVersionMatch"
 
@@ -44,6 +44,7 @@ class ListOptions:
     bookmarks: bool
     timeout_seconds: int | None
     send_initial_events: bool | None
+    exact: bool = False  # the list is to be of that resourceVersion, not of a newer one
 
 
 def read_list_options(query: Query, *, watch: bool) -> ListOptions:
@@ -64,6 +65,7 @@ def read_list_options(query: Query, *, watch: bool) -> ListOptions:
         bookmarks=query.flag("allowWatchBookmarks"),
         timeout_seconds=query.number("timeoutSeconds"),
         send_initial_events=initial,
+        exact=query.text(_MATCH) == "Exact",
     )
     causes = _watch_causes(options, query) if watch else _list_causes(options, query)
     if causes:
@@ -161,20 +163,21 @@ def check_propagation(policy: str | None) -> None:
         raise invalid_options("DeleteOptions", [_unsupported("propagationPolicy", str(policy), supported)])
 
 
-def check_version(version: str, current: int) -> int:
+def check_version(version: str, current: int, *, watch: bool = False) -> int:
     """Return a resourceVersion as a number (0 when absent).
 
     Raises:
         BadRequestError: it is no number.
+        UnreadableVersionError: the same of a watch.
         TooLargeVersionError: it is in the future.
     """
     if not version:
         return 0
     if not version.isdecimal():
-        raise BadRequestError(
-            f'invalid resource version: resourceVersion: Invalid value: "{version}": '
-            f'strconv.ParseUint: parsing "{version}": invalid syntax'
-        )
+        text = f'Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax'
+        if watch:
+            raise UnreadableVersionError(f"resourceVersion: {text}")
+        raise BadRequestError(f"invalid resource version: resourceVersion: {text}")
     number = int(version)
     if number > current:
         cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
@@ -184,6 +187,17 @@ def check_version(version: str, current: int) -> int:
             retry_after=1,
         )
     return number
+
+
+def revision_of(options: ListOptions) -> int:
+    """Return the revision that a list is to be of; 0 for the present one.
+
+    Raises:
+        BadRequestError: the continue token is not one of ours.
+    """
+    if options.continue_token:
+        return _decode(options.continue_token)[1]
+    return int(options.resource_version) if options.exact else 0
 
 
 def take_page(

@@ -12,7 +12,13 @@ from leeward.base.clock import Clock
 from leeward.cluster.apiserver import watches
 from leeward.cluster.apiserver.http import Answer, Request, Response, StreamResponse
 from leeward.cluster.apiserver.negotiation import Representation, negotiate, respond
-from leeward.cluster.apiserver.options import ListOptions, check_version, read_list_options, take_page
+from leeward.cluster.apiserver.options import (
+    ListOptions,
+    check_version,
+    read_list_options,
+    revision_of,
+    take_page,
+)
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.representations import TableMaker, partial, partial_list
 from leeward.cluster.apiserver.scale import scale_of
@@ -21,13 +27,19 @@ from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import Client
 from leeward.cluster.interface.store import Store
 from leeward.cluster.registry.conversion.catalog import version_of
-from leeward.kube.objects import Obj
+from leeward.kube.objects import Obj, key_of
 from leeward.kube.status import ExpiredError, NotAcceptableError
 
 
 def untyped(obj: Obj) -> Obj:
     """Return an item of a list: without the type, which the list names."""
     return {key: value for key, value in obj.items() if key not in ("kind", "apiVersion")}
+
+
+_TOO_OLD = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+    "without the continue parameter."
+)
 
 
 def is_converted(served: Served) -> bool:
@@ -78,7 +90,7 @@ class Reads:
         if representation.transform == "Table":
             metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
             return self._tables.make(served.name, [obj], metadata, self._clock.now(), include=include)
-        return partial(obj) if representation.transform else obj
+        return partial(obj, representation.version) if representation.transform else obj
 
     def get(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer GET on an object or its status or scale."""
@@ -110,13 +122,42 @@ class Reads:
         self, path: ResourcePath, served: Served, options: ListOptions, matcher: Matcher | None
     ) -> Sequence[Obj]:
         """Return the objects of a collection that match, ordered by key."""
-        name = exact_name(options.field_selector)
-        if name is not None and (path.namespace or not served.namespaced):
+        revision, name = revision_of(options), exact_name(options.field_selector)
+        if revision:
+            items = self._as_of(path, served, options, revision)
+        elif name is not None and (path.namespace or not served.namespaced):
             found = self._client.find(served.name, path.namespace, name)
             items = [] if found is None else [found]
         else:
             items = self._client.list(served.name, path.namespace)
         return items if matcher is None else [item for item in items if matcher(item)]
+
+    def _as_of(
+        self, path: ResourcePath, served: Served, options: ListOptions, revision: int
+    ) -> Sequence[Obj]:
+        """Return the objects of a collection as they were at a revision, ordered by key.
+
+        Raises:
+            ExpiredError: it is older than what is remembered.
+        """
+        items = self._client.list(served.name, path.namespace)
+        if revision >= self._store.revision:
+            return items
+        try:
+            events = list(self._store.events_since(_stored(served), revision))
+        except ExpiredError:
+            text = "The resourceVersion for the provided list is too old."
+            raise ExpiredError(_TOO_OLD if options.continue_token else text) from None
+        found = {key_of(item): item for item in items}
+        for event in reversed(events):
+            key = key_of(event.object)
+            if path.namespace and key.namespace != path.namespace:
+                continue
+            if event.previous is None:
+                found.pop(key, None)
+            else:
+                found[key] = event.previous
+        return [found[key] for key in sorted(found)]
 
     def _page(
         self,
@@ -129,7 +170,8 @@ class Reads:
     ) -> Response:
         check_version(options.resource_version, self._store.revision)
         items = self.select(path, served, options, matcher)
-        items, metadata = take_page(items, options, self._store.revision)
+        shown = revision_of(options) or self._store.revision
+        items, metadata = take_page(items, options, shown)
         pretty = request.query.flag("pretty")
         if representation.transform == "Table":
             include = request.query.text("includeObject", "Metadata")
@@ -137,7 +179,8 @@ class Reads:
             table = self._tables.make(served.name, items, metadata, now, include=include)
             return respond(table, representation, pretty=pretty)
         if representation.transform:
-            return respond(partial_list(items, metadata), representation, pretty=pretty)
+            listed = partial_list(items, metadata, representation.version)
+            return respond(listed, representation, pretty=pretty)
         return respond(make_list(served, items, metadata), representation, pretty=pretty)
 
     def _watch(
@@ -149,7 +192,7 @@ class Reads:
         matcher: Matcher | None,
         representation: Representation,
     ) -> StreamResponse:
-        since = check_version(options.resource_version, self._store.revision)
+        since = check_version(options.resource_version, self._store.revision, watch=True)
         include = request.query.text("includeObject", "Metadata")
 
         def matches(obj: Obj) -> bool:
@@ -166,7 +209,7 @@ class Reads:
             if representation.transform == "Table":
                 return self._tables.make(served.name, [], metadata, self._clock.now())
             typed = {"kind": served.kind, "apiVersion": served.api_version, "metadata": metadata}
-            return partial(typed) if representation.transform else typed
+            return partial(typed, representation.version) if representation.transform else typed
 
         watch = watches.Watch(
             lambda handler: self._store.subscribe([served.name], handler),

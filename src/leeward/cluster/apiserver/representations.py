@@ -10,24 +10,26 @@ from datetime import datetime
 from typing import Any
 
 from leeward.base.registry import Registry
+from leeward.cluster.apiserver.printers.descriptions import description
 from leeward.cluster.apiserver.printers.table import DEFAULT, Printer
 from leeward.kube.objects import Obj
 
-_META = "meta.k8s.io/v1"
+_META = "meta.k8s.io"
+_GENERATION = "deprecated.daemonset.template.generation"  # which upstream adds after it made a Table
 
 
-def partial(obj: Obj) -> Obj:
+def partial(obj: Obj, version: str = "v1") -> Obj:
     """Return the PartialObjectMetadata of an object."""
-    return {"kind": "PartialObjectMetadata", "apiVersion": _META, "metadata": obj["metadata"]}
+    return {"kind": "PartialObjectMetadata", "apiVersion": f"{_META}/{version}", "metadata": obj["metadata"]}
 
 
-def partial_list(items: Sequence[Obj], metadata: dict[str, Any]) -> Obj:
+def partial_list(items: Sequence[Obj], metadata: dict[str, Any], version: str = "v1") -> Obj:
     """Return the PartialObjectMetadataList of objects."""
     return {
         "kind": "PartialObjectMetadataList",
-        "apiVersion": _META,
+        "apiVersion": f"{_META}/{version}",
         "metadata": metadata,
-        "items": [partial(item) for item in items],
+        "items": [partial(item, version) for item in items],
     }
 
 
@@ -40,6 +42,7 @@ class TableMaker:
 
     def __init__(self, printers: Registry[Printer]) -> None:
         self._printers = dict(printers.items())
+        self._known: dict[str, list[dict[str, Any]]] = {}  # definitions of columns by resource
 
     def make(
         self,
@@ -64,12 +67,19 @@ class TableMaker:
         printer = self._printers.get(resource, DEFAULT)
         table: Obj = {
             "kind": "Table",
-            "apiVersion": _META,
+            "apiVersion": f"{_META}/v1",
             "metadata": metadata,
-            "columnDefinitions": [column.definition() for column in printer.columns] if headers else None,
+            "columnDefinitions": self._headers(resource, printer) if headers else None,
             "rows": [_row(printer, item, now, include) for item in items],
         }
         return table
+
+    def _headers(self, resource: str, printer: Printer) -> list[dict[str, Any]]:
+        known = self._known.get(resource)
+        if known is None:
+            known = [column.definition(description(resource, column.name)) for column in printer.columns]
+            self._known[resource] = known
+        return known
 
 
 def _row(printer: Printer, obj: Obj, now: datetime, include: str) -> dict[str, Any]:
@@ -77,5 +87,14 @@ def _row(printer: Printer, obj: Obj, now: datetime, include: str) -> dict[str, A
     if include == "Object":
         row["object"] = obj
     elif include != "None":
-        row["object"] = partial(obj)
+        row["object"] = _bare(partial(obj))
     return row
+
+
+def _bare(obj: Obj) -> Obj:
+    notes = obj["metadata"].get("annotations")
+    if not notes or _GENERATION not in notes:
+        return obj
+    kept = {key: value for key, value in notes.items() if key != _GENERATION}
+    meta = {key: value for key, value in obj["metadata"].items() if key != "annotations"}
+    return {**obj, "metadata": {**meta, "annotations": kept} if kept else meta}

@@ -212,7 +212,7 @@ class Router:
         if path.subresource:
             handler = self._subresource(request, path, served)
         elif path.name:
-            handler = self._object(request, served)
+            handler = self._object(request, path, served)
         else:
             handler = self._collection(request, path, served)
         if handler is None:
@@ -227,10 +227,11 @@ class Router:
         answer.headers = [("warning", f'299 - "{escaped(text)}"'), *answer.headers]
         return answer
 
-    def _object(self, request: Request, served: Served) -> Handler | None:
+    def _object(self, request: Request, path: ResourcePath, served: Served) -> Handler | None:
+        watched = path.legacy_watch or request.query.flag("watch")
         if _OBJECT_VERBS.get(request.method) not in served.verbs:
             return None
-        if request.method == "GET" and request.query.flag("watch"):
+        if request.method == "GET" and watched:
             return _coroutine(self._reads.list)
         return {
             "GET": _coroutine(self._reads.get),

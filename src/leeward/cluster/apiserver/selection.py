@@ -47,12 +47,26 @@ _FIELDS: Mapping[str, Sequence[str]] = {
         "source",
         "type",
     ),
-    "replicasets.apps": ("status.replicas",),
+    "events.events.k8s.io": (
+        *(
+            f"regarding.{field}"
+            for field in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+        ),
+        "reason",
+        "reportingController",
+        "type",
+    ),
     "replicationcontrollers": ("status.replicas",),
     "jobs.batch": ("status.successful",),
     "certificatesigningrequests.certificates.k8s.io": ("spec.signerName",),
 }
-_DEFAULTS = {"spec.unschedulable": "false", "spec.hostNetwork": "false", "status.replicas": "0"}
+_STORED = {"status.successful": "status.succeeded", "reportingController": "reportingComponent"}
+_DEFAULTS = {
+    "status.succeeded": "0",
+    "spec.unschedulable": "false",
+    "spec.hostNetwork": "false",
+    "status.replicas": "0",
+}
 
 
 def parse_field_selector(text: str, resource: str) -> list[tuple[str, bool, str]]:
@@ -80,6 +94,7 @@ def parse_field_selector(text: str, resource: str) -> list[tuple[str, bool, str]
 def _field(obj: Obj, field: str) -> str:
     if field == "source":
         return str((obj.get("source") or {}).get("component") or obj.get("reportingComponent") or "")
+    field = _STORED.get(field) or field.replace("regarding.", "involvedObject.", 1)
     value: Any = obj
     for key in field.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None

@@ -8,11 +8,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from leeward.cluster.apiserver.printers.table import (
+    NONE,
     UNKNOWN,
+    UNSET,
     Cell,
     Printer,
     age,
     columns,
+    human_duration,
+    joined,
     name,
     spec,
     status,
@@ -59,6 +63,36 @@ def _storage_class(obj: Obj, now: datetime) -> list[Cell]:
     ]
 
 
+def _csi_driver(obj: Obj, now: datetime) -> list[Cell]:
+    audiences = [each.get("audience", "") for each in spec(obj).get("tokenRequests") or ()]
+    return [
+        name(obj),
+        spec(obj).get("attachRequired", True),
+        spec(obj).get("podInfoOnMount", False),
+        spec(obj).get("storageCapacity", False),
+        ",".join(audiences) if spec(obj).get("tokenRequests") is not None else UNSET,
+        spec(obj).get("requiresRepublish", False),
+        joined(spec(obj).get("volumeLifecycleModes") or ()),
+        age(obj, now),
+    ]
+
+
+def _signing_request(obj: Obj, now: datetime) -> list[Cell]:
+    seconds = spec(obj).get("expirationSeconds")
+    conditions = status(obj).get("conditions") or ()
+    decided = [each["type"] for each in conditions if each["type"] in ("Approved", "Denied")]
+    failed = [each["type"] for each in conditions if each["type"] == "Failed"]
+    words = [*(decided or ["Pending"]), *failed, *(["Issued"] if status(obj).get("certificate") else [])]
+    return [
+        name(obj),
+        age(obj, now),
+        spec(obj).get("signerName") or NONE,
+        spec(obj).get("username", ""),
+        NONE if seconds is None else human_duration(seconds),
+        ",".join(words),
+    ]
+
+
 def _subjects(obj: Obj) -> list[Cell]:
     found = obj.get("subjects") or ()
     accounts = [
@@ -81,7 +115,7 @@ def _created(obj: Obj, _now: datetime) -> list[Cell]:
     return [name(obj), obj["metadata"].get("creationTimestamp") or UNKNOWN]
 
 
-_CREATED = Printer(columns("Name,Created At"), _created)
+_CREATED = Printer(columns("Name,Created At:date"), _created)
 _BINDING = Printer(columns("Name,Role,Age,|,Users,Groups,ServiceAccounts"), _binding)
 _RBAC = "rbac.authorization.k8s.io"
 
@@ -96,6 +130,16 @@ PRINTERS = {
     "storageclasses.storage.k8s.io": Printer(
         columns("Name,Provisioner,ReclaimPolicy,VolumeBindingMode,AllowVolumeExpansion,Age"),
         _storage_class,
+    ),
+    "csidrivers.storage.k8s.io": Printer(
+        columns(
+            "Name,AttachRequired:boolean,PodInfoOnMount:boolean,StorageCapacity:boolean,TokenRequests,"
+            "RequiresRepublish:boolean,Modes,Age"
+        ),
+        _csi_driver,
+    ),
+    "certificatesigningrequests.certificates.k8s.io": Printer(
+        columns("Name,Age,SignerName,Requestor,RequestedDuration,Condition"), _signing_request
     ),
     f"roles.{_RBAC}": _CREATED,
     f"clusterroles.{_RBAC}": _CREATED,

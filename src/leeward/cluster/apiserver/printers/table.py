@@ -31,13 +31,13 @@ class Column:
     type: str = "string"
     priority: int = 0
 
-    def definition(self) -> dict[str, Any]:
+    def definition(self, description: str) -> dict[str, Any]:
         """Return the metav1.TableColumnDefinition."""
         return {
             "name": self.name,
             "type": self.type,
             "format": "name" if self.name == "Name" else "",
-            "description": "",
+            "description": description,
             "priority": self.priority,
         }
 
@@ -163,6 +163,6 @@ def containers(template: Mapping[str, Any]) -> tuple[str, str]:
 
 
 DEFAULT = Printer(
-    columns("Name,Created At"),
+    columns("Name,Created At:date"),
     lambda obj, now: [name(obj), obj["metadata"].get("creationTimestamp") or UNKNOWN],
 )

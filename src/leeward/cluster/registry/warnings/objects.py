@@ -56,6 +56,8 @@ def service_warnings(new: Obj, old: Obj | None) -> list[str]:
     """Warn about a Service's addresses, and about what has no effect."""
     spec = new.get("spec") or {}
     found = list(_service_addresses(spec))
+    if spec.get("externalIPs"):
+        found.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
     headless = spec.get("clusterIP") == "None"
     if headless and spec.get("loadBalancerIP"):
         found.append("spec.loadBalancerIP: field is ignored for headless services")
