@@ -187,7 +187,9 @@ WRONG = {
     "services:\n  web: {command: 'a \"b'}\n": "services.web.command: This must be a command line",
     "services:\n  web: {scale: many}\n": "This must be a number or a range",
     "services:\n  web: {volumeOptions: [{emptyDir: {id: a}}]}\n": 'emptyDir: It has no "mountPath".',
-    "services:\n  web: {environment: [{A: b}]}\n": "environment[0]: This must be NAME, NAME=default or *, not a mapping.",
+    "services:\n  web: {environment: [{A: b}]}\n": (
+        "environment[0]: This must be NAME, NAME=default or *, not a mapping."
+    ),
     "configs: [{value: a}]\nservices:\n  web: {image: a}\n": (
         'convox.yml:1: error: configs[0]: It has no "id"'
     ),

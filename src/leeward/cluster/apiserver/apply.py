@@ -83,10 +83,9 @@ def read_configuration(data: bytes, request: Request, path: ResourcePath, served
             f"the name of the object ({name}) does not match the name on the URL ({path.name})"
         )
     meta = {**meta, "name": name}
-    if served.namespaced:
-        if meta.get("namespace", path.namespace) != path.namespace:
-            raise BadRequestError(
-                "the namespace of the provided object does not match the namespace sent on the request"
-            )
+    if served.namespaced and meta.get("namespace", path.namespace) != path.namespace:
+        raise BadRequestError(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
     meta.pop("resourceVersion", None)
     return {**config, "metadata": meta}

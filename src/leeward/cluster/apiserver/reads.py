@@ -37,8 +37,8 @@ def untyped(obj: Obj) -> Obj:
 
 
 _TOO_OLD = (
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-    "without the continue parameter."
+    "The provided continue parameter is too old to display a consistent list result. You can start a new "
+    "list without the continue parameter."
 )
 
 

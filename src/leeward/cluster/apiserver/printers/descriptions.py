@@ -1,4 +1,4 @@
-"""What the columns of Tables are about: the description of the field that a column shows, or words of its own.
+"""What the columns of Tables are about: the description of the field shown, or words of its own.
 
 The fields are those of Kubernetes' definitions, which are read once, when the first Table is made.
 
@@ -18,8 +18,14 @@ _EVERYWHERE = {
     "Age": f"{_META}#creationTimestamp",
     "Created At": f"{_META}#creationTimestamp",
 }
-_TEMPLATE = "Containers: Names of each container in the template.; Images: Images referenced by each container in the template."
-_REPLICAS = "Desired={0}Spec#replicas; Current={0}Status#replicas; Ready={0}Status#readyReplicas; Selector={0}Spec#selector"
+_TEMPLATE = (
+    "Containers: Names of each container in the template.; "
+    "Images: Images referenced by each container in the template."
+)
+_REPLICAS = (
+    "Desired={0}Spec#replicas; Current={0}Status#replicas; Ready={0}Status#readyReplicas; "
+    "Selector={0}Spec#selector"
+)
 _SUBJECTS = "Users: Users in the {0}; Groups: Groups in the {0}; ServiceAccounts: ServiceAccounts in the {0}"
 
 # resource: "Column=Type#field" of a definition, or "Column: words"
@@ -28,7 +34,8 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
         "core.v1",
         "Ready: The aggregate readiness state of this pod for accepting traffic.; "
         "Status: The aggregate status of the containers in this pod.; "
-        "Restarts: The number of times the containers in this pod have been restarted and when the last container "
+        "Restarts: The number of times the containers in this pod have been restarted and when the last "
+        "container "
         "in this pod has restarted.; "
         "IP=PodStatus#podIP; Node=PodSpec#nodeName; Nominated Node=PodStatus#nominatedNodeName; "
         "Readiness Gates=PodSpec#readinessGates",
@@ -42,14 +49,16 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
     "persistentvolumeclaims": (
         "core.v1",
         "Status=PersistentVolumeClaimStatus#phase; Volume=PersistentVolumeClaimSpec#volumeName; "
-        "Capacity=PersistentVolumeClaimStatus#capacity; Access Modes=PersistentVolumeClaimStatus#accessModes; "
+        "Capacity=PersistentVolumeClaimStatus#capacity; "
+        "Access Modes=PersistentVolumeClaimStatus#accessModes; "
         "StorageClass: StorageClass of the pvc; VolumeAttributesClass: VolumeAttributesClass of the pvc; "
         "VolumeMode=PersistentVolumeClaimSpec#volumeMode",
     ),
     "persistentvolumes": (
         "core.v1",
         "Capacity=PersistentVolumeSpec#capacity; Access Modes=PersistentVolumeSpec#accessModes; "
-        "Reclaim Policy=PersistentVolumeSpec#persistentVolumeReclaimPolicy; Status=PersistentVolumeStatus#phase; "
+        "Reclaim Policy=PersistentVolumeSpec#persistentVolumeReclaimPolicy; "
+        "Status=PersistentVolumeStatus#phase; "
         "Claim=PersistentVolumeSpec#claimRef; StorageClass: StorageClass of the pv; "
         "VolumeAttributesClass: VolumeAttributesClass of the pv; Reason=PersistentVolumeStatus#reason; "
         "VolumeMode=PersistentVolumeSpec#volumeMode",
@@ -68,9 +77,12 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
     ),
     "nodes": (
         "core.v1",
-        "Status: The status of the node; Roles: The roles of the node; Version=NodeSystemInfo#kubeletVersion; "
-        "Internal-IP=NodeStatus#addresses; External-IP=NodeStatus#addresses; OS-Image=NodeSystemInfo#osImage; "
-        "Kernel-Version=NodeSystemInfo#kernelVersion; Container-Runtime=NodeSystemInfo#containerRuntimeVersion",
+        "Status: The status of the node; Roles: The roles of the node; "
+        "Version=NodeSystemInfo#kubeletVersion; "
+        "Internal-IP=NodeStatus#addresses; External-IP=NodeStatus#addresses; "
+        "OS-Image=NodeSystemInfo#osImage; "
+        "Kernel-Version=NodeSystemInfo#kernelVersion; "
+        "Container-Runtime=NodeSystemInfo#containerRuntimeVersion",
     ),
     "events": (
         "core.v1",
@@ -104,7 +116,8 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
     ),
     "jobs.batch": (
         "batch.v1",
-        "Status: Status of the job.; Completions=JobStatus#succeeded; Duration: Time required to complete the job.; "
+        "Status: Status of the job.; Completions=JobStatus#succeeded; "
+        "Duration: Time required to complete the job.; "
         f"Selector=JobSpec#selector; {_TEMPLATE}",
     ),
     "horizontalpodautoscalers.autoscaling": (
@@ -168,7 +181,8 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
     "storageclasses.storage.k8s.io": (
         "storage.v1",
         "Provisioner=StorageClass#provisioner; ReclaimPolicy=StorageClass#reclaimPolicy; "
-        "VolumeBindingMode=StorageClass#volumeBindingMode; AllowVolumeExpansion=StorageClass#allowVolumeExpansion",
+        "VolumeBindingMode=StorageClass#volumeBindingMode; "
+        "AllowVolumeExpansion=StorageClass#allowVolumeExpansion",
     ),
     "csidrivers.storage.k8s.io": (
         "storage.v1",

@@ -13,9 +13,9 @@ from leeward.kube.objects import ObjectKey, is_terminating, key_of
 
 ROOT_CA = "kube-root-ca.crt"
 _NOTE = (
-    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the "
-    "internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of "
-    "Kubernetes clusters."
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such "
+    "as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions "
+    "of Kubernetes clusters."
 )
 
 

@@ -153,7 +153,7 @@ def _place(field: str) -> int:
     return _ORDER.index(field) if field in _ORDER else len(_ORDER)
 
 
-# Fields of an amount in v2, and what they are called in v1; of objects, the average has a name without a prefix.
+# Fields of an amount in v2, and what they are called in v1; an object's average has no prefix.
 _SHAPES: Mapping[bool, Mapping[str, str]] = {
     False: {
         "averageUtilization": "{prefix}AverageUtilization",

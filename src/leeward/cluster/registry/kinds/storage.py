@@ -27,15 +27,18 @@ def _prepare_claim(obj: Obj) -> Obj:
     spec = dict(obj.get("spec") or {})
     source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
     known = (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
-    if source is not None and (source.get("apiGroup") or "", source.get("kind") or "") not in known:
+    if source is not None and _names(source) not in known:
         del spec["dataSource"]
         source = None
     if source is not None and ref is None:
         spec["dataSourceRef"] = source
-    elif ref is not None and source is None and not ref.get("namespace"):
-        if (ref.get("apiGroup") or "", ref.get("kind") or "") in known:
-            spec["dataSource"] = ref
+    elif ref is not None and source is None and not ref.get("namespace") and _names(ref) in known:
+        spec["dataSource"] = ref
     return {**obj, "spec": spec}
+
+
+def _names(ref: Obj) -> tuple[str, str]:
+    return ref.get("apiGroup") or "", ref.get("kind") or ""
 
 
 def _default_volume(obj: Obj) -> Obj:

@@ -155,22 +155,24 @@ def _rule(rule: Obj, field: str) -> list[Failure]:
     for index, operation in enumerate(operations):
         if operation not in _OPERATIONS:
             found.append(unsupported(f"{field}.operations[{index}]", operation, _OPERATIONS))
-    for name, word in (("apiGroups", "API groups"), ("apiVersions", "API versions")):
-        values = rule.get(name) or []
-        if not values:
-            found.append(required(f"{field}.{name}"))
-        if len(values) > 1 and "*" in values:
-            text = f"if '*' is present, must not specify other {word}"
-            found.append(invalid(f"{field}.{name}", values, text))
-        if name == "apiVersions":
-            for index, value in enumerate(values):
-                if not value:
-                    found.append(required(f"{field}.{name}[{index}]"))
+    found += _all_or_some(rule.get("apiGroups") or [], f"{field}.apiGroups", "API groups")
+    versions = rule.get("apiVersions") or []
+    found += _all_or_some(versions, f"{field}.apiVersions", "API versions")
+    found += [required(f"{field}.apiVersions[{index}]") for index, each in enumerate(versions) if not each]
     found += _resources(rule.get("resources") or [], f"{field}.resources")
     scope = rule.get("scope")
     if scope is not None and scope not in _SCOPES:
         found.append(unsupported(f"{field}.scope", scope, _SCOPES))
     return found
+
+
+def _all_or_some(values: list[str], field: str, word: str) -> list[Failure]:
+    """Check that something is named, and nothing beside everything."""
+    if not values:
+        return [required(field)]
+    if len(values) > 1 and "*" in values:
+        return [invalid(field, values, f"if '*' is present, must not specify other {word}")]
+    return []
 
 
 def _resources(resources: list[str], field: str) -> list[Failure]:
@@ -324,8 +326,8 @@ def _actions(actions: list[str], field: str) -> list[Failure]:
             found.append(duplicate(f"{field}[{index}]", action))
     if {"Deny", "Warn"} <= set(actions):
         text = (
-            "must not contain both Deny and Warn (repeating the same validation failure information in the API "
-            "response and headers serves no purpose)"
+            "must not contain both Deny and Warn (repeating the same validation failure information in the "
+            "API response and headers serves no purpose)"
         )
         found.append(invalid(field, actions, text))
     return found

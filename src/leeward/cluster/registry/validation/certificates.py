@@ -1,4 +1,4 @@
-"""CertificateSigningRequests after they were asked for: conditions and certificates of who decides about them.
+"""CertificateSigningRequests after they were asked for: conditions and certificates of who decides.
 
 Source: pkg/apis/certificates/validation, pkg/registry/certificates/certificates/strategy.go (1.36).
 """

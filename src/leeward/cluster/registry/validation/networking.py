@@ -142,9 +142,9 @@ def _host(host: str, field: str) -> list[Failure]:
         if rest != host and not dns_subdomain(rest):
             return []
         text = (
-            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist "
-            "of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. "
-            "'*.example.com', regex used for validation is "
+            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which "
+            "must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric "
+            "character (e.g. '*.example.com', regex used for validation is "
             r"'\*\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
         )
         return [invalid(field, host, text)]
@@ -227,10 +227,12 @@ def ingress_class_failures(obj: Obj) -> list[Failure]:
     elif "/" not in controller or dns_subdomain(controller.partition("/")[0].lower()):
         text = 'must be a domain-prefixed path (such as "acme.io/foo")'
         found.append(invalid(place, controller, text))
-    ref, place = spec.get("parameters"), "spec.parameters"
-    if ref is None:
-        return found
-    found += [required(f"{place}.{name}") for name in ("kind", "name") if not ref.get(name)]
+    ref = spec.get("parameters")
+    return found if ref is None else found + _class_parameters(ref, "spec.parameters")
+
+
+def _class_parameters(ref: Obj, place: str) -> list[Failure]:
+    found = [required(f"{place}.{name}") for name in ("kind", "name") if not ref.get(name)]
     for name in ("kind", "name"):
         if ref.get(name):
             found += each_failure(path_segment, ref[name], f"{place}.{name}")

@@ -100,9 +100,8 @@ def secret_failures(obj: Obj) -> list[Failure]:
         name = "kubernetes.io/service-account.name"
         if not (obj["metadata"].get("annotations") or {}).get(name):
             found.append(required(f"metadata.annotations[{name}]"))
-    if kind == "kubernetes.io/basic-auth":
-        if "username" not in data and "password" not in data:
-            found += [required(f"data[{name}]") for name in ("username", "password")]
+    if kind == "kubernetes.io/basic-auth" and not {"username", "password"} & set(data):
+        found += [required(f"data[{name}]") for name in ("username", "password")]
     for key in _NEEDS.get(kind, ()):
         place = f"data[{key}]"
         if key not in data:
@@ -308,9 +307,10 @@ def binding_update_failures(new: Obj, old: Obj) -> list[Failure]:
 # Certificates -------------------------------------------------------------------------------------
 
 _USAGES = (
-    "any", "cert sign", "client auth", "code signing", "content commitment", "crl sign", "data encipherment",
-    "decipher only", "digital signature", "email protection", "encipher only", "ipsec end system", "ipsec tunnel",
-    "ipsec user", "key agreement", "key encipherment", "microsoft sgc", "netscape sgc", "ocsp signing", "s/mime",
+    "any", "cert sign", "client auth", "code signing", "content commitment", "crl sign",
+    "data encipherment", "decipher only", "digital signature", "email protection", "encipher only",
+    "ipsec end system", "ipsec tunnel", "ipsec user", "key agreement", "key encipherment",
+    "microsoft sgc", "netscape sgc", "ocsp signing", "s/mime",
     "server auth", "signing", "timestamping",
 )  # fmt: skip
 

@@ -6,7 +6,7 @@ ValidateLimitRange, ValidateResourceQuota (Kubernetes 1.36).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from leeward.cluster.registry.failures import (
@@ -195,11 +195,7 @@ def _target(target: Obj, field: str) -> list[Failure]:
 
 
 def _scaling(rules: Obj, field: str) -> list[Failure]:
-    window, select, policies = (
-        rules.get("stabilizationWindowSeconds"),
-        rules.get("selectPolicy"),
-        rules.get("policies"),
-    )
+    window, select = rules.get("stabilizationWindowSeconds"), rules.get("selectPolicy")
     found: list[Failure] = []
     if window is not None:
         place = f"{field}.stabilizationWindowSeconds"
@@ -210,24 +206,26 @@ def _scaling(rules: Obj, field: str) -> list[Failure]:
     supported = ("Disabled", "Max", "Min")
     if select is not None and select not in supported:
         found.append(unsupported(f"{field}.selectPolicy", select, supported))
+    policies = rules.get("policies") or ()
     if not policies:
         found.append(required(f"{field}.policies", "must specify at least one Policy"))
-    for index, policy in enumerate(policies or ()):
-        place = f"{field}.policies[{index}]"
-        kind, value, period = (
-            policy.get("type") or "",
-            policy.get("value") or 0,
-            policy.get("periodSeconds") or 0,
-        )
-        if kind not in ("Percent", "Pods"):
-            found.append(unsupported(f"{place}.type", kind, ("Percent", "Pods")))
-        if value <= 0:
-            found.append(invalid(f"{place}.value", value, "must be greater than zero"))
-        if period <= 0:
-            found.append(invalid(f"{place}.periodSeconds", period, "must be greater than zero"))
-        if period > _MAX_PERIOD:
-            text = f"must be less than or equal to {_MAX_PERIOD}"
-            found.append(invalid(f"{place}.periodSeconds", period, text))
+    for index, policy in enumerate(policies):
+        found += _scaling_policy(policy, f"{field}.policies[{index}]")
+    return found
+
+
+def _scaling_policy(policy: Obj, field: str) -> list[Failure]:
+    kind, value, period = (policy.get(name) for name in ("type", "value", "periodSeconds"))
+    found: list[Failure] = []
+    if kind not in ("Percent", "Pods"):
+        found.append(unsupported(f"{field}.type", kind or "", ("Percent", "Pods")))
+    if (value or 0) <= 0:
+        found.append(invalid(f"{field}.value", value or 0, "must be greater than zero"))
+    if not period or period < 0:
+        found.append(invalid(f"{field}.periodSeconds", period or 0, "must be greater than zero"))
+    elif period > _MAX_PERIOD:
+        text = f"must be less than or equal to {_MAX_PERIOD}"
+        found.append(invalid(f"{field}.periodSeconds", period, text))
     return found
 
 
@@ -258,32 +256,34 @@ def _limit_type(kind: str, field: str) -> list[Failure]:
 
 
 def _limit(limit: Obj, kind: str, field: str) -> list[Failure]:
-    found: list[Failure] = []
-    names: dict[str, None] = {}
     check = container_name_failures if kind in ("Pod", "Container") else name_failures
-    for part in ("max", "min"):
-        for name in limit.get(part) or {}:
-            found += check(name, f"{field}.{part}[{name}]")
-            names[name] = None
+    found = _names(limit, ("max", "min"), field, check)
+    defaults = ("default", "defaultRequest")
     if kind == "Pod":
-        for part in ("default", "defaultRequest"):
-            if limit.get(part):
-                found.append(forbidden(f"{field}.{part}", "may not be specified when `type` is 'Pod'"))
+        text = "may not be specified when `type` is 'Pod'"
+        found += [forbidden(f"{field}.{part}", text) for part in defaults if limit.get(part)]
     else:
-        for part in ("default", "defaultRequest"):
-            for name in limit.get(part) or {}:
-                found += name_failures(name, f"{field}.{part}[{name}]")
-                names[name] = None
-    if kind == "PersistentVolumeClaim":
-        if not any("storage" in (limit.get(part) or {}) for part in ("min", "max")):
-            text = "either minimum or maximum storage value is required, but neither was provided"
-            found.append(required(f"{field}.limits", text))
-    for name in limit.get("maxLimitRequestRatio") or {}:
-        found += check(name, f"{field}.maxLimitRequestRatio[{name}]")
-        names[name] = None
-    for name in names:
+        found += _names(limit, defaults, field, name_failures)
+    storage = any("storage" in (limit.get(part) or {}) for part in ("min", "max"))
+    if kind == "PersistentVolumeClaim" and not storage:
+        text = "either minimum or maximum storage value is required, but neither was provided"
+        found.append(required(f"{field}.limits", text))
+    found += _names(limit, ("maxLimitRequestRatio",), field, check)
+    parts = ("max", "min", *(() if kind == "Pod" else defaults), "maxLimitRequestRatio")
+    for name in dict.fromkeys(name for part in parts for name in limit.get(part) or {}):
         found += _relations(limit, name, field)
     return found
+
+
+def _names(
+    limit: Obj, parts: Sequence[str], field: str, check: Callable[[str, str], list[Failure]]
+) -> list[Failure]:
+    return [
+        failure
+        for part in parts
+        for name in limit.get(part) or {}
+        for failure in check(name, f"{field}.{part}[{name}]")
+    ]
 
 
 _RELATIONS = (  # where it is told, what is less, what is more, which of the two is shown
@@ -307,7 +307,8 @@ def _relations(limit: Obj, name: str, field: str) -> list[Failure]:
         if less is None or more is None or less <= more:
             continue
         word = "default limit" if (low, high) == ("defaultRequest", "default") else _WORDS[high]
-        text = f"{_WORDS[low]} value {canonical(given[low])} is greater than {word} value {canonical(given[high])}"
+        less_value, more_value = canonical(given[low]), canonical(given[high])
+        text = f"{_WORDS[low]} value {less_value} is greater than {word} value {more_value}"
         found.append(invalid(f"{field}.{at}[{name}]", canonical(given[shown]), text))
     ratio = (limit.get("maxLimitRequestRatio") or {}).get(name)
     number = None if ratio is None else amount(ratio)
@@ -386,10 +387,12 @@ def _scopes(scopes: Sequence[str], hard: Mapping[str, Any], field: str) -> list[
             found.append(invalid(field, list(scopes), "unsupported scope"))
         if not _fits(scope, hard):
             found.append(invalid(field, list(scopes), "unsupported scope applied to resource"))
-    for pair in (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating")):
-        if set(pair) <= set(scopes):
-            found.append(invalid(field, list(scopes), "conflicting scopes"))
-    return found
+    return found + _conflicts(scopes, list(scopes), field)
+
+
+def _conflicts(scopes: Sequence[str], shown: object, field: str) -> list[Failure]:
+    pairs = ({"BestEffort", "NotBestEffort"}, {"Terminating", "NotTerminating"})
+    return [invalid(field, shown, "conflicting scopes") for pair in pairs if pair <= set(scopes)]
 
 
 def _fits(scope: str, hard: Mapping[str, Any]) -> bool:
@@ -397,13 +400,7 @@ def _fits(scope: str, hard: Mapping[str, Any]) -> bool:
     standard = [name for name in hard if name in _OF_QUOTA]
     if scope == "BestEffort":
         return all(name in _BEST_EFFORT for name in standard)
-    if scope in (
-        "Terminating",
-        "NotTerminating",
-        "NotBestEffort",
-        "PriorityClass",
-        "CrossNamespacePodAffinity",
-    ):
+    if scope in _ONLY_EXISTS or scope == "PriorityClass":
         return all(name in _OF_PODS for name in standard)
     return True
 
@@ -412,39 +409,34 @@ def _scope_selector(selector: Obj, hard: Mapping[str, Any], field: str) -> list[
     found: list[Failure] = []
     names: list[str] = []
     for each in selector.get("matchExpressions") or ():
-        scope, operator, values = (
-            each.get("scopeName") or "",
-            each.get("operator") or "",
-            each.get("values") or (),
-        )
+        scope = each.get("scopeName") or ""
         names.append(scope)
         if scope not in _SCOPES:
             found.append(invalid(f"{field}.scopeName", scope, "unsupported scope"))
         if not _fits(scope, hard):
             text = "unsupported scope applied to resource"
             found.append(invalid(field, scope, text))
-        if scope in (
-            "Terminating",
-            "NotTerminating",
-            "BestEffort",
-            "NotBestEffort",
-            "CrossNamespacePodAffinity",
-        ):
-            if operator != "Exists":
-                found.append(invalid(f"{field}.operator", operator, _EXISTENCE))
-        if operator in ("In", "NotIn"):
-            if not values:
-                text = "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"
-                found.append(required(f"{field}.values", text))
-        elif operator in ("Exists", "DoesNotExist"):
-            if values:
-                text = "must be no value when `operator` is 'Exists' or 'DoesNotExist' for scope selector"
-                found.append(invalid(f"{field}.values", list(values), text))
-        else:
-            found.append(invalid(f"{field}.operator", operator, "not a valid selector operator"))
-    for pair in (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating")):
-        if set(pair) <= set(names):
-            found.append(invalid(field, selector, "conflicting scopes"))
+        found += _scope_operator(scope, each.get("operator") or "", each.get("values") or (), field)
+    return found + _conflicts(names, selector, field)
+
+
+_ONLY_EXISTS = {
+    "Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "CrossNamespacePodAffinity",
+}  # fmt: skip
+
+
+def _scope_operator(scope: str, operator: str, values: Sequence[str], field: str) -> list[Failure]:
+    found: list[Failure] = []
+    if scope in _ONLY_EXISTS and operator != "Exists":
+        found.append(invalid(f"{field}.operator", operator, _EXISTENCE))
+    if operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
+        found.append(invalid(f"{field}.operator", operator, "not a valid selector operator"))
+    elif operator in ("In", "NotIn") and not values:
+        text = "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"
+        found.append(required(f"{field}.values", text))
+    elif operator in ("Exists", "DoesNotExist") and values:
+        text = "must be no value when `operator` is 'Exists' or 'DoesNotExist' for scope selector"
+        found.append(invalid(f"{field}.values", list(values), text))
     return found
 
 

@@ -83,9 +83,11 @@ def _of_type(spec: Obj, kind: str) -> list[Failure]:
         found.append(invalid("spec.clusterIPs[0]", "None", text))
     if kind == "LoadBalancer":
         text = f"may not expose port {_KUBELET_PORT} externally since it is used by kubelet"
-        for index, port in enumerate(spec.get("ports") or ()):
-            if port.get("port") == _KUBELET_PORT:
-                found.append(invalid(f"spec.ports[{index}]", port["port"], text))
+        found += [
+            invalid(f"spec.ports[{index}]", _KUBELET_PORT, text)
+            for index, port in enumerate(spec.get("ports") or ())
+            if port.get("port") == _KUBELET_PORT
+        ]
     if kind == "ExternalName":
         for name in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             if spec.get(name):
@@ -152,16 +154,27 @@ def cluster_ip_failures(spec: Obj) -> list[Failure]:
         found.append(invalid("spec.clusterIPs", addresses, "first value must match `clusterIP`"))
     elif addresses and not address:
         found.append(invalid("spec.clusterIPs", addresses, "must be empty when `clusterIP` is not specified"))
-    for index, family in enumerate(families):
-        if family not in FAMILIES:
-            found.append(unsupported(f"spec.ipFamilies[{index}]", family, FAMILIES))
-        if family in families[:index]:
-            found.append(duplicate(f"spec.ipFamilies[{index}]", family))
+    found += _families(families)
     if policy is not None and policy not in _POLICIES:
         found.append(unsupported("spec.ipFamilyPolicy", policy, _POLICIES))
     wrong = _addresses(addresses)
     if wrong or is_headless(spec):
         return found + wrong
+    return found + _of_their_families(addresses, families)
+
+
+def _families(families: Sequence[str]) -> list[Failure]:
+    found: list[Failure] = []
+    for index, family in enumerate(families):
+        if family not in FAMILIES:
+            found.append(unsupported(f"spec.ipFamilies[{index}]", family, FAMILIES))
+        if family in families[:index]:
+            found.append(duplicate(f"spec.ipFamilies[{index}]", family))
+    return found
+
+
+def _of_their_families(addresses: Sequence[str], families: Sequence[str]) -> list[Failure]:
+    found: list[Failure] = []
     for index, (ip, family) in enumerate(zip(addresses, families, strict=False)):
         parsed = parse_ip(ip)
         if parsed is not None and f"IPv{parsed.version}" != family:

@@ -153,9 +153,11 @@ def class_update_failures(new: Obj, old: Obj) -> list[Failure]:
     found: list[Failure] = []
     if (new.get("parameters") or {}) != (old.get("parameters") or {}):
         found.append(invalid("parameters", new.get("parameters"), _IMMUTABLE))
-    for name in ("provisioner", "reclaimPolicy", "volumeBindingMode"):
-        if new.get(name) != old.get(name):
-            found.append(invalid(name, new.get(name), _IMMUTABLE))
+    found += [
+        invalid(name, new.get(name), _IMMUTABLE)
+        for name in ("provisioner", "reclaimPolicy", "volumeBindingMode")
+        if new.get(name) != old.get(name)
+    ]
     return found
 
 
