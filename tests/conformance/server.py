@@ -84,6 +84,9 @@ class RecordedServer:
                 descriptor.build(
                     ControllerContext(
                         client=registry.client(f"system:controller:{descriptor.name}"),
+                        tracked=registry.client(f"system:controller:{descriptor.name}").tracked(
+                            "kube-controller-manager", "v1"
+                        ),
                         clock=clock,
                         ids=ids,
                         root_ca=pki.ca_certificate.read_text(),
@@ -159,8 +162,7 @@ def main() -> int:
                     str(REPLAY),
                     "--url",
                     server.url,
-                    "--token",
-                    server.token,
+                    f"--token={server.token}",  # it may begin with a dash
                     *options,
                 ]
                 return subprocess.run(command, check=False).returncode

@@ -139,8 +139,10 @@ class Cluster:
 
     def _controllers(self, ids: IdSource) -> Iterable[tuple[str, Controller]]:
         for descriptor in CONTROLLERS:
+            client = self._registry.client(f"system:controller:{descriptor.name}")
             context = ControllerContext(
-                client=self._registry.client(f"system:controller:{descriptor.name}"),
+                client=client,
+                tracked=client.tracked("kube-controller-manager", "v1"),
                 clock=self._clock,
                 ids=ids,
                 timing=self._config.timing,

@@ -20,7 +20,7 @@ class _SyntaxError(Exception):
 
 def json_error(data: bytes) -> str:
     """Return what is wrong with a text; "" when it is JSON."""
-    text = data.decode("utf-8", "replace")
+    text = data.decode("utf-8", "surrogateescape")
     scanner = _Scanner(text)
     try:
         scanner.value()
@@ -30,6 +30,14 @@ def json_error(data: bytes) -> str:
     except _SyntaxError as error:
         return str(error)
     return ""
+
+
+def _shown(char: str) -> str:
+    """Return a character as Go quotes it; of a broken one the byte, as if that were the character."""
+    if "\udc80" <= char <= "\udcff":
+        char = chr(ord(char) - 0xDC00)
+        return char if char.isprintable() else f"\\u{ord(char):04x}"
+    return json.dumps(char, ensure_ascii=False)[1:-1]
 
 
 class _Scanner:
@@ -49,7 +57,7 @@ class _Scanner:
         if self.at >= len(self._text):
             return _SyntaxError(_END)
         char = self._text[self.at]
-        shown = {"'": "\\'", '"': '"'}.get(char) or json.dumps(char, ensure_ascii=False)[1:-1]
+        shown = {"'": "\\'", '"': '"'}.get(char) or _shown(char)
         return _SyntaxError(f"invalid character '{shown}' {where}")
 
     def value(self) -> None:

@@ -33,6 +33,7 @@ class StatusError(LeewardError):
         self.message = message
         self.details = details
         self.retry_after = retry_after
+        self.warnings: tuple[str, ...] = ()  # told beside the failure
 
     def to_status(self) -> dict[str, Any]:
         """Return the metav1.Status object of this failure."""

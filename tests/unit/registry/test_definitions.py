@@ -78,7 +78,8 @@ def test_a_schema_that_is_not_structural_is_refused(properties: dict[str, Any], 
 
 def test_the_name_is_made_of_plural_and_group_which_stay() -> None:
     old, new = _definition(), _definition(group="other.com")
-    assert [each.field for each in DEFINITION.validate(new)] == ["metadata.name"]
+    assert DEFINITION.validate_create is not None
+    assert [each.field for each in DEFINITION.validate_create(new)] == ["metadata.name"]
     assert [each.field for each in DEFINITION.validate_update(new, old)] == ["spec.group"]
 
 

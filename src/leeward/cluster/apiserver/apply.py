@@ -13,6 +13,7 @@ from leeward.cluster.apiserver.options import invalid_options
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.scale import SCALE_VERSION
 from leeward.cluster.apiserver.served import Served
+from leeward.cluster.registry.failures import shown
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError, InvalidError
 
@@ -32,8 +33,10 @@ def field_manager(request: Request, kind: str) -> str:
     if len(given) > MAX_MANAGER:
         text = f"Too long: may not be more than {MAX_MANAGER} bytes"
         causes.append({"reason": "FieldValueTooLong", "message": text, "field": "fieldManager"})
-    if any(not each.isprintable() for each in given):
-        text = f'Invalid value: "{given}": should only contain printable characters'
+    bad = next((each for each in given if not each.isprintable()), None)
+    if bad is not None:
+        where = f"invalid character U+{ord(bad):04X} (at position {given.index(bad)})"
+        text = f"Invalid value: {shown(given)}: {where}"
         causes.append({"reason": "FieldValueInvalid", "message": text, "field": "fieldManager"})
     if not given and request.content_type == APPLY:
         text = "Required value: is required for apply patch"

@@ -14,9 +14,10 @@ from leeward.cluster.apiserver.http import JSON, Request
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import PatchType
+from leeward.cluster.registry.failures import invalid, raise_if_any
 from leeward.kube.gojson import json_error
 from leeward.kube.objects import Obj
-from leeward.kube.resources import BUILT_IN
+from leeward.kube.resources import BUILT_IN, Resource
 from leeward.kube.status import BadRequestError, UnsupportedMediaTypeError
 
 _SCHEME = "pkg/api/legacyscheme/scheme.go:30"
@@ -130,6 +131,11 @@ def fitted(obj: Obj, served: Served, path: ResourcePath) -> Obj:
     """
     version, kind = obj.get("apiVersion") or served.api_version, obj.get("kind") or served.kind
     if (version, kind) != (served.api_version, served.kind):
+        if served.custom and version == served.api_version:
+            refused = invalid("kind", kind, f"must be {served.kind}")
+            name = (obj.get("metadata") or {}).get("name", "")
+            given = Resource(f"{kind.lower()}.{served.group}", served.group, kind, served.namespaced)
+            raise_if_any(given, name, [refused])
         raise BadRequestError(_mismatch(version, kind, served))
     meta = obj.get("metadata") or {}
     if not isinstance(meta, dict):
@@ -152,7 +158,7 @@ def _mismatch(version: str, kind: str, served: Served) -> str:
     """Say what is wrong with an object of another kind or version than the path's."""
     group = version.rpartition("/")[0]
     known = {row.api_version for row in BUILT_IN if row.kind == kind} | _FORMER.get(kind, set())
-    if kind == served.kind and (version in known or served.custom or group == served.group != ""):
+    if served.custom or (kind == served.kind and (version in known or group == served.group != "")):
         return (
             f"the API version in the data ({version}) does not match the expected API version "
             f"({served.api_version})"

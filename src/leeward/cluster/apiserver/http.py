@@ -169,7 +169,7 @@ class Response:
     async def send(self, send: Send) -> None:
         """Write it."""
         head = [
-            (b"content-type", self.content_type.encode()),
+            *([(b"content-type", self.content_type.encode())] if self.content_type else ()),
             (b"cache-control", b"no-cache, private"),
             *((key.encode(), value.encode()) for key, value in self.headers),
         ]
@@ -244,7 +244,14 @@ def text_response(text: str, *, status: int = 200) -> Response:
     return Response(text.encode(), status=status, content_type=TEXT)
 
 
+def escaped(text: str) -> str:
+    """Return `text` as the inside of a quoted string of a Warning header."""
+    flat = " ".join(text.split())
+    return flat.replace("\\", "\\\\").replace('"', '\\"')
+
+
 def status_response(error: StatusError) -> Response:
     """Return the Status of a failure."""
     headers = [] if error.retry_after is None else [("retry-after", str(error.retry_after))]
+    headers += [("warning", f'299 - "{escaped(text)}"') for text in error.warnings]
     return json_response(error.to_status(), status=error.code, headers=headers)

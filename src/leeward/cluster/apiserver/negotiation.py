@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import orjson
 
-from leeward.cluster.apiserver.http import JSON, Response
+from leeward.cluster.apiserver.http import JSON, Response, escaped
+from leeward.cluster.apiserver.yamls import dumped
 from leeward.kube.status import NotAcceptableError
 
 YAML = "application/yaml"
@@ -95,9 +96,7 @@ def wants_aggregated_discovery(accept: str) -> str:
 def encode(document: Any, media_type: str) -> bytes:
     """Return `document` in `media_type`."""
     if media_type == YAML:
-        import yaml
-
-        return yaml.safe_dump(document, default_flow_style=False, sort_keys=True).encode()
+        return dumped(document).encode()
     return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -116,9 +115,3 @@ def respond(
         body = encode(document, representation.media_type)
     headers = [("warning", f'299 - "{escaped(text)}"') for text in warnings]
     return Response(body, status=status, content_type=representation.media_type, headers=headers)
-
-
-def escaped(text: str) -> str:
-    """Return `text` as the inside of a quoted string of a Warning header."""
-    flat = " ".join(text.split())
-    return flat.replace("\\", "\\\\").replace('"', '\\"')

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from leeward.cluster.apiserver.http import Query
+from leeward.kube.gojson import json_error
 from leeward.kube.objects import Obj, key_of
 from leeward.kube.status import BadRequestError, InvalidError, StatusError, UnreadableVersionError
 
@@ -227,9 +228,13 @@ def _encode(last: Obj, revision: int) -> str:
 
 
 def _decode(token: str) -> tuple[tuple[str, str], int]:
+    wrong = ""
     try:
-        document = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        wrong = json_error(data)
+        document = orjson.loads(data) if not wrong else {}
         namespace, name = document["start"]
         return (str(namespace), str(name)), int(document["rv"])
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
-        raise BadRequestError(f"invalid continue token: continue key is not valid: {error}") from None
+        why = wrong or error
+        raise BadRequestError(f"invalid continue token: continue key is not valid: {why}") from None

@@ -27,6 +27,7 @@ from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import Client
 from leeward.cluster.interface.store import Store
 from leeward.cluster.registry.conversion.catalog import version_of
+from leeward.cluster.registry.custom.structure import prune
 from leeward.kube.objects import Obj, key_of
 from leeward.kube.status import ExpiredError, NotAcceptableError
 
@@ -43,14 +44,23 @@ _TOO_OLD = (
 
 
 def is_converted(served: Served) -> bool:
-    """Tell whether a resource is served in another version than the stored one."""
-    return version_of(_stored(served), served.api_version) is not None
+    """Tell whether a resource may be served in another version than the stored one."""
+    return served.custom or version_of(_stored(served), served.api_version) is not None
 
 
 def in_version(served: Served, obj: Obj) -> Obj:
     """Return a stored object in the version in which a resource is served."""
+    if served.custom:
+        return _custom_in_version(served, obj)
     version = version_of(_stored(served), served.api_version)
     return obj if version is None else version.from_stored(obj)
+
+
+def _custom_in_version(served: Served, obj: Obj) -> Obj:
+    if obj.get("apiVersion") == served.api_version:
+        return obj
+    shown = {**obj, "apiVersion": served.api_version}
+    return shown if served.schema is None else prune(shown, served.schema)[0]
 
 
 def _stored(served: Served) -> str:
@@ -89,8 +99,12 @@ class Reads:
         obj = in_version(served, obj)
         if representation.transform == "Table":
             metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
-            return self._tables.make(served.name, [obj], metadata, self._clock.now(), include=include)
+            return self._table(served, [obj], metadata, include)
         return partial(obj, representation.version) if representation.transform else obj
+
+    def _table(self, served: Served, items: Sequence[Obj], metadata: dict[str, Any], include: str) -> Obj:
+        now = self._clock.now()
+        return self._tables.make(served.name, items, metadata, now, include=include, printer=served.printer)
 
     def get(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer GET on an object or its status or scale."""
@@ -113,7 +127,13 @@ class Reads:
         watch = request.query.flag("watch") or path.legacy_watch
         representation = negotiate(request.headers.get("accept", ""))
         options = read_list_options(request.query, watch=watch)
-        matcher = make_matcher(options.label_selector, options.field_selector, served.name)
+        matcher = make_matcher(
+            options.label_selector,
+            options.field_selector,
+            served.name,
+            served.selectable,
+            custom=served.custom,
+        )
         if watch:
             return self._watch(request, path, served, options, matcher, representation)
         return self._page(request, path, served, options, matcher, representation)
@@ -175,9 +195,8 @@ class Reads:
         pretty = request.query.flag("pretty")
         if representation.transform == "Table":
             include = request.query.text("includeObject", "Metadata")
-            now = self._clock.now()
-            table = self._tables.make(served.name, items, metadata, now, include=include)
-            return respond(table, representation, pretty=pretty)
+            items = [in_version(served, item) for item in items] if served.custom else items
+            return respond(self._table(served, items, metadata, include), representation, pretty=pretty)
         if representation.transform:
             listed = partial_list(items, metadata, representation.version)
             return respond(listed, representation, pretty=pretty)
@@ -207,7 +226,7 @@ class Reads:
             if annotations:
                 metadata["annotations"] = annotations
             if representation.transform == "Table":
-                return self._tables.make(served.name, [], metadata, self._clock.now())
+                return self._table(served, [], metadata, include)
             typed = {"kind": served.kind, "apiVersion": served.api_version, "metadata": metadata}
             return partial(typed, representation.version) if representation.transform else typed
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from leeward.base.registry import Registry
@@ -42,7 +43,6 @@ class TableMaker:
 
     def __init__(self, printers: Registry[Printer]) -> None:
         self._printers = dict(printers.items())
-        self._known: dict[str, list[dict[str, Any]]] = {}  # definitions of columns by resource
 
     def make(
         self,
@@ -53,6 +53,7 @@ class TableMaker:
         *,
         include: str = "Metadata",
         headers: bool = True,
+        printer: Printer | None = None,
     ) -> Obj:
         """Return the Table of `items`.
 
@@ -63,23 +64,25 @@ class TableMaker:
             now: what ages are counted to.
             include: what each row carries: "Metadata", "Object" or "None".
             headers: whether to repeat the column definitions (watch events after the first do not).
+            printer: of a custom resource, instead of the one that is known by name.
         """
-        printer = self._printers.get(resource, DEFAULT)
+        shown = printer or self._printers.get(resource, DEFAULT)
         table: Obj = {
             "kind": "Table",
             "apiVersion": f"{_META}/v1",
             "metadata": metadata,
-            "columnDefinitions": self._headers(resource, printer) if headers else None,
-            "rows": [_row(printer, item, now, include) for item in items],
+            "columnDefinitions": _definitions(resource, shown) if headers else None,
+            "rows": [_row(shown, item, now, include) for item in items],
         }
         return table
 
-    def _headers(self, resource: str, printer: Printer) -> list[dict[str, Any]]:
-        known = self._known.get(resource)
-        if known is None:
-            known = [column.definition(description(resource, column.name)) for column in printer.columns]
-            self._known[resource] = known
-        return known
+
+@lru_cache(maxsize=512)
+def _definitions(resource: str, printer: Printer) -> list[dict[str, Any]]:
+    return [
+        column.definition(column.description or description(resource, column.name))
+        for column in printer.columns
+    ]
 
 
 def _row(printer: Printer, obj: Obj, now: datetime, include: str) -> dict[str, Any]:

@@ -21,14 +21,16 @@ from leeward.cluster.apiserver.apply import field_manager
 from leeward.cluster.apiserver.bodies import read_object
 from leeward.cluster.apiserver.http import (
     JSON,
+    TEXT,
     Answer,
     Request,
     Response,
+    escaped,
     json_response,
     status_response,
     text_response,
 )
-from leeward.cluster.apiserver.negotiation import escaped, wants_aggregated_discovery
+from leeward.cluster.apiserver.negotiation import wants_aggregated_discovery
 from leeward.cluster.apiserver.openapi import OpenApi
 from leeward.cluster.apiserver.paths import ResourcePath, parse_resource_path
 from leeward.cluster.apiserver.podlogs import PodLogs
@@ -147,7 +149,9 @@ class Router:
     async def _openapi_document(self, request: Request) -> Response:
         path = request.path.rstrip("/")
         if path == "/openapi/v3":
-            return json_response(self._openapi.index())
+            index = json_response(self._openapi.index())
+            index.content_type = TEXT  # as upstream has it
+            return index
         if path == "/openapi/v2":
             raise NotAcceptableError("OpenAPI v2 is not served; ask for /openapi/v3")
         accept = request.headers.get("accept", "")
@@ -157,7 +161,7 @@ class Router:
             return text_response("404 page not found\n", status=404)
         packed = await asyncio.to_thread(self._openapi.document, path.removeprefix("/openapi/v3/"))
         if packed is None:
-            return text_response("404 page not found\n", status=404)
+            return Response(b"", status=404, content_type="")
         if "gzip" in request.headers.get("accept-encoding", ""):
             return Response(packed, headers=[("content-encoding", "gzip"), ("vary", "Accept-Encoding")])
         return Response(gzip.decompress(packed))
@@ -217,7 +221,7 @@ class Router:
             handler = self._collection(request, path, served)
         if handler is None:
             raise _method_not_allowed()
-        text = _DEPRECATED.get((served.api_version, served.kind))
+        text = served.deprecation or _DEPRECATED.get((served.api_version, served.kind))
         if text is None:
             return await handler(request, path, served)
         try:

@@ -69,13 +69,15 @@ _DEFAULTS = {
 }
 
 
-def parse_field_selector(text: str, resource: str) -> list[tuple[str, bool, str]]:
+def parse_field_selector(
+    text: str, resource: str, selectable: Sequence[str] = (), *, custom: bool = False
+) -> list[tuple[str, bool, str]]:
     """Return ``(field, is equal, value)`` terms.
 
     Raises:
         BadRequestError: it cannot be parsed or names a field that `resource` is not selected by.
     """
-    allowed = ("metadata.name", "metadata.namespace", *_FIELDS.get(resource, ()))
+    allowed = ("metadata.name", "metadata.namespace", *_FIELDS.get(resource, ()), *selectable)
     terms: list[tuple[str, bool, str]] = []
     for part in filter(None, text.split(",")):
         match = re.fullmatch(r"([^=!]+)(==|!=|=)(.*)", part)
@@ -83,7 +85,7 @@ def parse_field_selector(text: str, resource: str) -> list[tuple[str, bool, str]
             raise BadRequestError(f"invalid selector: '{text}'; can't understand '{part}'")
         field, operator, value = match.groups()
         if field not in allowed:
-            if resource in _FIELDS:
+            if custom or resource in _FIELDS:
                 raise BadRequestError(f"field label not supported: {field}")
             known = 'only "metadata.name", "metadata.namespace"'
             raise BadRequestError(f'"{field}" is not a known field selector: {known}')
@@ -103,14 +105,21 @@ def _field(obj: Obj, field: str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def make_matcher(label_selector: str, field_selector: str, resource: str) -> Matcher | None:
+def make_matcher(
+    label_selector: str,
+    field_selector: str,
+    resource: str,
+    selectable: Sequence[str] = (),
+    *,
+    custom: bool = False,
+) -> Matcher | None:
     """Return the predicate of both selectors, or None when everything matches.
 
     Raises:
         BadRequestError: one of them is wrong.
     """
     requirements = parse_label_selector(label_selector)
-    terms = parse_field_selector(field_selector, resource)
+    terms = parse_field_selector(field_selector, resource, selectable, custom=custom)
     if not requirements and not terms:
         return None
 

@@ -12,9 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from leeward.cluster.apiserver.printers.custom import custom_printer
+from leeward.cluster.apiserver.printers.table import Printer
 from leeward.cluster.registry.custom.strategies import schema_of
 from leeward.kube.objects import Obj
 from leeward.kube.resources import ALL_VERBS, BUILT_IN, Resource
+from leeward.kube.versions import version_priority
 
 _UNSERVED_VERBS = {("namespaces", "deletecollection")}
 
@@ -112,6 +115,9 @@ class Served:
     custom: bool = False
     storage_version: str = ""
     schema: Mapping[str, Any] | None = field(default=None, compare=False)  # of a custom kind
+    selectable: Sequence[str] = ()  # fields by which a custom kind is selected
+    printer: Printer | None = field(default=None, compare=False)  # of a custom kind
+    deprecation: str = ""  # the warning that every answer carries
 
     @property
     def api_version(self) -> str:
@@ -156,7 +162,7 @@ def _built_in(resource: Resource) -> Served:
 def _custom(definition: Obj) -> Iterable[Served]:
     spec = definition["spec"]
     names, group = spec["names"], spec["group"]
-    for version in spec.get("versions") or ():
+    for version in sorted(spec.get("versions") or (), key=lambda each: version_priority(each["name"])):
         if not version.get("served", True):
             continue
         subs = [name for name in ("status", "scale") if name in (version.get("subresources") or {})]
@@ -175,7 +181,32 @@ def _custom(definition: Obj) -> Iterable[Served]:
             verbs=_CUSTOM_VERBS,
             custom=True,
             schema=schema_of(spec, version["name"]),
+            printer=custom_printer(version.get("additionalPrinterColumns") or ()),
+            selectable=tuple(
+                each["jsonPath"].removeprefix(".") for each in version.get("selectableFields") or ()
+            ),
+            deprecation=_deprecation(version, spec),
         )
+
+
+def _deprecation(version: Obj, spec: Obj) -> str:
+    """Return the warning of a version of a custom kind; "": none.
+
+    Source: k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go
+    """
+    if not version.get("deprecated"):
+        return ""
+    if version.get("deprecationWarning") is not None:
+        return str(version["deprecationWarning"])
+    group, kind, name = spec["group"], spec["names"]["kind"], version["name"]
+    newer = sorted(
+        (each["name"] for each in spec["versions"] if each.get("served") and not each.get("deprecated")),
+        key=version_priority,
+    )
+    text = f"{group}/{name} {kind} is deprecated"
+    if newer and version_priority(newer[0]) < version_priority(name):
+        return f"{text}; use {group}/{newer[0]} {kind}"
+    return text
 
 
 class Catalog:

@@ -8,7 +8,9 @@ Source: ``k8s.io/apiserver/pkg/endpoints/handlers`` (1.36).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -32,8 +34,9 @@ from leeward.cluster.apiserver.selection import make_matcher
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.registry.custom.structure import prune
+from leeward.kube.definitions import read_definitions
 from leeward.kube.objects import Obj, is_terminating
-from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError
+from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError, StatusError
 
 _CREATED = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
@@ -46,6 +49,7 @@ _JOB_WARNING = (
 # Kinds whose deletion answers with the object itself, not a Status.
 _ANSWERED_WITH_OBJECT = frozenset(
     (
+        "customresourcedefinitions.apiextensions.k8s.io",  # which waits for its objects
         "persistentvolumeclaims",
         "persistentvolumes",
         "pods",
@@ -128,7 +132,8 @@ class Writes:
         client = self._writer(request, served, "CreateOptions")
         obj = bodies.fitted(await bodies.read_object(request, served.kind), served, path)
         obj, warnings = self._decode(request, served, obj, "CreateOptions")
-        made = await attended(lambda: client.create(served.name, obj))
+        with _warned(warnings):
+            made = await attended(lambda: client.create(served.name, obj))
         return self._answer(request, served, made, 201, [*warnings, *client.warnings])
 
     async def bind(self, request: Request, path: ResourcePath, served: Served) -> Answer:
@@ -196,7 +201,8 @@ class Writes:
             made = {**obj, "metadata": {k: v for k, v in meta.items() if k not in ("resourceVersion", "uid")}}
             created = await attended(lambda: client.create(served.name, made))
             return self._answer(request, served, created, 201, [*warnings, *client.warnings])
-        updated = await attended(lambda: client.update(served.name, obj))
+        with _warned(warnings):
+            updated = await attended(lambda: client.update(served.name, obj))
         return self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
 
     async def _scale(
@@ -285,7 +291,13 @@ class Writes:
         list_options = read_list_options(request.query, watch=False)
         options = await self._delete_options(request)
         dry = is_dry_run(options.get("dryRun") or (), "DeleteOptions")
-        matcher = make_matcher(list_options.label_selector, list_options.field_selector, served.name)
+        matcher = make_matcher(
+            list_options.label_selector,
+            list_options.field_selector,
+            served.name,
+            served.selectable,
+            custom=served.custom,
+        )
         chosen = list(self._reads.select(path, served, list_options, matcher))
         client = (self._rehearsal() if dry else self._client).tracked("", served.api_version)
         for obj in chosen:
@@ -343,6 +355,21 @@ def _as_patch(obj: Obj) -> list[Obj]:
     )
 
 
+@contextmanager
+def _warned(warnings: Sequence[str]) -> Iterator[None]:
+    """Tell warnings beside a failure too."""
+    try:
+        yield
+    except StatusError as error:
+        error.warnings = tuple(warnings)
+        raise
+
+
+@lru_cache(maxsize=1)
+def _metadata_fields() -> frozenset[str]:
+    return frozenset(read_definitions()["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"]["properties"])
+
+
 def _pruned(body: Obj, served: Served, level: str) -> tuple[Obj, list[str]]:
     """Return a custom object without the fields that its schema has not, and warnings about these.
 
@@ -352,6 +379,11 @@ def _pruned(body: Obj, served: Served, level: str) -> tuple[Obj, list[str]]:
     if served.schema is None:
         return body, []
     fitted, unknown = prune(body, served.schema)
+    meta = fitted.get("metadata")
+    if isinstance(meta, dict) and not meta.keys() <= _metadata_fields():
+        unknown += [f"metadata.{name}" for name in meta if name not in _metadata_fields()]
+        kept = {name: each for name, each in meta.items() if name in _metadata_fields()}
+        fitted = {**fitted, "metadata": kept}
     if unknown and level == "Strict":
         raise decoding.strict_error(unknown, served.api_version, served.kind)
     return fitted, decoding.warnings(unknown) if level == "Warn" else []

@@ -16,7 +16,7 @@ from typing import Any
 from leeward.kube.objects import Obj, parse_time
 
 Cell = str | int | bool
-Row = Callable[[Obj, datetime], list[Cell]]
+Row = Callable[[Obj, datetime], Sequence[Cell | None]]  # None: there is nothing to show
 
 NONE = "<none>"
 UNKNOWN = "<unknown>"
@@ -30,13 +30,15 @@ class Column:
     name: str
     type: str = "string"
     priority: int = 0
+    description: str = ""  # "": upstream's
+    format: str = ""
 
     def definition(self, description: str) -> dict[str, Any]:
         """Return the metav1.TableColumnDefinition."""
         return {
             "name": self.name,
             "type": self.type,
-            "format": "name" if self.name == "Name" else "",
+            "format": "name" if self.name == "Name" else self.format,
             "description": description,
             "priority": self.priority,
         }

@@ -10,11 +10,14 @@ pkg/controller/{status,establish} (Kubernetes 1.36).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from leeward.cluster.registry.custom.ruledefinitions import rule_definition_failures
 from leeward.cluster.registry.custom.schemas import definition_schema_failures
-from leeward.cluster.registry.failures import Failure, invalid, required, unsupported
+from leeward.cluster.registry.custom.structure import Schema
+from leeward.cluster.registry.failures import Failure, GoStruct, invalid, required, unsupported
 from leeward.cluster.registry.kinds.fill import fill
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.validation.formats import name_failures
@@ -66,11 +69,29 @@ def _validate(obj: Obj) -> list[Failure]:
     return list(_failures(obj))
 
 
-def _failures(obj: Obj) -> Iterator[Failure]:
+def _validate_create(obj: Obj) -> list[Failure]:
     spec, name = obj["spec"], obj["metadata"]["name"]
+    if name == f"{spec['names'].get('plural', '')}.{spec.get('group') or ''}":
+        return _validate(obj)
+    return [invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'), *_validate(obj)]
+
+
+def _prepare_update(new: Obj, old: Obj) -> Obj:
+    """Remember the version that is stored from now on among those that ever were."""
+    stored = (new.get("status") or {}).get("storedVersions") or []
+    more = [
+        each["name"]
+        for each in new["spec"].get("versions") or ()
+        if each.get("storage") and each["name"] not in stored
+    ]
+    return (
+        {**new, "status": {**(new.get("status") or {}), "storedVersions": [*stored, *more]}} if more else new
+    )
+
+
+def _failures(obj: Obj) -> Iterator[Failure]:
+    spec = obj["spec"]
     names, group = spec["names"], spec.get("group") or ""
-    if name != f"{names.get('plural', '')}.{group}":
-        yield invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
     annotations = obj["metadata"].get("annotations") or {}
     protected = any(group == each or group.endswith(f".{each}") for each in _PROTECTED)
     if protected and not annotations.get(_APPROVAL):
@@ -106,7 +127,10 @@ def _versions(spec: Obj) -> Iterator[Failure]:
     seen: set[str] = set()
     for index, version in enumerate(versions):
         path = f"spec.versions[{index}]"
-        yield from name_failures(version["name"], f"{path}.name", "dns1035")
+        for failure in name_failures(version["name"], f"{path}.name", "dns1035"):
+            yield failure
+            if index == 0:  # which is the definition's own, former version too
+                yield replace(failure, field="spec.version")
         if version["name"] in seen:
             yield invalid("spec.versions", version["name"], "must contain unique version names")
         seen.add(version["name"])
@@ -115,7 +139,11 @@ def _versions(spec: Obj) -> Iterator[Failure]:
             yield required(f"{path}.schema.openAPIV3Schema")
             continue
         where = "spec.validation" if shared else f"{path}.schema"
-        yield from definition_schema_failures(schema, f"{where}.openAPIV3Schema")
+        broken = list(definition_schema_failures(schema, f"{where}.openAPIV3Schema"))
+        yield from broken
+        if not broken:
+            yield from rule_definition_failures(schema, f"{where}.openAPIV3Schema", root=True)
+            yield from _selectable(version, schema, "spec" if shared else path)
         yield from _columns(version, "spec" if shared else path)
         yield from _scale(version, "spec" if shared else path)
     if sum(bool(each.get("storage")) for each in versions) != 1:
@@ -130,7 +158,21 @@ def _as_go(version: Obj) -> dict[str, Any]:
         ("DeprecationWarning", "Schema", "Subresources", "AdditionalPrinterColumns", "SelectableFields")
     )
     flags = {key.title(): bool(version.get(key)) for key in ("served", "storage", "deprecated")}
-    return {"Name": version["name"], **flags, **empty}
+    return GoStruct({"Name": version["name"], **flags, **empty})
+
+
+def _selectable(version: Obj, schema: Schema, path: str) -> Iterator[Failure]:
+    for index, each in enumerate(version.get("selectableFields") or ()):
+        json_path, found = each.get("jsonPath") or "", schema
+        for name in json_path.split(".")[1:]:
+            found = (found.get("properties") or {}).get(name) or {}
+        where = f"{path}.selectableFields[{index}].jsonPath"
+        if not found.get("type"):
+            detail = "is an invalid path: does not refer to a valid field"
+            yield invalid(where, json_path, detail)
+        elif found["type"] not in ("string", "boolean", "integer"):
+            detail = "is an invalid path: must refer to a field of type string, boolean or integer"
+            yield invalid(where, json_path, detail)
 
 
 def _columns(version: Obj, path: str) -> Iterator[Failure]:
@@ -209,5 +251,7 @@ DEFINITION = Strategy(
     has_generation=True,
     default=_default,
     validate=_validate,
+    validate_create=_validate_create,
+    prepare_update=_prepare_update,
     validate_update=_validate_update,
 )

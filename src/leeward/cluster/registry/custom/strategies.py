@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from leeward.cluster.registry.custom.rules import ruled
 from leeward.cluster.registry.custom.structure import Schema, default, prune
 from leeward.cluster.registry.custom.validation import list_failures, schema_failures
 from leeward.cluster.registry.failures import Failure
@@ -46,11 +47,34 @@ def _strategy(spec: Obj, version: str) -> Strategy:
         filled = default(prune(obj, schema)[0], schema)
         return {**filled, "metadata": obj["metadata"]}
 
+    rules, stored = ruled(schema), schema_of(spec, "")
+
+    def as_stored(obj: Obj) -> Obj:
+        """Return an object that another version than the stored one brought, as that one has it."""
+        if stored is None or stored is schema:
+            return obj
+        return {**default(prune(obj, stored)[0], stored), "metadata": obj["metadata"]}
+
     def validate(obj: Obj) -> list[Failure]:
         return [*schema_failures(obj, schema), *list_failures(obj, schema)]
 
+    def validate_rules(obj: Obj, old: Obj | None) -> list[Failure]:
+        """What the schema's types refuse, the caller knows: rules are asked of nothing but what fits."""
+        if rules is None or validate(obj):
+            return []
+        return list(rules.failures(obj, old, ""))
+
     return Strategy(
-        has_status=has_status, has_generation=True, status_metadata=(), default=complete, validate=validate
+        has_status=has_status,
+        has_generation=True,
+        status_metadata=(),
+        default=complete,
+        prepare_create=as_stored,
+        prepare_update=lambda new, old: as_stored(new),
+        validate=validate,
+        validate_create=lambda obj: validate(obj) or validate_rules(obj, None),
+        validate_update=validate_rules,
+        validate_status=validate_rules,
     )
 
 

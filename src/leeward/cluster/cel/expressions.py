@@ -1,0 +1,98 @@
+"""Compiling and evaluating expressions of the Common Expression Language.
+
+The language itself is Google's implementation (`cel-expr-python`), whose parser and type checker tell errors
+in the words that Kubernetes users see. What it says while it evaluates is put into upstream's words here.
+
+Invariant: the library is loaded with the first expression; clusters without any do not pay for it.
+
+Source: k8s.io/apiserver/pkg/cel/environment, github.com/google/cel-go/common/types/err.go (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cel_expr_python import cel
+
+    from leeward.cluster.cel.types import Declarations
+
+_NOT_IN_STRUCT = re.compile(r"(undefined field '[^']*') not found in struct '[^']*'")
+_STATUS = re.compile(r"^(?:[A-Z_]+: )?(?P<text>.*?)(?: \[[A-Z_]+\])?$", re.DOTALL)
+_WORDS = (
+    (re.compile(r'Key not found in map : "?(?P<key>.*?)"?$'), r"no such key: \g<key>"),
+    (re.compile(r"No matching overloads found.*", re.DOTALL), "no such overload"),
+    (re.compile(r"Applying SELECT to non-message type"), "no such overload"),
+    (re.compile(r"Index error: index=(-?\d+) size=\d+"), r"index out of bounds: \1"),
+    (re.compile(r"divide by zero"), "division by zero"),
+    (re.compile(r"(integer|unsigned integer) overflow"), r"\1 overflow"),
+)
+
+
+class CelSyntaxError(Exception):
+    """An expression that cannot be compiled: ``ERROR: <input>:1:5: …`` with the line and a mark under it."""
+
+
+class CelEvaluationError(Exception):
+    """An expression that has no value for what it was given: "no such key: data"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A compiled expression.
+
+    Attributes:
+        source: as written.
+        returns: the type of its value: ``bool``, ``string``, ``int``, ``dyn``, ``list``, ``map``, ….
+    """
+
+    source: str
+    returns: str
+    _expression: cel.Expression
+
+    def evaluate(self, variables: Mapping[str, Any]) -> Any:
+        """Return the value for `variables`: JSON-like, times as `datetime` and `timedelta`.
+
+        Raises:
+            CelEvaluationError: there is none.
+        """
+        try:
+            value = self._expression.eval(data=dict(variables))
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise CelEvaluationError(_in_upstream_words(str(error))) from error
+        if value.type().name() == "ERROR":
+            raise CelEvaluationError(_in_upstream_words(str(value.value())))
+        return value.plain_value()
+
+
+def _in_upstream_words(text: str) -> str:
+    found = _STATUS.match(text)
+    plain = found["text"] if found else text
+    for pattern, words in _WORDS:
+        if pattern.match(plain):
+            return pattern.sub(words, plain)
+    return plain
+
+
+def compile_expression(source: str, declared: Declarations) -> Program:
+    """Compile an expression over `declared` variables.
+
+    Raises:
+        CelSyntaxError: it is not an expression, or its types do not fit.
+    """
+    try:
+        expression = _environment(declared).compile(source)
+    except (RuntimeError, ValueError) as error:
+        found = _STATUS.match(str(error))
+        raise CelSyntaxError(_NOT_IN_STRUCT.sub(r"\1", found["text"] if found else str(error))) from error
+    name = expression.return_type().name().lower()
+    return Program(source, name.partition("<")[0], expression)
+
+
+@lru_cache(maxsize=256)
+def _environment(declared: Declarations) -> cel.Env:
+    return declared.environment()

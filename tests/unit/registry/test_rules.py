@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from leeward.cluster.registry.custom.ruledefinitions import rule_definition_failures
+from leeward.cluster.registry.custom.rules import ruled
+
+
+def told(schema: dict[str, Any], value: Any, old: Any = None) -> list[str]:
+    rules = ruled(schema)
+    assert rules is not None
+    return [str(failure) for failure in rules.failures(value, old, "")]
+
+
+def at_spec(*rules: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    spec = {"type": "object", "properties": properties, "x-kubernetes-validations": list(rules)}
+    return {"type": "object", "properties": {"spec": spec}}
+
+
+LIMITS = at_spec(
+    {"rule": "self.min <= self.max", "message": "min must not exceed max"},
+    min={"type": "integer"},
+    max={"type": "integer"},
+)
+
+
+def test_a_broken_rule_says_its_message_and_an_object_is_not_shown() -> None:
+    assert told(LIMITS, {"spec": {"min": 2, "max": 1}}) == ["spec: Invalid value: min must not exceed max"]
+
+
+def test_without_a_message_the_rule_itself_is_told() -> None:
+    schema = at_spec(n={"type": "string", "x-kubernetes-validations": [{"rule": "self != 'bad' "}]})
+
+    assert told(schema, {"spec": {"n": "bad"}}) == [
+        "spec.n: Invalid value: \"bad\": failed rule: self != 'bad'"
+    ]
+
+
+def test_an_expression_makes_the_message_and_a_reason_and_a_path_are_kept() -> None:
+    rule = {
+        "rule": "self.name != 'bad'",
+        "messageExpression": "'not ' + self.name",
+        "reason": "FieldValueForbidden",
+        "fieldPath": ".name",
+    }
+
+    assert told(at_spec(rule), {"spec": {"name": "bad"}}) == ["spec.name: Forbidden: not bad"]
+
+
+def test_a_message_that_cannot_be_made_gives_way_to_the_written_one() -> None:
+    rule = {"rule": "false", "messageExpression": "self.none", "message": "written"}
+
+    assert told(at_spec(rule), {"spec": {}}) == ["spec: Invalid value: written"]
+
+
+def test_a_rule_of_a_transition_is_asked_of_changes_only() -> None:
+    schema = at_spec(n={"type": "string", "x-kubernetes-validations": [{"rule": "self == oldSelf"}]})
+
+    assert told(schema, {"spec": {"n": "a"}}) == []
+    assert told(schema, {"spec": {"n": "a"}}, {"spec": {"n": "a"}}) == []
+    assert told(schema, {"spec": {"n": "b"}}, {"spec": {"n": "a"}}) == [
+        'spec.n: Invalid value: "b": failed rule: self == oldSelf'
+    ]
+
+
+def test_a_rule_with_an_optional_old_value_is_asked_of_new_objects_too() -> None:
+    rule = {"rule": "oldSelf.hasValue() || self.n == 1", "optionalOldSelf": True, "message": "start at 1"}
+
+    assert told(at_spec(rule), {"spec": {"n": 2}}) == ["spec: Invalid value: start at 1"]
+    assert told(at_spec(rule), {"spec": {"n": 2}}, {"spec": {"n": 1}}) == []
+
+
+def test_what_did_not_change_may_go_on_breaking_a_rule() -> None:
+    broken = {"spec": {"min": 2, "max": 1}}
+
+    assert told(LIMITS, broken, broken) == []
+
+
+def test_members_of_a_list_with_keys_are_compared_with_their_former_selves() -> None:
+    items = {"type": "object", "x-kubernetes-validations": [{"rule": "self.n >= oldSelf.n", "message": "up"}]}
+    of_map = {
+        "type": "array",
+        "items": items,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["k"],
+    }
+    schema = {"type": "object", "properties": {"all": of_map}}
+    old = {"all": [{"k": "a", "n": 5}, {"k": "b", "n": 1}]}
+
+    assert told(schema, {"all": [{"k": "b", "n": 2}, {"k": "a", "n": 4}]}, old) == [
+        "all[1]: Invalid value: up"
+    ]
+
+
+def test_a_rule_that_cannot_be_evaluated_is_broken() -> None:
+    schema = at_spec({"rule": "self.none > 1"})
+
+    assert told(schema, {"spec": {}}) == [
+        "spec: Invalid value: no such key: none evaluating rule: self.none > 1"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ({"rule": "self.none"}, "compilation failed: ERROR: <input>:1:5: undefined field 'none'"),
+        ({"rule": "1 + 1"}, "cel expression must evaluate to a bool"),
+        ({"rule": " "}, "rule is not specified"),
+        ({"rule": "true", "messageExpression": "1"}, "messageExpression must evaluate to a string"),
+        ({"rule": "true", "messageExpression": "("}, "messageExpression compilation failed: ERROR"),
+        ({"rule": "true", "message": "a\nb"}, "message must not contain line breaks"),
+        ({"rule": "true", "reason": "No"}, "Unsupported value"),
+    ],
+)
+def test_a_definition_with_a_rule_that_cannot_be_asked_is_refused(rule: dict[str, Any], text: str) -> None:
+    failures = [str(each) for each in rule_definition_failures(at_spec(rule), "schema", root=True)]
+
+    assert len(failures) == 1
+    assert failures[0].startswith("schema.properties[spec].x-kubernetes-validations[0].")
+    assert text in failures[0]
+
+
+def test_a_transition_of_what_cannot_be_told_apart_is_refused() -> None:
+    items = {"type": "string", "x-kubernetes-validations": [{"rule": "self == oldSelf"}]}
+    schema = {"type": "object", "properties": {"all": {"type": "array", "items": items}}}
+
+    (failure,) = rule_definition_failures(schema, "schema")
+
+    assert "oldSelf cannot be used on the uncorrelatable portion of the schema" in failure.message
