@@ -13,6 +13,7 @@ from typing import NamedTuple
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.catalog import PLUGINS
 from leeward.cluster.registry.admission.plugin import Admit, Charge, Handler, PluginContext, Settle, Validate
+from leeward.cluster.registry.admission.policies.validating import ValidatingPolicies
 from leeward.cluster.registry.admission.webhooks.dispatch import MUTATING, VALIDATING, Asking, Webhooks
 
 
@@ -28,9 +29,10 @@ class Admission:
     Args:
         context: what they may touch.
         webhooks: are asked after them.
+        policies: have their say before webhooks that validate.
     """
 
-    def __init__(self, context: PluginContext, webhooks: Webhooks) -> None:
+    def __init__(self, context: PluginContext, webhooks: Webhooks, policies: ValidatingPolicies) -> None:
         self._handlers: Sequence[Handler] = [
             handler
             for descriptor in PLUGINS
@@ -38,6 +40,7 @@ class Admission:
             for handler in descriptor.build(context)
         ]
         self._webhooks = webhooks
+        self._policies = policies
         self._plans: dict[tuple[str, str, str], _Plan] = {}
 
     def admit(self, write: Attributes) -> Asking[None]:
@@ -74,6 +77,7 @@ class Admission:
         plan = self._plan(write)
         for validate in plan.validate:
             validate(write)
+        self._policies.validate(write)
         if self._webhooks.concerned(VALIDATING, write):
             yield from self._webhooks.validate(write)
         if not plan.charge:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from leeward.cluster.cel.expressions import CelSyntaxError
+from leeward.cluster.registry.admission.policies.expressions import program
 from leeward.cluster.registry.failures import (
     Failure,
     duplicate,
@@ -203,10 +205,25 @@ def _match_conditions(conditions: Sequence[Obj], field: str) -> list[Failure]:
             found += each_failure(qualified_name, name, f"{place}.name")
         if not (condition.get("expression") or "").strip():
             found.append(required(f"{place}.expression"))
+        else:
+            found += _compiled(condition["expression"], f"{place}.expression", "bool")
         if name in names:
             found.append(duplicate(f"{place}.name", name))
         names.add(name)
     return found
+
+
+def _compiled(expression: str, field: str, wanted: str = "") -> list[Failure]:
+    """Check an expression; `wanted` is the type that it must have."""
+    if "authorizer" in expression:  # which is not declared, and fails when it is asked
+        return []
+    try:
+        made = program(expression)
+    except CelSyntaxError as error:
+        return [invalid(field, expression, f"compilation failed: {error}")]
+    if wanted and made.returns not in (wanted, "dyn"):
+        return [invalid(field, expression, f"must evaluate to {wanted} but got {made.returns}")]
+    return []
 
 
 def policy_failures(obj: Obj) -> list[Failure]:
@@ -233,6 +250,8 @@ def policy_failures(obj: Obj) -> list[Failure]:
             found.append(invalid(f"{place}.name", name, "must be a valid CEL identifier"))
         if not (variable.get("expression") or "").strip():
             found.append(required(f"{place}.expression", "expression is not specified"))
+        else:
+            found += _compiled(variable["expression"], f"{place}.expression")
     return found + (_validations(spec) if validating else _mutations(spec))
 
 
@@ -256,6 +275,10 @@ def _validations(spec: Obj) -> list[Failure]:
         place, message = f"spec.validations[{index}]", each.get("message") or ""
         if not (each.get("expression") or "").strip():
             found.append(required(f"{place}.expression", "expression is not specified"))
+        else:
+            found += _compiled(each["expression"], f"{place}.expression", "bool")
+        if each.get("messageExpression"):
+            found += _compiled(each["messageExpression"], f"{place}.messageExpression", "string")
         if "\n" in message:
             found.append(invalid(f"{place}.message", message, "must not contain line breaks"))
         reason = each.get("reason")

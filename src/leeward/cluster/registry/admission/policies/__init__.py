@@ -1,0 +1,1 @@
+"""ValidatingAdmissionPolicies, and the expressions that policies and webhooks have."""

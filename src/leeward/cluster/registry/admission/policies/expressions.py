@@ -1,0 +1,113 @@
+"""Expressions about a write: what they see, and whether match conditions hold.
+
+Objects are seen in the version that a policy or webhook is asked about. ``authorizer`` is not declared: an
+expression that names it does not compile, and its policy fails as its failurePolicy says.
+
+Source: k8s.io/apiserver/pkg/admission/plugin/cel/{compile,composition}.go, webhook/matchconditions
+(Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from leeward.cluster.cel.expressions import CelEvaluationError, CelSyntaxError, Program, compile_expression
+from leeward.cluster.cel.types import Declarations
+from leeward.cluster.interface.client import Reader
+from leeward.cluster.registry.admission.attributes import Attributes
+from leeward.cluster.registry.admission.webhooks.review import question
+from leeward.cluster.registry.admission.webhooks.rules import namespace_of
+from leeward.kube.objects import Obj
+
+_DECLARED = Declarations(("object", "oldObject", "request", "params", "namespaceObject", "variables"))
+_ABOUT_THE_OBJECT = ("uid", "object", "oldObject")
+_VARIABLE = re.compile(r"\bvariables\.(\w+)")
+
+
+class ExpressionError(Exception):
+    """An expression has no value."""
+
+
+class MatchError(ExpressionError):
+    """It cannot be told whether match conditions hold."""
+
+
+@lru_cache(maxsize=4096)
+def program(expression: str) -> Program:
+    """Return an expression over what is seen of a write.
+
+    Raises:
+        CelSyntaxError: it is none.
+    """
+    return compile_expression(expression, _DECLARED)
+
+
+def seen(write: Attributes, version: str, reader: Reader) -> dict[str, Any]:
+    """Return what expressions see of a write: each variable by its name."""
+    asked = question(write, version, "", ("v1",))
+    assert asked is not None
+    request: Obj = asked["request"]
+    return {
+        "object": request["object"],
+        "oldObject": request["oldObject"],
+        "request": {key: value for key, value in request.items() if key not in _ABOUT_THE_OBJECT},
+        "namespaceObject": None if not write.namespace else namespace_of(write, reader),
+        "params": None,
+        "variables": {},
+    }
+
+
+def evaluated(expression: str, variables: Mapping[str, Any], broken: Mapping[str, str]) -> Any:
+    """Return the value of an expression.
+
+    Args:
+        expression: as written.
+        variables: what it sees.
+        broken: why variables of the policy have no value, by name.
+
+    Raises:
+        ExpressionError: it has none.
+    """
+    for name in _VARIABLE.findall(expression) if broken else ():
+        if name in broken:
+            raise ExpressionError(f'composited variable "{name}" fails to evaluate: {broken[name]}')
+    try:
+        return program(expression).evaluate(variables)
+    except CelSyntaxError as error:
+        raise ExpressionError(f"compilation error: compilation failed: {error}") from error
+    except CelEvaluationError as error:
+        raise ExpressionError(str(error)) from error
+
+
+def compose(composed: Sequence[Obj], variables: dict[str, Any]) -> dict[str, str]:
+    """Add the variables of a policy to what is seen, in order; returns why some have no value."""
+    broken: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    for each in composed:
+        try:
+            values[each["name"]] = evaluated(each["expression"], {**variables, "variables": values}, broken)
+        except ExpressionError as error:
+            broken[each["name"]] = str(error)
+    variables["variables"] = values
+    return broken
+
+
+def conditions_hold(conditions: Sequence[Obj], variables: Mapping[str, Any]) -> bool:
+    """Tell whether all match conditions hold; one that does not matters more than those without a value.
+
+    Raises:
+        MatchError: none is false, but one has no value.
+    """
+    troubles: list[str] = []
+    for condition in conditions:
+        try:
+            if evaluated(condition["expression"], variables, {}) is not True:
+                return False
+        except ExpressionError as error:
+            troubles.append(f"expression '{condition['expression']}' resulted in error: {error}")
+    if troubles:
+        raise MatchError(", ".join(troubles))
+    return True
