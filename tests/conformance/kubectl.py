@@ -100,6 +100,7 @@ class World:
         recorded = json.loads((DATA / "world_objects.json").read_text())
         bare = [_bare_node(node) for node in recorded["Node"]]
         self._server.call(lambda: Kubelets(self._server.registry, self._clock, bare).start())
+        self._create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "empty-namespace"}})
         documents = yaml.safe_load_all((DATA / "world.yaml").read_text())
         for document in documents:
             self._create(document)

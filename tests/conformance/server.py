@@ -83,7 +83,7 @@ class RecordedServer:
                 descriptor.name,
                 descriptor.build(
                     ControllerContext(
-                        client=registry.client(f"system:controller:{descriptor.name}"),
+                        client=registry.client(descriptor.user),
                         clock=clock,
                         ids=ids,
                         root_ca=pki.ca_certificate.read_text(),

@@ -140,7 +140,7 @@ class Cluster:
     def _controllers(self, ids: IdSource) -> Iterable[tuple[str, Controller]]:
         for descriptor in CONTROLLERS:
             context = ControllerContext(
-                client=self._registry.client(f"system:controller:{descriptor.name}"),
+                client=self._registry.client(descriptor.user),
                 clock=self._clock,
                 ids=ids,
                 timing=self._config.timing,

@@ -134,3 +134,8 @@ def test_a_claim_and_its_data_stay_until_no_pod_uses_them(plane: Plane) -> None:
     plane.clock.advance(1)
     assert plane.client.find("persistentvolumeclaims", "shop", "data") is None
     assert plane.client.find("persistentvolumes", "", volume) is None
+
+
+def test_nodes_say_how_long_what_was_read_may_be_kept(plane: Plane) -> None:
+    (node, *_) = plane.client.list("nodes")
+    assert node["metadata"]["annotations"] == {"node.alpha.kubernetes.io/ttl": "0"}

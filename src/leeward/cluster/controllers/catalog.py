@@ -25,6 +25,7 @@ from leeward.cluster.controllers.serviceaccount import controller as serviceacco
 from leeward.cluster.controllers.serviceaccounttoken import controller as serviceaccounttoken
 from leeward.cluster.controllers.statefulset import controller as statefulset
 from leeward.cluster.controllers.tainteviction import controller as tainteviction
+from leeward.cluster.controllers.ttl import controller as ttl
 
 CONTROLLERS: Sequence[ControllerDescriptor] = (
     serviceaccount.DESCRIPTOR,
@@ -34,6 +35,7 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     garbagecollector.DESCRIPTOR,
     nodelifecycle.DESCRIPTOR,
     tainteviction.DESCRIPTOR,
+    ttl.DESCRIPTOR,
     podgc.DESCRIPTOR,
     persistentvolume.DESCRIPTOR,
     pvcprotection.DESCRIPTOR,
