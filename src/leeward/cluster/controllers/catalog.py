@@ -9,6 +9,7 @@ from leeward.cluster.controllers.cronjob import controller as cronjob
 from leeward.cluster.controllers.daemonset import controller as daemonset
 from leeward.cluster.controllers.deployment import controller as deployment
 from leeward.cluster.controllers.disruption import controller as disruption
+from leeward.cluster.controllers.endpoint import controller as endpoint
 from leeward.cluster.controllers.endpointslice import controller as endpointslice
 from leeward.cluster.controllers.framework.controller import ControllerDescriptor
 from leeward.cluster.controllers.garbagecollector import controller as garbagecollector
@@ -46,6 +47,7 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     cronjob.DESCRIPTOR,
     replicaset.DESCRIPTOR,
     statefulset.DESCRIPTOR,
+    endpoint.DESCRIPTOR,
     endpointslice.DESCRIPTOR,
     disruption.DESCRIPTOR,
     resourcequota.DESCRIPTOR,
