@@ -116,7 +116,7 @@ class Cluster(DictReader):
         del self.objects[(resource, namespace, name)]
         self._tell(Event("DELETED", resource, obj, obj, 1))
 
-    def record(self, involved: Obj, *, event_type: str, reason: str, message: str) -> None:
+    def record(self, involved: Obj, *, event_type: str, reason: str, message: str, **more: Any) -> None:
         self.recorded.append((reason, message))
 
     def node(self, name: str, zone: str = "a", cpu: str = "4", **spec: Any) -> Obj:

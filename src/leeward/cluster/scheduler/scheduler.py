@@ -230,9 +230,7 @@ class Scheduler:
         waiting = self._binding.get(queued.info.uid)
         if waiting is None or waiting[0] is not queued or queued.attempts != attempt:
             return
-        self._client.record(
-            queued.info.pod, event_type="Warning", reason="FailedScheduling", message=_TIMED_OUT
-        )
+        self._say_failed(queued.info, _TIMED_OUT)
         self._give_up(queued)
 
     def _try_nominated(self, cycle: Cycle) -> Feasibility | None:
@@ -260,7 +258,14 @@ class Scheduler:
         self._binding.pop(queued.info.uid, None)
         self.queue.remove(queued.info.uid)
         message = f"Successfully assigned {key} to {node.name}"
-        self._client.record(queued.info.pod, event_type="Normal", reason="Scheduled", message=message)
+        self._client.record(
+            queued.info.pod, event_type="Normal", reason="Scheduled", message=message, action="Binding"
+        )
+
+    def _say_failed(self, info: PodInfo, message: str) -> None:
+        self._client.record(
+            info.pod, event_type="Warning", reason="FailedScheduling", message=message, action="Scheduling"
+        )
 
     def _fail(self, queued: QueuedPod, cycle: Cycle, found: Feasibility) -> None:
         plan = preemption.Plan(None)
@@ -270,7 +275,7 @@ class Scheduler:
         message = fit_error(len(cycle.nodes), found, plan.message)
         info = queued.info
         self.queue.park(queued, found.plugins())
-        self._client.record(info.pod, event_type="Warning", reason="FailedScheduling", message=message)
+        self._say_failed(info, message)
         node = plan.candidate.node if plan.candidate else None
         status.set_unscheduled(
             self._client, self._clock, info.key, "Unschedulable", message, nominated_node=node
@@ -291,6 +296,8 @@ class Scheduler:
                 event_type="Normal",
                 reason="Preempted",
                 message=f"Preempted by pod {info.uid} on node {candidate.node}",
+                action="Preempting",
+                related=info.pod,
             )
             self._client.delete("pods", victim.namespace, victim.key.name)
 
