@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable
 from ipaddress import IPv4Network
 from pathlib import Path
-from random import Random
 from typing import Any, TypeVar
 
 from leeward.base.clock import SystemClock
@@ -94,7 +93,7 @@ class RecordedServer:
             for descriptor in CONTROLLERS
             if whole or descriptor.name in RECORDED
         ]
-        self._scheduler = Scheduler(registry.client("default-scheduler"), clock, Random(0)) if whole else None
+        self._scheduler = Scheduler(registry.client("default-scheduler"), clock) if whole else None
         self._manager = ControllerManager(controllers, registry.client("system:controllers"), clock)
         self._api = ApiServer(
             client,

@@ -92,7 +92,7 @@ class Cluster:
         )
         self._simulated = self._runtime.name == "simulated"
         self._manager = ControllerManager(self._controllers(ids), client("system:controllers"), clock)
-        self._scheduler = Scheduler(client("default-scheduler"), clock, SystemRandom())
+        self._scheduler = Scheduler(client("default-scheduler"), clock)
         kubelet = client("system:kubelet")
         hosts = [
             Host(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 import pytest
@@ -33,7 +32,7 @@ class Plane:
         context = ControllerContext(client=self.client, clock=self.clock, ids=ids, root_ca="PEM")
         built = [(found.name, found.build(context)) for found in CONTROLLERS]
         ControllerManager(built, self.client, self.clock).start()
-        Scheduler(self.client, self.clock, Random(1)).start()
+        Scheduler(self.client, self.clock).start()
         for zone in "abc":
             self.node(f"node-{zone}1", f"local-{zone}")
         self.clock.advance(0.5)

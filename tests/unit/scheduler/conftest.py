@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from random import Random
 from typing import Any
 
 import pytest
@@ -74,7 +73,7 @@ class Cluster(DictReader):
         self.handlers: list[tuple[frozenset[str] | None, Handler]] = []
         self.recorded: list[tuple[str, str]] = []  # (reason, message)
         self.graceful: set[str] = set()  # Pods that stay terminating when deleted
-        self.scheduler = Scheduler(self, self.clock, Random(7))  # type: ignore[arg-type]
+        self.scheduler = Scheduler(self, self.clock)  # type: ignore[arg-type]
 
     def start(self) -> None:
         self.scheduler.start()

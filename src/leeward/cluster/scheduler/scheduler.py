@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from random import Random
 
 from leeward.base.clock import Clock, Timer
 from leeward.cluster.interface.client import Client, Unsubscribe
@@ -42,7 +41,6 @@ class Scheduler:
     Args:
         client: reads and writes objects.
         clock: times back-off and ticks.
-        rng: breaks ties.
         name: the ``schedulerName`` it serves.
         plugins: what decides; the catalog by default.
     """
@@ -51,14 +49,12 @@ class Scheduler:
         self,
         client: Client,
         clock: Clock,
-        rng: Random,
         *,
         name: str = "default-scheduler",
         plugins: Sequence[Descriptor] = PLUGINS,
     ) -> None:
         self._client = client
         self._clock = clock
-        self._rng = rng
         self._name = name
         self.profile = Profile([descriptor.make() for descriptor in plugins])
         self.cache = Cache()
@@ -215,7 +211,7 @@ class Scheduler:
         if not found.feasible:
             self._fail(queued, cycle, found)
             return
-        node = self.profile.choose(cycle, found.feasible, self._rng)
+        node = self.profile.choose(cycle, found.feasible)
         self.cache.place(queued.info, node.name)
         prepared = [plugin.pre_bind(cycle, node, self._client) for plugin in self.profile.pre_binders]
         if all(prepared):
