@@ -17,6 +17,7 @@ from leeward.cluster.controllers.job import controller as job
 from leeward.cluster.controllers.namespace import controller as namespace
 from leeward.cluster.controllers.nodelifecycle import controller as nodelifecycle
 from leeward.cluster.controllers.persistentvolume import controller as persistentvolume
+from leeward.cluster.controllers.podautoscaler import controller as podautoscaler
 from leeward.cluster.controllers.podgc import controller as podgc
 from leeward.cluster.controllers.pvcprotection import controller as pvcprotection
 from leeward.cluster.controllers.pvprotection import controller as pvprotection
@@ -47,6 +48,7 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     cronjob.DESCRIPTOR,
     replicaset.DESCRIPTOR,
     statefulset.DESCRIPTOR,
+    podautoscaler.DESCRIPTOR,
     endpoint.DESCRIPTOR,
     endpointslice.DESCRIPTOR,
     disruption.DESCRIPTOR,
