@@ -41,6 +41,7 @@ UPSTREAM = Timing(
 )
 QUIET_SECONDS = 2.0
 STARTED_SECONDS = 0.6  # longer than a played kubelet needs to start a Pod
+WORKLOADS = ("Deployment", "Job", "StatefulSet", "DaemonSet")
 _SECRETS = (
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "<jwt>"),
     (re.compile(r"-----BEGIN [\s\S]*?-----END [A-Z ]+-----\n?"), "<pem>"),
@@ -105,7 +106,7 @@ class World:
         documents = yaml.safe_load_all((DATA / "world.yaml").read_text())
         for document in documents:
             self._create(document)
-            self.settle("", STARTED_SECONDS)
+            self.settle("", STARTED_SECONDS if document["kind"] in WORKLOADS else 0.3)
         self._server.call(lambda: self._set_widget(recorded["Widget"][0]["status"]))
         self.settle("", QUIET_SECONDS)
 

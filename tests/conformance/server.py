@@ -71,7 +71,7 @@ class RecordedServer:
             clock=clock,
             ids=ids,
             service_network=IPv4Network("10.96.0.0/16"),
-            options=AdmissionOptions(extra_token_bundles=() if whole else EXTRA_BUNDLES),
+            options=AdmissionOptions(extra_token_bundles=EXTRA_BUNDLES),
             hooks=ask,
             tokens=Tokens(pki.signing_key.read_bytes(), clock=clock, ids=ids),
         )
