@@ -40,6 +40,8 @@ UPSTREAM = Timing(
     default_toleration_seconds=300,
 )
 QUIET_SECONDS = 2.0
+STARTED_SECONDS = 0.6  # longer than a played kubelet needs to start a Pod
+WORKLOADS = ("Deployment", "Job", "StatefulSet", "DaemonSet")
 _SECRETS = (
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "<jwt>"),
     (re.compile(r"-----BEGIN [\s\S]*?-----END [A-Z ]+-----\n?"), "<pem>"),
@@ -100,10 +102,11 @@ class World:
         recorded = json.loads((DATA / "world_objects.json").read_text())
         bare = [_bare_node(node) for node in recorded["Node"]]
         self._server.call(lambda: Kubelets(self._server.registry, self._clock, bare).start())
+        self._create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "empty-namespace"}})
         documents = yaml.safe_load_all((DATA / "world.yaml").read_text())
         for document in documents:
             self._create(document)
-            self.settle("", 0.3)
+            self.settle("", STARTED_SECONDS if document["kind"] in WORKLOADS else 0.3)
         self._server.call(lambda: self._set_widget(recorded["Widget"][0]["status"]))
         self.settle("", QUIET_SECONDS)
 

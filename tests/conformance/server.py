@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable
 from ipaddress import IPv4Network
 from pathlib import Path
-from random import Random
 from typing import Any, TypeVar
 
 from leeward.base.clock import SystemClock
@@ -72,7 +71,7 @@ class RecordedServer:
             clock=clock,
             ids=ids,
             service_network=IPv4Network("10.96.0.0/16"),
-            options=AdmissionOptions(extra_token_bundles=() if whole else EXTRA_BUNDLES),
+            options=AdmissionOptions(extra_token_bundles=EXTRA_BUNDLES),
             hooks=ask,
             tokens=Tokens(pki.signing_key.read_bytes(), clock=clock, ids=ids),
         )
@@ -83,10 +82,8 @@ class RecordedServer:
                 descriptor.name,
                 descriptor.build(
                     ControllerContext(
-                        client=registry.client(f"system:controller:{descriptor.name}"),
-                        tracked=registry.client(f"system:controller:{descriptor.name}").tracked(
-                            "kube-controller-manager", "v1"
-                        ),
+                        client=registry.client(descriptor.user),
+                        tracked=registry.client(descriptor.user).tracked("kube-controller-manager", "v1"),
                         clock=clock,
                         ids=ids,
                         root_ca=pki.ca_certificate.read_text(),
@@ -97,7 +94,7 @@ class RecordedServer:
             for descriptor in CONTROLLERS
             if whole or descriptor.name in RECORDED
         ]
-        self._scheduler = Scheduler(registry.client("default-scheduler"), clock, Random(0)) if whole else None
+        self._scheduler = Scheduler(registry.client("default-scheduler"), clock) if whole else None
         self._manager = ControllerManager(controllers, registry.client("system:controllers"), clock)
         self._api = ApiServer(
             client,

@@ -92,7 +92,7 @@ class Cluster:
         )
         self._simulated = self._runtime.name == "simulated"
         self._manager = ControllerManager(self._controllers(ids), client("system:controllers"), clock)
-        self._scheduler = Scheduler(client("default-scheduler"), clock, SystemRandom())
+        self._scheduler = Scheduler(client("default-scheduler"), clock)
         kubelet = client("system:kubelet")
         hosts = [
             Host(
@@ -139,7 +139,7 @@ class Cluster:
 
     def _controllers(self, ids: IdSource) -> Iterable[tuple[str, Controller]]:
         for descriptor in CONTROLLERS:
-            client = self._registry.client(f"system:controller:{descriptor.name}")
+            client = self._registry.client(descriptor.user)
             context = ControllerContext(
                 client=client,
                 tracked=client.tracked("kube-controller-manager", "v1"),

@@ -21,6 +21,18 @@ _COMPONENT = "#/components/schemas/"
 
 Schema = dict[str, Any]
 
+# What the package leaves out of types that it turns into a choice of types.
+_LEFT_OUT: Mapping[str, Schema] = {
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {
+        "description": (
+            "IntOrString is a type that can hold an int32 or a string.  When used in JSON or YAML "
+            "marshalling and unmarshalling, it produces or consumes the inner type.  This allows you to "
+            "have, for example, a JSON field that can accept a name or number."
+        ),
+        "format": "int-or-string",
+    },
+}
+
 
 def definitions_file(version: str = VERSION) -> Path:
     """Return the file with the definitions of Kubernetes `version` ("1.36").
@@ -39,7 +51,10 @@ def definitions_file(version: str = VERSION) -> Path:
 def read_definitions() -> dict[str, Schema]:
     """Return all definitions by name, such as "io.k8s.api.core.v1.Pod"."""
     document: dict[str, dict[str, Schema]] = orjson.loads(definitions_file().read_bytes())
-    return document["$defs"]
+    definitions = document["$defs"]
+    for name, more in _LEFT_OUT.items():
+        definitions[name] = {**more, **definitions[name]}
+    return definitions
 
 
 def kinds(definitions: Mapping[str, Schema]) -> dict[tuple[str, str, str], str]:

@@ -98,3 +98,10 @@ def test_merging_keeps_what_the_user_had(tmp_path: Path) -> None:
     merge_into_file(mine, path, switch=False)
     assert load_access(path).server == "https://a"
     assert load_access(path, context="mine").token == "u"
+
+
+def test_a_number_or_a_string_says_what_it_is() -> None:
+    document = make_document(Catalog().of("apps", "v1"), [])
+    schema = document["components"]["schemas"]["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]
+    assert schema["description"].startswith("IntOrString is a type that can hold an int32 or a string.")
+    assert schema["format"] == "int-or-string"

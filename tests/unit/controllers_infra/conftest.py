@@ -157,7 +157,7 @@ class MemoryClient:
     def finalize_namespace(self, obj: Obj) -> Obj:
         return self.update("namespaces", obj)
 
-    def record(self, involved: Obj, *, event_type: str, reason: str, message: str) -> None:
+    def record(self, involved: Obj, *, event_type: str, reason: str, message: str, **more: Any) -> None:
         self.events.append((reason, message))
 
 

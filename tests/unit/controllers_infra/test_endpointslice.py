@@ -45,6 +45,9 @@ def test_a_slice_names_ports_zone_node_and_owner(world: Any) -> None:
         "kubernetes.io/service-name": "web",
         "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
     }
+    assert found["metadata"]["annotations"] == {
+        "endpoints.kubernetes.io/last-change-trigger-time": owner["metadata"]["creationTimestamp"]
+    }
     assert found["metadata"]["ownerReferences"][0]["uid"] == owner["metadata"]["uid"]
     (endpoint,) = found["endpoints"]
     assert (endpoint["nodeName"], endpoint["zone"]) == ("node-a1", "local-a")

@@ -37,6 +37,10 @@ def test_a_healthy_node_stays_ready_and_untainted(world: Any) -> None:
     assert all(not taints(world, name) for name in names)
 
 
+def test_events_come_from_upstreams_component() -> None:
+    assert controller.DESCRIPTOR.user == "system:controller:node-controller"
+
+
 def test_a_silent_node_becomes_unknown_tainted_and_its_pods_leave_rotation(world: Any) -> None:
     names = cluster(world)
     pod = world.pod("web-1", "node-b1")

@@ -94,6 +94,12 @@ def test_a_free_volume_that_fits_is_taken_before_one_is_made(world: Any) -> None
     claim(world, mode="Immediate", class_name="local")
     world.run(controller.DESCRIPTOR)
     assert current(world)["spec"]["volumeName"] == "right"
+    chosen = world.client.get(controller.VOLUMES, "", "right")
+    assert chosen["metadata"]["annotations"] == {plan.BOUND_BY_CONTROLLER: "yes"}
+    assert current(world)["metadata"]["annotations"] == {
+        plan.BIND_COMPLETED: "yes",
+        plan.BOUND_BY_CONTROLLER: "yes",
+    }
     assert world.client.get(controller.VOLUMES, "", "big")["status"]["phase"] == "Available"
 
 
@@ -118,3 +124,18 @@ def test_a_retained_volume_is_released_and_kept(world: Any) -> None:
     (left,) = world.client.list(controller.VOLUMES)
     assert left["status"]["phase"] == "Released"
     assert world.removed == []
+
+
+def test_a_claim_and_a_volume_that_name_each_other_do_not_say_who_chose() -> None:
+    claim = {
+        "metadata": {"name": "data", "namespace": "shop", "uid": "1", "resourceVersion": "7"},
+        "spec": {"volumeName": "v"},
+    }
+    volume = {
+        "metadata": {"name": "v"},
+        "spec": {"claimRef": {"name": "data", "namespace": "shop"}},
+    }
+    bound = plan.bound_volume(volume, claim)
+    assert "annotations" not in bound["metadata"]
+    assert bound["spec"]["claimRef"]["uid"] == "1"
+    assert plan.bound_claim(claim, bound)["metadata"]["annotations"] == {plan.BIND_COMPLETED: "yes"}

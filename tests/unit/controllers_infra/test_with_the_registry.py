@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 import pytest
@@ -33,7 +32,7 @@ class Plane:
         context = ControllerContext(client=self.client, clock=self.clock, ids=ids, root_ca="PEM")
         built = [(found.name, found.build(context)) for found in CONTROLLERS]
         ControllerManager(built, self.client, self.clock).start()
-        Scheduler(self.client, self.clock, Random(1)).start()
+        Scheduler(self.client, self.clock).start()
         for zone in "abc":
             self.node(f"node-{zone}1", f"local-{zone}")
         self.clock.advance(0.5)
@@ -134,3 +133,8 @@ def test_a_claim_and_its_data_stay_until_no_pod_uses_them(plane: Plane) -> None:
     plane.clock.advance(1)
     assert plane.client.find("persistentvolumeclaims", "shop", "data") is None
     assert plane.client.find("persistentvolumes", "", volume) is None
+
+
+def test_nodes_say_how_long_what_was_read_may_be_kept(plane: Plane) -> None:
+    (node, *_) = plane.client.list("nodes")
+    assert node["metadata"]["annotations"] == {"node.alpha.kubernetes.io/ttl": "0"}

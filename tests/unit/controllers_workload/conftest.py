@@ -26,6 +26,7 @@ _RUNNING = {
     "statefulset-controller",
     "daemonset-controller",
     "job-controller",
+    "horizontal-pod-autoscaler-controller",
 }
 
 

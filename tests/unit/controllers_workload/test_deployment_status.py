@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from leeward.cluster.controllers.deployment.status import is_complete, make_status, seconds_to_deadline
+from leeward.cluster.controllers.deployment.status import (
+    is_complete,
+    make_status,
+    seconds_to_deadline,
+    with_progressing,
+)
 from leeward.kube.objects import Obj, find_condition
 
 _NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -219,3 +224,26 @@ def test_a_status_that_says_the_same_keeps_its_times() -> None:
     new = _set("new", 4, 4)
     first = make_status(_deployment(), new, [new], _NOW)
     assert make_status(first, new, [new], _NOW + timedelta(hours=1))["status"] == first["status"]
+
+
+def test_a_condition_that_says_something_new_comes_last() -> None:
+    told = make_status(_deployment(), _set("new", 4, 1), [_set("new", 4, 1)], _NOW)
+    assert [each["type"] for each in told["status"]["conditions"]] == ["Available", "Progressing"]
+    told["status"].pop("unavailableReplicas")
+    new = _set("new", 4, 4)
+    done = make_status(told, new, [new], _NOW + timedelta(seconds=5))["status"]["conditions"]
+    assert [(each["type"], each["reason"]) for each in done] == [
+        ("Available", "MinimumReplicasAvailable"),
+        ("Progressing", "NewReplicaSetAvailable"),
+    ]
+    few = _set("new", 4, 1)
+    over = {**told["status"], "conditions": done}
+    worse = make_status({**told, "status": over}, few, [few], _NOW)
+    assert [each["type"] for each in worse["status"]["conditions"]] == ["Progressing", "Available"]
+
+
+def test_a_condition_of_the_same_status_and_reason_stays_as_it_is() -> None:
+    before = {"conditions": [{**_progressing("NewReplicaSetAvailable"), "message": "one"}]}
+    deployment = _deployment(status=before)
+    same = with_progressing(deployment, "True", "NewReplicaSetAvailable", "two", _NOW + timedelta(seconds=9))
+    assert same is deployment

@@ -131,6 +131,40 @@ def test_what_differs_is_an_event_of_its_own(cluster: Any) -> None:
     assert [event["count"] for event in cluster.client.list("events")] == [1] * 5
 
 
+def test_what_repeats_of_an_action_is_a_series_until_it_pauses_or_the_object_changes(cluster: Any) -> None:
+    pod = cluster.pod()
+    scheduler = cluster.registry.client("default-scheduler")
+
+    def fail(about: Obj, message: str) -> None:
+        scheduler.record(
+            about, event_type="Warning", reason="FailedScheduling", message=message, action="Scheduling"
+        )
+
+    fail(pod, "one")
+    (event,) = cluster.client.list("events")
+    assert (event["eventTime"], event["action"]) == ("2030-01-01T00:00:00.000000Z", "Scheduling")
+    assert (event["reportingComponent"], event["reportingInstance"]) == ("default-scheduler",) * 2
+    assert (event["source"], event["firstTimestamp"], event.get("count")) == ({}, None, None)
+    cluster.clock.advance(10)
+    fail(pod, "two")
+    (event,) = cluster.client.list("events")
+    assert event["message"] == "one"
+    assert event["series"] == {"count": 2, "lastObservedTime": "2030-01-01T00:00:10.000000Z"}
+    fail(cluster.client.update_status("pods", {**pod, "status": {"phase": "Pending", "reason": "R"}}), "two")
+    assert len(cluster.client.list("events")) == 2
+    cluster.clock.advance(361)
+    fail(pod, "three")
+    assert len(cluster.client.list("events")) == 3
+
+
+def test_an_event_may_name_another_object(cluster: Any) -> None:
+    pod, other = cluster.pod(), cluster.pod("other")
+    client = cluster.registry.client("default-scheduler")
+    client.record(pod, event_type="Normal", reason="R", message="m", action="Preempting", related=other)
+    (event,) = cluster.client.list("events")
+    assert event["related"]["uid"] == other["metadata"]["uid"]
+
+
 def test_an_event_about_an_object_of_the_cluster_is_in_the_default_namespace(cluster: Any) -> None:
     node = cluster.client.create("nodes", {"metadata": {"name": "n1"}})
     cluster.client.record(node, event_type="Normal", reason="Ready", message="m")

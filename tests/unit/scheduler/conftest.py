@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from random import Random
 from typing import Any
 
 import pytest
@@ -74,7 +73,7 @@ class Cluster(DictReader):
         self.handlers: list[tuple[frozenset[str] | None, Handler]] = []
         self.recorded: list[tuple[str, str]] = []  # (reason, message)
         self.graceful: set[str] = set()  # Pods that stay terminating when deleted
-        self.scheduler = Scheduler(self, self.clock, Random(7))  # type: ignore[arg-type]
+        self.scheduler = Scheduler(self, self.clock)  # type: ignore[arg-type]
 
     def start(self) -> None:
         self.scheduler.start()
@@ -116,7 +115,7 @@ class Cluster(DictReader):
         del self.objects[(resource, namespace, name)]
         self._tell(Event("DELETED", resource, obj, obj, 1))
 
-    def record(self, involved: Obj, *, event_type: str, reason: str, message: str) -> None:
+    def record(self, involved: Obj, *, event_type: str, reason: str, message: str, **more: Any) -> None:
         self.recorded.append((reason, message))
 
     def node(self, name: str, zone: str = "a", cpu: str = "4", **spec: Any) -> Obj:

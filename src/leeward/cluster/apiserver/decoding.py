@@ -38,20 +38,22 @@ class Fitted(NamedTuple):
     unknown: list[str]  # "spec.containers[0].imagePullpolicy"
 
 
-class _Field(NamedTuple):
+class Field(NamedTuple):
+    """A field of a message."""
+
     kind: str  # "string", "int32", "map<string,bytes>", a message's name
     repeated: bool
 
 
 @lru_cache(maxsize=1024)
-def _fields_of(message: str) -> Mapping[str, _Field]:
+def fields_of(message: str) -> Mapping[str, Field]:
     """Return the JSON fields of a message, with those of messages that are inlined in it."""
-    found: dict[str, _Field] = {}
+    found: dict[str, Field] = {}
     for name, kind, flags in table().get(message, {}).values():
         if "i" in flags:
-            found.update(_fields_of(kind))
+            found.update(fields_of(kind))
         else:
-            found[name] = _Field(kind, "r" in flags)
+            found[name] = Field(kind, "r" in flags)
     return found
 
 
@@ -127,7 +129,7 @@ class _Fitter:
         """
         if not isinstance(value, dict):
             raise _wrong(value, owner, _short(name))
-        fields, struct = _fields_of(name), name.rpartition(".")[2]
+        fields, struct = fields_of(name), name.rpartition(".")[2]
         letters = go_fields(f"io.{name}") if self._whole else {}
         result: dict[str, Any] = {}
         for key, inner in value.items():
@@ -148,7 +150,7 @@ class _Fitter:
                 result[key] = self._field(inner, field, place, f"{struct}.{_unindexed(place)}")
         return result
 
-    def _field(self, value: Any, field: _Field, path: str, owner: str) -> Any:
+    def _field(self, value: Any, field: Field, path: str, owner: str) -> Any:
         kind = field.kind
         if kind.startswith("map<"):
             if not isinstance(value, dict):

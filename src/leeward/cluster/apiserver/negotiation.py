@@ -19,6 +19,7 @@ from leeward.cluster.apiserver.yamls import dumped
 from leeward.kube.status import NotAcceptableError
 
 YAML = "application/yaml"
+_OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _TRANSFORMS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 _REPRESENTATIONS = (
     "application/json, application/yaml, application/vnd.kubernetes.protobuf, "
@@ -91,6 +92,21 @@ def wants_aggregated_discovery(accept: str) -> str:
             if not options.get("as"):
                 return ""
     return ""
+
+
+def openapi_v2_type(accept: str) -> str:
+    """Return the media type of the OpenAPI v2 document for an ``Accept`` header.
+
+    Raises:
+        NotAcceptableError: it is served in none that the header names.
+    """
+    for clause in (accept or "*/*").split(","):
+        media_type = clause.partition(";")[0].strip()
+        if media_type in (JSON, "*/*", "application/*"):
+            return JSON
+        if media_type in (_OPENAPI_V2, _OPENAPI_V2.replace("v2.v1.0", "v2@v1.0")):
+            return _OPENAPI_V2
+    raise NotAcceptableError("406 page not found", details={})
 
 
 def encode(document: Any, media_type: str) -> bytes:

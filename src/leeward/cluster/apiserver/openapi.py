@@ -1,4 +1,4 @@
-"""OpenAPI v3, one document per group version, made when somebody asks.
+"""OpenAPI v3, one document per group version, and v2, one of everything, made when somebody asks.
 
 Invariant: nothing is read before the first request, and only the compressed answers are kept.
 
@@ -18,6 +18,8 @@ from typing import Any
 
 import orjson
 
+from leeward.cluster.apiserver import gnostic
+from leeward.cluster.apiserver.openapiv2 import to_v2
 from leeward.cluster.apiserver.served import Catalog, Served
 from leeward.kube import definitions as schemas
 from leeward.kube.objects import Obj
@@ -28,7 +30,7 @@ _WRITE_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation", "pretty")
 
 
 class OpenApi:
-    """Answers ``/openapi/v3``.
+    """Answers ``/openapi``.
 
     Args:
         catalog: tells what is served now.
@@ -38,7 +40,7 @@ class OpenApi:
     def __init__(self, catalog: Callable[[], Catalog], definitions: Callable[[], Iterable[Obj]]) -> None:
         self._catalog = catalog
         self._definitions = definitions
-        self._documents: dict[str, tuple[Catalog, bytes]] = {}  # by "api/v1"; gzip
+        self._documents: dict[str, tuple[Catalog, bytes]] = {}  # by "api/v1", "v2.json"; gzip
 
     def index(self) -> dict[str, Any]:
         """Return the list of documents."""
@@ -76,9 +78,23 @@ class OpenApi:
             self._documents[key] = kept
         return kept[1]
 
+    def whole(self, *, protobuf: bool) -> bytes:
+        """Return the document of OpenAPI v2, compressed; as protobuf or JSON.
+
+        Takes hundreds of milliseconds the first time: call it on a worker thread.
+        """
+        key, catalog = "v2.protobuf" if protobuf else "v2.json", self._catalog()
+        kept = self._documents.get(key)
+        if kept is None or kept[0] is not catalog:
+            document = to_v2(make_document(catalog.resources, list(self._definitions())))
+            content = gnostic.encode(document) if protobuf else orjson.dumps(document)
+            kept = (catalog, gzip.compress(content, 5))
+            self._documents[key] = kept
+        return kept[1]
+
 
 def make_document(resources: list[Served], custom: list[Obj]) -> dict[str, Any]:
-    """Return the OpenAPI v3 document of the resources of one group version."""
+    """Return the OpenAPI v3 document of some resources, such as those of one group version."""
     definitions = schemas.read_definitions()
     names = schemas.kinds(definitions)
     for served in resources:

@@ -10,6 +10,7 @@ from typing import Any
 
 from leeward.base.clock import Clock
 from leeward.cluster.apiserver import watches
+from leeward.cluster.apiserver.goorder import in_go_order
 from leeward.cluster.apiserver.http import Answer, Request, Response, StreamResponse
 from leeward.cluster.apiserver.negotiation import Representation, negotiate, respond
 from leeward.cluster.apiserver.options import (
@@ -106,6 +107,11 @@ class Reads:
         now = self._clock.now()
         return self._tables.make(served.name, items, metadata, now, include=include, printer=served.printer)
 
+    def shown_alone(self, served: Served, obj: Obj, representation: Representation, include: str) -> Obj:
+        """Return one object as asked for, when nothing else is asked for."""
+        shown = self.shown(served, obj, representation, include)
+        return shown if representation.transform else in_go_order(shown, custom=served.custom)
+
     def get(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer GET on an object or its status or scale."""
         representation = negotiate(request.headers.get("accept", ""))
@@ -119,7 +125,7 @@ class Reads:
         if path.subresource == "scale":
             obj = scale_of(obj)
         include = request.query.text("includeObject", "Metadata")
-        shown = self.shown(served, obj, representation, include)
+        shown = self.shown_alone(served, obj, representation, include)
         return respond(shown, representation, pretty=request.query.flag("pretty"))
 
     def list(self, request: Request, path: ResourcePath, served: Served) -> Answer:

@@ -30,7 +30,7 @@ from leeward.cluster.apiserver.http import (
     status_response,
     text_response,
 )
-from leeward.cluster.apiserver.negotiation import wants_aggregated_discovery
+from leeward.cluster.apiserver.negotiation import openapi_v2_type, wants_aggregated_discovery
 from leeward.cluster.apiserver.openapi import OpenApi
 from leeward.cluster.apiserver.paths import ResourcePath, parse_resource_path
 from leeward.cluster.apiserver.podlogs import PodLogs
@@ -132,7 +132,7 @@ class Router:
             return await self._openapi_document(request)
         if request.path == "/":
             return json_response(
-                {"paths": ["/api", "/apis", "/healthz", "/openapi/v3", "/readyz", "/version"]}
+                {"paths": ["/api", "/apis", "/healthz", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]}
             )
         return text_response("404 page not found\n", status=404)
 
@@ -152,19 +152,19 @@ class Router:
             index = json_response(self._openapi.index())
             index.content_type = TEXT  # as upstream has it
             return index
-        if path == "/openapi/v2":
-            raise NotAcceptableError("OpenAPI v2 is not served; ask for /openapi/v3")
         accept = request.headers.get("accept", "")
+        if path == "/openapi/v2":
+            media_type = openapi_v2_type(accept)
+            packed = await asyncio.to_thread(self._openapi.whole, protobuf=media_type != JSON)
+            return _unpacked(request, packed, media_type)
         if accept and not any(kind in accept for kind in (JSON, "*/*", "application/*")):
             raise NotAcceptableError("OpenAPI v3 is served as application/json")
         if not path.startswith("/openapi/v3/"):
             return text_response("404 page not found\n", status=404)
-        packed = await asyncio.to_thread(self._openapi.document, path.removeprefix("/openapi/v3/"))
-        if packed is None:
+        found = await asyncio.to_thread(self._openapi.document, path.removeprefix("/openapi/v3/"))
+        if found is None:
             return Response(b"", status=404, content_type="")
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(packed, headers=[("content-encoding", "gzip"), ("vary", "Accept-Encoding")])
-        return Response(gzip.decompress(packed))
+        return _unpacked(request, found, JSON)
 
     async def _api(self, request: Request) -> Answer:
         parts = [part for part in request.path.split("/") if part]
@@ -297,6 +297,14 @@ def _method_not_allowed() -> MethodNotAllowedError:
     return MethodNotAllowedError(
         "the server does not allow this method on the requested resource", details={}
     )
+
+
+def _unpacked(request: Request, packed: bytes, media_type: str) -> Response:
+    """Return a compressed document as the client can read it."""
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers = [("content-encoding", "gzip"), ("vary", "Accept-Encoding")]
+        return Response(packed, content_type=media_type, headers=headers)
+    return Response(gzip.decompress(packed), content_type=media_type)
 
 
 def _pretty(document: Any) -> Response:

@@ -113,7 +113,7 @@ class Writes:
     ) -> Answer:
         representation = negotiate(request.headers.get("accept", ""))
         include = request.query.text("includeObject", "Metadata")
-        shown = self._reads.shown(served, obj, representation, include)
+        shown = self._reads.shown_alone(served, obj, representation, include)
         return respond(shown, representation, status=status, warnings=tuple(warnings))
 
     @staticmethod

@@ -9,6 +9,7 @@ from leeward.cluster.controllers.cronjob import controller as cronjob
 from leeward.cluster.controllers.daemonset import controller as daemonset
 from leeward.cluster.controllers.deployment import controller as deployment
 from leeward.cluster.controllers.disruption import controller as disruption
+from leeward.cluster.controllers.endpoint import controller as endpoint
 from leeward.cluster.controllers.endpointslice import controller as endpointslice
 from leeward.cluster.controllers.framework.controller import ControllerDescriptor
 from leeward.cluster.controllers.garbagecollector import controller as garbagecollector
@@ -16,6 +17,7 @@ from leeward.cluster.controllers.job import controller as job
 from leeward.cluster.controllers.namespace import controller as namespace
 from leeward.cluster.controllers.nodelifecycle import controller as nodelifecycle
 from leeward.cluster.controllers.persistentvolume import controller as persistentvolume
+from leeward.cluster.controllers.podautoscaler import controller as podautoscaler
 from leeward.cluster.controllers.podgc import controller as podgc
 from leeward.cluster.controllers.pvcprotection import controller as pvcprotection
 from leeward.cluster.controllers.pvprotection import controller as pvprotection
@@ -25,6 +27,7 @@ from leeward.cluster.controllers.serviceaccount import controller as serviceacco
 from leeward.cluster.controllers.serviceaccounttoken import controller as serviceaccounttoken
 from leeward.cluster.controllers.statefulset import controller as statefulset
 from leeward.cluster.controllers.tainteviction import controller as tainteviction
+from leeward.cluster.controllers.ttl import controller as ttl
 
 CONTROLLERS: Sequence[ControllerDescriptor] = (
     serviceaccount.DESCRIPTOR,
@@ -34,6 +37,7 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     garbagecollector.DESCRIPTOR,
     nodelifecycle.DESCRIPTOR,
     tainteviction.DESCRIPTOR,
+    ttl.DESCRIPTOR,
     podgc.DESCRIPTOR,
     persistentvolume.DESCRIPTOR,
     pvcprotection.DESCRIPTOR,
@@ -44,6 +48,8 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     cronjob.DESCRIPTOR,
     replicaset.DESCRIPTOR,
     statefulset.DESCRIPTOR,
+    podautoscaler.DESCRIPTOR,
+    endpoint.DESCRIPTOR,
     endpointslice.DESCRIPTOR,
     disruption.DESCRIPTOR,
     resourcequota.DESCRIPTOR,

@@ -149,9 +149,26 @@ class Client(Reader, Protocol):
         ...
 
     def record(
-        self, involved: Obj, *, event_type: Literal["Normal", "Warning"], reason: str, message: str
+        self,
+        involved: Obj,
+        *,
+        event_type: Literal["Normal", "Warning"],
+        reason: str,
+        message: str,
+        action: str = "",
+        related: Obj | None = None,
     ) -> None:
-        """Record an Event about `involved`; repeats are counted on one Event; never raises."""
+        """Record an Event about `involved`; repeats are counted on one Event; never raises.
+
+        Args:
+            involved: whom it is about, as last read.
+            event_type: whether something is wrong.
+            reason: one word.
+            message: the rest.
+            action: what was done or tried; the Event is then one of events.k8s.io, as the scheduler's are:
+                repeats are its series, and what is told of a newer state of `involved` is no repeat.
+            related: who else has to do with it.
+        """
         ...
 
 

@@ -53,6 +53,7 @@ def bootstrap(registry: Registry, *, api_address: str, api_port: int, dns_addres
         {"metadata": {"name": "leeward"}, "spec": {"controller": INGRESS_CONTROLLER}},
     )
     _ensure(registry, "services", _kubernetes_service(api_port))
+    _ensure(registry, "endpoints", _kubernetes_endpoints(api_address, api_port))
     slice_ = _kubernetes_slice(api_address, api_port)
     _ensure(registry, "endpointslices.discovery.k8s.io", slice_)
     if dns_address:
@@ -76,6 +77,18 @@ def _kubernetes_service(port: int) -> Obj:
     return {
         "metadata": {"name": "kubernetes", "namespace": "default", "labels": labels},
         "spec": {"type": "ClusterIP", "ports": ports},
+    }
+
+
+def _kubernetes_endpoints(address: str, port: int) -> Obj:
+    ports = [{"name": "https", "port": port, "protocol": "TCP"}]
+    return {
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+        },
+        "subsets": [{"addresses": [{"ip": address}], "ports": ports}],
     }
 
 

@@ -12,7 +12,7 @@ from leeward.base.clock import PassiveClock
 from leeward.cluster.interface.client import Fit, Handler, PatchType, Propagation, TrackingClient, Unsubscribe
 from leeward.cluster.interface.user import User
 from leeward.cluster.registry import subresources
-from leeward.cluster.registry.events import EventRecorder
+from leeward.cluster.registry.events import EventRecorder, Fact
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.tokenrequests import request_token
 from leeward.kube.objects import Obj
@@ -176,10 +176,18 @@ class RegistryClient:
         return self._registry.finalize_namespace(obj, self._options)
 
     def record(
-        self, involved: Obj, *, event_type: Literal["Normal", "Warning"], reason: str, message: str
+        self,
+        involved: Obj,
+        *,
+        event_type: Literal["Normal", "Warning"],
+        reason: str,
+        message: str,
+        action: str = "",
+        related: Obj | None = None,
     ) -> None:
+        fact = Fact(involved, event_type, reason, message, action, related)
         try:
-            self._recorder.record(involved, event_type, reason, message)
+            self._recorder.record(fact)
         except StatusError as error:
             logger.debug("event %s %s not recorded: %s", reason, message, error)
 

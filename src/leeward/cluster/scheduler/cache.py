@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.nodetree import NodeTree
 from leeward.cluster.scheduler.podinfo import PodInfo
 from leeward.kube.objects import Obj
 
@@ -23,12 +24,17 @@ class Cache:
     def __init__(self) -> None:
         self._infos: dict[str, NodeInfo] = {}  # includes nodes only known from their Pods
         self._live: dict[str, NodeInfo] = {}
+        self._tree = NodeTree()
+        self._is_sorted = True
         self._place: dict[str, str] = {}  # Pod uid -> node
         self._nominated: dict[str, tuple[str, PodInfo]] = {}  # Pod uid -> (node, Pod)
 
     @property
     def nodes(self) -> Mapping[str, NodeInfo]:
-        """The nodes that exist, by name."""
+        """The nodes that exist, by name, in the order of :class:`NodeTree`."""
+        if not self._is_sorted:
+            self._live = {name: self._live[name] for name in self._tree}
+            self._is_sorted = True
         return self._live
 
     def set_node(self, node: Obj) -> None:
@@ -37,10 +43,13 @@ class Cache:
         info = self._infos.setdefault(name, NodeInfo(name))
         info.set_node(node)
         self._live[name] = info
+        if self._tree.put(name, info.labels):
+            self._is_sorted = False
 
     def remove_node(self, name: str) -> None:
         """Forget a node; its Pods are remembered until they go too."""
         info = self._live.pop(name, None)
+        self._tree.remove(name)
         if info is not None:
             info.set_node(None)
             self._drop_if_empty(name)

@@ -1,6 +1,6 @@
 """Runs the plugins over one Pod: which nodes are feasible, why the others are not, which is best.
 
-Invariant: pure; the same cycle and the same random numbers give the same choice.
+Invariant: pure; the same cycle gives the same choice.
 
 Source: ``pkg/scheduler/schedule_one.go`` (findNodesThatFitPod, prioritizeNodes, selectHost).
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from random import Random
 
 from leeward.cluster.scheduler.framework import Cycle, Plugin, Rejection, never
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
@@ -109,18 +108,37 @@ class Profile:
                 table[name][plugin.name] = score * plugin.weight
         return table
 
-    def choose(self, cycle: Cycle, feasible: Sequence[NodeInfo], rng: Random) -> NodeInfo:
-        """Return the best of `feasible`; ties are broken by `rng`."""
+    def choose(self, cycle: Cycle, feasible: Sequence[NodeInfo]) -> NodeInfo:
+        """Return the best of `feasible`; of equals the one that upstream's heap has on top."""
         if len(feasible) == 1:
             return feasible[0]
-        totals = {name: sum(row.values()) for name, row in self.score(cycle, feasible).items()}
-        best = max(totals.values())
-        return rng.choice([node for node in feasible if totals[node.name] == best])
+        table = self.score(cycle, feasible)
+        return feasible[top_of([sum(table[node.name].values()) for node in feasible])]
 
     @property
     def pre_binders(self) -> Sequence[Plugin]:
         """The plugins that prepare bindings."""
         return self._pre_binders
+
+
+def top_of(totals: Sequence[int]) -> int:
+    """Return which of some numbers, at least one, is on top when Go has made a heap of them.
+
+    That is the greatest, and mostly the first of those that are equal.
+
+    Source: Init of container/heap; newSortedNodeScores of pkg/scheduler/schedule_one.go.
+    """
+    heap = list(range(len(totals)))
+    for start in reversed(range(len(heap) // 2)):
+        at = start
+        while (child := 2 * at + 1) < len(heap):
+            if child + 1 < len(heap) and totals[heap[child + 1]] > totals[heap[child]]:
+                child += 1
+            if totals[heap[child]] <= totals[heap[at]]:
+                break
+            heap[at], heap[child] = heap[child], heap[at]
+            at = child
+    return heap[0]
 
 
 def run_filters(filters: Sequence[Plugin], cycle: Cycle, node: NodeInfo) -> Rejection | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from random import Random
 
 from leeward.base.clock import Clock, Timer
 from leeward.cluster.interface.client import Client, Unsubscribe
@@ -42,7 +41,6 @@ class Scheduler:
     Args:
         client: reads and writes objects.
         clock: times back-off and ticks.
-        rng: breaks ties.
         name: the ``schedulerName`` it serves.
         plugins: what decides; the catalog by default.
     """
@@ -51,14 +49,12 @@ class Scheduler:
         self,
         client: Client,
         clock: Clock,
-        rng: Random,
         *,
         name: str = "default-scheduler",
         plugins: Sequence[Descriptor] = PLUGINS,
     ) -> None:
         self._client = client
         self._clock = clock
-        self._rng = rng
         self._name = name
         self.profile = Profile([descriptor.make() for descriptor in plugins])
         self.cache = Cache()
@@ -215,7 +211,7 @@ class Scheduler:
         if not found.feasible:
             self._fail(queued, cycle, found)
             return
-        node = self.profile.choose(cycle, found.feasible, self._rng)
+        node = self.profile.choose(cycle, found.feasible)
         self.cache.place(queued.info, node.name)
         prepared = [plugin.pre_bind(cycle, node, self._client) for plugin in self.profile.pre_binders]
         if all(prepared):
@@ -230,9 +226,7 @@ class Scheduler:
         waiting = self._binding.get(queued.info.uid)
         if waiting is None or waiting[0] is not queued or queued.attempts != attempt:
             return
-        self._client.record(
-            queued.info.pod, event_type="Warning", reason="FailedScheduling", message=_TIMED_OUT
-        )
+        self._say_failed(queued.info, _TIMED_OUT)
         self._give_up(queued)
 
     def _try_nominated(self, cycle: Cycle) -> Feasibility | None:
@@ -260,7 +254,14 @@ class Scheduler:
         self._binding.pop(queued.info.uid, None)
         self.queue.remove(queued.info.uid)
         message = f"Successfully assigned {key} to {node.name}"
-        self._client.record(queued.info.pod, event_type="Normal", reason="Scheduled", message=message)
+        self._client.record(
+            queued.info.pod, event_type="Normal", reason="Scheduled", message=message, action="Binding"
+        )
+
+    def _say_failed(self, info: PodInfo, message: str) -> None:
+        self._client.record(
+            info.pod, event_type="Warning", reason="FailedScheduling", message=message, action="Scheduling"
+        )
 
     def _fail(self, queued: QueuedPod, cycle: Cycle, found: Feasibility) -> None:
         plan = preemption.Plan(None)
@@ -270,7 +271,7 @@ class Scheduler:
         message = fit_error(len(cycle.nodes), found, plan.message)
         info = queued.info
         self.queue.park(queued, found.plugins())
-        self._client.record(info.pod, event_type="Warning", reason="FailedScheduling", message=message)
+        self._say_failed(info, message)
         node = plan.candidate.node if plan.candidate else None
         status.set_unscheduled(
             self._client, self._clock, info.key, "Unschedulable", message, nominated_node=node
@@ -291,6 +292,8 @@ class Scheduler:
                 event_type="Normal",
                 reason="Preempted",
                 message=f"Preempted by pod {info.uid} on node {candidate.node}",
+                action="Preempting",
+                related=info.pod,
             )
             self._client.delete("pods", victim.namespace, victim.key.name)
 

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from leeward.cluster.controllers.deployment.rolling import available_of, fenceposts_of, wanted_of
-from leeward.kube.conditions import with_condition
-from leeward.kube.objects import Obj, find_condition, parse_time
+from leeward.kube.objects import Obj, find_condition, format_time, parse_time
 
 
 def _sum(sets: Sequence[Obj], field: str) -> int:
@@ -156,10 +155,17 @@ def seconds_to_deadline(deployment: Obj, now: datetime) -> float | None:
 
 
 def _set(deployment: Obj, condition: Obj, now: datetime, *, touch: bool = False) -> Obj:
-    """Replace a condition; lastUpdateTime moves when it says something new, or on progress."""
+    """Put a condition last, if its status or reason is new or `touch` says so; else nothing changes.
+
+    Source: SetDeploymentCondition of pkg/controller/deployment/util/deployment_util.go.
+    """
     old = find_condition(deployment, condition["type"])
-    same = old is not None and all(old.get(key) == value for key, value in condition.items())
-    if same and not touch:
+    if old is not None and not touch and all(old.get(key) == condition[key] for key in ("status", "reason")):
         return deployment
-    stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return with_condition(deployment, {**condition, "lastUpdateTime": stamp}, now)
+    since = stamp = format_time(now)
+    if old is not None and old.get("status") == condition["status"]:
+        since = old.get("lastTransitionTime") or stamp
+    new = {**condition, "lastUpdateTime": stamp, "lastTransitionTime": since}
+    status = deployment.get("status") or {}
+    others = [each for each in status.get("conditions") or () if each["type"] != condition["type"]]
+    return {**deployment, "status": {**status, "conditions": [*others, new]}}

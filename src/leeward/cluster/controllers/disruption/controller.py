@@ -105,4 +105,6 @@ class DisruptionController:
         return owner if owner is not None and owner["metadata"]["uid"] == reference["uid"] else None
 
 
-DESCRIPTOR = ControllerDescriptor(name="disruption-controller", build=DisruptionController)
+DESCRIPTOR = ControllerDescriptor(
+    name="disruption-controller", build=DisruptionController, component="controllermanager"
+)

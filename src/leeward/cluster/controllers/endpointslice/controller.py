@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from leeward.cluster.controllers.endpointslice.plan import MANAGED_BY, MANAGER, reconcile, selects
+from leeward.cluster.controllers.endpointslice.plan import MANAGED_BY, MANAGER, reconcile
 from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
+from leeward.cluster.controllers.framework.servicepods import TriggerTimes, selects, view_of
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import (
-    Obj,
     ObjectKey,
-    is_condition_true,
     is_terminating,
     key_of,
     labels_of,
@@ -23,24 +22,12 @@ from leeward.kube.wellknown import SERVICE_NAME, ZONE
 SLICES = "endpointslices.discovery.k8s.io"
 
 
-def _view(pod: Obj) -> tuple[object, ...]:
-    """Return what an endpoint shows of a Pod."""
-    status = pod.get("status") or {}
-    return (
-        status.get("podIP"),
-        status.get("phase") in ("Succeeded", "Failed"),
-        is_condition_true(pod, "Ready"),
-        is_terminating(pod),
-        pod["spec"].get("nodeName"),
-        labels_of(pod),
-    )
-
-
 class EndpointSliceController:
     """Keeps slices equal to what the Pods are."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
+        self._times = TriggerTimes()
 
     @property
     def resources(self) -> Collection[str]:
@@ -56,7 +43,7 @@ class EndpointSliceController:
         if (
             event.type == "MODIFIED"
             and event.previous is not None
-            and _view(event.object) == _view(event.previous)
+            and view_of(event.object) == view_of(event.previous)
         ):
             return ()
         pods = [pod for pod in (event.object, event.previous) if pod is not None]
@@ -83,6 +70,8 @@ class EndpointSliceController:
         """Reconcile the slices of one Service."""
         client = self._client
         service = client.find("services", *key)
+        if service is None:
+            self._times.forget(key)
         if service is None or is_terminating(service) or not service["spec"].get("selector"):
             return None  # the garbage collector removes the slices of a Service that is gone
         pods = [pod for pod in client.list("pods", key.namespace) if selects(service, pod)]
@@ -91,7 +80,8 @@ class EndpointSliceController:
             for found in client.list(SLICES, key.namespace)
             if labels_of(found).get(SERVICE_NAME) == key.name and labels_of(found).get(MANAGED_BY) == MANAGER
         ]
-        writes = reconcile(service, pods, slices, lambda name: client.find("nodes", "", name))
+        time = self._times.of(key, service, pods)
+        writes = reconcile(service, pods, slices, lambda name: client.find("nodes", "", name), time)
         for obj in writes.create:
             client.create(SLICES, obj)
         for obj in writes.update:

@@ -13,8 +13,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from leeward.cluster.controllers.framework.servicepods import (
+    endpoint_port,
+    published_name,
+    target_of,
+    target_port,
+    with_trigger_time,
+)
 from leeward.kube.objects import Obj, is_condition_true, is_terminating, labels_of, owner_reference
-from leeward.kube.selectors import matches_labels
 from leeward.kube.wellknown import SERVICE_NAME, ZONE
 
 MAX_ENDPOINTS = 100
@@ -34,42 +40,10 @@ class Writes:
     delete: list[str] = field(default_factory=list)  # names
 
 
-def selects(service: Obj, pod: Obj) -> bool:
-    """Tell whether the Service selects the Pod (a Service without selector selects none)."""
-    selector = service["spec"].get("selector")
-    return bool(selector) and matches_labels(selector, labels_of(pod))
-
-
-def _target_port(service_port: Obj, pod: Obj) -> int | None:
-    target = service_port.get("targetPort") or service_port["port"]
-    if isinstance(target, int):
-        return target
-    protocol = service_port.get("protocol") or "TCP"
-    sidecars = [c for c in pod["spec"].get("initContainers") or () if c.get("restartPolicy") == "Always"]
-    for container in (*(pod["spec"].get("containers") or ()), *sidecars):
-        for port in container.get("ports") or ():
-            if port.get("name") == target and (port.get("protocol") or "TCP") == protocol:
-                number: int = port["containerPort"]
-                return number
-    return None
-
-
 def ports_for(service: Obj, pod: Obj) -> list[Obj]:
     """Return the EndpointPorts of `pod`; a named port that the Pod lacks is left out."""
-    found: list[Obj] = []
-    for service_port in service["spec"].get("ports") or ():
-        number = _target_port(service_port, pod)
-        if number is None:
-            continue
-        port = {
-            "name": service_port.get("name") or "",
-            "protocol": service_port.get("protocol") or "TCP",
-            "port": number,
-        }
-        if service_port.get("appProtocol"):
-            port["appProtocol"] = service_port["appProtocol"]
-        found.append(port)
-    return found
+    ports = [(port, target_port(port, pod)) for port in service["spec"].get("ports") or ()]
+    return [endpoint_port(port, number) for port, number in ports if number is not None]
 
 
 def endpoint_for(service: Obj, pod: Obj, find_node: FindNode) -> Obj | None:
@@ -79,7 +53,7 @@ def endpoint_for(service: Obj, pod: Obj, find_node: FindNode) -> Obj | None:
         return None
     serving, terminating = is_condition_true(pod, "Ready"), is_terminating(pod)
     publish = bool(service["spec"].get("publishNotReadyAddresses"))
-    meta, spec = pod["metadata"], pod["spec"]
+    spec = pod["spec"]
     endpoint: Obj = {
         "addresses": [status["podIP"]],
         "conditions": {
@@ -87,15 +61,10 @@ def endpoint_for(service: Obj, pod: Obj, find_node: FindNode) -> Obj | None:
             "serving": serving,
             "terminating": terminating,
         },
-        "targetRef": {
-            "kind": "Pod",
-            "namespace": meta["namespace"],
-            "name": meta["name"],
-            "uid": meta["uid"],
-        },
+        "targetRef": target_of(pod),
     }
-    if spec.get("hostname") and spec.get("subdomain") == service["metadata"]["name"]:
-        endpoint["hostname"] = spec["hostname"]
+    if name := published_name(service, pod):
+        endpoint["hostname"] = name
     if spec.get("nodeName"):
         endpoint["nodeName"] = spec["nodeName"]
         node = find_node(spec["nodeName"])
@@ -123,8 +92,18 @@ def _ports_key(ports: Iterable[Any] | None) -> str:
     return json.dumps(sorted(json.dumps(port, sort_keys=True) for port in ports or ()))
 
 
-def reconcile(service: Obj, pods: Sequence[Obj], slices: Sequence[Obj], find_node: FindNode) -> Writes:
-    """Return the writes that make `slices` (ours, of this Service) describe the selected `pods`."""
+def reconcile(
+    service: Obj, pods: Sequence[Obj], slices: Sequence[Obj], find_node: FindNode, time: str = ""
+) -> Writes:
+    """Return the writes that make `slices` describe the Pods.
+
+    Args:
+        service: whose slices.
+        pods: those that it selects.
+        slices: ours, of this Service.
+        find_node: finds Nodes.
+        time: when that happened which slices change for; "" when nobody knows.
+    """
     families = service["spec"].get("ipFamilies") or ["IPv4"]
     wanted: dict[str, tuple[list[Obj], dict[str, Obj]]] = {}
     for pod in pods:
@@ -141,6 +120,8 @@ def reconcile(service: Obj, pods: Sequence[Obj], slices: Sequence[Obj], find_nod
         _reconcile_group(writes, service, families[0], ports, endpoints, by_ports.pop(key, []))
     for stale in by_ports.values():
         writes.delete.extend(found["metadata"]["name"] for found in stale)
+    for changed in (writes.create, writes.update):
+        changed[:] = [{**each, "metadata": with_trigger_time(each["metadata"], time)} for each in changed]
     return writes
 
 

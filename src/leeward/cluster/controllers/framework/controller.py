@@ -65,6 +65,12 @@ class ControllerDescriptor:
 
     name: str  # upstream's name, such as "replicaset-controller"
     build: Callable[[ControllerContext], Controller]
+    component: str = ""  # who its Events come from, where upstream does not use the name
+
+    @property
+    def user(self) -> str:
+        """Return who its client is."""
+        return f"system:controller:{self.component or self.name}"
 
 
 def owner_key(event: Event, kind: str) -> Iterable[ObjectKey]:

@@ -140,4 +140,6 @@ class NodeLifecycleController:
         return wanted, None
 
 
-DESCRIPTOR = ControllerDescriptor(name="node-lifecycle-controller", build=NodeLifecycleController)
+DESCRIPTOR = ControllerDescriptor(
+    name="node-lifecycle-controller", build=NodeLifecycleController, component="node-controller"
+)

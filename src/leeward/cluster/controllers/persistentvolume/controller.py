@@ -116,23 +116,11 @@ class PersistentVolumeController:
 
     def _bind(self, claim: Obj, volume: Obj) -> None:
         """Write whatever of the four parts of a binding is missing."""
-        reference = plan.claim_reference(claim)
-        if (volume["spec"].get("claimRef") or {}).get("uid") != reference["uid"]:
-            volume = self._client.update(
-                VOLUMES, {**volume, "spec": {**volume["spec"], "claimRef": reference}}
-            )
+        wanted = plan.bound_volume(volume, claim)
+        volume = volume if wanted is volume else self._client.update(VOLUMES, wanted)
         self._set_status(VOLUMES, volume, {"phase": "Bound"})
-        name = volume["metadata"]["name"]
-        if claim["spec"].get("volumeName") != name or BOUND_BEFORE not in annotations_of(claim):
-            annotations = {**annotations_of(claim), BOUND_BEFORE: "yes"}
-            claim = self._client.update(
-                CLAIMS,
-                {
-                    **claim,
-                    "metadata": {**claim["metadata"], "annotations": annotations},
-                    "spec": {**claim["spec"], "volumeName": name},
-                },
-            )
+        named = plan.bound_claim(claim, volume)
+        claim = claim if named is claim else self._client.update(CLAIMS, named)
         modes, capacity = volume["spec"].get("accessModes"), volume["spec"]["capacity"]
         self._set_status(CLAIMS, claim, {"phase": "Bound", "accessModes": modes, "capacity": capacity})
 

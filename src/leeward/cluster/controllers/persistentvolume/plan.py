@@ -21,6 +21,7 @@ SELECTED_NODE = "volume.kubernetes.io/selected-node"
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
+BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
 
 
 def storage_request(claim: Obj) -> str:
@@ -71,7 +72,29 @@ def claim_reference(claim: Obj) -> dict[str, str]:
         "namespace": meta["namespace"],
         "name": meta["name"],
         "uid": meta["uid"],
+        "resourceVersion": meta["resourceVersion"],
     }
+
+
+def bound_volume(volume: Obj, claim: Obj) -> Obj:
+    """Return the volume bound to `claim`; one that nobody had reserved for it says who chose it."""
+    if (volume["spec"].get("claimRef") or {}).get("uid") == claim["metadata"]["uid"]:
+        return volume
+    meta, spec = volume["metadata"], {**volume["spec"], "claimRef": claim_reference(claim)}
+    if not belongs_to(volume, claim):
+        meta = {**meta, "annotations": {**annotations_of(volume), BOUND_BY_CONTROLLER: "yes"}}
+    return {**volume, "metadata": meta, "spec": spec}
+
+
+def bound_claim(claim: Obj, volume: Obj) -> Obj:
+    """Return the claim bound to `volume`; one that did not name it says who chose it."""
+    name, annotations = volume["metadata"]["name"], annotations_of(claim)
+    if claim["spec"].get("volumeName") != name:
+        annotations = {**annotations, BOUND_BY_CONTROLLER: "yes"}
+    elif BIND_COMPLETED in annotations:
+        return claim
+    meta = {**claim["metadata"], "annotations": {**annotations, BIND_COMPLETED: "yes"}}
+    return {**claim, "metadata": meta, "spec": {**claim["spec"], "volumeName": name}}
 
 
 def place_of(node: Obj) -> tuple[str, str]:

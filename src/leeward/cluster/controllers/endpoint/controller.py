@@ -1,0 +1,75 @@
+"""The endpoints controller: one key per Service; Pods enqueue the Services that select them.
+
+Source: ``pkg/controller/endpoint/endpoints_controller.go`` (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from leeward.cluster.controllers.endpoint.plan import endpoints_for
+from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
+from leeward.cluster.controllers.framework.servicepods import TriggerTimes, selects, view_of
+from leeward.cluster.interface.client import Event
+from leeward.kube.objects import ObjectKey, is_terminating, key_of
+from leeward.kube.status import NotFoundError
+
+ENDPOINTS = "endpoints"
+
+
+class EndpointsController:
+    """Keeps Endpoints equal to what the Pods are."""
+
+    def __init__(self, context: ControllerContext) -> None:
+        self._client = context.client
+        self._times = TriggerTimes()
+
+    @property
+    def resources(self) -> Collection[str]:
+        return ("services", "pods", ENDPOINTS)
+
+    def keys_for(self, event: Event) -> Iterable[ObjectKey]:
+        if event.resource == "services":
+            return [key_of(event.object)]
+        if event.resource == ENDPOINTS:  # gone, or left over from a time before this one
+            return [key_of(event.object)] if event.type == "DELETED" or not event.revision else ()
+        before = event.previous if event.type == "MODIFIED" else None
+        if before is not None and view_of(event.object) == view_of(before):
+            return ()
+        pods = [pod for pod in (event.object, event.previous) if pod is not None]
+        return [
+            key_of(service)
+            for service in self._client.list("services", event.object["metadata"]["namespace"])
+            if any(selects(service, pod) for pod in pods)
+        ]
+
+    def sync(self, key: ObjectKey) -> float | None:
+        """Write the Endpoints of one Service, or delete what is left of one."""
+        client = self._client
+        service = client.find("services", *key)
+        if service is None:
+            self._delete(key)
+            return None
+        if service["spec"].get("type") == "ExternalName" or not service["spec"].get("selector"):
+            return None
+        if is_terminating(service):
+            return None
+        pods = [pod for pod in client.list("pods", key.namespace) if selects(service, pod)]
+        old = client.find(ENDPOINTS, *key)
+        new = endpoints_for(service, pods, old, self._times.of(key, service, pods))
+        if new is not None:
+            (client.create if old is None else client.update)(ENDPOINTS, new)
+        return None
+
+    def _delete(self, key: ObjectKey) -> None:
+        self._times.forget(key)
+        if self._client.find(ENDPOINTS, *key) is not None:
+            try:
+                self._client.delete(ENDPOINTS, *key)
+            except NotFoundError:
+                return
+
+
+DESCRIPTOR = ControllerDescriptor(
+    name="endpoints-controller", build=EndpointsController, component="endpoint-controller"
+)

@@ -1,0 +1,1 @@
+"""Keeps the replicas of workloads within the bounds of their HorizontalPodAutoscalers."""

@@ -1,0 +1,105 @@
+"""The horizontal pod autoscaler: one key an autoscaler, looked at every 15 seconds.
+
+Source: ``pkg/controller/podautoscaler/horizontal.go`` (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
+from leeward.cluster.controllers.podautoscaler import plan
+from leeward.cluster.interface.client import Event
+from leeward.kube.objects import Obj, ObjectKey, key_of
+from leeward.kube.resources import CRDS, Resource, custom_resources, group_of, resource_of_kind
+from leeward.kube.status import NotFoundError, StatusError
+
+AUTOSCALERS = "horizontalpodautoscalers.autoscaling"
+SYNC_SECONDS = 15.0
+
+
+class HorizontalController:
+    """Scales what autoscalers point at."""
+
+    def __init__(self, context: ControllerContext) -> None:
+        self._client = context.client
+        self._clock = context.clock
+        self._due: dict[ObjectKey, float] = {}  # monotonic seconds
+
+    @property
+    def resources(self) -> Collection[str]:
+        return (AUTOSCALERS,)
+
+    def keys_for(self, event: Event) -> Iterable[ObjectKey]:
+        return () if event.type == "MODIFIED" else [key_of(event.object)]
+
+    def sync(self, key: ObjectKey) -> float | None:
+        """Look at one autoscaler, if it is time."""
+        autoscaler = self._client.find(AUTOSCALERS, *key)
+        if autoscaler is None:
+            self._due.pop(key, None)
+            return None
+        now = self._clock.monotonic()
+        due = self._due.setdefault(key, now + SYNC_SECONDS)
+        if now < due:
+            return due - now
+        self._due[key] = now + SYNC_SECONDS
+        self._reconcile(autoscaler)
+        return SYNC_SECONDS
+
+    def _reconcile(self, autoscaler: Obj) -> None:
+        now, namespace = self._clock.now(), autoscaler["metadata"]["namespace"]
+        reference = autoscaler["spec"]["scaleTargetRef"]
+        try:
+            resource = self._resource(reference)
+            target = self._client.get(resource.name, namespace, reference["name"])
+        except StatusError as error:
+            self._report(autoscaler, plan.without_scale(autoscaler, str(error), now))
+            return
+        current = (target.get("spec") or {}).get("replicas", 1)
+        outcome = plan.look(autoscaler, current, now)
+        if outcome.replicas is not None:
+            outcome = self._scale(autoscaler, resource, outcome)
+        self._report(autoscaler, outcome)
+
+    def _resource(self, reference: Obj) -> Resource:
+        """Return what kind of object is scaled.
+
+        Raises:
+            NotFoundError: there is no such kind, or it has no scale.
+        """
+        version, kind = reference.get("apiVersion") or "", reference["kind"]
+        found = resource_of_kind(version, kind)
+        if found is None:
+            rows = custom_resources(self._client.list(CRDS))
+            found = next((row for row in rows if (row.group, row.kind) == (group_of(version), kind)), None)
+        if found is None:
+            raise NotFoundError(f'no matches for kind "{kind}" in group "{group_of(version)}"')
+        if "scale" not in found.subresources:
+            raise NotFoundError("the server could not find the requested resource")
+        return found
+
+    def _scale(self, autoscaler: Obj, resource: Resource, outcome: plan.Outcome) -> plan.Outcome:
+        namespace, name = autoscaler["metadata"]["namespace"], autoscaler["spec"]["scaleTargetRef"]["name"]
+        patch = {"spec": {"replicas": outcome.replicas}}
+        now = self._clock.now()
+        try:
+            self._client.patch(resource.name, namespace, name, patch, patch_type="merge", subresource="scale")
+        except StatusError as error:
+            return plan.not_rescaled(autoscaler, outcome, str(error), now)
+        message = f"New size: {outcome.replicas}; reason: {outcome.reason}"
+        self._client.record(autoscaler, event_type="Normal", reason="SuccessfulRescale", message=message)
+        return plan.rescaled(outcome, now)
+
+    def _report(self, autoscaler: Obj, outcome: plan.Outcome) -> None:
+        for reason, message in outcome.warnings:
+            self._client.record(autoscaler, event_type="Warning", reason=reason, message=message)
+        if outcome.autoscaler["status"] != autoscaler["status"]:
+            self._client.update_status(AUTOSCALERS, outcome.autoscaler)
+
+
+DESCRIPTOR = ControllerDescriptor(
+    name="horizontal-pod-autoscaler-controller",
+    build=HorizontalController,
+    component="horizontal-pod-autoscaler",
+)
