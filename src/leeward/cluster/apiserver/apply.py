@@ -59,15 +59,12 @@ def read_configuration(data: bytes, request: Request, path: ResourcePath, served
     Raises:
         BadRequestError: it cannot be parsed, or contradicts the URL.
     """
-    import yaml
+    from leeward.cluster.apiserver.yamls import loaded
 
     try:
-        config: Any = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        problem = getattr(error, "problem", "") or str(error)
-        raise BadRequestError(
-            f"error decoding YAML: error converting YAML to JSON: yaml: {problem}"
-        ) from None
+        config: Any = loaded(data)
+    except ValueError as error:
+        raise BadRequestError(f"error decoding YAML: error converting YAML to JSON: yaml: {error}") from None
     if not isinstance(config, dict):
         raise BadRequestError("error decoding YAML: json: cannot unmarshal value into Go value of type map")
     version, kind = config.get("apiVersion") or "", config.get("kind") or ""

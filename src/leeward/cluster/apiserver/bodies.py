@@ -63,11 +63,11 @@ def parse_document(data: bytes, content_type: str) -> Any:
 
         return protobuf.decode(data)
     if content_type in _YAML:
-        import yaml
+        from leeward.cluster.apiserver.yamls import loaded
 
         try:
-            return yaml.safe_load(data)
-        except yaml.YAMLError as error:
+            return loaded(data)
+        except ValueError as error:
             raise BadRequestError(f"the object provided is unrecognized: {error}") from None
     raise UnsupportedMediaTypeError(
         f"the body of the request was in an unknown format - accepted media types include: "

@@ -15,7 +15,6 @@ from typing import Any, Literal
 import orjson
 
 from leeward.cluster.apiserver.http import JSON, Response, escaped
-from leeward.cluster.apiserver.yamls import dumped
 from leeward.kube.status import NotAcceptableError
 
 YAML = "application/yaml"
@@ -112,6 +111,8 @@ def openapi_v2_type(accept: str) -> str:
 def encode(document: Any, media_type: str) -> bytes:
     """Return `document` in `media_type`."""
     if media_type == YAML:
+        from leeward.cluster.apiserver.yamls import dumped
+
         return dumped(document).encode()
     return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
 
