@@ -204,9 +204,3 @@ def test_a_refusal_names_who_what_and_where() -> None:
     assert error.details == {"name": "d", "group": "apps", "kind": "deployments"}
     assert asked("get", path="/x<y").forbidden().message.endswith('cannot get path "/x&lt;y"')
     assert "at the cluster scope" in asked("list", "nodes", "").forbidden().message
-
-
-def test_whoever_is_known_may_discover_what_is_there() -> None:
-    (role,) = [obj for _, obj in bootstrap_policy() if obj["metadata"]["name"] == "system:discovery"][:1]
-    (rule_,) = role["rules"]
-    assert {"/.well-known", "/.well-known/*", "/openapi/*"} <= set(rule_["nonResourceURLs"])
