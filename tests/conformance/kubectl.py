@@ -102,6 +102,8 @@ class World:
         recorded = json.loads((DATA / "world_objects.json").read_text())
         bare = [_bare_node(node) for node in recorded["Node"]]
         self._server.call(lambda: Kubelets(self._server.registry, self._clock, bare).start())
+        for obj in _public_info_viewer():
+            self._create(obj)
         self._create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "empty-namespace"}})
         documents = yaml.safe_load_all((DATA / "world.yaml").read_text())
         for document in documents:
@@ -193,6 +195,18 @@ class World:
     def close(self) -> None:
         """Stop the server."""
         self._server.close()
+
+
+def _public_info_viewer() -> list[Obj]:
+    """Return what OpenShift's build, which was recorded, lets everybody read besides."""
+    group, meta = "rbac.authorization.k8s.io", {"name": "system:openshift:public-info-viewer"}
+    rules = [{"verbs": ["get"], "nonResourceURLs": ["/.well-known", "/.well-known/*"]}]
+    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": meta}
+    names = ("system:authenticated", "system:unauthenticated")
+    subjects = [{"kind": "Group", "apiGroup": group, "name": name} for name in names]
+    reference = {"apiGroup": group, "kind": "ClusterRole", "name": meta["name"]}
+    binding = {**role, "kind": "ClusterRoleBinding", "roleRef": reference, "subjects": subjects}
+    return [{**role, "rules": rules}, binding]
 
 
 def _bare_node(recorded: Obj) -> Obj:

@@ -37,7 +37,7 @@ class Cluster:
             ids=SystemIds(),
             options=AdmissionOptions(disabled=("ServiceAccount",)),
         )
-        bootstrap(registry, api_address="127.0.0.1", api_port=0)
+        bootstrap(registry, api_address="127.0.0.1", api_port=6443)
         self.client = registry.client("admin")
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
