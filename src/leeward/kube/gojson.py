@@ -29,6 +29,8 @@ def json_error(data: bytes) -> str:
             raise scanner.wrong("after top-level value")
     except _SyntaxError as error:
         return str(error)
+    except RecursionError:
+        return "exceeded max depth"
     return ""
 
 

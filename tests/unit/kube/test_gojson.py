@@ -59,3 +59,11 @@ def test_what_python_cannot_read_is_a_mistake(text: str) -> None:
         assert json_error(text.encode())
     else:
         assert not json_error(text.encode())
+
+
+def test_a_text_that_nests_deeper_than_can_be_followed_is_refused() -> None:
+    assert json_error(b"[" * 100_000) == "exceeded max depth"
+
+
+def test_a_broken_byte_is_shown_as_go_shows_it() -> None:
+    assert json_error(b"\x81\xaa") == "invalid character '\\u0081' looking for beginning of value"

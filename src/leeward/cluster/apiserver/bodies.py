@@ -89,6 +89,8 @@ async def read_object(request: Request, kind: str = "Object") -> Obj:
     document = parse_document(body, request.content_type)
     if not isinstance(document, dict):
         raise BadRequestError(f"the object provided is unrecognized (must be of type {kind})")
+    for field in ("apiVersion", "kind"):
+        _check_text(field, document.get(field))
     version = document.get("apiVersion")
     if isinstance(version, str) and version.count("/") > 1:
         start = body[:30].decode(errors="replace")
@@ -121,6 +123,14 @@ async def read_patch(request: Request, *, custom: bool) -> tuple[PatchType, Any]
         raise BadRequestError(
             problem if patch_type == "strategic" else f"error decoding patch: {problem}"
         ) from None
+
+
+def _check_text(field: str, value: Any) -> None:
+    if value is None or isinstance(value, str):
+        return
+    names = {bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
+    problem = f"json: cannot unmarshal {names[type(value)]} into Go struct field .{field} of type string"
+    raise BadRequestError(f"couldn't get version/kind; json parse error: {problem}")
 
 
 def fitted(obj: Obj, served: Served, path: ResourcePath) -> Obj:

@@ -39,6 +39,7 @@ from leeward.cluster.apiserver.reviews import RESOURCES, Reviews
 from leeward.cluster.apiserver.served import Catalog, Served
 from leeward.cluster.apiserver.writes import Writes
 from leeward.kube.status import (
+    BadRequestError,
     MethodNotAllowedError,
     NotAcceptableError,
     NotFoundError,
@@ -114,6 +115,8 @@ class Router:
             return await self._access.through(request, self._dispatch)
         except StatusError as error:
             return status_response(error)
+        except RecursionError:  # what is written nests deeper than can be followed
+            return status_response(BadRequestError("the object provided is unrecognized: exceeded max depth"))
         except Exception as error:  # noqa: BLE001 - the HTTP edge
             _log.exception("%s %s failed", request.method, request.path)
             return status_response(StatusError(f"Internal error occurred: {error}"))

@@ -10,7 +10,6 @@ from typing import Any
 
 import yaml
 
-
 _MAX_DEPTH = 200  # more than any kind has, less than what Python can follow
 _MAX_NODES = 500_000
 
