@@ -47,6 +47,7 @@ from leeward.kube.status import (
 )
 
 _log = logging.getLogger(__name__)
+_TOO_DEEP = "Recursion limit reached"  # orjson's words for what nests deeper than it writes
 
 _NOT_SERVED = {
     "exec": "`kubectl exec` is not served by this cluster's API; `leeward logs` shows what a service says",
@@ -115,9 +116,10 @@ class Router:
             return await self._access.through(request, self._dispatch)
         except StatusError as error:
             return status_response(error)
-        except RecursionError:  # what is written nests deeper than can be followed
-            return status_response(BadRequestError("the object provided is unrecognized: exceeded max depth"))
         except Exception as error:  # noqa: BLE001 - the HTTP edge
+            if isinstance(error, RecursionError) or str(error) == _TOO_DEEP:
+                text = "the object provided is unrecognized: exceeded max depth"
+                return status_response(BadRequestError(text))
             _log.exception("%s %s failed", request.method, request.path)
             return status_response(StatusError(f"Internal error occurred: {error}"))
 
