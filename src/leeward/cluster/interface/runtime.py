@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from leeward.cluster.interface.streams import Connection, Streams, StreamsWanted
+
 
 class RuntimeFailureError(Exception):
     """The runtime could not do it; the message is shown in ``kubectl describe pod``.
@@ -88,6 +90,7 @@ class ContainerConfig:
     supplemental_groups: Sequence[int] = ()
     read_only_root: bool = False
     stdin: bool = False
+    stdin_once: bool = False  # its input ends when the first who attached goes away
     tty: bool = False
     memory_limit_bytes: int | None = None
     cpu_limit_millis: int | None = None
@@ -176,6 +179,30 @@ class RuntimeService(Protocol):
 
     async def exec(self, container_id: str, command: Sequence[str], timeout: float) -> ExecResult:
         """Run `command` in the container and wait; exit code 124 when `timeout` seconds passed."""
+        ...
+
+    async def open_exec(self, container_id: str, command: Sequence[str], wanted: StreamsWanted) -> Streams:
+        """Start `command` in the container, with its environment and directory, and talk to it.
+
+        Raises:
+            RuntimeFailureError: it cannot be started, or the container does not run.
+        """
+        ...
+
+    async def open_attach(self, container_id: str, wanted: StreamsWanted) -> Streams:
+        """Talk to the container's own program, from now on.
+
+        Raises:
+            RuntimeFailureError: the container does not run.
+        """
+        ...
+
+    async def open_port(self, pod_uid: str, port: int) -> Connection:
+        """Connect to a port of "localhost" as the Pod's containers see it.
+
+        Raises:
+            RuntimeFailureError: nobody listens there, or there is no such Pod.
+        """
         ...
 
     def on_exit(self, handler: Callable[[ContainerExit], None]) -> None:

@@ -91,6 +91,7 @@ def container_config(
         read_only_root=bool(security.get("readOnlyRootFilesystem")),
         tty=bool(container.get("tty")),
         stdin=bool(container.get("stdin")),
+        stdin_once=bool(container.get("stdinOnce")),
         memory_limit_bytes=to_units(limits["memory"]) if "memory" in limits else None,
         cpu_limit_millis=to_millis(limits["cpu"]) if "cpu" in limits else None,
         stop_signal=lifecycle.get("stopSignal"),

@@ -10,7 +10,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from leeward.cluster.interface.runtime import RuntimeFailureError
@@ -18,6 +18,9 @@ from leeward.cluster.runtimes.process.isolation import source_root
 
 logger = logging.getLogger(__name__)
 MAX_MESSAGE = 1 << 20
+_MAX_DESCRIPTORS = 8
+_CLOSED_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+_LOST = 137  # the exit code of a command that died with the launcher
 _ENDS_WITHIN = 2.0  # seconds that the launcher has for killing what it started
 _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv.pop(1));"
@@ -39,6 +42,7 @@ class LauncherControl:
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._commands: dict[int, int] = {}  # request → pid of a command
+        self._endings: dict[int, asyncio.Future[int]] = {}  # request → exit code of its command
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -83,15 +87,40 @@ class LauncherControl:
             if not future.done():
                 future.set_exception(RuntimeFailureError("the container launcher has ended"))
         self._waiting.clear()
+        for ending in self._endings.values():
+            if not ending.done():
+                ending.set_result(_LOST)
+        self._endings.clear()
 
-    async def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
-        """Make a request and wait for its answer.
+    async def ask(self, op: str, descriptors: Sequence[int] = (), **arguments: Any) -> dict[str, Any]:
+        """Make a request and wait for its answer; what came beside that is its ``descriptors``.
+
+        Args:
+            op: what to do.
+            descriptors: sent along; they stay the caller's to close.
+            arguments: of the operation.
 
         Raises:
             RuntimeFailureError: the launcher says no, or is gone.
         """
-        _, future = self._request(op, arguments)
-        return await future
+        number, future = self._request(op, arguments, descriptors)
+        return {**await future, "number": number}
+
+    async def run(
+        self, descriptors: Sequence[int], **arguments: Any
+    ) -> tuple[dict[str, Any], asyncio.Future[int]]:
+        """Start a command; returns the answer and the exit code to come.
+
+        Raises:
+            RuntimeFailureError: it cannot be started.
+        """
+        number, future = self._request("command", arguments, descriptors)
+        ending = self._endings[number] = asyncio.get_running_loop().create_future()
+        try:
+            return await future, ending
+        except BaseException:
+            self._endings.pop(number, None)
+            raise
 
     async def ask_within(self, seconds: float, op: str, **arguments: Any) -> dict[str, Any] | None:
         """Run a command and wait at most `seconds` for it; None when it was killed for that."""
@@ -105,14 +134,17 @@ class LauncherControl:
                 await self.ask("abort", pid=pid)
             return None
 
-    def _request(self, op: str, arguments: dict[str, Any]) -> tuple[int, asyncio.Future[dict[str, Any]]]:
+    def _request(
+        self, op: str, arguments: dict[str, Any], descriptors: Sequence[int] = ()
+    ) -> tuple[int, asyncio.Future[dict[str, Any]]]:
         if self._socket is None:
             raise RuntimeFailureError("the container launcher is not running")
         number = next(self._ids)
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         try:
-            self._socket.send(json.dumps({"id": number, "op": op, **arguments}).encode())
+            text = json.dumps({"id": number, "op": op, **arguments}).encode()
+            socket.send_fds(self._socket, [text], list(descriptors))
         except OSError as error:
             del self._waiting[number]
             raise RuntimeFailureError(f"the container launcher does not answer: {error}") from error
@@ -121,18 +153,26 @@ class LauncherControl:
     def _receive(self) -> None:
         while self._socket is not None:
             try:
-                data = self._socket.recv(MAX_MESSAGE)
+                data, descriptors, _, _ = socket.recv_fds(
+                    self._socket, MAX_MESSAGE, _MAX_DESCRIPTORS, _CLOSED_ON_EXEC
+                )
             except BlockingIOError:
                 return
             except OSError:
-                data = b""
+                data, descriptors = b"", []
             if not data:
                 self._lost()
                 return
-            self._handle(json.loads(data))
+            for descriptor in descriptors:
+                os.set_inheritable(descriptor, False)
+            self._handle({**json.loads(data), "descriptors": descriptors})
 
     def _handle(self, message: dict[str, Any]) -> None:
-        if "exited" in message:
+        if "ended" in message:
+            ending = self._endings.pop(message["ended"], None)
+            if ending is not None and not ending.done():
+                ending.set_result(message["code"])
+        elif "exited" in message:
             self._on_exit(message["exited"], message["code"])
         elif "started" in message:
             self._commands[message["started"]] = message["pid"]
@@ -140,6 +180,8 @@ class LauncherControl:
             self._commands.pop(message["id"], None)
             future = self._waiting.pop(message["id"], None)
             if future is None or future.done():
+                for descriptor in message["descriptors"]:
+                    os.close(descriptor)
                 return
             if "error" in message:
                 future.set_exception(RuntimeFailureError(message["error"], reason="StartError"))

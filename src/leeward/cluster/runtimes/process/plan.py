@@ -43,7 +43,9 @@ def launch_spec(
             f"container {config.name}: no command: the image has neither ENTRYPOINT nor CMD",
             reason="CreateContainerError",
         )
-    env = {"PATH": PATH, "HOME": "/root", **image.env, "HOSTNAME": sandbox.hostname, **config.env}
+    terminal = {"TERM": "xterm"} if config.tty else {}
+    own = {"PATH": PATH, "HOME": "/root", **terminal}
+    env = {**own, **image.env, "HOSTNAME": sandbox.hostname, **config.env}
     mounts = [*config.mounts, *_network_files(config, sandbox_directory)]
     spec: dict[str, Any] = {
         "mode": mode,
@@ -63,6 +65,8 @@ def launch_spec(
         "gid": config.group or 0,
         "groups": list(config.supplemental_groups),
         "log": str(config.log_path),
+        "stdin": config.stdin,
+        "tty": config.tty,
     }
     if mode == "plain":
         _lay_out(spec, config, directory, layers)

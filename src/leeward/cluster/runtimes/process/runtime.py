@@ -32,6 +32,8 @@ from leeward.cluster.interface.runtime import (
     Sandbox,
     SandboxConfig,
 )
+from leeward.cluster.interface.streams import Connection, Streams, StreamsWanted
+from leeward.cluster.runtimes.process import sessions
 from leeward.cluster.runtimes.process.control import LauncherControl
 from leeward.cluster.runtimes.process.images import ImageStore
 from leeward.cluster.runtimes.process.interpreters import make_shims
@@ -242,6 +244,28 @@ class ProcessRuntime:
         return ExecResult(
             answer["code"], answer["stdout"].encode("latin-1"), answer["stderr"].encode("latin-1")
         )
+
+    async def open_exec(self, container_id: str, command: Sequence[str], wanted: StreamsWanted) -> Streams:
+        """Start a command in the container and talk to it."""
+        spec = self._find(container_id).spec
+        env = {"TERM": "xterm", **spec["env"]} if wanted.tty else spec["env"]
+        launched = {"argv": list(command), "cwd": spec["cwd"], "env": env}
+        return await sessions.open_command(self._control, container_id, launched, wanted)
+
+    async def open_attach(self, container_id: str, wanted: StreamsWanted) -> Streams:
+        """Talk to the container's own program."""
+        container = self._find(container_id)
+        once = container.config.stdin_once
+        return await sessions.open_attach(self._control, container_id, container.spec, wanted, once=once)
+
+    async def open_port(self, pod_uid: str, port: int) -> Connection:
+        """Connect to a port of the Pod's "localhost"."""
+        found = next((each for each in self._sandboxes.values() if each.config.pod_uid == pod_uid), None)
+        if found is None:
+            raise RuntimeFailureError("the Pod's sandbox is gone")
+        isolated = self._network is not None and not found.config.host_network
+        where = f"{found.config.namespace}/{found.config.name}"
+        return await sessions.open_port(self._control, found.pid if isolated else 0, where, port)
 
     def on_exit(self, handler: Callable[[ContainerExit], None]) -> None:
         """Call `handler` with every end of a container."""

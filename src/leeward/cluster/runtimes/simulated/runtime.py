@@ -27,6 +27,9 @@ from leeward.cluster.interface.runtime import (
     Sandbox,
     SandboxConfig,
 )
+from leeward.cluster.interface.streams import Connection, Streams, StreamsWanted
+
+_NOTHING_RUNS = "rpc error: code = Unimplemented desc = the simulated runtime runs no programs"
 
 
 @dataclass
@@ -137,6 +140,18 @@ class SimulatedRuntime:
         container = self._containers.get(container_id)
         running = container is not None and container.running
         return ExecResult(0 if running else 1, b"", b"" if running else b"container is not running")
+
+    async def open_exec(self, container_id: str, command: Sequence[str], wanted: StreamsWanted) -> Streams:
+        """Refuse: nothing runs."""
+        raise RuntimeFailureError(_NOTHING_RUNS)
+
+    async def open_attach(self, container_id: str, wanted: StreamsWanted) -> Streams:
+        """Refuse: nothing runs."""
+        raise RuntimeFailureError(_NOTHING_RUNS)
+
+    async def open_port(self, pod_uid: str, port: int) -> Connection:
+        """Refuse: nothing listens."""
+        raise RuntimeFailureError(_NOTHING_RUNS)
 
     def on_exit(self, handler: Callable[[ContainerExit], None]) -> None:
         """Call `handler` with every end."""

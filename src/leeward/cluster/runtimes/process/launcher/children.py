@@ -9,13 +9,24 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from leeward.cluster.runtimes.process.launcher import linux, rootfs
 
 EXIT_CANNOT_RUN = 126
 EXIT_NOT_FOUND = 127
+_MOST_DESCRIPTORS = 65536
+
+
+class Stdio(NamedTuple):
+    """What a program's standard streams are: descriptors, -1 for /dev/null."""
+
+    stdin: int = -1
+    stdout: int = -1
+    stderr: int = -1
+    terminal: int = -1  # a socket that gets the other end of a new terminal, which is all three then
 
 
 def run(body: Callable[[], None], errors: int) -> NoReturn:
@@ -52,7 +63,7 @@ def sandbox(spec: dict[str, Any], ready: int) -> None:
         signal.pause()
 
 
-def container(spec: dict[str, Any], stdout: int, stderr: int) -> None:
+def container(spec: dict[str, Any], stdio: Stdio) -> None:
     """Become a container's first process."""
     os.setsid()
     if spec["mode"] == "root":
@@ -65,7 +76,7 @@ def container(spec: dict[str, Any], stdout: int, stderr: int) -> None:
         rootfs.build(spec)  # the user namespace was made before the fork
     os.chdir(spec["cwd"])
     _become_user(spec)
-    _execute(spec["argv"], spec["env"], stdout, stderr)
+    _execute(spec["argv"], spec["env"], stdio)
 
 
 def _become_user(spec: dict[str, Any]) -> None:
@@ -79,11 +90,11 @@ def _become_user(spec: dict[str, Any]) -> None:
         linux.die_with_parent()  # changing identity cleared it
 
 
-def command(spec: dict[str, Any], pid: int, stdout: int, stderr: int, errors: int) -> None:
+def command(spec: dict[str, Any], pid: int, stdio: Stdio, errors: int) -> None:
     """Run a command inside the container whose first process is `pid`, and end as it ends."""
     if spec["mode"] == "plain":
         os.chdir(spec["cwd"])
-        _execute(spec["argv"], spec["env"], stdout, stderr)
+        _execute(spec["argv"], spec["env"], stdio)
     names = {"user": linux.CLONE_NEWUSER} if spec["mode"] == "userns" else {"net": linux.CLONE_NEWNET}
     if spec["mode"] == "root":
         names |= {"uts": linux.CLONE_NEWUTS, "ipc": linux.CLONE_NEWIPC}
@@ -93,16 +104,16 @@ def command(spec: dict[str, Any], pid: int, stdout: int, stderr: int, errors: in
 
     def body() -> None:
         _become_user(spec)
-        _execute(spec["argv"], spec["env"], stdout, stderr)
+        _execute(spec["argv"], spec["env"], stdio)
 
     _supervise(body, errors)
 
 
-def user_container(spec: dict[str, Any], stdout: int, stderr: int, errors: int) -> None:
+def user_container(spec: dict[str, Any], stdio: Stdio, errors: int) -> None:
     """Start a container without root: in a user namespace where this process stays as its parent."""
     make_user_namespace(os.getuid(), os.getgid())
     linux.unshare(linux.CLONE_NEWPID)
-    _supervise(lambda: container(spec, stdout, stderr), errors)
+    _supervise(lambda: container(spec, stdio), errors)
 
 
 def _supervise(body: Callable[[], None], errors: int) -> NoReturn:
@@ -123,7 +134,7 @@ def _supervise(body: Callable[[], None], errors: int) -> NoReturn:
         signal.SIGUSR2,
     ):
         signal.signal(number, forward)
-    os.close(errors)
+    os.closerange(3, _MOST_DESCRIPTORS)  # whoever reads or writes there waits for the child, not for this one
     while True:
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
@@ -138,15 +149,26 @@ def make_user_namespace(uid: int, gid: int) -> None:
             file.write(text)
 
 
-def _execute(argv: list[str], env: dict[str, str], stdout: int, stderr: int) -> NoReturn:
+def _execute(argv: list[str], env: dict[str, str], stdio: Stdio) -> NoReturn:
     """Replace this process by a program."""
-    null = os.open("/dev/null", os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(stdout, 1)
-    os.dup2(stderr, 2)
+    if stdio.terminal >= 0:
+        _make_terminal(stdio.terminal)
+    else:
+        null = os.open("/dev/null", os.O_RDWR)
+        for number, descriptor in enumerate(stdio[:3]):
+            os.dup2(descriptor if descriptor >= 0 else null, number)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     program = find_program(argv[0], env.get("PATH", os.defpath))
     os.execve(program, argv, env)
+
+
+def _make_terminal(wanted: int) -> None:
+    """Make a terminal of the container's own the controlling one, and send its other end to `wanted`."""
+    other, ours = os.openpty()
+    with socket.socket(fileno=wanted) as out:
+        socket.send_fds(out, [b"terminal"], [other])
+    os.close(other)
+    os.login_tty(ours)
 
 
 def find_program(name: str, path: str) -> str:

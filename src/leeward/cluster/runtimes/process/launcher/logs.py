@@ -13,8 +13,17 @@ import contextlib
 import os
 import sys
 import time
+from typing import Protocol
 
 MAX_LINE = 16384
+
+
+class Tap(Protocol):
+    """Somebody who watches a container's output."""
+
+    def feed(self, data: bytes) -> None:
+        """Take what came out; nothing is the end."""
+        ...
 
 
 class LogStream:
@@ -32,6 +41,7 @@ class LogStream:
         self._name = name.encode()
         self._pending = b""
         self._dropping = False
+        self.taps: list[Tap] = []  # who watches
 
     def read(self) -> bool:
         """Move what is there to the log; False at the end of the pipe."""
@@ -41,6 +51,8 @@ class LogStream:
             return True
         except OSError:
             data = b""
+        for tap in self.taps:
+            tap.feed(data)
         *lines, rest = (self._pending + data).split(b"\n")
         stamp = _now()
         out = [self._line(stamp, b"F", line) for line in lines]

@@ -2,7 +2,9 @@
 
 Messages are JSON, one a packet. A request has ``id`` and ``op``; its answer has the same ``id`` and either
 results or ``error``. ``{"exited": <container>, "code": n}`` is sent when a container has ended and all
-its output is in its log. The launcher ends, and with it everything it started, when the socket closes.
+its output is in its log. Descriptors travel beside a message: those of a command's streams come with its
+request, and ``{"ended": <request>, "code": n}`` follows it; those of a container's input go with the answer
+to whoever attaches. The launcher ends, and with it everything it started, when the socket closes.
 """
 
 from __future__ import annotations
@@ -20,10 +22,14 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from leeward.cluster.runtimes.process.launcher import children, linux
+from leeward.cluster.runtimes.process.launcher.children import Stdio
 from leeward.cluster.runtimes.process.launcher.logs import LogStream, tell
+from leeward.cluster.runtimes.process.launcher.taps import PipeTap
 
 MAX_MESSAGE = 1 << 20
 MAX_OUTPUT = 64 * 1024  # of a command, each stream
+_MAX_DESCRIPTORS = 8  # beside a message
+_CLOSED_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
 @dataclass
@@ -34,6 +40,9 @@ class Child:
     name: str  # the container, or "" for a sandbox or command
     spec: dict[str, Any] = field(default_factory=dict)
     pipes: int = 0  # output pipes still open
+    log: int = -1  # descriptor; closed with the last pipe
+    input: int = -1  # where its stdin can be written: a pipe's end or its terminal
+    streams: dict[str, LogStream] = field(default_factory=dict)
     code: int | None = None
     finish: Callable[[int], None] = lambda code: None  # called when it ended and its pipes are read
 
@@ -47,6 +56,8 @@ class Launcher:
         self._children: dict[int, Child] = {}
         self._containers: dict[str, Child] = {}
         self._silenced: set[str] = set()
+        self._taps: dict[int, list[tuple[LogStream, PipeTap]]] = {}  # by request
+        self._own_network = os.open("/proc/self/ns/net", os.O_RDONLY) if sys.platform == "linux" else -1
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY) if sys.platform == "linux" else -1
 
     def run(self) -> None:
@@ -67,20 +78,23 @@ class Launcher:
 
     def _receive(self) -> None:
         try:
-            data = self._control.recv(MAX_MESSAGE)
+            data, descriptors = _receive(self._control)
         except ConnectionResetError:
-            data = b""
+            data, descriptors = b"", []
         if not data:
             self._end()
-        request = json.loads(data)
+        request = {**json.loads(data), "descriptors": descriptors}
         try:
             getattr(self, f"_op_{request['op']}")(request)
         except OSError as error:
             self._send({"id": request["id"], "error": str(error)})
+        finally:
+            for descriptor in descriptors:  # but for those that the operation took
+                os.close(descriptor)
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
         try:
-            self._control.send(json.dumps(message).encode())
+            socket.send_fds(self._control, [json.dumps(message).encode()], descriptors or [])
         except BrokenPipeError:
             self._end()
 
@@ -116,25 +130,31 @@ class Launcher:
         with contextlib.ExitStack() as undo:  # all that can fail comes before the fork
             log = os.open(spec["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
             undo.callback(os.close, log)
-            stdout, stderr, errors = (_pipe(undo) for _ in range(3))
-            pid = self._fork_container(spec, stdout[1], stderr[1], errors[1])
+            errors = _pipe(undo)
+            theirs, ours = _ends(spec, undo)
+            pid = self._fork_container(spec, theirs, errors[1])
             undo.pop_all()
-        for pipe in (stdout, stderr, errors):
-            os.close(pipe[1])
-        child = Child(pid, request["container"], spec)
+        for descriptor in (*theirs, errors[1]):
+            if descriptor >= 0:
+                os.close(descriptor)
+        child = Child(pid, request["container"], spec, log=log, input=ours.stdin)
         self._children[pid] = self._containers[child.name] = child
-        self._follow_logs(child, stdout[0], stderr[0], log)
         child.finish = lambda code: self._exited(child, code)
+        if ours.terminal >= 0:
+            self._await_terminal(child, ours.terminal)
+        else:
+            self._follow(child, ours.stdout, "stdout")
+            self._follow(child, ours.stderr, "stderr")
         self._await_start(request["id"], child, errors[0])
 
-    def _fork_container(self, spec: dict[str, Any], stdout: int, stderr: int, errors: int) -> int:
+    def _fork_container(self, spec: dict[str, Any], stdio: Stdio, errors: int) -> int:
         """Fork a container's first process, as its mode needs; returns its pid."""
 
         def body() -> None:
             if spec["mode"] == "userns":
-                children.user_container(spec, stdout, stderr, errors)
+                children.user_container(spec, stdio, errors)
             else:
-                children.container(spec, stdout, stderr)
+                children.container(spec, stdio)
 
         if spec["mode"] == "root":
             linux.unshare(linux.CLONE_NEWPID)
@@ -148,30 +168,48 @@ class Launcher:
         """Answer when the program runs (the pipe closes on exec) or could not be run."""
 
         def told() -> None:
-            self._selector.unregister(errors)
             problem = os.read(errors, 4096).decode(errors="replace")
-            os.close(errors)
             self._send({"id": request, "pid": child.pid, **({"error": problem} if problem else {})})
+            self._release(child, errors)
 
+        child.pipes += 1
         self._selector.register(errors, selectors.EVENT_READ, told)
 
-    def _follow_logs(self, child: Child, stdout: int, stderr: int, log: int) -> None:
-        for descriptor, name in ((stdout, "stdout"), (stderr, "stderr")):
-            os.set_blocking(descriptor, False)
-            stream = LogStream(descriptor, log, name)
-            child.pipes += 1
-            self._selector.register(
-                descriptor, selectors.EVENT_READ, lambda stream=stream: self._read(child, stream, log)
-            )
+    def _await_terminal(self, child: Child, promised: int) -> None:
+        """Follow a container's terminal as soon as it sends the other end of it."""
+        sending = socket.socket(fileno=promised)
 
-    def _read(self, child: Child, stream: LogStream, log: int) -> None:
-        if not stream.read():
-            self._selector.unregister(stream.pipe)
-            os.close(stream.pipe)
-            child.pipes -= 1
-            if child.pipes == 0:
-                os.close(log)
-            self._finish_if_done(child)
+        def sent() -> None:
+            _, found = _receive(sending)
+            if found:
+                child.input = os.dup(found[0])
+                self._follow(child, found[0], "stdout")
+            self._release(child, sending.detach())
+
+        child.pipes += 1
+        self._selector.register(promised, selectors.EVENT_READ, sent)
+
+    def _follow(self, child: Child, descriptor: int, name: str) -> None:
+        os.set_blocking(descriptor, False)
+        stream = child.streams[name] = LogStream(descriptor, child.log, name)
+        child.pipes += 1
+
+        def read() -> None:
+            if not stream.read():
+                del child.streams[name]
+                self._release(child, descriptor)
+
+        self._selector.register(descriptor, selectors.EVENT_READ, read)
+
+    def _release(self, child: Child, descriptor: int) -> None:
+        """Close what was read to its end."""
+        self._selector.unregister(descriptor)
+        os.close(descriptor)
+        child.pipes -= 1
+        if child.pipes == 0 and child.log >= 0:
+            os.close(child.log)
+            child.log = -1
+        self._finish_if_done(child)
 
     def _op_signal(self, request: dict[str, Any]) -> None:
         """Send a signal to a container; answers whether it was still there."""
@@ -195,16 +233,11 @@ class Launcher:
 
     def _op_exec(self, request: dict[str, Any]) -> None:
         """Run a command in a container; answers its exit code and output when it has ended."""
-        target = self._containers.get(request["container"])
-        if target is None or target.code is not None:
-            self._send({"id": request["id"], "error": "the container is not running"})
-            return
+        target = self._running(request["container"])
         stdout, stderr, errors = os.pipe(), os.pipe(), os.pipe()
         spec = {**target.spec, **request["spec"]}
-        pid = self._fork(
-            lambda: children.command(spec, self._inner_pid(target), stdout[1], stderr[1], errors[1]),
-            errors[1],
-        )
+        stdio = Stdio(stdout=stdout[1], stderr=stderr[1])
+        pid = self._fork(lambda: children.command(spec, self._inner_pid(target), stdio, errors[1]), errors[1])
         for pipe in (stdout, stderr, errors):
             os.close(pipe[1])
         child = self._children[pid] = Child(pid, "", spec)
@@ -233,12 +266,76 @@ class Launcher:
                 data = b""
             output[name] = (output[name] + data)[:MAX_OUTPUT]
             if not data:
-                self._selector.unregister(descriptor)
-                os.close(descriptor)
-                child.pipes -= 1
-                self._finish_if_done(child)
+                self._release(child, descriptor)
 
         self._selector.register(descriptor, selectors.EVENT_READ, read)
+
+    def _op_command(self, request: dict[str, Any]) -> None:
+        """Run a command whose streams came with the request; answers its pid when it runs."""
+        target = self._running(request["container"])
+        spec = {**target.spec, **request["spec"]}
+        stdio = Stdio(**dict(zip(request["streams"], request["descriptors"], strict=True)))
+        with contextlib.ExitStack() as undo:
+            errors = _pipe(undo)
+            pid = self._fork(
+                lambda: children.command(spec, self._inner_pid(target), stdio, errors[1]), errors[1]
+            )
+            undo.pop_all()
+        os.close(errors[1])
+        child = self._children[pid] = Child(pid, "", spec)
+        child.finish = lambda code: self._send({"ended": request["id"], "code": code})
+        self._await_start(request["id"], child, errors[0])
+
+    def _op_attach(self, request: dict[str, Any]) -> None:
+        """Copy what a container says to the pipes of the request; answers with where its input goes."""
+        target = self._running(request["container"])
+        taps = self._taps[request["id"]] = []
+        for name in request["streams"]:
+            descriptor = request["descriptors"].pop(0)
+            if name not in target.streams:
+                os.close(descriptor)  # it is at its end
+                continue
+            taps.append((target.streams[name], PipeTap(descriptor, self._selector)))
+        for stream, tap in taps:
+            stream.taps.append(tap)
+        inputs = [target.input] if target.input >= 0 else []
+        self._send({"id": request["id"], "input": len(inputs)}, inputs)
+
+    def _op_detach(self, request: dict[str, Any]) -> None:
+        """Copy no more for the attach request ``number``."""
+        for stream, tap in self._taps.pop(request["number"], ()):
+            stream.taps.remove(tap)
+            tap.close()
+        self._send({"id": request["id"]})
+
+    def _op_end_input(self, request: dict[str, Any]) -> None:
+        """Let a container see the end of its input; a terminal has none."""
+        target = self._running(request["container"])
+        if target.input >= 0 and not target.spec.get("tty"):
+            os.close(target.input)
+            target.input = -1
+        self._send({"id": request["id"]})
+
+    def _op_socket(self, request: dict[str, Any]) -> None:
+        """Answer with a socket that belongs to the network of a sandbox."""
+        linux.enter(request["sandbox"], {"net": linux.CLONE_NEWNET})
+        try:
+            made = socket.socket(request["family"], socket.SOCK_STREAM)
+        finally:
+            linux.setns(self._own_network, linux.CLONE_NEWNET)
+        with made:
+            self._send({"id": request["id"]}, [made.fileno()])
+
+    def _running(self, name: str) -> Child:
+        """Return a container that runs.
+
+        Raises:
+            OSError: it does not.
+        """
+        found = self._containers.get(name)
+        if found is None or found.code is not None:
+            raise OSError("the container is not running")
+        return found
 
     def _op_abort(self, request: dict[str, Any]) -> None:
         """Kill a command that took too long."""
@@ -287,6 +384,9 @@ class Launcher:
             child.finish(child.code)
 
     def _exited(self, child: Child, code: int) -> None:
+        if child.input >= 0:
+            os.close(child.input)
+            child.input = -1
         if self._containers.get(child.name) is child:
             del self._containers[child.name]
         if child.name in self._silenced:
@@ -301,6 +401,26 @@ def _pipe(undo: contextlib.ExitStack) -> tuple[int, int]:
     for end in ends:
         undo.callback(os.close, end)
     return ends
+
+
+def _ends(spec: dict[str, Any], undo: contextlib.ExitStack) -> tuple[Stdio, Stdio]:
+    """Return the ends of a container's streams: those that it has, and those that we keep."""
+    if spec.get("tty"):
+        pair = [end.detach() for end in socket.socketpair()]
+        for end in pair:
+            undo.callback(os.close, end)
+        return Stdio(terminal=pair[1]), Stdio(terminal=pair[0])
+    stdout, stderr = _pipe(undo), _pipe(undo)
+    reading, writing = _pipe(undo) if spec.get("stdin") else (-1, -1)
+    return Stdio(reading, stdout[1], stderr[1]), Stdio(writing, stdout[0], stderr[0])
+
+
+def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
+    """Return a message and the descriptors beside it."""
+    data, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, _MAX_DESCRIPTORS, _CLOSED_ON_EXEC)
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    return data, descriptors
 
 
 def _kill(child: Child) -> None:
