@@ -30,6 +30,7 @@ from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.registry.tokens import Tokens
+from leeward.cluster.runtimes.simulated.runtime import SimulatedRuntime
 from leeward.cluster.scheduler.scheduler import Scheduler
 from leeward.cluster.store.memory import MemoryStore
 
@@ -103,6 +104,7 @@ class RecordedServer:
             clock=clock,
             port=0,
             dry_client=registry.client("admin", dry_run=True),
+            runtime=SimulatedRuntime(clock, ids, IPv4Network("10.128.0.0/16")),
             tokens=registry.tokens,
             admin=User("admin", ("system:masters", "system:authenticated"), "admin"),
         )

@@ -131,6 +131,7 @@ class Cluster:
             dry_client=self._registry.client("system:admin", dry_run=True),
             ready=self._unready,
             pod_logs=self._log_file,
+            runtime=self._runtime,
             tokens=self._registry.tokens,
             audit=AuditLog(state.logs / "audit.log", lambda: format_micro_time(clock.now()), ids),
         )

@@ -118,9 +118,9 @@ def test_describe_explain_and_discovery_work(cluster: Any, kubectl: Kubectl) -> 
     assert kubectl("auth", "can-i", "get", "pods").strip() == "yes"
 
 
-def test_exec_is_refused_with_the_reason(cluster: Any, kubectl: Kubectl) -> None:
+def test_exec_is_refused_with_the_reason_where_nothing_runs(cluster: Any, kubectl: Kubectl) -> None:
     cluster.put("pods", _pod("web"))
-    assert "`kubectl exec` is not served" in kubectl("exec", "web", "--", "true", fails=True)
+    assert "the subresource exec is not served" in kubectl("exec", "web", "--", "true", fails=True)
 
 
 def test_without_the_token_nothing_is_answered(cluster: Any, kubectl: Kubectl) -> None:

@@ -115,6 +115,31 @@ def test_a_request_is_a_verb_on_a_resource(method: str, target: str, expected: t
     assert found.path == ""
 
 
+@pytest.mark.parametrize("subresource", ["exec", "attach", "portforward"])
+def test_talking_to_a_pod_needs_create_though_a_websocket_is_a_get(subresource: str) -> None:
+    class Roles:
+        def __init__(self, *verbs: str) -> None:
+            self._verbs = verbs
+
+        def authorize(self, asked: Attributes) -> Decision:
+            return Decision(asked.verb in self._verbs)
+
+    async def dispatch(_: Request) -> Response:
+        return Response(b"")
+
+    def ask(*verbs: str) -> int:
+        access = Access(AUTHENTICATOR, Roles(*verbs))  # type: ignore[arg-type]
+        target = f"/api/v1/namespaces/shop/pods/a/{subresource}"
+        sent = request("GET", target, authorization="Bearer sa-token")
+        return asyncio.run(access.through(sent, dispatch)).status
+
+    assert ask("get", "create") == 200
+    with pytest.raises(ForbiddenError, match=f'cannot create resource "pods/{subresource}"'):
+        ask("get")
+    with pytest.raises(ForbiddenError, match=f'cannot get resource "pods/{subresource}"'):
+        ask("create")
+
+
 @pytest.mark.parametrize("target", ["/", "/version", "/api", "/apis/apps/v1", "/nonsense/at/all"])
 def test_what_is_no_resource_is_a_path(target: str) -> None:
     found = attributes_of(request("GET", target), ADMIN)

@@ -1,19 +1,24 @@
 """What stands before every handler: who asks, who is meant, may they, and the audit of it.
 
-Source: k8s.io/apiserver/pkg/server/config.go, DefaultBuildHandlerChain (Kubernetes 1.36).
+Source: k8s.io/apiserver/pkg/server/config.go, DefaultBuildHandlerChain (Kubernetes 1.36);
+pkg/registry/core/pod/rest/subresources.go for what needs "create" though a WebSocket is asked for by GET.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from leeward.cluster.apiserver.audit import AuditLog
 from leeward.cluster.apiserver.authentication import Authenticator
 from leeward.cluster.apiserver.http import Answer, Request
 from leeward.cluster.apiserver.impersonation import impersonate, wanted_user
 from leeward.cluster.apiserver.requestinfo import attributes_of
+from leeward.cluster.authorization.attributes import Attributes
 from leeward.cluster.authorization.rbac import Rbac
 from leeward.kube.status import StatusError
+
+_CREATED = ("attach", "exec", "portforward")  # of Pods: needs "create" whatever the method
 
 Dispatch = Callable[[Request], Awaitable[Answer]]
 
@@ -47,9 +52,9 @@ class Access:
             wanted = wanted_user(request.header_list)
             if wanted is not None:
                 asked = attributes_of(request, impersonate(wanted, asked, self._rbac.authorize))
-            decision = self._rbac.authorize(asked)
-            if not decision.allowed:
-                raise asked.forbidden(decision.error)
+            self._check(asked)
+            if asked.resource == "pods" and asked.subresource in _CREATED and asked.verb == "get":
+                self._check(replace(asked, verb="create"))
             request.user = asked.user
             answer = await dispatch(request)
             code = answer.status
@@ -61,3 +66,8 @@ class Access:
         finally:
             if self._audit is not None:
                 self._audit.record(request, requester, asked, code)
+
+    def _check(self, asked: Attributes) -> None:
+        decision = self._rbac.authorize(asked)
+        if not decision.allowed:
+            raise asked.forbidden(decision.error)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
 import orjson
@@ -46,7 +46,7 @@ class Request:
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._scope = scope
         self._receive = receive
-        self.method: str = scope["method"]
+        self.method: str = scope.get("method", "GET")  # that of a WebSocket's is not told
         self.path = unquote(scope["raw_path"].decode("latin-1").partition("?")[0])
         self.headers: Mapping[str, str] = {
             key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]
@@ -71,6 +71,21 @@ class Request:
     def client(self) -> str:
         """Address of who asks, "" where it is not known."""
         return str((self._scope.get("client") or ("",))[0])
+
+    @property
+    def is_websocket(self) -> bool:
+        """Tell whether the client wants a WebSocket, in a place where there is one."""
+        return self._scope.get("type") == "websocket"
+
+    @property
+    def protocols(self) -> list[str]:
+        """The protocols that the client of a WebSocket offers, the one that it likes best first."""
+        return list(self._scope.get("subprotocols") or ())
+
+    @property
+    def has_body(self) -> bool:
+        """Tell whether a body was announced."""
+        return self.headers.get("content-length", "0") != "0" or "transfer-encoding" in self.headers
 
     @property
     def uri(self) -> str:
@@ -103,6 +118,20 @@ class Request:
             parts.append(chunk)
             if not message.get("more_body"):
                 return b"".join(parts)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes, however long it is."""
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequestError("the client went away")
+            more = message.get("more_body", False)
+            yield message.get("body", b"")
+
+    async def receive(self) -> Message:
+        """Return the next message of the connection, as ASGI has it."""
+        return await self._receive()
 
     async def gone(self) -> None:
         """Return when the client has gone away."""
@@ -230,7 +259,15 @@ class StreamResponse:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-Answer = Response | StreamResponse
+class Answer(Protocol):
+    """What is answered, in any form."""
+
+    status: int
+    headers: list[tuple[str, str]]
+
+    async def send(self, send: Send) -> None:
+        """Write it."""
+        ...
 
 
 def json_response(document: Any, *, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Response:

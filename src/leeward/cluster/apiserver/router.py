@@ -37,6 +37,9 @@ from leeward.cluster.apiserver.podlogs import PodLogs
 from leeward.cluster.apiserver.reads import Reads
 from leeward.cluster.apiserver.reviews import RESOURCES, Reviews
 from leeward.cluster.apiserver.served import Catalog, Served
+from leeward.cluster.apiserver.streaming.portforward import PortForward
+from leeward.cluster.apiserver.streaming.proxy import Proxy
+from leeward.cluster.apiserver.streaming.remotecommand import RemoteCommands
 from leeward.cluster.apiserver.writes import Writes
 from leeward.kube.status import (
     BadRequestError,
@@ -48,13 +51,6 @@ from leeward.kube.status import (
 
 _log = logging.getLogger(__name__)
 _TOO_DEEP = "Recursion limit reached"  # orjson's words for what nests deeper than it writes
-
-_NOT_SERVED = {
-    "exec": "`kubectl exec` is not served by this cluster's API; `leeward logs` shows what a service says",
-    "attach": "`kubectl attach` is not served by this cluster's API; use `leeward logs -f`",
-    "portforward": "`kubectl port-forward` is not served by this cluster's API; publish a port instead",
-    "proxy": "proxying is not served by this cluster's API",
-}
 
 _DEPRECATED = {  # (apiVersion, kind) → the warning that every answer carries
     ("v1", "Endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
@@ -81,6 +77,9 @@ class Router:
         reads: GET on resources.
         writes: the other verbs.
         logs: container logs; None when there are no containers.
+        commands: exec and attach; None likewise.
+        ports: port-forwarding; None likewise.
+        proxy: passes requests on to Pods and Services.
         catalog: tells what is served now.
         openapi: OpenAPI documents.
         ready: names the checks that fail now; empty when the cluster is ready.
@@ -95,6 +94,9 @@ class Router:
         reads: Reads,
         writes: Writes,
         logs: PodLogs | None,
+        commands: RemoteCommands | None,
+        ports: PortForward | None,
+        proxy: Proxy,
         catalog: Callable[[], Catalog],
         openapi: OpenApi,
         ready: Callable[[], Iterable[str]],
@@ -105,6 +107,9 @@ class Router:
         self._reads = reads
         self._writes = writes
         self._logs = logs
+        self._commands = commands
+        self._ports = ports
+        self._proxy = proxy
         self._catalog = catalog
         self._openapi = openapi
         self._ready = ready
@@ -264,8 +269,8 @@ class Router:
         found = served.subresource(path.subresource)
         if found is None:
             raise NotFoundError("the server could not find the requested resource", details={})
-        if found.name in _NOT_SERVED:
-            raise NotImplementedStatusError(_NOT_SERVED[found.name])
+        if found.name == "proxy" and served.name in ("pods", "services"):
+            return self._proxy.forward
         table: dict[tuple[str, str], Handler] = {
             ("binding", "POST"): self._writes.bind,
             ("eviction", "POST"): self._writes.evict,
@@ -283,6 +288,13 @@ class Router:
         }
         if self._logs is not None:
             table[("log", "GET")] = self._logs.log
+        if self._commands is not None:
+            for method in ("GET", "POST"):
+                table[("exec", method)] = self._commands.exec
+                table[("attach", method)] = self._commands.attach
+        if self._ports is not None:
+            for method in ("GET", "POST"):
+                table[("portforward", method)] = self._ports.forward
         handler = table.get((found.name, request.method))
         if handler is None and found.name not in {name for name, _ in table}:
             raise NotImplementedStatusError(

@@ -22,7 +22,7 @@ from leeward.base.errors import OperationError
 from leeward.cluster.apiserver.access import Access
 from leeward.cluster.apiserver.audit import AuditLog
 from leeward.cluster.apiserver.authentication import ADMIN, Authenticator
-from leeward.cluster.apiserver.certificates import CertificateProtocol
+from leeward.cluster.apiserver.certificates import CertificateProtocol, CertificateWebSocketProtocol
 from leeward.cluster.apiserver.http import Receive, Request, Scope, Send
 from leeward.cluster.apiserver.logs import LogSource
 from leeward.cluster.apiserver.openapi import OpenApi
@@ -34,9 +34,14 @@ from leeward.cluster.apiserver.representations import TableMaker
 from leeward.cluster.apiserver.reviews import Reviews
 from leeward.cluster.apiserver.router import Router
 from leeward.cluster.apiserver.served import Catalog
+from leeward.cluster.apiserver.streaming.portforward import PortForward
+from leeward.cluster.apiserver.streaming.proxy import Proxy
+from leeward.cluster.apiserver.streaming.remotecommand import RemoteCommands
+from leeward.cluster.apiserver.streaming.websocket import refusing
 from leeward.cluster.apiserver.writes import Writes
 from leeward.cluster.authorization.rbac import Rbac
 from leeward.cluster.interface.client import TrackingClient
+from leeward.cluster.interface.runtime import RuntimeService
 from leeward.cluster.interface.store import Event, Store
 from leeward.cluster.interface.user import User
 from leeward.cluster.registry.tokens import AccountTokens, Tokens
@@ -68,6 +73,7 @@ class ApiServer:
         dry_client: answers writes with ``dryRun=All`` without storing; None: they are refused.
         ready: names the checks that fail now; empty when ready.
         pod_logs: finds container logs; None when nothing runs.
+        runtime: runs the containers to talk to; None when nothing runs.
         tokens: checks tokens of service accounts; None: there are none.
         audit: takes note of what is asked; None: nobody does.
         admin: who has the administrator's token.
@@ -84,6 +90,7 @@ class ApiServer:
         dry_client: TrackingClient | None = None,
         ready: Callable[[], Iterable[str]] = tuple,
         pod_logs: LogSource | None = None,
+        runtime: RuntimeService | None = None,
         tokens: Tokens | None = None,
         audit: AuditLog | None = None,
         admin: User = ADMIN,
@@ -105,6 +112,9 @@ class ApiServer:
             reads=self._reads,
             writes=Writes(client, dry_client, self._reads),
             logs=None if pod_logs is None else PodLogs(client, clock, pod_logs),
+            commands=None if runtime is None else RemoteCommands(client, runtime),
+            ports=None if runtime is None else PortForward(client, runtime),
+            proxy=Proxy(client),
             catalog=self.catalog,
             openapi=OpenApi(self.catalog, self._definitions),
             ready=ready,
@@ -132,11 +142,11 @@ class ApiServer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             return
         request = Request(scope, receive)
         answer = await self._router.answer(request)
-        await answer.send(send)
+        await answer.send(refusing(send) if request.is_websocket else send)
 
     async def start(self) -> None:
         """Bind the port and serve; returns when requests are answered.
@@ -151,7 +161,9 @@ class ApiServer:
             self,
             loop="none",
             http=CertificateProtocol,
-            ws="none",
+            ws=CertificateWebSocketProtocol,
+            ws_ping_interval=None,  # clients that only write would not answer
+            ws_per_message_deflate=False,
             lifespan="off",
             interface="asgi3",
             log_config=None,

@@ -334,7 +334,7 @@ async def open_port(control: LauncherControl, sandbox: int, where: str, port: in
         try:
             return await _connected(await _socket(control, sandbox, family), address, port)
         except OSError as error:
-            problems.append(f"{shown}: connect: {(error.strerror or str(error)).lower()}")
+            problems.append(f"{shown}: connect: {os.strerror(error.errno or 0).lower()}")
     raise RuntimeFailureError(
         f'failed to connect to localhost:{port} inside namespace "{where}", {" ".join(problems)}'
     )
