@@ -19,7 +19,7 @@ from leeward.cluster.apiserver.streaming.remotecommand import (
 from leeward.cluster.interface.streams import StreamsWanted
 from leeward.kube.status import BadRequestError
 
-PROTOCOLS = [channels.V5, channels.V4, channels.V4_BASE64]
+PROTOCOLS = [channels.V5, channels.V4, channels.V4_BASE64, channels.V1]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -52,6 +52,7 @@ def test_the_client_s_favourite_of_what_is_known_is_chosen() -> None:
     assert choose([channels.V5, channels.V4], PROTOCOLS) == channels.V5
     assert choose(["v9.channel.k8s.io", channels.V4], PROTOCOLS) == channels.V4
     assert choose(["v9.channel.k8s.io"], PROTOCOLS) is None
+    assert choose([], PROTOCOLS) == channels.NONE
 
 
 def test_a_terminal_has_one_output_and_no_streams_are_too_few() -> None:

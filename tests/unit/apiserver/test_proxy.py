@@ -9,8 +9,8 @@ import pytest
 from leeward.cluster.apiserver.streaming.proxy import (
     Location,
     Wanted,
-    _endpoints,
     _redirected,
+    endpoints,
     pod_location,
     read_name,
     service_port,
@@ -59,21 +59,19 @@ def test_a_port_of_a_service_has_a_number_and_a_name() -> None:
         service_port(SERVICE, "81")
 
 
-def test_only_ready_endpoints_of_that_service_and_port_are_asked() -> None:
-    def piece(service: str, port: str, ready: bool, address: str) -> dict[str, Any]:
+def test_only_ready_endpoints_of_that_port_are_asked() -> None:
+    def piece(port: str, ready: bool, address: str) -> dict[str, Any]:
         return {
-            "metadata": {"labels": {"kubernetes.io/service-name": service}},
             "ports": [{"name": port, "port": 8080}],
             "endpoints": [{"addresses": [address], "conditions": {"ready": ready}}],
         }
 
     slices = [
-        piece("web", "http", True, "10.0.0.1"),
-        piece("web", "http", False, "10.0.0.2"),
-        piece("web", "admin", True, "10.0.0.3"),
-        piece("db", "http", True, "10.0.0.4"),
+        piece("http", True, "10.0.0.1"),
+        piece("http", False, "10.0.0.2"),
+        piece("admin", True, "10.0.0.3"),
     ]
-    assert list(_endpoints(slices, "web", "http")) == [("10.0.0.1", 8080)]
+    assert list(endpoints(slices, "http")) == [("10.0.0.1", 8080)]
 
 
 def test_a_path_passes_as_it_was_sent() -> None:

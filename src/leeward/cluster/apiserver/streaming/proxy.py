@@ -24,7 +24,7 @@ from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import Client
 from leeward.kube.objects import Obj
-from leeward.kube.status import BadRequestError, ServiceUnavailableError
+from leeward.kube.status import BadRequestError, NotFoundError, ServiceUnavailableError
 
 _SLICES = "endpointslices.discovery.k8s.io"
 _SERVICE = "kubernetes.io/service-name"
@@ -103,12 +103,16 @@ class Proxy:
         """Return an endpoint of a Service, each in its turn.
 
         Raises:
+            NotFoundError: nobody keeps endpoints for it, as for one without a selector.
             ServiceUnavailableError: there is none.
         """
         service = self._client.get("services", namespace, wanted.name)
         name = service_port(service, wanted.port)
-        slices = self._client.list(_SLICES, namespace)
-        found = list(_endpoints(slices, wanted.name, name))
+        slices = [each for each in self._client.list(_SLICES, namespace) if _service_of(each) == wanted.name]
+        if not slices:
+            details = {"name": wanted.name, "kind": "services"}
+            raise NotFoundError(f'services "{wanted.name}" not found', details=details)
+        found = list(endpoints(slices, name))
         if not found:
             raise ServiceUnavailableError(f'no endpoints available for service "{wanted.name}"')
         host, port = found[next(self._turn) % len(found)]
@@ -206,10 +210,13 @@ def service_port(service: Obj, wanted: str) -> str:
     raise ServiceUnavailableError(f'no service port {wanted} found for service "{name}"')
 
 
-def _endpoints(slices: list[Obj], service: str, port: str) -> Iterator[tuple[str, int]]:
+def _service_of(piece: Obj) -> str:
+    return str((piece["metadata"].get("labels") or {}).get(_SERVICE, ""))
+
+
+def endpoints(slices: list[Obj], port: str) -> Iterator[tuple[str, int]]:
+    """Yield address and port of what is ready in EndpointSlices, for one port by its name."""
     for each in slices:
-        if (each["metadata"].get("labels") or {}).get(_SERVICE) != service:
-            continue
         numbers = [one["port"] for one in each.get("ports") or () if (one.get("name") or "") == port]
         for endpoint in each.get("endpoints") or () if numbers else ():
             if (endpoint.get("conditions") or {}).get("ready", True):

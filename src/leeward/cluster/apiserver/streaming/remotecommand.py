@@ -30,7 +30,7 @@ from leeward.cluster.interface.streams import Output, Streams, StreamsWanted
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError, ForbiddenError, StatusError
 
-PROTOCOLS = (channels.V5, channels.V4, channels.V4_BASE64)
+PROTOCOLS = (channels.V5, channels.V4, channels.V4_BASE64, channels.V1, channels.V1_BASE64)
 SUCCESS = {"metadata": {}, "status": "Success"}
 _STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 _OUTPUTS: tuple[tuple[Output, int], ...] = (("stdout", channels.STDOUT), ("stderr", channels.STDERR))
@@ -124,7 +124,10 @@ class _Speaker:
         await self.say(first, b"")
 
     async def conclude(self, status: dict[str, Any]) -> None:
-        await self.say(channels.ERROR, orjson.dumps(status))
+        if self._framing.has_status:
+            await self.say(channels.ERROR, orjson.dumps(status))
+        elif status["status"] != "Success":
+            await self.say(channels.ERROR, status["message"].encode())
 
     async def converse(self, streams: Streams) -> None:
         """Carry data both ways until the program ends or the client goes."""
@@ -188,7 +191,7 @@ def require_node(pod: Obj) -> None:
 
 
 def choose_protocol(request: Request, known: tuple[str, ...]) -> str:
-    """Return the protocol of a WebSocket.
+    """Return the protocol of a WebSocket, "" when the client offers none.
 
     Raises:
         ForbiddenError: none of those offered is known.

@@ -72,13 +72,13 @@ class Upgrade:
 
     Args:
         request: that asks for it.
-        protocol: the one chosen of those offered; None: none was offered.
+        protocol: the one chosen of those offered; "": none was offered.
         talk: the conversation.
     """
 
     status = 101
 
-    def __init__(self, request: Request, protocol: str | None, talk: Conversation) -> None:
+    def __init__(self, request: Request, protocol: str, talk: Conversation) -> None:
         self.headers: list[tuple[str, str]] = []
         self._request = request
         self._protocol = protocol
@@ -88,7 +88,7 @@ class Upgrade:
         """Accept and talk."""
         socket, code = WebSocket(self._request, send), 1000
         head = [(key.encode(), value.encode()) for key, value in self.headers]
-        await send({"type": "websocket.accept", "subprotocol": self._protocol, "headers": head})
+        await send({"type": "websocket.accept", "subprotocol": self._protocol or None, "headers": head})
         try:
             await self._talk(socket)
         except ClientGoneError:
