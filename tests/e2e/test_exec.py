@@ -336,3 +336,14 @@ with pod.portforward(remote_port=8000, local_port="auto") as port:
     print(urllib.request.urlopen(f"http://127.0.0.1:{port}/kr8s", timeout=10).read())
 """
     assert python(script, kubectl.kubeconfig) == [r"b'out\n' 2", "b'GET /kr8s  None'"]
+
+
+def test_lightkube_executes(kubectl: Kubectl) -> None:
+    script = """
+import sys
+from lightkube import Client, KubeConfig
+client = Client(config=KubeConfig.from_file(sys.argv[1]))
+done = client.exec("web", namespace="default", command=["sh", "-c", "cat; exit 6"], stdin="in", stdout=True)
+print([done.stdout, done.exit_code])
+"""
+    assert python(script, kubectl.kubeconfig) == ["['in', 6]"]
