@@ -13,27 +13,31 @@ from pathlib import Path
 from typing import Any
 
 from leeward.cluster.apiserver.protobuf import TABLE_FILE
-from leeward.cluster.apiserver.schemas import read_definitions
+from leeward.kube.definitions import read_definitions
 
 _PACKAGES = (
     "k8s.io.apimachinery.pkg.",
     *(
         f"k8s.io.api.{name}."
         for name in (
+            "admissionregistration.v1",
             "apps.v1",
             "authentication.v1",
             "authorization.v1",
             "autoscaling.v1",
             "autoscaling.v2",
             "batch.v1",
+            "certificates.v1",
             "coordination.v1",
             "core.v1",
             "discovery.v1",
             "events.v1",
+            "flowcontrol.v1",
             "networking.v1",
             "node.v1",
             "policy.v1",
             "rbac.v1",
+            "resource.v1",
             "scheduling.v1",
             "storage.v1",
         )

@@ -153,6 +153,13 @@ class ServiceUnavailableError(StatusError):
     reason: ClassVar[str] = "ServiceUnavailable"
 
 
+def refusal(message: str, *, code: int, reason: str, details: dict[str, Any] | None = None) -> StatusError:
+    """Return a failure whose code and reason somebody else chose: a webhook or a policy."""
+    kind = type("RefusedError", (StatusError,), {"code": code, "reason": reason})
+    error: StatusError = kind(message, details=details)
+    return error
+
+
 ERRORS: Sequence[type[StatusError]] = (
     BadRequestError,
     UnauthorizedError,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from leeward.cluster.apiserver.decoding import fit_document, fit_object, strict_error, without_nulls
+from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError
 
 
@@ -90,3 +91,28 @@ def test_directives_of_a_patch_are_no_unknown_fields() -> None:
 
 def test_null_means_absent() -> None:
     assert without_nulls({"a": None, "b": [{"c": None, "d": 1}]}) == {"b": [{"d": 1}]}
+
+
+def test_an_empty_scalar_says_nothing_and_an_empty_list_does() -> None:
+    behavior: Obj = {"scaleUp": {"policies": []}}
+    given = {"spec": {"maxReplicas": 3, "scaleTargetRef": {"name": "", "kind": "D"}, "behavior": behavior}}
+    service = {"spec": {"clusterIP": "", "type": "ClusterIP"}}
+
+    assert fit_object(service, "v1", "Service").document["spec"] == {"type": "ClusterIP"}
+    fitted = fit_object(given, "autoscaling/v2", "HorizontalPodAutoscaler").document
+    assert fitted["spec"]["behavior"] == behavior
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind"),
+    [
+        ("certificates.k8s.io/v1", "CertificateSigningRequest"),
+        ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"),
+        ("flowcontrol.apiserver.k8s.io/v1", "FlowSchema"),
+        ("resource.k8s.io/v1", "ResourceClaim"),
+    ],
+)
+def test_types_of_every_stable_group_are_checked(api_version: str, kind: str) -> None:
+    with pytest.raises(BadRequestError, match="cannot unmarshal array into Go struct field"):
+        fit_object({"spec": [1]}, api_version, kind)
+    assert fit_object({"nosuch": 1}, api_version, kind).unknown == ["nosuch"]

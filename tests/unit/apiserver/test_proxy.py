@@ -53,6 +53,20 @@ def test_a_pod_answers_at_its_first_port_or_the_one_wanted() -> None:
         pod_location({**POD, "status": {}}, Wanted("http", "p", ""))
 
 
+@pytest.mark.parametrize("address", ["", "0.0.0.0", "169.254.169.254", "224.0.0.1", "fe80::1", "not one"])
+def test_no_address_but_a_pods_is_asked(address: str) -> None:
+    with pytest.raises(BadRequestError, match="address not allowed"):
+        pod_location({**POD, "status": {"podIP": address}}, Wanted("http", "p", ""))
+
+
+def test_pods_without_a_network_of_their_own_answer_at_the_ports_that_they_name_only() -> None:
+    pod = {**POD, "status": {"podIP": "127.0.0.1"}}
+
+    assert pod_location(pod, Wanted("http", "p", "8080")) == Location("http", "127.0.0.1", 8080)
+    with pytest.raises(BadRequestError, match="address not allowed"):
+        pod_location(pod, Wanted("http", "p", "5432"))
+
+
 def test_a_port_of_a_service_has_a_number_and_a_name() -> None:
     assert service_port(SERVICE, "80") == service_port(SERVICE, "http") == "http"
     with pytest.raises(ServiceUnavailableError, match='no service port 81 found for service "web"'):

@@ -238,3 +238,19 @@ def test_a_patch_in_another_order_than_it_asks_for_is_refused() -> None:
 def test_an_unknown_directive_is_refused_in_gos_words() -> None:
     with pytest.raises(PatchError, match=r"unknown patch type: odd in map: map\[\$patch:odd z:1\]"):
         apply_strategic_patch({"data": {}}, {"data": {"$patch": "odd", "z": "1"}}, "v1", "ConfigMap")
+
+
+def test_copies_that_grow_without_bounds_are_refused() -> None:
+    copies = [{"op": "copy", "from": "/data", "path": f"/data/k{number}"} for number in range(20)]
+
+    with pytest.raises(StatusError, match="the accumulated size increase of copy is") as refused:
+        apply_json_patch({"data": {"a": "x" * 1000}}, copies)
+    assert refused.value.code == 422
+
+
+def test_a_patch_of_too_many_operations_is_refused() -> None:
+    with pytest.raises(
+        StatusError, match="maximum operations in a JSON patch is 10000, got 10001"
+    ) as refused:
+        apply_json_patch({}, [{"op": "add", "path": "/a", "value": 1}] * 10_001)
+    assert refused.value.code == 413

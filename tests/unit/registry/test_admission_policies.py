@@ -171,6 +171,25 @@ def test_a_refusal_by_a_match_condition_without_a_value_is_told(world: World) ->
         world.configmap()
 
 
+def test_a_rule_with_names_is_about_these_objects_only(world: World) -> None:
+    world.policy(
+        {"expression": "false"}, constraints={"resourceRules": [{**RULE, "resourceNames": ["locked"]}]}
+    )
+
+    world.configmap("free")
+    with pytest.raises(StatusError, match="failed expression"):
+        world.configmap("locked")
+
+
+def test_a_rule_that_leaves_out_names_leaves_out_these_objects_only(world: World) -> None:
+    left_out = {**RULE, "resourceNames": ["free"]}
+    world.policy({"expression": "false"}, constraints={"excludeResourceRules": [left_out]})
+
+    world.configmap("free")
+    with pytest.raises(StatusError, match="failed expression"):
+        world.configmap("locked")
+
+
 def test_policies_are_no_matter_of_policies(world: World) -> None:
     rule = {**RULE, "apiGroups": ["*"], "resources": ["*"], "apiVersions": ["*"]}
     world.policy({"expression": "false"}, constraints={"resourceRules": [rule]})

@@ -72,6 +72,15 @@ def test_a_rule_with_an_optional_old_value_is_asked_of_new_objects_too() -> None
     assert told(at_spec(rule), {"spec": {"n": 2}}, {"spec": {"n": 1}}) == []
 
 
+def test_the_name_of_the_old_value_in_a_string_is_only_a_word() -> None:
+    rule = {"rule": "self.n != 'oldSelf' && self.n != 'the oldSelf value'", "message": "no"}
+
+    assert told(at_spec(rule), {"spec": {"n": "oldSelf"}}) == ["spec: Invalid value: no"]
+    assert told(at_spec({**rule, "optionalOldSelf": True}), {"spec": {"n": "the oldSelf value"}}) == [
+        "spec: Invalid value: no"
+    ]
+
+
 def test_what_did_not_change_may_go_on_breaking_a_rule() -> None:
     broken = {"spec": {"min": 2, "max": 1}}
 

@@ -140,16 +140,15 @@ def fitted(obj: Obj, served: Served, path: ResourcePath) -> Obj:
         BadRequestError: they contradict the path.
     """
     version, kind = obj.get("apiVersion") or served.api_version, obj.get("kind") or served.kind
-    if (version, kind) != (served.api_version, served.kind):
-        if served.custom and version == served.api_version:
-            refused = invalid("kind", kind, f"must be {served.kind}")
-            name = (obj.get("metadata") or {}).get("name", "")
-            given = Resource(f"{kind.lower()}.{served.group}", served.group, kind, served.namespaced)
-            raise_if_any(given, name, [refused])
-        raise BadRequestError(_mismatch(version, kind, served))
     meta = obj.get("metadata") or {}
     if not isinstance(meta, dict):
         raise BadRequestError("metadata must be an object")
+    if (version, kind) != (served.api_version, served.kind):
+        if served.custom and version == served.api_version:
+            refused = invalid("kind", kind, f"must be {served.kind}")
+            given = Resource(f"{kind.lower()}.{served.group}", served.group, kind, served.namespaced)
+            raise_if_any(given, meta.get("name", ""), [refused])
+        raise BadRequestError(_mismatch(version, kind, served))
     if served.namespaced:
         namespace = meta.get("namespace") or path.namespace
         if namespace != path.namespace:

@@ -45,6 +45,11 @@ class Field(NamedTuple):
     repeated: bool
 
 
+def go_fields_of(message: str) -> Mapping[str, str]:
+    """Return JSON name → letter of a message, in the order in which Go declares its fields."""
+    return go_fields(message.replace("k8s.io.", "io.k8s.", 1))
+
+
 @lru_cache(maxsize=1024)
 def fields_of(message: str) -> Mapping[str, Field]:
     """Return the JSON fields of a message, with those of messages that are inlined in it."""
@@ -130,7 +135,7 @@ class _Fitter:
         if not isinstance(value, dict):
             raise _wrong(value, owner, _short(name))
         fields, struct = fields_of(name), name.rpartition(".")[2]
-        letters = go_fields(f"io.{name}") if self._whole else {}
+        letters = go_fields_of(name) if self._whole else {}
         result: dict[str, Any] = {}
         for key, inner in value.items():
             place = f"{path}.{key}" if path else key
@@ -144,8 +149,8 @@ class _Fitter:
                 result[key] = inner
             elif inner is None:
                 result[key] = None
-            elif is_left_out(letters.get(key, ""), inner):
-                continue
+            elif not isinstance(inner, list | dict) and is_left_out(letters.get(key, ""), inner):
+                continue  # an empty list or map is not the same to Go as none, until it is written
             else:
                 result[key] = self._field(inner, field, place, f"{struct}.{_unindexed(place)}")
         return result

@@ -85,11 +85,9 @@ def _legacy(served: Served) -> dict[str, Any]:
 
 def _storage_hash(served: Served) -> str:
     """Return the hash of what a resource is stored as, which clients compare."""
-    group, version = (
-        ("", "v1")
-        if served.kind == "Event" and not served.custom
-        else (served.group, served.storage_version or served.version)
-    )
+    group, version = served.group, served.storage_version or served.version
+    if served.name == "events.events.k8s.io":
+        group, version = "", "v1"
     digest = hashlib.sha256(f"{group}/{version}/{served.kind}".encode()).digest()
     return base64.b64encode(digest[:8]).decode()
 

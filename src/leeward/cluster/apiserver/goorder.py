@@ -1,21 +1,29 @@
 """One object as Go writes it: fields of a struct in the order of its declaration, keys of maps sorted.
 
-Only single objects are put in order: that costs as much as all else that is done to show them, and who reads
-lists and watches looks for names.
+Only single objects are put in order, by a plan that is made once for each type; who reads lists and watches
+looks for names.
 
 Source: encoding/json; the types of k8s.io/api; unstructured objects, which are maps, for custom kinds.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from leeward.cluster.apiserver.decoding import Field, fields_of
+from leeward.cluster.apiserver.decoding import Field, fields_of, go_fields_of
 from leeward.cluster.apiserver.protobuf import META, message_name, table
-from leeward.kube.gofields import go_fields
 from leeward.kube.objects import Obj
 
 _RAW = frozenset((f"{META}.FieldsV1",))
+
+Order = Callable[[Any], Any]
+
+
+class _Plan(NamedTuple):
+    ranks: Mapping[str, int]  # of the fields that the type has
+    inner: Mapping[str, Order]  # what is done to the value of a field that has keys itself
 
 
 def in_go_order(obj: Obj, *, custom: bool = False) -> Obj:
@@ -24,27 +32,44 @@ def in_go_order(obj: Obj, *, custom: bool = False) -> Obj:
         ordered: Obj = _sorted(obj)
         return ordered
     message = message_name(obj.get("apiVersion") or "", obj.get("kind") or "")
-    return _message(obj, message) if message in table() else obj
+    return _message(obj, _plan(message)) if message in table() else obj
 
 
-def _message(value: Obj, name: str) -> Obj:
-    fields = fields_of(name)
-    declared = go_fields(name.replace("k8s.io.", "io.k8s.", 1))
-    first = [key for key in declared if key in value]
-    keys = first if len(first) == len(value) else [*first, *(key for key in value if key not in declared)]
-    return {key: _field(value[key], fields.get(key)) for key in keys}
+@lru_cache(maxsize=1024)
+def _plan(name: str) -> _Plan:
+    ranks = {key: rank for rank, key in enumerate(go_fields_of(name))}
+    found = {key: _order_of(field) for key, field in fields_of(name).items()}
+    return _Plan(ranks, {key: order for key, order in found.items() if order is not None})
 
 
-def _field(value: Any, field: Field | None) -> Any:
-    if field is None or not isinstance(value, dict | list):
+def _order_of(field: Field) -> Order | None:
+    kind = field.kind
+    if kind.startswith("map<"):
+        return _keys_sorted
+    if kind not in table() or kind in _RAW:
+        return None
+    if field.repeated:
+        return lambda value: [_message(each, _plan(kind)) for each in value]
+    return lambda value: _message(value, _plan(kind))
+
+
+def _message(value: Any, plan: _Plan) -> Any:
+    if not isinstance(value, dict):
         return value
-    if field.kind.startswith("map<"):
-        return {key: value[key] for key in sorted(value)} if isinstance(value, dict) else value
-    if field.kind not in table() or field.kind in _RAW:
-        return value
-    if isinstance(value, list):
-        return [_message(each, field.kind) if isinstance(each, dict) else each for each in value]
-    return _message(value, field.kind)
+    ranks, inner = plan
+    try:
+        keys = sorted(value, key=ranks.__getitem__)
+    except KeyError:  # what a type does not have comes last
+        keys = sorted(value, key=lambda key: ranks.get(key, len(ranks)))
+    made = {key: value[key] for key in keys}
+    for key, each in made.items():
+        if isinstance(each, dict | list) and key in inner:
+            made[key] = inner[key](each)
+    return made
+
+
+def _keys_sorted(value: Any) -> Any:
+    return {key: value[key] for key in sorted(value)} if isinstance(value, dict) else value
 
 
 def _sorted(value: Any) -> Any:

@@ -228,13 +228,12 @@ def _encode(last: Obj, revision: int) -> str:
 
 
 def _decode(token: str) -> tuple[tuple[str, str], int]:
-    wrong = ""
+    data = b""
     try:
         data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        wrong = json_error(data)
-        document = orjson.loads(data) if not wrong else {}
+        document = orjson.loads(data)
         namespace, name = document["start"]
         return (str(namespace), str(name)), int(document["rv"])
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
-        why = wrong or error
+        why = (json_error(data) if data else "") or error
         raise BadRequestError(f"invalid continue token: continue key is not valid: {why}") from None

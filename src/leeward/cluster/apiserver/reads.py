@@ -23,7 +23,7 @@ from leeward.cluster.apiserver.options import (
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.representations import TableMaker, partial, partial_list
 from leeward.cluster.apiserver.scale import scale_of
-from leeward.cluster.apiserver.selection import Matcher, exact_name, make_matcher
+from leeward.cluster.apiserver.selection import Matcher, exact_name, matcher_for
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import Client
 from leeward.cluster.interface.store import Store
@@ -133,13 +133,7 @@ class Reads:
         watch = request.query.flag("watch") or path.legacy_watch
         representation = negotiate(request.headers.get("accept", ""))
         options = read_list_options(request.query, watch=watch)
-        matcher = make_matcher(
-            options.label_selector,
-            options.field_selector,
-            served.name,
-            served.selectable,
-            custom=served.custom,
-        )
+        matcher = matcher_for(options.label_selector, options.field_selector, served)
         if watch:
             return self._watch(request, path, served, options, matcher, representation)
         return self._page(request, path, served, options, matcher, representation)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from leeward.cluster.apiserver.labelselectors import parse_label_selector
+from leeward.cluster.apiserver.served import Served
 from leeward.kube.objects import Obj, labels_of
 from leeward.kube.selectors import matches_requirement
 from leeward.kube.status import BadRequestError
@@ -103,6 +104,15 @@ def _field(obj: Obj, field: str) -> str:
     if value is None or value == "":
         return _DEFAULTS.get(field, "")
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def matcher_for(label_selector: str, field_selector: str, served: Served) -> Matcher | None:
+    """Return the predicate of both selectors for what is served, or None when everything matches.
+
+    Raises:
+        BadRequestError: one of them is wrong.
+    """
+    return make_matcher(label_selector, field_selector, served.name, served.selectable, custom=served.custom)
 
 
 def make_matcher(

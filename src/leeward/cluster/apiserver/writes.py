@@ -30,7 +30,7 @@ from leeward.cluster.apiserver.options import (
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.reads import Reads, make_list
 from leeward.cluster.apiserver.scale import check_is_scale, scale_of
-from leeward.cluster.apiserver.selection import make_matcher
+from leeward.cluster.apiserver.selection import matcher_for
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.registry.custom.structure import prune
@@ -291,13 +291,7 @@ class Writes:
         list_options = read_list_options(request.query, watch=False)
         options = await self._delete_options(request)
         dry = is_dry_run(options.get("dryRun") or (), "DeleteOptions")
-        matcher = make_matcher(
-            list_options.label_selector,
-            list_options.field_selector,
-            served.name,
-            served.selectable,
-            custom=served.custom,
-        )
+        matcher = matcher_for(list_options.label_selector, list_options.field_selector, served)
         chosen = list(self._reads.select(path, served, list_options, matcher))
         client = (self._rehearsal() if dry else self._client).tracked("", served.api_version)
         for obj in chosen:

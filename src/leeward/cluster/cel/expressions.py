@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from leeward.cluster.cel.types import Declarations
 
+_MESSAGE_LIMIT = 5120  # bytes
 _NOT_IN_STRUCT = re.compile(r"(undefined field '[^']*') not found in struct '[^']*'")
 _STATUS = re.compile(r"^(?:[A-Z_]+: )?(?P<text>.*?)(?: \[[A-Z_]+\])?$", re.DOTALL)
 _WORDS = (
@@ -76,6 +77,12 @@ def _in_upstream_words(text: str) -> str:
         if pattern.match(plain):
             return pattern.sub(words, plain)
     return plain
+
+
+def as_message(value: Any) -> str:
+    """Return what a message expression made, if it can be told: one line that is not too long; else ""."""
+    text = value.strip() if isinstance(value, str) else ""
+    return "" if "\n" in text or len(text.encode()) > _MESSAGE_LIMIT else text
 
 
 def compile_expression(source: str, declared: Declarations) -> Program:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from ipaddress import IPv4Network
+from itertools import chain
 from typing import Any, TypeVar
 
 from leeward.base.clock import PassiveClock
@@ -200,7 +201,8 @@ class Registry:
         yield from self.admission.admit(write)
         obj = self._prepared(resource, strategy, write.obj)
         rules = (version and version.validate_create) or strategy.validate_create or strategy.validate
-        raise_if_any(resource, obj["metadata"]["name"], [*meta_failures(resource, obj), *rules(obj)])
+        failures = [*meta_failures(resource, obj), *rules(obj)] or strategy.validate_rules(obj, None)
+        raise_if_any(resource, obj["metadata"]["name"], failures)
         write.obj = obj
         _warn(write, options)
         settle = yield from self.admission.validate(write)
@@ -373,15 +375,14 @@ class Registry:
         if strategy.has_generation and substance(new) != substance(old):
             new["metadata"] = {**new["metadata"], "generation": old["metadata"].get("generation", 0) + 1}
         checks = [strategy.validate(new), strategy.validate_update(new, old)]
-        failures = [
-            failure for each in (checks[::-1] if strategy.update_first else checks) for failure in each
-        ]
+        failures = [*chain.from_iterable(checks[::-1] if strategy.update_first else checks)]
         of_meta = [
             *meta_failures(resource, new),
             *meta_update_failures(new, old),
             *meta_update_failures(new, old),
         ]
-        raise_if_any(resource, meta["name"], [*of_meta, *failures])
+        found = [*of_meta, *failures] or strategy.validate_rules(new, old)
+        raise_if_any(resource, meta["name"], found)
         version = old["metadata"]["resourceVersion"]
         return {**new, "metadata": {**new["metadata"], "resourceVersion": version}}
 

@@ -1,13 +1,16 @@
 """JSON patch: add, remove, replace, move, copy, test.
 
-Source: RFC 6902 and RFC 6901; messages as evanphx/json-patch, which kube-apiserver uses.
+Source: RFC 6902 and RFC 6901; messages as evanphx/json-patch, which kube-apiserver uses; limits of
+k8s.io/apiserver/pkg/endpoints/handlers/patch.go (Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from leeward.kube.status import BadRequestError, InvalidError
+import orjson
+
+from leeward.kube.status import BadRequestError, InvalidError, StatusError
 
 
 def json_kind(value: Any) -> str:
@@ -16,6 +19,18 @@ def json_kind(value: Any) -> str:
         return "bool"
     names = {dict: "object", list: "array", str: "string", int: "number", float: "number"}
     return names.get(type(value), "null")
+
+
+_MOST_OPERATIONS = 10_000
+_MOST_COPIED = 3 * 1024 * 1024  # bytes
+_GROWN = "Unable to complete the copy, the accumulated size increase of copy is {}, exceeding the limit {}"
+
+
+class PatchTooLargeError(StatusError):
+    """A patch has too many operations."""
+
+    code = 413
+    reason = "RequestEntityTooLarge"
 
 
 class RejectedError(InvalidError):
@@ -34,9 +49,17 @@ def apply_json_patch(target: Any, patch: Any) -> Any:
     """
     if not isinstance(patch, list):
         raise _undecodable(patch, "[]handlers.jsonPatchOp")
+    if len(patch) > _MOST_OPERATIONS:
+        text = f"The allowed maximum operations in a JSON patch is {_MOST_OPERATIONS}, got {len(patch)}"
+        raise PatchTooLargeError(text)
+    copied = 0
     for operation in patch:
         if not isinstance(operation, dict):
             raise _undecodable(operation, "handlers.jsonPatchOp")
+        if operation.get("op") == "copy":
+            copied += len(orjson.dumps(_get(target, _parse(operation.get("from")))))
+            if copied > _MOST_COPIED:
+                raise InvalidError(_GROWN.format(copied, _MOST_COPIED), details={})
         target = _apply(target, operation)
     return target
 

@@ -14,6 +14,7 @@ import contextlib
 import itertools
 import ssl
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from leeward.cluster.apiserver.http import Answer, Request, Response, Send
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import Client
+from leeward.cluster.registry.validation.formats import parse_ip
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError, NotFoundError, ServiceUnavailableError
 
@@ -182,17 +184,24 @@ def read_name(text: str, kind: str) -> Wanted:
 def pod_location(pod: Obj, wanted: Wanted) -> Location:
     """Return where a Pod answers: at the port wanted, or the first one that it names.
 
+    Pods that share this machine's network are at its loopback address, where they answer at the ports that
+    they name only: what else listens there is none of theirs.
+
     Raises:
         BadRequestError: it has no address, or the port is none.
     """
-    address = (pod.get("status") or {}).get("podIP")
-    if not address:
-        raise BadRequestError("address not allowed")
+    address = parse_ip((pod.get("status") or {}).get("podIP") or "")
     named = [port["containerPort"] for each in pod["spec"]["containers"] for port in each.get("ports") or ()]
     port = wanted.port or (str(named[0]) if named else str(_PORTS[wanted.scheme]))
     if not port.isdigit() or not 0 < int(port) < 1 << 16:
         raise BadRequestError(f'invalid pod request "{wanted.name}:{wanted.port}"')
-    return Location(wanted.scheme, address, int(port))
+    if address is None or not _is_allowed(address) or (address.is_loopback and int(port) not in named):
+        raise BadRequestError("address not allowed")
+    return Location(wanted.scheme, str(address), int(port))
+
+
+def _is_allowed(address: IPv4Address | IPv6Address) -> bool:
+    return not (address.is_unspecified or address.is_link_local or address.is_multicast)
 
 
 def service_port(service: Obj, wanted: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 
 from leeward.cluster.controllers.endpoint.plan import endpoints_for
 from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
-from leeward.cluster.controllers.framework.servicepods import TriggerTimes, selects, view_of
+from leeward.cluster.controllers.framework.servicepods import TriggerTimes, selects, services_of
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import ObjectKey, is_terminating, key_of
 from leeward.kube.status import NotFoundError
@@ -33,15 +33,7 @@ class EndpointsController:
             return [key_of(event.object)]
         if event.resource == ENDPOINTS:  # gone, or left over from a time before this one
             return [key_of(event.object)] if event.type == "DELETED" or not event.revision else ()
-        before = event.previous if event.type == "MODIFIED" else None
-        if before is not None and view_of(event.object) == view_of(before):
-            return ()
-        pods = [pod for pod in (event.object, event.previous) if pod is not None]
-        return [
-            key_of(service)
-            for service in self._client.list("services", event.object["metadata"]["namespace"])
-            if any(selects(service, pod) for pod in pods)
-        ]
+        return services_of(event, lambda namespace: self._client.list("services", namespace))
 
     def sync(self, key: ObjectKey) -> float | None:
         """Write the Endpoints of one Service, or delete what is left of one."""

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 
 from leeward.cluster.controllers.endpointslice.plan import MANAGED_BY, MANAGER, reconcile
 from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
-from leeward.cluster.controllers.framework.servicepods import TriggerTimes, selects, view_of
+from leeward.cluster.controllers.framework.servicepods import TriggerTimes, selects, services_of
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import (
     ObjectKey,
@@ -40,18 +40,7 @@ class EndpointSliceController:
             return self._keys_for_slice(event)
         if event.resource == "nodes":
             return self._keys_for_node(event)
-        if (
-            event.type == "MODIFIED"
-            and event.previous is not None
-            and view_of(event.object) == view_of(event.previous)
-        ):
-            return ()
-        pods = [pod for pod in (event.object, event.previous) if pod is not None]
-        return [
-            key_of(service)
-            for service in self._client.list("services", event.object["metadata"]["namespace"])
-            if any(selects(service, pod) for pod in pods)
-        ]
+        return services_of(event, lambda namespace: self._client.list("services", namespace))
 
     @staticmethod
     def _keys_for_slice(event: Event) -> Iterable[ObjectKey]:

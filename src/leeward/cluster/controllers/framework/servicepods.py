@@ -5,9 +5,18 @@ Source: k8s.io/endpointslice (util/controller_utils.go, trigger_time_tracker.go;
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from leeward.kube.objects import Obj, ObjectKey, find_condition, is_condition_true, is_terminating, labels_of
+from leeward.cluster.interface.client import Event
+from leeward.kube.objects import (
+    Obj,
+    ObjectKey,
+    find_condition,
+    is_condition_true,
+    is_terminating,
+    key_of,
+    labels_of,
+)
 from leeward.kube.selectors import matches_labels
 
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
@@ -30,6 +39,16 @@ def view_of(pod: Obj) -> tuple[object, ...]:
         spec.get("nodeName"),
         labels_of(pod),
     )
+
+
+def services_of(event: Event, services: Callable[[str], Iterable[Obj]]) -> list[ObjectKey]:
+    """Return the keys of the Services for which a change of a Pod matters; `services` lists a namespace's."""
+    before = event.previous if event.type == "MODIFIED" else None
+    if before is not None and view_of(event.object) == view_of(before):
+        return []
+    pods = [pod for pod in (event.object, event.previous) if pod is not None]
+    found = services(event.object["metadata"]["namespace"])
+    return [key_of(service) for service in found if any(selects(service, pod) for pod in pods)]
 
 
 def target_port(service_port: Obj, pod: Obj) -> int | None:

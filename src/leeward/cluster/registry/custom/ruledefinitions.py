@@ -11,7 +11,7 @@ from typing import Any
 
 from leeward.cluster.cel.expressions import CelSyntaxError, compile_expression
 from leeward.cluster.cel.types import Declarations
-from leeward.cluster.registry.custom.rules import OLD, RULES
+from leeward.cluster.registry.custom.rules import RULES, names_old
 from leeward.cluster.registry.custom.structure import Schema
 from leeward.cluster.registry.failures import Failure, go_struct, invalid, required, unsupported
 
@@ -61,7 +61,7 @@ def _rule(rule: Mapping[str, Any], declared: Declarations, path: str, unrelated:
     failure = _compiled(text, declared, "bool", "cel expression must evaluate to a bool")
     if failure is not None:
         yield invalid(f"{path}.rule", shown, failure)
-    elif unrelated and OLD.search(text):
+    elif unrelated and names_old(text):
         detail = f"oldSelf cannot be used on the uncorrelatable portion of the schema within {unrelated}"
         yield invalid(f"{path}.rule", text, detail)
     if rule.get("messageExpression"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from leeward.cluster.cel.expressions import CelEvaluationError, Program, compile_expression
+from leeward.cluster.cel.expressions import CelEvaluationError, Program, as_message, compile_expression
 from leeward.cluster.cel.types import Declarations
 from leeward.cluster.cel.values import converter
 from leeward.cluster.registry.custom.structure import Schema
@@ -29,9 +29,8 @@ from leeward.cluster.registry.failures import (
 
 RULES = "x-kubernetes-validations"
 SELF = Declarations(("self", "oldSelf"))
-OLD = re.compile(r"(?<![\w.'\"])oldSelf(?![\w'\"])")
+_WORD = re.compile(r"""\"(?:\\.|[^"\\])*\"|'(?:\\.|[^'\\])*'|(?<![\w.])(?P<old>oldSelf)\b""")
 
-_MESSAGE_LIMIT = 5120  # bytes
 _INVALID = "FieldValueInvalid"
 
 
@@ -39,6 +38,16 @@ def _refused(path: str, value: Any, detail: str) -> Failure:
     """The value is not acceptable; lists and objects are too large to show."""
     large = isinstance(value, list | dict)
     return invalid_without_value(path, detail) if large else invalid(path, value, detail)
+
+
+def names_old(expression: str) -> bool:
+    """Tell whether an expression has the variable ``oldSelf``; in a string it is only a word."""
+    return any(found["old"] for found in _WORD.finditer(expression))
+
+
+def _optional(expression: str) -> str:
+    """Return an expression in which ``oldSelf`` is optional."""
+    return _WORD.sub(lambda found: "oldSelf.?v" if found["old"] else found[0], expression)
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class Rule:
     def of_transition(self) -> bool:
         """Whether it compares with the old value."""
         texts = (self.given["rule"], self.given.get("messageExpression") or "")
-        return any(OLD.search(text) for text in texts)
+        return any(names_old(text) for text in texts)
 
     @cached_property
     def program(self) -> Program:
@@ -64,7 +73,7 @@ class Rule:
         return self._compiled(self.given["rule"])
 
     def _compiled(self, text: str) -> Program:
-        return compile_expression(OLD.sub("oldSelf.?v", text) if self.optional else text, SELF)
+        return compile_expression(_optional(text) if self.optional else text, SELF)
 
     @cached_property
     def told(self) -> str:
@@ -103,11 +112,10 @@ class Rule:
         if self._message_program is None:
             return self.told
         try:
-            text = self._message_program.evaluate(variables)
+            made = self._message_program.evaluate(variables)
         except CelEvaluationError:
             return self.told
-        fits = isinstance(text, str) and text.strip() and "\n" not in text
-        return text if fits and len(text.encode()) <= _MESSAGE_LIMIT else self.told
+        return as_message(made) or self.told
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,10 @@ def _no_update_failures(new: Obj, old: Obj) -> list[Failure]:
     return []
 
 
+def _no_rules(new: Obj, old: Obj | None) -> list[Failure]:
+    return []
+
+
 STATUS_METADATA = ("labels", "annotations", "finalizers", "ownerReferences")
 
 
@@ -59,6 +63,7 @@ class Strategy:
     validate_create: Callable[[Obj], list[Failure]] | None = None  # of a new object, instead
     validate_update: Callable[[Obj, Obj], list[Failure]] = _no_update_failures
     validate_status: Callable[[Obj, Obj], list[Failure]] = _no_update_failures  # of a write of status
+    validate_rules: Callable[[Obj, Obj | None], list[Failure]] = _no_rules  # if nothing else is wrong
     update_first: bool = False  # failures of validate_update come before those of validate
     parts: Mapping[str, Part] = field(default_factory=dict)  # by subresource
     fill_status: Callable[[Obj, Obj], Obj] = _first  # in a write of status; then the old object's

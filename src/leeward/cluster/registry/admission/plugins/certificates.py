@@ -58,7 +58,8 @@ class Signers:
 
 def _sign_with_requester(write: Attributes) -> Obj:
     """Write into a request who asks; upstream's strategy does that, which knows the user there."""
-    spec = {key: value for key, value in write.obj["spec"].items() if key not in _REQUESTER}
+    given: Obj = write.obj.get("spec") or {}
+    spec = {key: value for key, value in given.items() if key not in _REQUESTER}
     return {**write.obj, "spec": {**spec, **write.user.info()}}
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from leeward.cluster.cel.expressions import as_message
 from leeward.cluster.interface.client import Reader
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.policies.expressions import (
@@ -34,21 +35,21 @@ from leeward.cluster.registry.admission.webhooks.rules import (
 from leeward.kube.objects import Obj, labels_of
 from leeward.kube.resources import BUILT_IN, CRDS, Resource, custom_resources
 from leeward.kube.selectors import matches_selector
-from leeward.kube.status import StatusError
+from leeward.kube.status import StatusError, refusal
 
 POLICIES = f"validatingadmissionpolicies.{GROUP}"
 BINDINGS = f"validatingadmissionpolicybindings.{GROUP}"
 
+_OF_KINDS: Obj = {"excludeResourceRules": ()}  # what depends on names is asked for each write
 _CODES = {"Unauthorized": 401, "Forbidden": 403, "Invalid": 422, "RequestEntityTooLarge": 413}
 
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """A policy that is about a kind of writes by its rules, and one of its bindings."""
+    """A policy that may be about a kind of writes, and one of its bindings."""
 
     policy: Obj
     binding: Obj
-    version: str  # of the resource that expressions see
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +101,14 @@ class ValidatingPolicies:
         return found
 
     def _find(self, write: Attributes) -> Iterable[_Bound]:
-        bindings = self._reader.list(BINDINGS)
-        for policy in self._reader.list(POLICIES) if bindings else ():
-            version = self._version(policy["spec"].get("matchConstraints") or {}, write)
-            for binding in bindings if version else ():
-                if binding["spec"].get("policyName") == policy["metadata"]["name"]:
-                    yield _Bound(policy, binding, version)
+        """Return the policies with a rule about such writes, whatever the object is called."""
+        policies = {policy["metadata"]["name"]: policy for policy in self._reader.list(POLICIES)}
+        for binding in self._reader.list(BINDINGS) if policies else ():
+            policy = policies.get(binding["spec"].get("policyName"))
+            constraints = policy and policy["spec"].get("matchConstraints")
+            rules = [{**rule, "resourceNames": ()} for rule in (constraints or {}).get("resourceRules") or ()]
+            if policy and self._version({**(constraints or {}), **_OF_KINDS, "resourceRules": rules}, write):
+                yield _Bound(policy, binding)
 
     def _version(self, constraints: Obj, write: Attributes) -> str:
         """Return the version in which constraints are about such writes; "" for none."""
@@ -118,20 +121,21 @@ class ValidatingPolicies:
         rules = constraints.get("resourceRules")
         return matching_version(rules, write, versions) if rules else asked
 
-    def _selects(self, constraints: Obj | None, write: Attributes) -> bool:
-        if not constraints:
-            return True
-        return (
-            bool(self._version(constraints, write))
-            and selects_object(constraints.get("objectSelector"), write)
-            and selects_namespace(constraints.get("namespaceSelector"), write, self._reader)
+    def _selected(self, constraints: Obj | None, write: Attributes) -> str:
+        """Return the version in which constraints are about this very write; "" for none."""
+        version = self._version(constraints or {}, write)
+        selected = (
+            version
+            and selects_object((constraints or {}).get("objectSelector"), write)
+            and selects_namespace((constraints or {}).get("namespaceSelector"), write, self._reader)
         )
+        return version if selected else ""
 
     def _denials(self, bound: _Bound, write: Attributes) -> Iterator[_Denial]:
         """Return what one policy has against a write, for each of its parameters."""
         spec = bound.policy["spec"]
-        matched = self._selects(spec.get("matchConstraints"), write)
-        if not matched or not self._selects(bound.binding["spec"].get("matchResources"), write):
+        version = self._selected(spec.get("matchConstraints"), write)
+        if not version or not self._selected(bound.binding["spec"].get("matchResources"), write):
             return
         fails = spec.get("failurePolicy") != "Ignore"
         try:
@@ -140,7 +144,7 @@ class ValidatingPolicies:
             if fails:
                 yield _Denial(f"failed to configure binding: {error}")
             return
-        variables = seen(write, bound.version, self._reader)
+        variables = seen(write, version, self._reader)
         for params in parameters:
             try:
                 if conditions_hold(spec.get("matchConditions") or (), {**variables, "params": params}):
@@ -200,11 +204,10 @@ def _words(validation: Obj, variables: dict[str, Any], broken: dict[str, str]) -
     if not validation.get("messageExpression"):
         return otherwise
     try:
-        text = evaluated(validation["messageExpression"], variables, broken)
+        made = evaluated(validation["messageExpression"], variables, broken)
     except ExpressionError:
         return otherwise
-    fits = isinstance(text, str) and text.strip() and "\n" not in text.strip()
-    return text.strip() if fits else otherwise
+    return as_message(made) or otherwise
 
 
 def _named(bound: _Bound) -> str:
@@ -218,8 +221,9 @@ def _shown(kind: Obj) -> str:
 
 def _refusal(write: Attributes, bound: _Bound, denial: _Denial) -> StatusError:
     text = f"{_named(bound)} denied request: {denial.text}"
-    fields = {"code": _CODES.get(denial.reason, 422), "reason": denial.reason}
-    details = {**write.details(), "causes": [{"message": text}]}
-    refused = type("PolicyError", (StatusError,), fields)
-    error: StatusError = refused(write.forbidden(text).message, details=details)
-    return error
+    return refusal(
+        write.forbidden(text).message,
+        code=_CODES.get(denial.reason, 422),
+        reason=denial.reason,
+        details={**write.details(), "causes": [{"message": text}]},
+    )

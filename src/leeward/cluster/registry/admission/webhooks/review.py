@@ -15,7 +15,7 @@ import orjson
 
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.kube.objects import Obj
-from leeward.kube.status import StatusError
+from leeward.kube.status import StatusError, refusal
 
 _API = "admission.k8s.io"
 
@@ -144,8 +144,9 @@ def rejection(hook: str, status: Obj | None) -> StatusError:
     given = status or {}
     why = given.get("message") or given.get("reason")
     head = f'admission webhook "{hook}" denied the request'
-    fields = {"code": max(given.get("code") or 0, 400), "reason": given.get("reason") or ""}
-    kind = type("HookRejectionError", (StatusError,), fields)
-    error: StatusError = kind(f"{head}: {why}" if why else f"{head} without explanation")
-    error.details = given.get("details")
-    return error
+    return refusal(
+        f"{head}: {why}" if why else f"{head} without explanation",
+        code=max(given.get("code") or 0, 400),
+        reason=given.get("reason") or "",
+        details=given.get("details"),
+    )

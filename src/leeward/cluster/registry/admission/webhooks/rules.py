@@ -51,6 +51,7 @@ def _matches(rule: Mapping[str, Any], write: Attributes) -> bool:
         (scope == "*" or (scope == "Cluster") == cluster)
         and _has(rule.get("operations"), write.operation)
         and _has(rule.get("apiGroups"), resource.group)
+        and (not rule.get("resourceNames") or write.name in rule["resourceNames"])
         and any(_names(each, resource.plural, write.subresource) for each in rule.get("resources") or ())
     )
 
