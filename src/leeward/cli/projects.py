@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from leeward.base.collector import collection_paused
 from leeward.base.diagnostics import Diagnostic, Location, Severity
 from leeward.base.errors import DiagnosticsError
 from leeward.cli import output
-from leeward.cli.collector import collection_paused
 from leeward.cli.waivers import sort_by_waivers
 from leeward.compose.findings import Findings
 from leeward.compose.load import LoadOptions, load_project

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from leeward.base.collector import collection_paused
 from leeward.base.errors import LeewardError
 from leeward.cluster.statedir import StateDir
 
@@ -58,11 +59,12 @@ async def serve(state: StateDir, messenger: Messenger) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    cluster = build_cluster(state)
-    starting = asyncio.ensure_future(cluster.start(lambda step: messenger.send(step=step)))
-    interrupted = asyncio.ensure_future(stopping.wait())
-    try:
+    with collection_paused():
+        cluster = build_cluster(state)
+        starting = asyncio.ensure_future(cluster.start(lambda step: messenger.send(step=step)))
+        interrupted = asyncio.ensure_future(stopping.wait())
         await asyncio.wait((starting, interrupted), return_when=asyncio.FIRST_COMPLETED)
+    try:
         if starting.done():
             starting.result()
             messenger.send(ready=True)

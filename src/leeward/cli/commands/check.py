@@ -61,7 +61,7 @@ def _report(source: Source, environment: str) -> Report:
     Raises:
         DiagnosticsError: its files, or its waivers, cannot be loaded.
     """
-    from leeward.cli.collector import collection_paused
+    from leeward.base.collector import collection_paused
     from leeward.cli.projects import open_project
     from leeward.cli.waivers import sort_by_waivers
     from leeward.render.render import render

@@ -44,8 +44,8 @@ def config(
 
       leeward config --images
     """
+    from leeward.base.collector import collection_paused
     from leeward.base.errors import UserInputError
-    from leeward.cli.collector import collection_paused
     from leeward.cli.projects import Source, load_options, show_findings, stop_at_errors
     from leeward.compose.dump import hashes, image_names, profile_names, to_text
     from leeward.compose.load import load_project

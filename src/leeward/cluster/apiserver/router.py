@@ -38,7 +38,6 @@ from leeward.cluster.apiserver.reads import Reads
 from leeward.cluster.apiserver.reviews import RESOURCES, Reviews
 from leeward.cluster.apiserver.served import Catalog, Served
 from leeward.cluster.apiserver.streaming.portforward import PortForward
-from leeward.cluster.apiserver.streaming.proxy import Proxy
 from leeward.cluster.apiserver.streaming.remotecommand import RemoteCommands
 from leeward.cluster.apiserver.writes import Writes
 from leeward.kube.status import (
@@ -96,7 +95,7 @@ class Router:
         logs: PodLogs | None,
         commands: RemoteCommands | None,
         ports: PortForward | None,
-        proxy: Proxy,
+        proxy: Handler,
         catalog: Callable[[], Catalog],
         openapi: OpenApi,
         ready: Callable[[], Iterable[str]],
@@ -270,7 +269,7 @@ class Router:
         if found is None:
             raise NotFoundError("the server could not find the requested resource", details={})
         if found.name == "proxy" and served.name in ("pods", "services"):
-            return self._proxy.forward
+            return self._proxy
         table: dict[tuple[str, str], Handler] = {
             ("binding", "POST"): self._writes.bind,
             ("eviction", "POST"): self._writes.evict,

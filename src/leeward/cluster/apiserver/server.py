@@ -14,6 +14,8 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -23,9 +25,10 @@ from leeward.cluster.apiserver.access import Access
 from leeward.cluster.apiserver.audit import AuditLog
 from leeward.cluster.apiserver.authentication import ADMIN, Authenticator
 from leeward.cluster.apiserver.certificates import CertificateProtocol, CertificateWebSocketProtocol
-from leeward.cluster.apiserver.http import Receive, Request, Scope, Send
+from leeward.cluster.apiserver.http import Answer, Receive, Request, Scope, Send
 from leeward.cluster.apiserver.logs import LogSource
 from leeward.cluster.apiserver.openapi import OpenApi
+from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.pki import Pki
 from leeward.cluster.apiserver.podlogs import PodLogs
 from leeward.cluster.apiserver.printers.catalog import printers
@@ -33,9 +36,8 @@ from leeward.cluster.apiserver.reads import Reads
 from leeward.cluster.apiserver.representations import TableMaker
 from leeward.cluster.apiserver.reviews import Reviews
 from leeward.cluster.apiserver.router import Router
-from leeward.cluster.apiserver.served import Catalog
+from leeward.cluster.apiserver.served import Catalog, Served
 from leeward.cluster.apiserver.streaming.portforward import PortForward
-from leeward.cluster.apiserver.streaming.proxy import Proxy
 from leeward.cluster.apiserver.streaming.remotecommand import RemoteCommands
 from leeward.cluster.apiserver.streaming.websocket import refusing
 from leeward.cluster.apiserver.writes import Writes
@@ -47,6 +49,9 @@ from leeward.cluster.interface.user import User
 from leeward.cluster.registry.tokens import AccountTokens, Tokens
 from leeward.kube.objects import Obj, format_time
 from leeward.kube.resources import CRDS
+
+if TYPE_CHECKING:
+    from leeward.cluster.apiserver.streaming.proxy import Proxy
 
 _HOST = "127.0.0.1"
 _GRACE_SECONDS = 2
@@ -114,7 +119,7 @@ class ApiServer:
             logs=None if pod_logs is None else PodLogs(client, clock, pod_logs),
             commands=None if runtime is None else RemoteCommands(client, runtime),
             ports=None if runtime is None else PortForward(client, runtime),
-            proxy=Proxy(client),
+            proxy=self._forward,
             catalog=self.catalog,
             openapi=OpenApi(self.catalog, self._definitions),
             ready=ready,
@@ -133,6 +138,17 @@ class ApiServer:
         if self._catalog is None:
             self._catalog = Catalog(self._definitions())
         return self._catalog
+
+    @cached_property
+    def _proxy(self) -> Proxy:
+        """What brings an HTTP client along, for the first who needs it."""
+        from leeward.cluster.apiserver.streaming.proxy import Proxy
+
+        return Proxy(self._client)
+
+    async def _forward(self, request: Request, path: ResourcePath, served: Served) -> Answer:
+        """Pass a request on to a Pod or Service."""
+        return await self._proxy.forward(request, path, served)
 
     def _definitions(self) -> list[Obj]:
         return self._client.list(CRDS)

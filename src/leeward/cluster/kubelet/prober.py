@@ -17,7 +17,7 @@ from typing import Any
 from leeward.base.clock import Clock, within
 from leeward.cluster.interface.runtime import RuntimeFailureError, RuntimeService
 from leeward.cluster.kubelet.environment import expand
-from leeward.cluster.kubelet.handlers import grpc_check, http_get, tcp_connect
+from leeward.cluster.kubelet.handlers import http_get, tcp_connect
 from leeward.kube.objects import Obj
 
 FAST_SECONDS = 0.5
@@ -124,7 +124,11 @@ class Prober:
             return http_get(self._ip, self._container, probe["httpGet"])
         if "tcpSocket" in probe:
             return tcp_connect(self._ip, self._container, probe["tcpSocket"])
-        return grpc_check(self._ip, probe["grpc"]) if "grpc" in probe else None
+        if "grpc" in probe:
+            from leeward.cluster.kubelet.grpchealth import grpc_check
+
+            return grpc_check(self._ip, probe["grpc"])
+        return None
 
     async def _exec(self, command: list[str], seconds: float) -> tuple[bool, str]:
         values = {each["name"]: each["value"] for each in self._container.get("env") or () if "value" in each}

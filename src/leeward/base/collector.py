@@ -1,4 +1,4 @@
-"""Spares short commands the cost of looking for reference cycles among objects that all stay alive."""
+"""Spares what makes many objects at once the cost of looking for reference cycles among them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ def collection_paused() -> Iterator[None]:
     """Pause the cyclic garbage collector; what is alive at the end is never looked at again.
 
     Loading and rendering make hundreds of thousands of objects and almost no cycles, and the collector goes
-    over all of them again and again: a quarter of the time of a project of 1,000 services.
+    over all of them again and again: a quarter of the time of a project of 1,000 services, and more of the
+    start of a cluster with 10,000 Pods.
     """
     if not gc.isenabled():  # inside another pause
         yield
