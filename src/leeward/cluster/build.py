@@ -156,7 +156,8 @@ class Cluster:
 
     def _unready(self) -> Iterable[str]:
         """Return what the cluster still waits for."""
-        return [part for part in ("controllers", "nodes", "network") if part not in self._started]
+        waiting = [part for part in ("nodes", "network") if part not in self._started]
+        return waiting if self._manager.has_synced else ["controllers", *waiting]
 
     async def start(self, progress: Progress) -> None:
         """Start everything; returns when all nodes are Ready.
@@ -174,7 +175,6 @@ class Cluster:
         self._write_kubeconfig()
         self._manager.start()
         self._scheduler.start()
-        self._started.append("controllers")
         progress(f"starting {len(self._config.node_names)} nodes")
         await self._runtime.start()
         for limit in self._runtime.limits:

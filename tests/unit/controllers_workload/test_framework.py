@@ -120,6 +120,26 @@ def test_a_controller_starts_with_what_is_there_and_follows_events(stage: Stage)
     assert [name for _, name in recorder.seen] == ["early", "late"]
 
 
+def test_nothing_is_synced_before_all_that_was_there_has_been_seen(stage: Stage) -> None:
+    for number in range(600):
+        _config_map(stage, f"early-{number:03}")
+    recorder, manager = _followed(stage)
+    assert not manager.has_synced
+    synced = recorder.sync
+
+    def sync(key: ObjectKey) -> float | None:
+        assert manager.has_synced
+        return synced(key)
+
+    recorder.sync = sync  # type: ignore[method-assign]
+    stage.client.delete("configmaps", "shop", "early-599")
+    _config_map(stage, "late")
+    stage.clock.advance(0)
+    assert sorted(name for _, name in recorder.seen) == sorted(
+        [*(f"early-{number:03}" for number in range(600)), "late"]  # what is gone is synced for its end
+    )
+
+
 def test_a_stopped_controller_follows_no_more(stage: Stage) -> None:
     recorder, manager = _followed(stage)
     _config_map(stage, "one")

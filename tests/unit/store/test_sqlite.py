@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from leeward.base.errors import OperationError
@@ -204,13 +205,67 @@ def test_a_write_that_is_no_json_did_not_happen_and_stops_no_later_one(path: Pat
     store.close()
 
 
+def owned(name: str, *fields: str) -> Obj:
+    """Return an object whose fields belong to somebody, each entry with one field."""
+    entries = [
+        {"manager": "me", "fieldsType": "FieldsV1", "fieldsV1": {f"f:{each}": {}}, "subresource": each}
+        for each in fields
+    ]
+    return {"metadata": {"name": name, "namespace": "shop", "managedFields": entries}}
+
+
+def test_managed_fields_are_there_again_and_equal_ones_are_kept_once(path: Path) -> None:
+    store = SQLiteStore(path)
+    store.create("configmaps", owned("a", "data", "status"))
+    store.create("configmaps", owned("b", "status"))
+    broken = {"metadata": {"name": "c", "namespace": "shop", "managedFields": [{"fieldsV1": None}, 1]}}
+    store.create("configmaps", broken)
+    before = store.list("configmaps")
+    store.close()
+
+    again = SQLiteStore(path)
+    for kept in (before, again.list("configmaps")):
+        assert kept == before
+        first, second = (each["metadata"]["managedFields"] for each in kept[:2])
+        assert first[1]["fieldsV1"] is second[0]["fieldsV1"]
+        assert [list(entry) for entry in first] == [["manager", "fieldsType", "fieldsV1", "subresource"]] * 2
+    assert again._database.execute("SELECT fields FROM object WHERE name = 'a'").fetchone() == (
+        b'{"f:data":{}}\n{"f:status":{}}',
+    )
+    again.close()
+
+
+def test_a_database_of_version_1_is_read_and_written_on(path: Path) -> None:
+    old = {**owned("a", "data"), "data": {"k": "v"}}
+    with sqlite3.connect(path) as database:
+        database.executescript(
+            "CREATE TABLE object (resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,"
+            " value BLOB NOT NULL, PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID;"
+            "CREATE TABLE revision (only INTEGER PRIMARY KEY CHECK (only = 0), value INTEGER NOT NULL);"
+            "INSERT INTO revision VALUES (0, 7); PRAGMA user_version = 1;"
+        )
+        row = ("configmaps", "shop", "a", orjson.dumps(old))
+        database.execute("INSERT INTO object VALUES (?, ?, ?, ?)", row)
+    database.close()
+
+    store = SQLiteStore(path)
+    assert store.list("configmaps") == [old]
+    store.create("configmaps", owned("b", "data"))
+    before = store.list("configmaps")
+    store.close()
+    again = SQLiteStore(path)
+    assert again.list("configmaps") == before
+    assert again.revision > 8
+    again.close()
+
+
 def test_a_database_of_another_version_is_refused_and_left_alone(path: Path) -> None:
     store = SQLiteStore(path)
     store.create("configmaps", thing("a"))
     store._database.execute("PRAGMA user_version = 99")
     store.close()
     before = path.read_bytes()
-    with pytest.raises(OperationError, match="database version 99, but this leeward uses 1") as caught:
+    with pytest.raises(OperationError, match="database version 99, but this leeward uses 2") as caught:
         SQLiteStore(path)
     assert str(path) in str(caught.value)
     assert caught.value.remedy

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 from leeward.cluster.interface.store import Event, EventType, Handler, Unsubscribe
+from leeward.cluster.store.fieldsets import FieldSets
 from leeward.kube.objects import Obj, ObjectKey, controller_of, key_of
 from leeward.kube.status import AlreadyExistsError, ConflictError, ExpiredError, NotFoundError
 
@@ -32,6 +33,7 @@ class MemoryStore:
         self._history: defaultdict[str, deque[Event]] = defaultdict(lambda: deque(maxlen=HISTORY))
         self._cut: dict[str, int] = {}  # resource → newest revision dropped from its history
         self._handlers: dict[str | None, builtins.list[Handler]] = {}
+        self._fields = FieldSets()
         self._by_owner: defaultdict[tuple[str, str], Table] = defaultdict(dict)
         self._by_node: defaultdict[str, Table] = defaultdict(dict)
 
@@ -47,6 +49,8 @@ class MemoryStore:
     def list(self, resource: str, namespace: str = "") -> builtins.list[Obj]:
         """Return objects ordered by key."""
         table = self._tables[resource]
+        if not table:
+            return []
         keys = self._sorted.get(resource)
         if keys is None:
             keys = self._sorted[resource] = sorted(table)
@@ -131,6 +135,7 @@ class MemoryStore:
     def _write(self, kind: EventType, resource: str, key: ObjectKey, obj: Obj, old: Obj | None) -> Obj:
         revision = self._revision + 1
         stored = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(revision)}}
+        stored = self._fields.shared(stored)
         self._commit(resource, key, None if kind == "DELETED" else stored, revision)
         self._revision = revision
         self._keep(resource, key, None if kind == "DELETED" else stored, old)

@@ -20,15 +20,24 @@ from leeward.base.errors import OperationError
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj, ObjectKey, key_of
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had no column `fields`
 VOLATILE = frozenset(("leases.coordination.k8s.io",))
 _GAP = 1000  # revisions skipped at start, as those of volatile writes were not recorded
-_SCHEMA = """
+_SCHEMA = f"""
+BEGIN;
 CREATE TABLE IF NOT EXISTS object (
-    resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,
+    resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, fields BLOB,
     PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS revision (only INTEGER PRIMARY KEY CHECK (only = 0), value INTEGER NOT NULL);
 INSERT OR IGNORE INTO revision VALUES (0, 1);
+PRAGMA user_version = {SCHEMA_VERSION};
+COMMIT;
+"""
+_FROM_1 = f"""
+BEGIN;
+ALTER TABLE object ADD COLUMN fields BLOB;
+PRAGMA user_version = {SCHEMA_VERSION};
+COMMIT;
 """
 
 
@@ -60,20 +69,19 @@ class SQLiteStore(MemoryStore):
     def _open(self, path: Path) -> None:
         database = self._database
         version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, SCHEMA_VERSION):
+        if not 0 <= version <= SCHEMA_VERSION:
             raise OperationError(
                 f"{path}: database version {version}, but this leeward uses {SCHEMA_VERSION}",
                 remedy="Use the leeward that wrote it, or another --state; nothing was changed.",
             )
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
-        database.executescript(_SCHEMA)
-        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        database.executescript(_SCHEMA if version != 1 else _FROM_1)
         last = database.execute("SELECT value FROM revision").fetchone()[0]
         self._revision = self._oldest = last + (_GAP if version else 0)
         database.execute("UPDATE revision SET value = ?", (self._revision,))
-        for resource, value in database.execute("SELECT resource, value FROM object"):
-            obj = orjson.loads(value)
+        for resource, value, fields in database.execute("SELECT resource, value, fields FROM object"):
+            obj = self._fields.joined(orjson.loads(value), fields)
             self._keep(resource, key_of(obj), obj, None)
 
     def _commit(self, resource: str, key: ObjectKey, obj: Obj | None, revision: int) -> None:
@@ -90,8 +98,10 @@ class SQLiteStore(MemoryStore):
                     "DELETE FROM object WHERE resource = ? AND namespace = ? AND name = ?", (resource, *key)
                 )
             else:
+                rest, fields = self._fields.split(obj)
                 database.execute(
-                    "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", (resource, *key, orjson.dumps(obj))
+                    "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?)",
+                    (resource, *key, orjson.dumps(rest), fields),
                 )
             database.execute("UPDATE revision SET value = ?", (revision,))
             database.execute("COMMIT")

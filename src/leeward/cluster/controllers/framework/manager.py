@@ -1,23 +1,26 @@
 """Runs controllers: events become keys, keys are synced in small batches on the clock's thread.
 
-A batch is bounded so that the event loop is never held for more than a few milliseconds. On a virtual
-clock the same code runs in whatever order the clock decides, always the same one.
+A batch is bounded so that the event loop is never held for more than a few milliseconds; what is there at
+the start is looked at in batches too, and no key is synced before all of that was seen. On a virtual clock the
+same code runs in whatever order the clock decides, always the same one.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from leeward.base.clock import Clock, Timer
 from leeward.cluster.controllers.framework.controller import Controller
 from leeward.cluster.controllers.framework.workqueue import WorkQueue
 from leeward.cluster.interface.client import Event, Reader, Unsubscribe
-from leeward.kube.objects import ObjectKey
+from leeward.kube.objects import ObjectKey, key_of
 from leeward.kube.status import ConflictError, NotFoundError, StatusError
 
 logger = logging.getLogger(__name__)
 BATCH = 16  # keys a turn of the event loop
+_OBJECTS = 256  # objects a turn, at the start
 
 
 class ControllerRunner:
@@ -31,14 +34,31 @@ class ControllerRunner:
         self._queue = WorkQueue(clock, self._schedule)
         self._turn: Timer | None = None
         self._unsubscribe: Unsubscribe | None = None
+        self._unseen: Iterator[Event] = iter(())
+        self.has_synced = False
 
     def start(self) -> None:
         """Follow events from now on and sync everything that is there."""
-        resources = self._controller.resources
-        self._unsubscribe = self._reader.watch(resources, self._note)
-        for resource in resources:
-            for obj in self._reader.list(resource):
-                self._note(Event("ADDED", resource, obj, None, 0))
+        self._unsubscribe = self._reader.watch(self._controller.resources, self._note)
+        self._unseen = self._what_is_there()
+        self._look()
+
+    def _look(self) -> None:
+        """Note a batch of what is there."""
+        seen = list(islice(self._unseen, _OBJECTS))
+        for event in seen:
+            self._note(event)
+        self.has_synced = len(seen) < _OBJECTS
+        if len(self._queue) or not self.has_synced:
+            self._schedule()
+
+    def _what_is_there(self) -> Iterator[Event]:
+        """Yield what is there; what goes before its turn has come is left out."""
+        for resource in self._controller.resources:
+            for listed in self._reader.list(resource):
+                obj = self._reader.find(resource, *key_of(listed))
+                if obj is not None:
+                    yield Event("ADDED", resource, obj, None, 0)
 
     def stop(self) -> None:
         """Follow no more."""
@@ -49,6 +69,7 @@ class ControllerRunner:
         if self._turn:
             self._turn.cancel()
             self._turn = None
+        self._unseen, self.has_synced = iter(()), False
 
     def _note(self, event: Event) -> None:
         for key in self._controller.keys_for(event):
@@ -60,6 +81,9 @@ class ControllerRunner:
 
     def _run_batch(self) -> None:
         self._turn = None
+        if not self.has_synced:
+            self._look()
+            return
         for _ in range(min(BATCH, len(self._queue))):
             self._sync(self._queue.pop())
         if len(self._queue):
@@ -99,6 +123,11 @@ class ControllerManager:
         """Start all of them."""
         for runner in self._runners:
             runner.start()
+
+    @property
+    def has_synced(self) -> bool:
+        """Tell whether all of them have seen what was there when they started."""
+        return all(runner.has_synced for runner in self._runners)
 
     def stop(self) -> None:
         """Stop all of them, last first."""
