@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from leeward.cluster.apiserver.decoding import fit_document, fit_object, strict_error, without_nulls
+from leeward.cluster.apiserver.decoding import fit_document, fit_object, strict_error
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError
 
@@ -24,7 +24,7 @@ def pod(**container: Any) -> dict[str, Any]:
     "container",
     [
         {"env": [{"name": "A", "value": "5"}]},
-        {"ports": [{"containerPort": 80, "name": None}]},
+        {"ports": [{"containerPort": 80}]},
         {"livenessProbe": {"httpGet": {"port": "http"}}},
         {"livenessProbe": {"httpGet": {"port": 80}}},
         {"securityContext": {"runAsUser": 1000, "capabilities": {"drop": ["ALL"]}}},
@@ -90,7 +90,15 @@ def test_directives_of_a_patch_are_no_unknown_fields() -> None:
 
 
 def test_null_means_absent() -> None:
-    assert without_nulls({"a": None, "b": [{"c": None, "d": 1}]}) == {"b": [{"d": 1}]}
+    given = pod(name="c", image=None, env=[{"name": "A", "value": None}, None])
+    meta = {"name": None, "annotations": {"a": None}}
+
+    fitted = fit_object({**given, "metadata": meta}, "v1", "Pod").document
+    assert fitted["metadata"] == {"annotations": {"a": ""}}
+    assert fitted["spec"]["containers"] == [{"name": "c", "env": [{"name": "A"}, None]}]
+    unknown = {"a": None, "b": [{"c": None, "d": 1}]}
+    assert fit_object(unknown, "example.com/v1", "Widget").document == {"b": [{"d": 1}]}
+    assert fit_document(unknown, "example.com/v1", "Widget").document == unknown
 
 
 def test_an_empty_scalar_says_nothing_and_an_empty_list_does() -> None:

@@ -26,6 +26,9 @@ _QUANTITY, _INT_OR_STRING = f"{MACHINERY}.api.resource.Quantity", f"{MACHINERY}.
 _LISTS = frozenset((f"{META}.Verbs", "k8s.io.api.authorization.v1.ExtraValue"))
 _RANGES = {"int32": 1 << 31, "int64": 1 << 63}
 
+_Place = tuple[Any, str | int] | None  # of what it is in, and its key or index
+_Owner = tuple[str, _Place]  # a message, and the place of its field
+
 
 class WrongTypeError(ValueError):
     """A value has another type than its field."""
@@ -45,6 +48,7 @@ class Field(NamedTuple):
     repeated: bool
 
 
+@lru_cache(maxsize=1024)
 def go_fields_of(message: str) -> Mapping[str, str]:
     """Return JSON name → letter of a message, in the order in which Go declares its fields."""
     return go_fields(message.replace("k8s.io.", "io.k8s.", 1))
@@ -81,16 +85,16 @@ def fit_document(document: Any, api_version: str, kind: str, *, whole: bool = Fa
         document: it.
         api_version: of its kind.
         kind: what it is.
-        whole: empty values say nothing, and are left out as Go leaves them out.
+        whole: empty values and nulls say nothing, and are left out as Go leaves them out.
 
     Raises:
         WrongTypeError: a value has the wrong type.
     """
     message = message_name(api_version, kind)
     if message not in table():
-        return Fitted(document, [])
+        return Fitted(_without_nulls(document) if whole else document, [])
     fitter = _Fitter(whole=whole)
-    return Fitted(fitter.message(document, message, "", ""), fitter.unknown)
+    return Fitted(fitter.message(document, message, None, ("", None)), fitter.unknown)
 
 
 def strict_error(unknown: list[str], api_version: str, kind: str) -> BadRequestError:
@@ -105,11 +109,10 @@ def warnings(unknown: list[str]) -> list[str]:
     return [f'unknown field "{path}"' for path in sorted(unknown)]
 
 
-def without_nulls(value: Any) -> Any:
-    """Return a document in which null means absent, as in Go."""
+def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: without_nulls(each) for key, each in value.items() if each is not None}
-    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
 
 
 def _cannot(api_version: str, kind: str) -> str:
@@ -117,102 +120,104 @@ def _cannot(api_version: str, kind: str) -> str:
 
 
 class _Fitter:
-    """Walks one document."""
+    """Walks one document. A place is only made a text when something is wrong there."""
 
     def __init__(self, *, whole: bool) -> None:
         self.unknown: list[str] = []
         self._whole = whole
 
-    def message(self, value: Any, name: str, path: str, owner: str) -> Any:
+    def message(self, value: Any, name: str, place: _Place, owner: _Owner) -> Any:
         """Fit an object.
 
         Args:
             value: what is there.
             name: the message it should be.
-            path: where, "spec.containers[0]".
-            owner: the Go struct and path for errors.
+            place: where.
+            owner: the Go struct and field for errors.
         """
         if not isinstance(value, dict):
-            raise _wrong(value, owner, _short(name))
-        fields, struct = fields_of(name), name.rpartition(".")[2]
+            raise _wrong(value, owner, name)
+        fields = fields_of(name)
         letters = go_fields_of(name) if self._whole else {}
         result: dict[str, Any] = {}
         for key, inner in value.items():
-            place = f"{path}.{key}" if path else key
             field = fields.get(key)
-            if not path and key in ("kind", "apiVersion"):
+            if place is None and key in ("kind", "apiVersion"):
                 result[key] = inner
             elif field is None:
                 if not key.startswith("$"):  # directives of a strategic merge patch
-                    self.unknown.append(place)
+                    self.unknown.append(_text((place, key)))
                     continue
                 result[key] = inner
             elif inner is None:
-                result[key] = None
+                if not self._whole:
+                    result[key] = None
             elif not isinstance(inner, list | dict) and is_left_out(letters.get(key, ""), inner):
                 continue  # an empty list or map is not the same to Go as none, until it is written
             else:
-                result[key] = self._field(inner, field, place, f"{struct}.{_unindexed(place)}")
+                here = (place, key)
+                result[key] = self._field(inner, field, here, (name, here))
         return result
 
-    def _field(self, value: Any, field: Field, path: str, owner: str) -> Any:
+    def _field(self, value: Any, field: Field, place: _Place, owner: _Owner) -> Any:
         kind = field.kind
         if kind.startswith("map<"):
-            if not isinstance(value, dict):
-                raise _wrong(value, owner, f"map[string]{_short(_inner(kind))}")
             inner = _inner(kind)
-            if self._whole and inner in ("string", "bytes"):
+            if not isinstance(value, dict):
+                raise _wrong(value, owner, f"map[string]{_short(inner)}")
+            if self._whole and inner in _TEXTS:
                 value = {key: "" if each is None else each for key, each in value.items()}
             return {
-                key: None if each is None else self._value(each, inner, f"{path}.{key}", owner)
+                key: None if each is None else self._value(each, inner, (place, key), owner)
                 for key, each in value.items()
+                if each is not None or not self._whole
             }
         if not field.repeated:
-            return self._value(value, kind, path, owner)
+            return self._value(value, kind, place, owner)
         if not isinstance(value, list):
             raise _wrong(value, owner, f"[]{_short(kind)}")
         return [
-            each if each is None else self._value(each, kind, f"{path}[{index}]", owner)
+            each if each is None else self._value(each, kind, (place, index), owner)
             for index, each in enumerate(value)
         ]
 
-    def _value(self, value: Any, kind: str, path: str, owner: str) -> Any:
-        if kind in _ANY:
-            return value
+    def _value(self, value: Any, kind: str, place: _Place, owner: _Owner) -> Any:
         if kind in _TEXTS:
-            return _checked(value, str, owner, _short(kind))
-        if kind in _TIMES:
-            return _time(value, kind, owner)
+            return _checked(value, str, owner, kind)
         if kind == "bool":
-            return _checked(value, bool, owner, "bool")
+            return _checked(value, bool, owner, kind)
         if kind in _RANGES:
             return _integer(value, kind, owner)
+        if kind in _ANY:
+            return value
+        if kind in _TIMES:
+            return _time(value, kind, owner)
         if kind == "double":
-            return _checked(value, (int, float), owner, "float64")
+            return _checked(value, (int, float), owner, kind)
         if kind == _QUANTITY:
             return _quantity(value, owner)
         if kind == _INT_OR_STRING:
-            return _checked(value, (int, str), owner, "intstr.IntOrString")
+            return _checked(value, (int, str), owner, kind)
         if kind in _LISTS:
             return _checked(value, list, owner, "[]string")
-        return self.message(value, kind, path, owner) if kind in table() else value
+        return self.message(value, kind, place, owner) if kind in table() else value
 
 
-def _checked(value: Any, types: type | tuple[type, ...], owner: str, name: str) -> Any:
+def _checked(value: Any, types: type | tuple[type, ...], owner: _Owner, name: str) -> Any:
     if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
         raise _wrong(value, owner, name)
     return value
 
 
-def _time(value: Any, kind: str, owner: str) -> str:
-    text = _checked(value, str, owner, _short(kind))
+def _time(value: Any, kind: str, owner: _Owner) -> str:
+    text = _checked(value, str, owner, kind)
     try:
         return normal_time(text, _TIMES[kind])
     except ValueError as error:
         raise WrongTypeError(str(error)) from None
 
 
-def _integer(value: Any, kind: str, owner: str) -> int:
+def _integer(value: Any, kind: str, owner: _Owner) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not -_RANGES[kind] <= value < _RANGES[kind]:
@@ -220,18 +225,31 @@ def _integer(value: Any, kind: str, owner: str) -> int:
     return value
 
 
-def _quantity(value: Any, owner: str) -> str:
+def _quantity(value: Any, owner: _Owner) -> str:
     """Return a quantity as text; it may come as a number."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise _wrong(value, owner, "resource.Quantity")
+        raise _wrong(value, owner, _QUANTITY)
     return value if isinstance(value, str) else str(value)
 
 
-def _wrong(value: Any, owner: str, name: str) -> WrongTypeError:
+def _wrong(value: Any, owner: _Owner, kind: str) -> WrongTypeError:
     words: dict[type, str] = {str: "string", bool: "bool", dict: "object", list: "array"}
-    word = words.get(type(value)) or ("number" if name not in _RANGES else f"number {value}")
-    field = f"struct field {owner}" if owner else "value"
-    return WrongTypeError(f"json: cannot unmarshal {word} into Go {field} of type {name}")
+    word = words.get(type(value)) or ("number" if kind not in _RANGES else f"number {value}")
+    name, place = owner
+    field = f"struct field {name.rpartition('.')[2]}.{_text(place, indexed=False)}" if place else "value"
+    return WrongTypeError(f"json: cannot unmarshal {word} into Go {field} of type {_short(kind)}")
+
+
+def _text(place: _Place, *, indexed: bool = True) -> str:
+    """Return a place as "spec.containers[0].image", or without the indexes."""
+    parts: list[str] = []
+    while place is not None:
+        place, last = place
+        if isinstance(last, str):
+            parts.append(f".{last}")
+        elif indexed:
+            parts.append(f"[{last}]")
+    return "".join(reversed(parts)).removeprefix(".")
 
 
 def _short(kind: str) -> str:
@@ -242,9 +260,3 @@ def _short(kind: str) -> str:
 
 def _inner(kind: str) -> str:
     return kind[len("map<string,") : -1]
-
-
-def _unindexed(path: str) -> str:
-    return "".join(
-        part.partition("]")[2] if "]" in part else part for part in path.replace("[", "\0[").split("\0")
-    )

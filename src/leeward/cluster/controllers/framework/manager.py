@@ -1,8 +1,8 @@
 """Runs controllers: events become keys, keys are synced in small batches on the clock's thread.
 
 A batch is bounded so that the event loop is never held for more than a few milliseconds; what is there at
-the start is looked at in batches too, and no key is synced before all of that was seen. On a virtual clock the
-same code runs in whatever order the clock decides, always the same one.
+the start is looked at in batches too, and no key is synced before all of that was seen. On a virtual clock
+the same code runs in whatever order the clock decides, always the same one.
 """
 
 from __future__ import annotations

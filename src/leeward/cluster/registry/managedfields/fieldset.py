@@ -13,6 +13,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import orjson
+
 FieldSet = Mapping[str, Any]
 Path = tuple[str, ...]
 MEMBER = "."
@@ -27,12 +29,12 @@ def field(name: str) -> str:
 
 def keyed(keys: Mapping[str, Any]) -> str:
     """Return the path element of a list item with these keys."""
-    return "k:" + json.dumps(keys, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return "k:" + orjson.dumps(keys, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def valued(value: Any) -> str:
     """Return the path element of a member of a set."""
-    return "v:" + json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return "v:" + orjson.dumps(value).decode()
 
 
 def make_set(paths: Iterable[Path]) -> FieldSet:

@@ -163,17 +163,35 @@ def compare(kind: Type, old: Any, new: Any) -> Comparison:
     """Return what is added, changed and removed in `new`."""
     comparer = _Comparer()
     comparer.visit(kind, old, new, ())
-    return Comparison(make_set(comparer.added), make_set(comparer.modified), make_set(comparer.removed))
+    return Comparison(comparer.added, make_set(comparer.modified), make_set(comparer.removed))
+
+
+def _everything(kind: Type, value: Any) -> dict[str, Any]:
+    """Return the set of all that `value` has, the fields at the nodes included."""
+    found: dict[str, Any] = {}
+    kind = _resolved(kind, value)
+    if kind.kind != "scalar" and not kind.atomic and value and _fits(kind, value):
+        if kind.kind == "list":
+            for element, item in _items(kind, value):
+                found[element] = _everything(kind.element or DEDUCED, item)
+        else:
+            for name, child, inner in _children(kind, value):
+                found[field_element(name)] = _everything(child, inner)
+    found[MEMBER] = True
+    return found
 
 
 class _Comparer:
     def __init__(self) -> None:
-        self.added: list[Path] = []
+        self.added: dict[str, Any] = {}
         self.modified: list[Path] = []
         self.removed: list[Path] = []
 
     def visit(self, kind: Type, old: Any, new: Any, path: Path) -> None:
         if old is new:
+            return
+        if old is ABSENT:
+            self._add(path, _everything(kind, new))
             return
         shape = _resolved(kind, old if new is ABSENT or new is None else new)
         mismatch = not (_fits(shape, old) and _fits(shape, new))
@@ -184,15 +202,17 @@ class _Comparer:
             self._lists(shape, old, new, path)
         else:
             self._maps(shape, old, new, path)
-        if old is ABSENT:
-            self.added.append(path)
-        elif new is ABSENT:
+        if new is ABSENT:
             self.removed.append(path)
 
+    def _add(self, path: Path, everything: dict[str, Any]) -> None:
+        node = self.added
+        for element in path:
+            node = node.setdefault(element, {})
+        node.update(everything)
+
     def _leaf(self, old: Any, new: Any, path: Path) -> None:
-        if old is ABSENT:
-            self.added.append(path)
-        elif new is ABSENT:
+        if new is ABSENT:
             self.removed.append(path)
         elif old != new:
             self.modified.append(path)
