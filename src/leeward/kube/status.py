@@ -153,6 +153,13 @@ class ServiceUnavailableError(StatusError):
     reason: ClassVar[str] = "ServiceUnavailable"
 
 
+class TimeoutStatusError(StatusError):
+    """It took too long."""
+
+    code: ClassVar[int] = 504
+    reason: ClassVar[str] = "Timeout"
+
+
 def refusal(message: str, *, code: int, reason: str, details: dict[str, Any] | None = None) -> StatusError:
     """Return a failure whose code and reason somebody else chose: a webhook or a policy."""
     kind = type("RefusedError", (StatusError,), {"code": code, "reason": reason})
@@ -174,6 +181,7 @@ ERRORS: Sequence[type[StatusError]] = (
     InvalidError,
     TooManyRequestsError,
     ServiceUnavailableError,
+    TimeoutStatusError,
 )
 
 

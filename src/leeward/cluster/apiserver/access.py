@@ -13,6 +13,7 @@ from leeward.cluster.apiserver.audit import AuditLog
 from leeward.cluster.apiserver.authentication import Authenticator
 from leeward.cluster.apiserver.http import Answer, Request
 from leeward.cluster.apiserver.impersonation import impersonate, wanted_user
+from leeward.cluster.apiserver.limits import InFlight, too_many
 from leeward.cluster.apiserver.requestinfo import attributes_of
 from leeward.cluster.authorization.attributes import Attributes
 from leeward.cluster.authorization.rbac import Rbac
@@ -30,12 +31,20 @@ class Access:
         authenticator: knows who is who.
         rbac: knows who may do what.
         audit: takes note; None: nobody does.
+        in_flight: knows how many are here already; who is let through leaves it again.
     """
 
-    def __init__(self, authenticator: Authenticator, rbac: Rbac, audit: AuditLog | None = None) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        rbac: Rbac,
+        audit: AuditLog | None = None,
+        in_flight: InFlight | None = None,
+    ) -> None:
         self._authenticator = authenticator
         self._rbac = rbac
         self._audit = audit
+        self._in_flight = in_flight or InFlight()
 
     async def through(self, request: Request, dispatch: Dispatch) -> Answer:
         """Return what `dispatch` answers to a request that is allowed; `request.user` is who asks.
@@ -52,6 +61,9 @@ class Access:
             wanted = wanted_user(request.header_list)
             if wanted is not None:
                 asked = attributes_of(request, impersonate(wanted, asked, self._rbac.authorize))
+            if not self._in_flight.enter(request, asked):
+                code = 429
+                return too_many()
             self._check(asked)
             if asked.resource == "pods" and asked.subresource in _CREATED and asked.verb == "get":
                 self._check(replace(asked, verb="create"))

@@ -24,20 +24,46 @@ _quiet.setLevel(logging.WARNING)  # it would tell every command with its argumen
 
 
 class CertificateProtocol(HttpToolsProtocol):
-    """HTTP over TLS, with the certificate of the client, if it sent one that the authority signed."""
+    """HTTP over TLS, with the certificate of the client, if it sent one that the authority signed.
 
+    A head of a request that takes too long to come ends the connection.
+    """
+
+    head_seconds = 32.0  # as kube-apiserver has it
     _certificate = b""
+    _head: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take note of the certificate."""
         super().connection_made(transport)
         self._certificate = _certificate(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        self._have_head()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
         scope: Scope = self.scope  # type: ignore[assignment] # its type has no place for what is our own
         scope[CERTIFICATE] = self._certificate
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer."""
+        self._have_head()
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        self._have_head()
+        self._head = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def _have_head(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
 
     def _should_upgrade(self) -> bool:
         return super()._should_upgrade() and _WEBSOCKETS.match(self.url) is not None

@@ -27,6 +27,7 @@ Send = Callable[[Message], Awaitable[None]]
 NOBODY = User(ANONYMOUS, (UNAUTHENTICATED,))
 CERTIFICATE = "client_certificate"  # in the scope of a request, in DER
 MAX_BODY = 3 * 2**20
+_PIECE = 1 << 18  # bytes that are given to a connection before the client has read some
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 
@@ -41,11 +42,12 @@ class BodyTooLargeError(StatusError):
 class Request:
     """One HTTP request."""
 
-    __slots__ = ("_receive", "_scope", "headers", "method", "path", "query", "user")
+    __slots__ = ("_receive", "_scope", "headers", "method", "path", "query", "time", "user")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._scope = scope
         self._receive = receive
+        self.time: asyncio.Timeout | None = None  # that it may take
         self.method: str = scope.get("method", "GET")  # that of a WebSocket's is not told
         self.path = unquote(scope["raw_path"].decode("latin-1").partition("?")[0])
         self.headers: Mapping[str, str] = {
@@ -54,6 +56,11 @@ class Request:
         self.user = NOBODY  # who asks, once that is known
         text = scope["query_string"].decode("latin-1")
         self.query = Query(parse_qsl(text, keep_blank_values=True) if text else ())
+
+    def may_last(self) -> None:
+        """Let it take as long as it likes."""
+        if self.time is not None:
+            self.time.reschedule(None)
 
     @property
     def header_list(self) -> list[tuple[str, str]]:
@@ -196,7 +203,7 @@ class Response:
         self.headers = list(headers)
 
     async def send(self, send: Send) -> None:
-        """Write it."""
+        """Write it, as fast as the client reads it."""
         head = [
             *([(b"content-type", self.content_type.encode())] if self.content_type else ()),
             (b"cache-control", b"no-cache, private"),
@@ -205,7 +212,12 @@ class Response:
         if self.status != 304:  # a cache would take the length for that of what it keeps
             head.append((b"content-length", str(len(self.body)).encode()))
         await send({"type": "http.response.start", "status": self.status, "headers": head})
-        await send({"type": "http.response.body", "body": self.body})
+        at = 0
+        while len(self.body) - at > _PIECE:
+            piece = self.body[at : at + _PIECE]
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            at += _PIECE
+        await send({"type": "http.response.body", "body": self.body[at:]})
 
 
 class StreamResponse:

@@ -20,16 +20,13 @@ import orjson
 from leeward.cluster.apiserver.http import Query
 from leeward.kube.gojson import json_error
 from leeward.kube.objects import Obj, key_of
-from leeward.kube.status import BadRequestError, InvalidError, StatusError, UnreadableVersionError
+from leeward.kube.status import BadRequestError, InvalidError, TimeoutStatusError, UnreadableVersionError
 
 _MATCH = "resourceVersionMatch"
 
 
-class TooLargeVersionError(StatusError):
+class TooLargeVersionError(TimeoutStatusError):
     """The resourceVersion asked for has not happened yet."""
-
-    code = 504
-    reason = "Timeout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

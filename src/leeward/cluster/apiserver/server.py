@@ -25,7 +25,8 @@ from leeward.cluster.apiserver.access import Access
 from leeward.cluster.apiserver.audit import AuditLog
 from leeward.cluster.apiserver.authentication import ADMIN, Authenticator
 from leeward.cluster.apiserver.certificates import CertificateProtocol, CertificateWebSocketProtocol
-from leeward.cluster.apiserver.http import Answer, Receive, Request, Scope, Send
+from leeward.cluster.apiserver.http import Answer, Receive, Request, Scope, Send, status_response
+from leeward.cluster.apiserver.limits import SECONDS, InFlight
 from leeward.cluster.apiserver.logs import LogSource
 from leeward.cluster.apiserver.openapi import OpenApi
 from leeward.cluster.apiserver.paths import ResourcePath
@@ -49,11 +50,13 @@ from leeward.cluster.interface.user import User
 from leeward.cluster.registry.tokens import AccountTokens, Tokens
 from leeward.kube.objects import Obj, format_time
 from leeward.kube.resources import CRDS
+from leeward.kube.status import TimeoutStatusError
 
 if TYPE_CHECKING:
     from leeward.cluster.apiserver.streaming.proxy import Proxy
 
 _HOST = "127.0.0.1"
+_LATE = "Timeout: request did not complete within the allotted timeout"
 _GRACE_SECONDS = 2
 
 
@@ -82,6 +85,8 @@ class ApiServer:
         tokens: checks tokens of service accounts; None: there are none.
         audit: takes note of what is asked; None: nobody does.
         admin: who has the administrator's token.
+        in_flight: bounds how many requests are worked on at a time.
+        seconds: that a request may take, if it is not one that lasts.
     """
 
     def __init__(
@@ -99,6 +104,8 @@ class ApiServer:
         tokens: Tokens | None = None,
         audit: AuditLog | None = None,
         admin: User = ADMIN,
+        in_flight: InFlight | None = None,
+        seconds: float = SECONDS,
     ) -> None:
         self._client = client
         self._store = store
@@ -107,12 +114,13 @@ class ApiServer:
         self._catalog: Catalog | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._reads = Reads(client, store, clock, TableMaker(printers()))
+        self._in_flight, self._seconds = in_flight or InFlight(), seconds
         rbac = Rbac(client)
         accounts = None if tokens is None else AccountTokens(tokens, client.find)
         authenticator = Authenticator({pki.admin_token: admin}, accounts)
         self._audit = audit
         self._router = Router(
-            access=Access(authenticator, rbac, audit),
+            access=Access(authenticator, rbac, audit, self._in_flight),
             reviews=Reviews(authenticator, rbac, lambda: format_time(clock.now())),
             reads=self._reads,
             writes=Writes(client, dry_client, self._reads),
@@ -160,9 +168,17 @@ class ApiServer:
         """Answer one request (ASGI)."""
         if scope["type"] not in ("http", "websocket"):
             return
-        request = Request(scope, receive)
-        answer = await self._router.answer(request)
-        await answer.send(refusing(send) if request.is_websocket else send)
+        request, answer = Request(scope, receive), None
+        reply = refusing(send) if request.is_websocket else send
+        try:
+            async with asyncio.timeout(self._seconds) as request.time:
+                answer = await self._router.answer(request)
+                await answer.send(reply)
+        except TimeoutError:  # who is told half an answer sees the connection close
+            if answer is None:
+                await status_response(TimeoutStatusError(_LATE)).send(reply)
+        finally:
+            self._in_flight.leave(request)
 
     async def start(self) -> None:
         """Bind the port and serve; returns when requests are answered.
