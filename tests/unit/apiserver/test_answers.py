@@ -15,7 +15,7 @@ from leeward.cluster.apiserver.printers.catalog import printers
 from leeward.cluster.apiserver.printers.table import human_duration
 from leeward.cluster.apiserver.protobuf import decode
 from leeward.cluster.apiserver.served import Catalog
-from leeward.cluster.apiserver.watches import visible
+from leeward.cluster.apiserver.watches import SharedLines, visible
 from leeward.cluster.interface.store import Event
 from leeward.kube.kubeconfig import load_access, make_kubeconfig, merge_into_file, write_kubeconfig
 from leeward.kube.status import BadRequestError
@@ -53,6 +53,22 @@ def test_an_object_that_stops_matching_is_deleted_for_the_watcher() -> None:
     seen = visible(event, lambda obj: obj["metadata"]["labels"].get("app") == "web")
     assert seen == ("DELETED", _object("2", app="web"))
     assert visible(event, lambda obj: obj["metadata"]["labels"].get("app") == "db") is None
+
+
+def test_a_line_is_made_once_for_all_watches_of_a_version() -> None:
+    made: list[str] = []
+
+    def shown(obj: dict[str, Any]) -> dict[str, Any]:
+        made.append(obj["metadata"]["name"])
+        return obj
+
+    shared, big = SharedLines(), {"metadata": {"name": "a", "annotations": {"a": "x" * (3 << 20)}}}
+    lines = [shared.maker("v1", shown)("ADDED", big) for _ in range(3)]
+    assert (len(set(lines)), made) == (1, ["a"])
+    assert shared.maker("v1", shown)("MODIFIED", {"metadata": {"name": "b"}}).startswith(b'{"type":"MODIFIED"')
+    shared.maker("v2", shown)("ADDED", big)  # more than is kept
+    shared.maker("v1", shown)("ADDED", big)
+    assert made == ["a", "b", "a", "a"]
 
 
 def test_a_log_line_loses_its_stamp_and_a_partial_one_its_end() -> None:

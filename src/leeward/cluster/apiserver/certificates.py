@@ -19,6 +19,8 @@ from leeward.cluster.apiserver.http import CERTIFICATE, Scope
 
 _WEBSOCKETS = re.compile(rb"/api/v1/namespaces/[^/?]+/pods/[^/?]+/(exec|attach|portforward)/?(\?|$)")
 
+_UNREAD = 1 << 16  # bytes that wait for a slow client; TLS would let eight times as many
+
 _quiet = logging.getLogger("uvicorn.websockets")
 _quiet.setLevel(logging.WARNING)  # it would tell every command with its arguments, secret ones too
 
@@ -36,6 +38,7 @@ class CertificateProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take note of the certificate."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=_UNREAD)
         self._certificate = _certificate(transport)
         self._await_head()
 

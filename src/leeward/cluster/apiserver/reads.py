@@ -84,6 +84,7 @@ class Reads:
         self._clock = clock
         self._tables = tables
         self._open: set[watches.Watch] = set()
+        self._shared = watches.SharedLines()
 
     @property
     def revision(self) -> str:
@@ -230,11 +231,17 @@ class Reads:
             typed = {"kind": served.kind, "apiVersion": served.api_version, "metadata": metadata}
             return partial(typed, representation.version) if representation.transform else typed
 
+        def shown(obj: Obj) -> Any:
+            return self.shown(served, obj, representation, include)
+
+        def line(kind: str, obj: Obj) -> bytes:
+            return watches.event_line(kind, shown(obj))
+
         watch = watches.Watch(
             lambda handler: self._store.subscribe([served.name], handler),
             self._clock,
             matches=matches,
-            emit=lambda obj: self.shown(served, obj, representation, include),
+            line=line if representation.transform else self._shared.maker(served.api_version, shown),
             bookmark=bookmark,
             revision=lambda: self._store.revision,
             bookmarks=options.bookmarks,

@@ -23,10 +23,11 @@ from leeward.kube.status import ExpiredError, StatusError
 
 _BACKLOG = 20_000
 _BOOKMARK_SECONDS = 60.0
-_BATCH = 256
+_BATCH = 1 << 16  # bytes that are made at a time
+_KEPT = 1 << 22  # bytes of lines that are kept for other watches
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
-Emit = Callable[[Obj], Any]  # the representation asked for, such as a Table of one row
+Line = Callable[[str, Obj], bytes]  # of an event's type and object, in the representation asked for
 Match = Callable[[Obj], bool]
 
 
@@ -51,7 +52,7 @@ class Watch:
         subscribe: registers a handler for the resource's events.
         clock: for bookmarks and the time limit.
         matches: which objects the client wants.
-        emit: how they are represented.
+        line: how they are represented.
         bookmark: makes the object of a bookmark from (revision, annotations).
         revision: tells the current revision.
         bookmarks: whether the client takes bookmarks.
@@ -64,7 +65,7 @@ class Watch:
         clock: Clock,
         *,
         matches: Match,
-        emit: Emit,
+        line: Line,
         bookmark: Callable[[int, dict[str, str]], Any],
         revision: Callable[[], int],
         bookmarks: bool,
@@ -72,7 +73,7 @@ class Watch:
     ) -> None:
         self._clock = clock
         self._matches = matches
-        self._emit = emit
+        self._line = line
         self._bookmark = bookmark
         self._revision = revision
         self._bookmarks = bookmarks
@@ -122,12 +123,12 @@ class Watch:
                     yield self._batch()
                 if self._overrun:
                     error = ExpiredError("too old resource version: the watch fell behind")
-                    yield _line("ERROR", error.to_status())
+                    yield event_line("ERROR", error.to_status())
                     return
                 if self._bookmark_due:
                     self._bookmark_due = False
                     self._arm_bookmark()
-                    yield _line("BOOKMARK", self._bookmark(self._revision(), {}))
+                    yield event_line("BOOKMARK", self._bookmark(self._revision(), {}))
                 if self._ended:
                     return
                 self._wake.clear()
@@ -136,13 +137,14 @@ class Watch:
             self.close()
 
     def _batch(self) -> bytes:
-        parts = []
-        for _ in range(min(len(self._pending), _BATCH)):
+        parts, size = [], 0
+        while self._pending and size < _BATCH:
             kind, obj = self._pending.popleft()
             if kind == "BOOKMARK":
-                parts.append(_line(kind, self._bookmark(self._initial_revision, obj)))
+                parts.append(event_line(kind, self._bookmark(self._initial_revision, obj)))
             else:
-                parts.append(_line(kind, self._emit(obj)))
+                parts.append(self._line(kind, obj))
+            size += len(parts[-1])
         return b"".join(parts)
 
     def _note(self, event: Event) -> None:
@@ -170,10 +172,42 @@ class Watch:
         self._wake.set()
 
 
-def _line(kind: str, obj: Any) -> bytes:
+class SharedLines:
+    """Lines that were made for one watch and are the same for others."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[str, int, str], tuple[Obj, bytes]] = {}
+        self._size = 0
+
+    def maker(self, version: str, shown: Callable[[Obj], Any]) -> Line:
+        """Return what makes the lines of watches that see whole objects.
+
+        Args:
+            version: that they see.
+            shown: what they see of an object.
+        """
+
+        def line(kind: str, obj: Obj) -> bytes:
+            key = (kind, id(obj), version)  # an object that is kept here keeps its id
+            found = self._lines.get(key)
+            if found is not None:
+                return found[1]
+            made = event_line(kind, shown(obj))
+            self._size += len(made)
+            if self._size > _KEPT:
+                self._lines.clear()
+                self._size = len(made)
+            self._lines[key] = obj, made
+            return made
+
+        return line
+
+
+def event_line(kind: str, obj: Any) -> bytes:
+    """Return an event as watches tell it."""
     return orjson.dumps({"type": kind, "object": obj}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 async def error_line(error: StatusError) -> AsyncIterator[bytes]:
     """Yield the one ERROR event that a watch of a lost past answers with."""
-    yield _line("ERROR", error.to_status())
+    yield event_line("ERROR", error.to_status())
