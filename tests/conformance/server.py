@@ -16,6 +16,8 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, TypeVar
 
+import uvloop
+
 from leeward.base.clock import SystemClock
 from leeward.base.ids import SystemIds
 from leeward.cluster.apiserver.admission import ask
@@ -60,7 +62,7 @@ class RecordedServer:
     """
 
     def __init__(self, directory: Path, *, whole: bool = False, timing: Timing | None = None) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         clock, ids = SystemClock(), SystemIds()

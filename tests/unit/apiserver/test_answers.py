@@ -65,7 +65,8 @@ def test_a_line_is_made_once_for_all_watches_of_a_version() -> None:
     shared, big = SharedLines(), {"metadata": {"name": "a", "annotations": {"a": "x" * (3 << 20)}}}
     lines = [shared.maker("v1", shown)("ADDED", big) for _ in range(3)]
     assert (len(set(lines)), made) == (1, ["a"])
-    assert shared.maker("v1", shown)("MODIFIED", {"metadata": {"name": "b"}}).startswith(b'{"type":"MODIFIED"')
+    other = shared.maker("v1", shown)("MODIFIED", {"metadata": {"name": "b"}})
+    assert other.startswith(b'{"type":"MODIFIED"')
     shared.maker("v2", shown)("ADDED", big)  # more than is kept
     shared.maker("v1", shown)("ADDED", big)
     assert made == ["a", "b", "a", "a"]

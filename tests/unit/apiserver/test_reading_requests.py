@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from leeward.cluster.apiserver.http import Query
+from leeward.cluster.apiserver.http import Query, escaped
 from leeward.cluster.apiserver.negotiation import Representation, negotiate
 from leeward.cluster.apiserver.options import read_list_options, take_page
 from leeward.cluster.apiserver.paths import parse_resource_path
@@ -94,3 +94,7 @@ def test_pages_follow_one_another_without_gap_or_repeat() -> None:
 def test_initial_events_need_the_matching_version_rule() -> None:
     with pytest.raises(InvalidError, match="NotOlderThan"):
         read_list_options(Query([("sendInitialEvents", "true")]), watch=True)
+
+
+def test_a_warning_fits_into_a_header() -> None:
+    assert escaped('field "a\x00\x7f\n b"') == 'field \\"a b\\"'

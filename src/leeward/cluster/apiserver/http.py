@@ -295,7 +295,7 @@ def text_response(text: str, *, status: int = 200) -> Response:
 
 def escaped(text: str) -> str:
     """Return `text` as the inside of a quoted string of a Warning header."""
-    flat = " ".join(text.split())
+    flat = "".join(each for each in " ".join(text.split()) if each.isprintable())
     return flat.replace("\\", "\\\\").replace('"', '\\"')
 
 
