@@ -37,7 +37,7 @@ def check(url: str, token: str, name: str, options: argparse.Namespace) -> tuple
     command = [
         str(Path(sys.executable).with_name("uv")), "tool", "run", f"schemathesis@{VERSION}",
         "run", f"{url}/openapi/v3/{name}", "--url", url, "--header", f"Authorization: Bearer {token}",
-        "--tls-verify", "false", "--checks", "not_a_server_error", "--phases", "examples,fuzzing",
+        "--tls-verify", "false", "--checks", "not_a_server_error", "--phases", options.phases,
         "--max-examples", str(options.examples), "--seed", str(options.seed), "--continue-on-failure",
         "--workers", "2", "--suppress-health-check", "all", "--request-timeout", "30", "--warnings", "off",
         "--exclude-path-regex", "/watch/|/proxy|/exec$|/attach$|/portforward$",
@@ -53,6 +53,7 @@ def main() -> int:
     parser.add_argument("documents", nargs="*", metavar="DOCUMENT")
     parser.add_argument("--examples", type=int, default=25, help="for each operation")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--phases", default="examples,fuzzing")
     options = parser.parse_args()
     server = subprocess.Popen(
         [sys.executable, str(ROOT / "tests" / "conformance" / "server.py")], stdout=subprocess.PIPE, cwd=ROOT
