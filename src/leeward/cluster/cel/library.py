@@ -3,8 +3,8 @@
 One row for each function. Values of types that the language has not (quantities, URLs, addresses, versions)
 are maps with one entry, whose key is the type and whose value the canonical text; so equal ones are equal.
 
-Source: k8s.io/apiserver/pkg/cel/library/{lists,regex,urls,quantity,ip,cidr,format,semverlib}.go,
-cel-go/ext/sets.go (Kubernetes 1.36).
+Source: k8s.io/apiserver/pkg/cel/library/{lists,regex,urls,quantity,ip,cidr,format,semverlib,jsonpatch}.go,
+ cel-go/ext/sets.go (Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -283,7 +283,14 @@ _CHECKS = tuple(
     )
 )  # fmt: skip
 
-_FUNCTIONS = (*_LISTS, *_REGEX, *_URLS, *_ORDERED, *_ADDRESSES, *_CHECKS)
+
+def _escape_key(text: str) -> str:
+    return text.replace("~", "~0").replace("/", "~1")
+
+
+_PATCHES = (_Function("jsonpatch.escapeKey", "string", "string", _escape_key, member=False),)
+
+_FUNCTIONS = (*_LISTS, *_REGEX, *_URLS, *_ORDERED, *_ADDRESSES, *_CHECKS, *_PATCHES)
 
 
 @lru_cache(maxsize=1)

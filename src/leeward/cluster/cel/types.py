@@ -93,22 +93,26 @@ class Declarations:
         self._schemas = schemas or {}
         self._root = root
 
-    def environment(self) -> cel.Env:
-        """Return the environment in which expressions over these variables are compiled."""
+    def environment(self, messages: DescriptorPool | None = None) -> cel.Env:
+        """Return the environment in which expressions over these variables are compiled.
+
+        Args:
+            messages: that may be constructed; only where variables have no schemas.
+        """
         from cel_expr_python import cel
 
         from leeward.cluster.cel.library import extensions
 
         variables = dict.fromkeys(self._variables, cel.Type.DYN)
         if not self._schemas:
-            return cel.NewEnv(variables=variables, extensions=extensions())
-        messages = _Messages()
+            return cel.NewEnv(messages, variables=variables, extensions=extensions())
+        made = _Messages()
         known: dict[int, str] = {}
         for name, schema in self._schemas.items():
             if id(schema) not in known:
-                known[id(schema)] = messages.signature(schema, root=self._root)
+                known[id(schema)] = made.signature(schema, root=self._root)
             variables[name] = cel.Type(known[id(schema)])
-        return cel.NewEnv(messages.pool(), variables=variables, extensions=extensions())
+        return cel.NewEnv(made.pool(), variables=variables, extensions=extensions())
 
 
 class _Messages:
