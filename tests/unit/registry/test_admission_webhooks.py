@@ -349,3 +349,39 @@ def test_a_quota_counts_what_webhooks_left_of_a_write(world: World) -> None:
     world.create("a")
     with pytest.raises(ForbiddenError, match="exceeded quota"):
         world.create("b")
+
+
+def _policy(world: World, expression: str, reinvocation: str) -> None:
+    spec = {
+        "matchConstraints": {"resourceRules": [{**CONFIG_MAPS, "operations": ["CREATE"]}]},
+        "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}],
+        "reinvocationPolicy": reinvocation,
+    }
+    made = {"metadata": {"name": "p"}, "spec": spec, "kind": "MutatingAdmissionPolicy"}
+    world.controller.create(f"mutatingadmissionpolicies.{GROUP}", made)
+    bound = {"metadata": {"name": "p"}, "spec": {"policyName": "p"}, "kind": "MutatingAdmissionPolicyBinding"}
+    world.controller.create(f"mutatingadmissionpolicybindings.{GROUP}", bound)
+
+
+def test_policies_change_a_write_before_webhooks_see_it(world: World) -> None:
+    _policy(world, "Object{data: {'by': 'policy'}}", "Never")
+    world.hook(MUTATING, "m")
+
+    world.create()
+
+    assert [request["object"]["data"] for request in world.asked] == [{"by": "policy"}]
+
+
+def test_a_policy_is_asked_again_after_a_webhook_and_the_webhook_after_it(world: World) -> None:
+    _policy(world, "Object{data: {'seen': string(size(object.data))}}", "IfNeeded")
+    world.hook(
+        MUTATING,
+        "m",
+        patching({"op": "add", "path": "/data/hook", "value": "x"}),
+        reinvocationPolicy="IfNeeded",
+    )
+
+    made = world.create()
+
+    assert made["data"] == {"seen": "2", "hook": "x"}
+    assert [request["object"]["data"]["seen"] for request in world.asked] == ["0", "2"]

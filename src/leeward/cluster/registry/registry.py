@@ -23,7 +23,6 @@ from leeward.cluster.interface.user import User
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.chain import Admission
 from leeward.cluster.registry.admission.plugin import AdmissionOptions, PluginContext, Settle
-from leeward.cluster.registry.admission.policies.validating import ValidatingPolicies
 from leeward.cluster.registry.admission.policies.webhooks import conditions_of_webhook
 from leeward.cluster.registry.admission.requests import attributes_of
 from leeward.cluster.registry.admission.webhooks.calls import HookCaller
@@ -118,7 +117,8 @@ class Registry:
                 rbac=self.rbac,
             ),
             Webhooks(reader, ids, self._versions_of, conditions_of_webhook(reader)),
-            ValidatingPolicies(reader, self._versions_of),
+            self._versions_of,
+            self._ownership.type_of,
         )
         self._stepper = Stepper(hooks)
 

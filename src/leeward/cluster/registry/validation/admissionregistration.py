@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from leeward.cluster.cel.expressions import CelSyntaxError
 from leeward.cluster.registry.admission.policies.expressions import program
+from leeward.cluster.registry.admission.policies.patches import expression_of, mistake_in
 from leeward.cluster.registry.failures import (
     Failure,
     duplicate,
@@ -33,6 +34,8 @@ _OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
 _SCOPES = ("*", "Cluster", "Namespaced")
 _POLICIES = ("Fail", "Ignore")
 _ACTIONS = ("Audit", "Deny", "Warn")
+_MUTABLE = ("*", "CONNECT", "CREATE", "UPDATE")
+_PATCHES = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized")
 _VERSIONS = ("v1", "v1beta1")
 _IDENTIFIER = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
@@ -293,18 +296,48 @@ def _validations(spec: Obj) -> list[Failure]:
 
 
 def _mutations(spec: Obj) -> list[Failure]:
+    found = _mutable(spec.get("matchConstraints"), "spec.matchConstraints")
     mutations = spec.get("mutations") or ()
     if not mutations:
-        return [required("spec.mutations", "mutations must contain at least one item")]
-    found: list[Failure] = []
+        found.append(required("spec.mutations", "mutations must contain at least one item"))
     for index, each in enumerate(mutations):
-        place, kind = f"spec.mutations[{index}]", each.get("patchType") or ""
-        if kind not in ("ApplyConfiguration", "JSONPatch"):
-            wanted = f"{place}.patchType"
-            found.append(
-                unsupported(wanted, kind, ("ApplyConfiguration", "JSONPatch")) if kind else required(wanted)
-            )
+        found += _mutation(each, f"spec.mutations[{index}]")
+    if not spec.get("reinvocationPolicy"):
+        return [*found, required("spec.reinvocationPolicy")]
     return found + _enumerated(spec, "spec", "reinvocationPolicy", ("IfNeeded", "Never"))
+
+
+def _mutable(constraints: Obj | None, field: str) -> list[Failure]:
+    """Check that rules are about what can be changed."""
+    place = f"{field}.resourceRules.operations"
+    return [
+        unsupported(place, each, _MUTABLE)
+        for rule in (constraints or {}).get("resourceRules") or ()
+        for each in rule.get("operations") or ()
+        if each not in _MUTABLE
+    ]
+
+
+def _mutation(mutation: Obj, field: str) -> list[Failure]:
+    kind = mutation.get("patchType") or ""
+    if not kind:
+        return [required(f"{field}.patchType")]
+    if kind not in _PATCHES:
+        return [unsupported(f"{field}.patchType", kind, tuple(_PATCHES))]
+    found: list[Failure] = []
+    for name in sorted(_PATCHES.values()):
+        place = f"{field}.{name}"
+        if name != _PATCHES[kind]:
+            if mutation.get(name) is not None:
+                told = f"must not be specified when patchType is {kind}"
+                found.append(invalid(place, f"{{{name}}}", told))
+        elif mutation.get(name) is None:
+            found.append(required(place, f"must be specified when patchType is {kind}"))
+        elif not expression_of(mutation).strip():
+            found.append(required(f"{place}.expression"))
+        elif mistake := mistake_in(mutation):
+            found.append(invalid(f"{place}.expression", expression_of(mutation), mistake))
+    return found
 
 
 def policy_binding_failures(obj: Obj) -> list[Failure]:
@@ -318,8 +351,8 @@ def policy_binding_failures(obj: Obj) -> list[Failure]:
     if spec.get("matchResources") is not None:
         found += _match_resources(spec["matchResources"], "spec.matchResources")
     if obj.get("kind") == "ValidatingAdmissionPolicyBinding":
-        found += _actions(spec.get("validationActions") or [], "spec.validationActions")
-    return found
+        return found + _actions(spec.get("validationActions") or [], "spec.validationActions")
+    return found + _mutable(spec.get("matchResources"), "spec.matchResources")
 
 
 def _param_ref(ref: Obj, field: str) -> list[Failure]:

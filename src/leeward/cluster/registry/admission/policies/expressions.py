@@ -10,10 +10,11 @@ Source: k8s.io/apiserver/pkg/admission/plugin/cel/{compile,composition}.go, webh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from leeward.cluster.cel.construction import compile_construction
 from leeward.cluster.cel.expressions import CelEvaluationError, CelSyntaxError, Program, compile_expression
 from leeward.cluster.cel.types import Declarations
 from leeward.cluster.interface.client import Reader
@@ -45,6 +46,16 @@ def program(expression: str) -> Program:
     return compile_expression(expression, _DECLARED)
 
 
+@lru_cache(maxsize=1024)
+def construction(expression: str) -> Program:
+    """Return an expression over the same that may construct objects and patches.
+
+    Raises:
+        CelSyntaxError: it is none.
+    """
+    return compile_construction(expression, _DECLARED)
+
+
 def seen(write: Attributes, version: str, reader: Reader) -> dict[str, Any]:
     """Return what expressions see of a write: each variable by its name."""
     asked = question(write, version, "", ("v1",))
@@ -60,13 +71,19 @@ def seen(write: Attributes, version: str, reader: Reader) -> dict[str, Any]:
     }
 
 
-def evaluated(expression: str, variables: Mapping[str, Any], broken: Mapping[str, str]) -> Any:
+def evaluated(
+    expression: str,
+    variables: Mapping[str, Any],
+    broken: Mapping[str, str],
+    make: Callable[[str], Program] = program,
+) -> Any:
     """Return the value of an expression.
 
     Args:
         expression: as written.
         variables: what it sees.
         broken: why variables of the policy have no value, by name.
+        make: compiles it.
 
     Raises:
         ExpressionError: it has none.
@@ -75,7 +92,7 @@ def evaluated(expression: str, variables: Mapping[str, Any], broken: Mapping[str
         if name in broken:
             raise ExpressionError(f'composited variable "{name}" fails to evaluate: {broken[name]}')
     try:
-        return program(expression).evaluate(variables)
+        return make(expression).evaluate(variables)
     except CelSyntaxError as error:
         raise ExpressionError(f"compilation error: compilation failed: {error}") from error
     except CelEvaluationError as error:
