@@ -138,3 +138,13 @@ def test_a_transition_of_what_cannot_be_told_apart_is_refused() -> None:
     (failure,) = rule_definition_failures(schema, "schema")
 
     assert "oldSelf cannot be used on the uncorrelatable portion of the schema" in failure.message
+
+
+def test_a_rule_that_goes_on_and_on_is_cancelled_in_upstreams_words() -> None:
+    numbers = {"type": "array", "items": {"type": "integer"}}
+    schema = at_spec({"rule": "self.n.all(x, self.n.all(y, x + y > 0))", "message": "all"}, n=numbers)
+
+    assert told(schema, {"spec": {"n": list(range(1, 1000))}}) == [
+        "spec: Invalid value: 'operation cancelled: actual cost limit exceeded': no further validation rules "
+        "will be run due to call cost exceeds limit for rule: all"
+    ]

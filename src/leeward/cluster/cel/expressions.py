@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from leeward.cluster.cel.types import Declarations
 
+OUT_OF_BUDGET = "operation cancelled: actual cost limit exceeded"
+
 _MESSAGE_LIMIT = 5120  # bytes
 _NOT_IN_STRUCT = re.compile(r"(undefined field '[^']*') not found in struct '[^']*'")
 _TYPE_NAME = re.compile(r"[A-Za-z_]\w*")
@@ -31,6 +33,7 @@ _WORDS = (
     (re.compile(r"Applying SELECT to non-message type"), "no such overload"),
     (re.compile(r"Index error: index=(-?\d+) size=\d+"), r"index out of bounds: \1"),
     (re.compile(r"divide by zero"), "division by zero"),
+    (re.compile(r"Iteration budget exceeded"), OUT_OF_BUDGET),
     (re.compile(r"(integer|unsigned integer) overflow"), r"\1 overflow"),
 )
 

@@ -297,7 +297,7 @@ _FUNCTIONS = (*_LISTS, *_REGEX, *_URLS, *_ORDERED, *_ADDRESSES, *_CHECKS, *_PATC
 def extensions() -> list[cel.CelExtensionBase]:
     """Return the language's own extensions that Kubernetes switches on, and its functions."""
     from cel_expr_python import cel
-    from cel_expr_python.ext import ext_encoders, ext_math, ext_optional, ext_strings
+    from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional, ext_strings
 
     kinds = {
         "bool": cel.Type.BOOL, "int": cel.Type.INT, "double": cel.Type.DOUBLE, "string": cel.Type.STRING,
@@ -321,5 +321,6 @@ def extensions() -> list[cel.CelExtensionBase]:
         ext_optional.ExtOptional(),
         ext_math.ExtMath(),
         ext_encoders.ExtEncoders(),
+        ext_bindings.ExtBindings(),
         cel.CelExtension("kubernetes", functions),
     ]

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from leeward.cluster.cel.authorizer import add_types, declarations
 
 if TYPE_CHECKING:
     from cel_expr_python import cel
@@ -80,6 +82,7 @@ class Declarations:
         variables: names of those that may be anything.
         schemas: those with a structural schema.
         root: whether schemas are those of whole objects.
+        authorizer: whether there is one; "typed" to look at types only, "plain" to evaluate.
     """
 
     def __init__(
@@ -88,7 +91,9 @@ class Declarations:
         schemas: Mapping[str, Schema] | None = None,
         *,
         root: bool = False,
+        authorizer: Literal["", "typed", "plain"] = "",
     ) -> None:
+        self._authorizer = authorizer
         self._variables = variables
         self._schemas = schemas or {}
         self._root = root
@@ -105,7 +110,14 @@ class Declarations:
 
         variables = dict.fromkeys(self._variables, cel.Type.DYN)
         if not self._schemas:
-            return cel.NewEnv(messages, variables=variables, extensions=extensions())
+            known_functions = extensions()
+            if self._authorizer == "typed":
+                messages = messages or _empty_pool()
+                add_types(messages)
+            if self._authorizer:
+                more, functions = declarations(typed=self._authorizer == "typed")
+                variables, known_functions = {**variables, **more}, [*known_functions, functions]
+            return cel.NewEnv(messages, variables=variables, extensions=known_functions)
         made = _Messages()
         known: dict[int, str] = {}
         for name, schema in self._schemas.items():
@@ -113,6 +125,12 @@ class Declarations:
                 known[id(schema)] = made.signature(schema, root=self._root)
             variables[name] = cel.Type(known[id(schema)])
         return cel.NewEnv(made.pool(), variables=variables, extensions=extensions())
+
+
+def _empty_pool() -> DescriptorPool:
+    from google.protobuf import descriptor_pool
+
+    return descriptor_pool.DescriptorPool()
 
 
 class _Messages:

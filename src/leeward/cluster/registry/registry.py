@@ -116,7 +116,7 @@ class Registry:
                 update=store.update,
                 rbac=self.rbac,
             ),
-            Webhooks(reader, ids, self._versions_of, conditions_of_webhook(reader)),
+            Webhooks(reader, ids, self._versions_of, conditions_of_webhook(reader, self.rbac)),
             self._versions_of,
             self._ownership.type_of,
         )

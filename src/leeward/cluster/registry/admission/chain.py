@@ -48,8 +48,8 @@ class Admission:
             for handler in descriptor.build(context)
         ]
         self._webhooks = webhooks
-        self._mutating = MutatingPolicies(context.reader, versions, types, context.options.fit)
-        self._validating = ValidatingPolicies(context.reader, versions)
+        self._mutating = MutatingPolicies(context, versions, types)
+        self._validating = ValidatingPolicies(context.reader, versions, context.rbac)
         self._plans: dict[tuple[str, str, str], _Plan] = {}
 
     def admit(self, write: Attributes) -> Asking[None]:

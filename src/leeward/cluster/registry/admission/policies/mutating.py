@@ -12,10 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from leeward.cluster.interface.client import Reader
 from leeward.cluster.registry.admission.attributes import Attributes
-from leeward.cluster.registry.admission.plugin import Fit
-from leeward.cluster.registry.admission.policies.expressions import MatchError, compose, conditions_hold, seen
+from leeward.cluster.registry.admission.plugin import PluginContext
+from leeward.cluster.registry.admission.policies.expressions import (
+    MatchError,
+    asking,
+    compose,
+    conditions_hold,
+    seen,
+)
 from leeward.cluster.registry.admission.policies.matching import Bound, Matching, ParameterError
 from leeward.cluster.registry.admission.policies.patches import MutationError, mutated
 from leeward.cluster.registry.admission.webhooks.dispatch import Versions
@@ -83,17 +88,16 @@ class MutatingPolicies:
     """Knows the policies.
 
     Args:
-        reader: where they are.
+        context: where they are, what users may do, and what fits objects to their types.
         versions: of resources.
         types: of objects.
-        fit: makes of what is changed an object of its type.
     """
 
-    def __init__(self, reader: Reader, versions: Versions, types: TypeOf, fit: Fit) -> None:
-        self._reader = reader
+    def __init__(self, context: PluginContext, versions: Versions, types: TypeOf) -> None:
+        self._context = context
+        self._reader = context.reader
         self._types = types
-        self._fit = fit
-        self._matching = Matching(reader, versions, POLICIES, BINDINGS)
+        self._matching = Matching(context.reader, versions, POLICIES, BINDINGS)
 
     def concerned(self, write: Attributes) -> Sequence[Bound]:
         """Return the policies that may be about such writes; a deletion has nothing to change."""
@@ -109,20 +113,9 @@ class MutatingPolicies:
             turn.changed()
         troubles: list[_Trouble] = []
         before = write.obj
-        for invocation in list(self._invocations(write, troubles)):
-            try:
-                if not self._is_meant(invocation, write):
-                    continue
-            except MatchError as error:
-                troubles.append(_Trouble(invocation.bound, str(error), "Invalid"))
-                continue
-            key = invocation.key()
-            if turn.second and key not in turn.again:
-                continue
-            if self._carry_out(invocation, write, troubles):
-                turn.changed()
-            if invocation.bound.policy["spec"].get("reinvocationPolicy") == "IfNeeded":
-                turn.asked.add(key)
+        with asking(self._context.rbac):
+            for invocation in list(self._invocations(write, troubles)):
+                self._invoke(invocation, write, turn, troubles)
         changed = write.obj != before
         if changed:
             turn.changed()
@@ -131,6 +124,23 @@ class MutatingPolicies:
         if fatal:
             raise _refusal(write, fatal)
         return changed
+
+    def _invoke(
+        self, invocation: _Invocation, write: Attributes, turn: Turn, troubles: list[_Trouble]
+    ) -> None:
+        try:
+            if not self._is_meant(invocation, write):
+                return
+        except MatchError as error:
+            troubles.append(_Trouble(invocation.bound, str(error), "Invalid"))
+            return
+        key = invocation.key()
+        if turn.second and key not in turn.again:
+            return
+        if self._carry_out(invocation, write, troubles):
+            turn.changed()
+        if invocation.bound.policy["spec"].get("reinvocationPolicy") == "IfNeeded":
+            turn.asked.add(key)
 
     def _invocations(self, write: Attributes, troubles: list[_Trouble]) -> Iterator[_Invocation]:
         for bound in self.concerned(write):
@@ -159,7 +169,7 @@ class MutatingPolicies:
             variables = {**seen(write, invocation.version, self._reader), "params": invocation.params}
             broken = compose(spec.get("variables") or (), variables)
             try:
-                made = mutated(mutation, variables, broken, kind, self._fit)
+                made = mutated(mutation, variables, broken, kind, self._context.options.fit)
             except MutationError as error:
                 troubles.append(_Trouble(invocation.bound, str(error), "Invalid"))
                 continue

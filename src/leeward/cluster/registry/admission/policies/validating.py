@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from leeward.cluster.authorization.rbac import Rbac
 from leeward.cluster.cel.expressions import as_message
 from leeward.cluster.interface.client import Reader
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.policies.expressions import (
     ExpressionError,
     MatchError,
+    asking,
     compose,
     conditions_hold,
     evaluated,
+    message,
     seen,
 )
 from leeward.cluster.registry.admission.policies.matching import Bound, Matching, ParameterError
@@ -47,10 +50,12 @@ class ValidatingPolicies:
     Args:
         reader: where they are.
         versions: of resources.
+        rbac: what users may do.
     """
 
-    def __init__(self, reader: Reader, versions: Versions) -> None:
+    def __init__(self, reader: Reader, versions: Versions, rbac: Rbac) -> None:
         self._reader = reader
+        self._rbac = rbac
         self._matching = Matching(reader, versions, POLICIES, BINDINGS)
 
     def validate(self, write: Attributes) -> None:
@@ -59,14 +64,18 @@ class ValidatingPolicies:
         Raises:
             StatusError: one refuses.
         """
+        policies = self._matching.about(write)
+        if not policies:
+            return
         denials: list[tuple[Bound, _Denial]] = []
-        for bound in self._matching.about(write):
+        with asking(self._rbac):
+            found = [(bound, denial) for bound in policies for denial in self._denials(bound, write)]
+        for bound, denial in found:
             actions = bound.binding["spec"].get("validationActions") or ()
-            for denial in self._denials(bound, write):
-                if "Deny" in actions:
-                    denials.append((bound, denial))
-                if "Warn" in actions:
-                    write.warn(f"Validation failed for {bound.named(_KIND)}: {denial.text}")
+            if "Deny" in actions:
+                denials.append((bound, denial))
+            if "Warn" in actions:
+                write.warn(f"Validation failed for {bound.named(_KIND)}: {denial.text}")
         if denials:
             raise _refusal(write, *denials[0])
 
@@ -113,7 +122,7 @@ def _words(validation: Obj, variables: dict[str, Any], broken: dict[str, str]) -
     if not validation.get("messageExpression"):
         return otherwise
     try:
-        made = evaluated(validation["messageExpression"], variables, broken)
+        made = evaluated(validation["messageExpression"], variables, broken, message)
     except ExpressionError:
         return otherwise
     return as_message(made) or otherwise
