@@ -129,5 +129,5 @@ def test_a_value_is_bound_to_a_name() -> None:
 
 
 def test_an_expression_that_goes_on_and_on_is_cancelled_in_upstreams_words() -> None:
-    with pytest.raises(CelEvaluationError, match="^operation cancelled: actual cost limit exceeded$"):
+    with pytest.raises(CelEvaluationError, match=r"^operation cancelled: actual cost limit exceeded$"):
         value("self.all(x, self.all(y, x + y > 0))", self=list(range(1, 1000)))

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from leeward.cluster.cel.syntax import Tree, tree_of
+
 if TYPE_CHECKING:
     from cel_expr_python import cel
 
@@ -58,6 +60,10 @@ class Program:
     source: str
     type: str
     _expression: cel.Expression
+
+    def tree(self) -> Tree:
+        """Return the expression as a CheckedExpr."""
+        return tree_of(self._expression)
 
     @property
     def returns(self) -> str:

@@ -35,11 +35,17 @@ _MESSAGES = {
     "loop_condition 5 Expr, loop_step 6 Expr, result 7 Expr",
     "Constant": "null_value 1 int32?, bool_value 2 bool?, int64_value 3 int64?, uint64_value 4 uint64?, "
     "double_value 5 double?, string_value 6 string?, bytes_value 7 bytes?",
-    "Keyed": "key 1 int64",
+    "Type": "primitive 3 int32?, well_known 5 int32?, list_type 6 Type.ListType?, map_type 7 Type.MapType?, "
+    "message_type 9 string?",
+    "Type.ListType": "elem_type 1 Type",
+    "Type.MapType": "key_type 1 Type, value_type 2 Type",
+    "Reference": "overload_id 3 string*",
+    "Referred": "key 1 int64, value 2 Reference",
+    "Typed": "key 1 int64, value 2 Type",
     "Number": "key 1 int64, value 2 int32",
     "SourceInfo": "positions 4 Number*",
     "ParsedExpr": "expr 2 Expr, source_info 3 SourceInfo",
-    "CheckedExpr": "reference_map 2 Keyed*, type_map 3 Keyed*, expr 4 Expr, source_info 5 SourceInfo",
+    "CheckedExpr": "reference_map 2 Referred*, type_map 3 Typed*, expr 4 Expr, source_info 5 SourceInfo",
     "Any": "type_url 1 string, value 2 bytes",
 }
 
