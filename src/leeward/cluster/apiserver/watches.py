@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -27,6 +27,7 @@ _BATCH = 256
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 Emit = Callable[[Obj], Any]  # the representation asked for, such as a Table of one row
+Prepare = Callable[[Sequence[Obj]], Awaitable[Sequence[Obj]]]
 Match = Callable[[Obj], bool]
 
 
@@ -56,6 +57,7 @@ class Watch:
         revision: tells the current revision.
         bookmarks: whether the client takes bookmarks.
         timeout_seconds: when to end, or None.
+        prepare: makes of objects what `emit` takes, where that takes time.
     """
 
     def __init__(
@@ -69,7 +71,9 @@ class Watch:
         revision: Callable[[], int],
         bookmarks: bool,
         timeout_seconds: float | None,
+        prepare: Prepare | None = None,
     ) -> None:
+        self._prepare = prepare
         self._clock = clock
         self._matches = matches
         self._emit = emit
@@ -119,7 +123,8 @@ class Watch:
         try:
             while True:
                 while self._pending:
-                    yield self._batch()
+                    size = _BATCH if self._prepare is None else await self._make_ready(self._prepare)
+                    yield self._batch(size)
                 if self._overrun:
                     error = ExpiredError("too old resource version: the watch fell behind")
                     yield _line("ERROR", error.to_status())
@@ -132,12 +137,22 @@ class Watch:
                     return
                 self._wake.clear()
                 await self._wake.wait()
+        except StatusError as error:  # an object cannot be had in this version
+            yield _line("ERROR", error.to_status())
         finally:
             self.close()
 
-    def _batch(self) -> bytes:
+    async def _make_ready(self, prepare: Prepare) -> int:
+        """Prepare what the next batch tells, and return how much; more may come meanwhile."""
+        taken = [self._pending.popleft() for _ in range(min(len(self._pending), _BATCH))]
+        ready = iter(await prepare([obj for kind, obj in taken if kind != "BOOKMARK"]))
+        taken = [(kind, obj if kind == "BOOKMARK" else next(ready)) for kind, obj in taken]
+        self._pending.extendleft(reversed(taken))
+        return len(taken)
+
+    def _batch(self, size: int) -> bytes:
         parts = []
-        for _ in range(min(len(self._pending), _BATCH)):
+        for _ in range(min(len(self._pending), size)):
             kind, obj = self._pending.popleft()
             if kind == "BOOKMARK":
                 parts.append(_line(kind, self._bookmark(self._initial_revision, obj)))

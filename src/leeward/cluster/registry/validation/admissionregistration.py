@@ -37,7 +37,7 @@ _ACTIONS = ("Audit", "Deny", "Warn")
 _MUTABLE = ("*", "CONNECT", "CREATE", "UPDATE")
 _PATCHES = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized")
-_VERSIONS = ("v1", "v1beta1")
+REVIEW_VERSIONS = ("v1", "v1beta1")
 _IDENTIFIER = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _HTTPS = "; desired format: https://host[/path]"
 
@@ -76,7 +76,7 @@ def _hook(hook: Obj, field: str, *, mutating: bool) -> list[Failure]:
         found += label_selector_failures(hook.get(selector), f"{field}.{selector}")
     if mutating:
         found += _enumerated(hook, field, "reinvocationPolicy", ("IfNeeded", "Never"))
-    found += _client(hook.get("clientConfig") or {}, f"{field}.clientConfig")
+    found += client_failures(hook.get("clientConfig") or {}, f"{field}.clientConfig")
     found += _versions(hook.get("admissionReviewVersions") or [], f"{field}.admissionReviewVersions")
     return found + _match_conditions(hook.get("matchConditions") or (), f"{field}.matchConditions")
 
@@ -98,19 +98,20 @@ def _enumerated(hook: Obj, field: str, name: str, supported: Sequence[str]) -> l
 
 def _versions(versions: list[str], field: str) -> list[Failure]:
     if not versions:
-        return [required(field, f"must specify one of {', '.join(_VERSIONS)}")]
+        return [required(field, f"must specify one of {', '.join(REVIEW_VERSIONS)}")]
     found: list[Failure] = []
     for index, version in enumerate(versions):
         if version in versions[:index]:
             found.append(invalid(f"{field}[{index}]", version, "duplicate version"))
         found += each_failure(dns_1035, version, f"{field}[{index}]")
-    if not any(version in _VERSIONS for version in versions):
-        text = f"must include at least one of {', '.join(_VERSIONS)}"
+    if not any(version in REVIEW_VERSIONS for version in versions):
+        text = f"must include at least one of {', '.join(REVIEW_VERSIONS)}"
         found.append(invalid(field, versions, text))
     return found
 
 
-def _client(client: Obj, field: str) -> list[Failure]:
+def client_failures(client: Obj, field: str) -> list[Failure]:
+    """Check how a webhook is reached."""
     url, service = client.get("url"), client.get("service")
     if (url is None) == (service is None):
         return [required(field, "exactly one of url or service is required")]
