@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from leeward.kube.quantity import parse_amount
+from leeward.kube.regexp import find_all
 
 if TYPE_CHECKING:
     from cel_expr_python import cel
@@ -77,13 +78,11 @@ _LISTS = (
 
 
 def _find(text: str, pattern: str) -> str:
-    found = re.search(pattern, text)
-    return found[0] if found else ""
+    return next(iter(find_all(pattern, text, 1)), "")
 
 
 def _find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
-    found = [each[0] for each in re.finditer(pattern, text)]
-    return found if limit < 0 else found[:limit]
+    return find_all(pattern, text, limit)
 
 
 _REGEX = (
