@@ -105,25 +105,17 @@ class Registry:
         self._versions = Versions(self._ownership, webhooks)
         self.rbac = Rbac(reader)
         self._addresses = IpAllocator(reader, service_network)
-        self.admission = Admission(
-            PluginContext(
-                reader=reader,
-                clock=clock,
-                ids=ids,
-                options=options or AdmissionOptions(),
-                update=store.update,
-                rbac=self.rbac,
-            ),
-            Webhooks(
-                reader,
-                ids,
-                self._versions_of,
-                conditions_of_webhook(reader, self.rbac),
-                self._versions.shown,
-            ),
-            self._versions_of,
-            self._ownership.type_of,
+        context = PluginContext(
+            reader=reader,
+            clock=clock,
+            ids=ids,
+            options=options or AdmissionOptions(),
+            update=store.update,
+            rbac=self.rbac,
         )
+        conditions = conditions_of_webhook(reader, self.rbac)
+        asked = Webhooks(context, self._versions_of, conditions, self._versions.shown)
+        self.admission = Admission(context, asked, self._versions_of, self._ownership.type_of)
         self._stepper = Stepper(hooks)
 
     def client(self, user: str, *, dry_run: bool = False) -> RegistryClient:

@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, TypeVar
 
-from leeward.base.ids import IdSource
-from leeward.cluster.interface.client import Reader
 from leeward.cluster.registry.admission.attributes import Attributes
+from leeward.cluster.registry.admission.plugin import PluginContext
 from leeward.cluster.registry.admission.webhooks.calls import HookCall, Outcome
 from leeward.cluster.registry.admission.webhooks.review import (
     BadResponseError,
@@ -61,19 +60,19 @@ class Webhooks:
     """Knows the configurations.
 
     Args:
-        reader: where they are.
-        ids: uids of questions.
+        context: where they are, uids of questions, and what fits objects to their types.
         versions: of resources.
         conditions: evaluates matchConditions.
         convert: makes custom objects ones of another version.
     """
 
     def __init__(
-        self, reader: Reader, ids: IdSource, versions: Versions, conditions: Conditions, convert: Convert
+        self, context: PluginContext, versions: Versions, conditions: Conditions, convert: Convert
     ) -> None:
+        self._fit = context.options.fit
         self._convert = convert
-        self._reader = reader
-        self._ids = ids
+        self._reader = reader = context.reader
+        self._ids = context.ids
         self._versions = versions
         self._conditions = conditions
         self._random = Random(0)
@@ -157,6 +156,10 @@ class Webhooks:
             raise _internal(error.message) from None
         if not isinstance(patched, dict) or not isinstance(patched.get("metadata", {}), dict):
             raise _internal(f'admission webhook "{hook.name}" left no object')
+        try:
+            patched, _ = self._fit(patched, write.obj.get("apiVersion") or "", write.obj.get("kind") or "")
+        except ValueError as error:
+            raise _internal(str(error)) from None
         if patched == write.obj:
             return False
         write.obj = write.complete({**patched, "metadata": patched.get("metadata") or {}})
