@@ -21,6 +21,7 @@ import uvloop
 from leeward.base.clock import SystemClock
 from leeward.base.ids import SystemIds
 from leeward.cluster.apiserver.admission import ask
+from leeward.cluster.apiserver.decoding import fit_changed
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.cluster.apiserver.server import ApiServer
 from leeward.cluster.config import Timing
@@ -74,7 +75,7 @@ class RecordedServer:
             clock=clock,
             ids=ids,
             service_network=IPv4Network("10.96.0.0/16"),
-            options=AdmissionOptions(extra_token_bundles=EXTRA_BUNDLES),
+            options=AdmissionOptions(extra_token_bundles=EXTRA_BUNDLES, fit=fit_changed),
             hooks=ask,
             tokens=Tokens(pki.signing_key.read_bytes(), clock=clock, ids=ids),
         )

@@ -17,6 +17,7 @@ from leeward.base.clock import Clock, SystemClock
 from leeward.base.ids import IdSource, SystemIds
 from leeward.cluster.apiserver.admission import ask
 from leeward.cluster.apiserver.audit import AuditLog
+from leeward.cluster.apiserver.decoding import fit_changed
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.cluster.apiserver.server import ApiServer
 from leeward.cluster.config import ClusterConfig
@@ -74,7 +75,9 @@ class Cluster:
             clock=clock,
             ids=ids,
             service_network=plan.service_network,
-            options=AdmissionOptions(default_toleration_seconds=config.timing.default_toleration_seconds),
+            options=AdmissionOptions(
+                default_toleration_seconds=config.timing.default_toleration_seconds, fit=fit_changed
+            ),
             hooks=ask,
             tokens=Tokens(self._pki.signing_key.read_bytes(), clock=clock, ids=ids),
         )

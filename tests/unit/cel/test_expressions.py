@@ -122,3 +122,12 @@ def test_times_and_durations_of_a_schema_are_compared_as_such() -> None:
 
     assert value("self.at > timestamp('2026-01-01T00:00:00Z')", self=seen) is True
     assert value("self.__for__ > duration('1m')", self=seen) is True
+
+
+def test_a_value_is_bound_to_a_name() -> None:
+    assert value("cel.bind(x, self + 1, x * x)", self=2) == 9
+
+
+def test_an_expression_that_goes_on_and_on_is_cancelled_in_upstreams_words() -> None:
+    with pytest.raises(CelEvaluationError, match=r"^operation cancelled: actual cost limit exceeded$"):
+        value("self.all(x, self.all(y, x + y > 0))", self=list(range(1, 1000)))

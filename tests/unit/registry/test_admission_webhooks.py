@@ -12,6 +12,7 @@ import pytest
 
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
+from leeward.cluster.apiserver.decoding import fit_changed
 from leeward.cluster.interface.client import WaitingError
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.admission.webhooks.calls import HookCall, Outcome
@@ -47,7 +48,7 @@ class World:
             MemoryStore(),
             clock=VirtualClock(),
             ids=SeededIds(1),
-            options=AdmissionOptions(disabled=("ServiceAccount",)),
+            options=AdmissionOptions(disabled=("ServiceAccount",), fit=fit_changed),
             hooks=self._ask,
         )
         self.controller = self.registry.client("system:controller")
@@ -349,3 +350,70 @@ def test_a_quota_counts_what_webhooks_left_of_a_write(world: World) -> None:
     world.create("a")
     with pytest.raises(ForbiddenError, match="exceeded quota"):
         world.create("b")
+
+
+def _policy(world: World, expression: str, reinvocation: str) -> None:
+    spec = {
+        "matchConstraints": {"resourceRules": [{**CONFIG_MAPS, "operations": ["CREATE"]}]},
+        "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}],
+        "reinvocationPolicy": reinvocation,
+    }
+    made = {"metadata": {"name": "p"}, "spec": spec, "kind": "MutatingAdmissionPolicy"}
+    world.controller.create(f"mutatingadmissionpolicies.{GROUP}", made)
+    bound = {"metadata": {"name": "p"}, "spec": {"policyName": "p"}, "kind": "MutatingAdmissionPolicyBinding"}
+    world.controller.create(f"mutatingadmissionpolicybindings.{GROUP}", bound)
+
+
+def test_policies_change_a_write_before_webhooks_see_it(world: World) -> None:
+    _policy(world, "Object{data: {'by': 'policy'}}", "Never")
+    world.hook(MUTATING, "m")
+
+    world.create()
+
+    assert [request["object"]["data"] for request in world.asked] == [{"by": "policy"}]
+
+
+def test_a_policy_is_asked_again_after_a_webhook_and_the_webhook_after_it(world: World) -> None:
+    _policy(world, "Object{data: {'seen': string(size(object.data))}}", "IfNeeded")
+    world.hook(
+        MUTATING,
+        "m",
+        patching({"op": "add", "path": "/data/hook", "value": "x"}),
+        reinvocationPolicy="IfNeeded",
+    )
+
+    made = world.create()
+
+    assert made["data"] == {"seen": "2", "hook": "x"}
+    assert [request["object"]["data"]["seen"] for request in world.asked] == ["0", "2"]
+
+
+@pytest.mark.parametrize(
+    ("patch", "told"),
+    [
+        ({"op": "add", "path": "/data/size", "value": 1}, "cannot unmarshal number into Go struct field"),
+        ({"op": "add", "path": "/immutable", "value": "yes"}, "cannot unmarshal string into Go struct field"),
+    ],
+)
+def test_a_patch_that_leaves_values_of_the_wrong_type_is_an_internal_error(
+    world: World, patch: Obj, told: str
+) -> None:
+    world.hook(MUTATING, "m", patching(patch))
+
+    with pytest.raises(StatusError, match=told) as refused:
+        world.create()
+
+    assert refused.value.code == 500
+
+
+def test_fields_that_the_kind_has_not_are_left_out_of_what_a_webhook_made(world: World) -> None:
+    patch: list[Obj] = [
+        {"op": "add", "path": "/nonsense", "value": 1},
+        {"op": "add", "path": "/data/kept", "value": "yes"},
+    ]
+    world.hook(MUTATING, "m", patching(*patch))
+
+    made = world.create()
+
+    assert made["data"] == {"kept": "yes"}
+    assert "nonsense" not in made

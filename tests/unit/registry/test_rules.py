@@ -132,9 +132,70 @@ def test_a_definition_with_a_rule_that_cannot_be_asked_is_refused(rule: dict[str
 
 
 def test_a_transition_of_what_cannot_be_told_apart_is_refused() -> None:
-    items = {"type": "string", "x-kubernetes-validations": [{"rule": "self == oldSelf"}]}
-    schema = {"type": "object", "properties": {"all": {"type": "array", "items": items}}}
+    items = {"type": "string", "maxLength": 9, "x-kubernetes-validations": [{"rule": "self == oldSelf"}]}
+    schema = {"type": "object", "properties": {"all": {"type": "array", "maxItems": 9, "items": items}}}
 
     (failure,) = rule_definition_failures(schema, "schema")
 
     assert "oldSelf cannot be used on the uncorrelatable portion of the schema" in failure.message
+
+
+def test_a_rule_that_goes_on_and_on_is_cancelled_in_upstreams_words() -> None:
+    numbers = {"type": "array", "items": {"type": "integer"}}
+    schema = at_spec({"rule": "self.n.all(x, self.n.all(y, x + y > 0))", "message": "all"}, n=numbers)
+
+    assert told(schema, {"spec": {"n": list(range(1, 1000))}}) == [
+        "spec: Invalid value: 'operation cancelled: actual cost limit exceeded': no further validation rules "
+        "will be run due to call cost exceeds limit for rule: all"
+    ]
+
+
+def _numbers(rule: str, **more: Any) -> dict[str, Any]:
+    rules = [{"rule": rule}]
+    return {"type": "array", "items": {"type": "integer"}, "x-kubernetes-validations": rules, **more}
+
+
+TOO_DEAR = (
+    "Forbidden: {} exceeds budget by factor of {} (try simplifying the rule, or adding "
+    "maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)"
+)
+
+
+def _definition(schema: dict[str, Any]) -> list[str]:
+    whole = {"type": "object", "properties": {"spec": schema}}
+    return [str(each) for each in rule_definition_failures(whole, "schema", root=True)]
+
+
+def test_a_rule_that_may_cost_too_much_is_refused_until_its_lists_have_bounds() -> None:
+    rule = "self.all(x, self.all(y, x == y))"
+    at = "schema.properties[spec].x-kubernetes-validations[0].rule: "
+
+    alone, contributed, total = _definition(_numbers(rule))
+
+    assert alone == at + TOO_DEAR.format("estimated rule cost", "more than 100x")
+    assert contributed.startswith(
+        f"{at}Forbidden: contributed to estimated rule cost total exceeding cost limit"
+    )
+    what = "x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema"
+    assert total == "schema: " + TOO_DEAR.format(what, "more than 100x")
+    assert _definition(_numbers(rule, maxItems=100)) == []
+
+
+def test_a_rule_in_a_list_costs_as_often_as_the_list_has_members() -> None:
+    inner = _numbers("self.all(x, x > 0)", maxItems=1000)
+
+    assert _definition({"type": "array", "items": inner, "maxItems": 1000}) == []
+    (failure,) = _definition({"type": "array", "items": inner, "maxItems": 2500})
+    assert failure.endswith(TOO_DEAR.format("estimated rule cost", "1.250500x"))
+    unbounded = _definition({"type": "array", "items": inner})
+    assert "more than 100x" in unbounded[0]
+
+
+def test_an_old_value_is_optional_only_where_it_is_used() -> None:
+    (failure,) = _definition(
+        {"type": "string", "x-kubernetes-validations": [{"rule": "self != ''", "optionalOldSelf": True}]}
+    )
+
+    assert failure.endswith(
+        "optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule"
+    )

@@ -97,6 +97,15 @@ def fit_document(document: Any, api_version: str, kind: str, *, whole: bool = Fa
     return Fitted(fitter.message(document, message, None, ("", None)), fitter.unknown)
 
 
+def fit_changed(document: Any, api_version: str, kind: str) -> Fitted:
+    """Fit an object that a policy changed.
+
+    Raises:
+        WrongTypeError: a value has the wrong type.
+    """
+    return fit_document(document, api_version, kind, whole=True)
+
+
 def strict_error(unknown: list[str], api_version: str, kind: str) -> BadRequestError:
     """Return the refusal of a document with unknown fields."""
     return BadRequestError(

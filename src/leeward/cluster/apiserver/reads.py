@@ -10,6 +10,7 @@ from typing import Any
 
 from leeward.base.clock import Clock
 from leeward.cluster.apiserver import watches
+from leeward.cluster.apiserver.admission import attended
 from leeward.cluster.apiserver.goorder import in_go_order
 from leeward.cluster.apiserver.http import Answer, Request, Response, StreamResponse
 from leeward.cluster.apiserver.negotiation import Representation, negotiate, respond
@@ -25,7 +26,7 @@ from leeward.cluster.apiserver.representations import TableMaker, partial, parti
 from leeward.cluster.apiserver.scale import scale_of
 from leeward.cluster.apiserver.selection import Matcher, exact_name, matcher_for
 from leeward.cluster.apiserver.served import Served
-from leeward.cluster.interface.client import Client
+from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.interface.store import Store
 from leeward.cluster.registry.conversion.catalog import version_of
 from leeward.cluster.registry.custom.structure import prune
@@ -78,7 +79,7 @@ class Reads:
         tables: makes Tables.
     """
 
-    def __init__(self, client: Client, store: Store, clock: Clock, tables: TableMaker) -> None:
+    def __init__(self, client: TrackingClient, store: Store, clock: Clock, tables: TableMaker) -> None:
         self._client = client
         self._store = store
         self._clock = clock
@@ -95,6 +96,16 @@ class Reads:
         """End every open watch."""
         for watch in list(self._open):
             watch.end()
+
+    async def as_asked(self, served: Served, items: Sequence[Obj]) -> Sequence[Obj]:
+        """Return stored objects in the version asked for, if a webhook has to convert them; else as they are.
+
+        Raises:
+            StatusError: it cannot.
+        """
+        if not served.converts or all(item.get("apiVersion") == served.api_version for item in items):
+            return items
+        return await attended(lambda: self._client.shown(served.name, items, served.api_version))
 
     def shown(self, served: Served, obj: Obj, representation: Representation, include: str) -> Obj:
         """Return one object as asked for."""
@@ -113,7 +124,7 @@ class Reads:
         shown = self.shown(served, obj, representation, include)
         return shown if representation.transform else in_go_order(shown, custom=served.custom)
 
-    def get(self, request: Request, path: ResourcePath, served: Served) -> Answer:
+    async def get(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer GET on an object or its status or scale."""
         representation = negotiate(request.headers.get("accept", ""))
         if representation.transform == "PartialObjectMetadataList":
@@ -122,14 +133,14 @@ class Reads:
                 f"but the requested object is not a list (*core.{served.kind})"
             )
         check_version(request.query.text("resourceVersion"), self._store.revision)
-        obj = self._client.get(served.name, path.namespace, path.name)
+        (obj,) = await self.as_asked(served, [self._client.get(served.name, path.namespace, path.name)])
         if path.subresource == "scale":
             obj = scale_of(obj)
         include = request.query.text("includeObject", "Metadata")
         shown = self.shown_alone(served, obj, representation, include)
         return respond(shown, representation, pretty=request.query.flag("pretty"))
 
-    def list(self, request: Request, path: ResourcePath, served: Served) -> Answer:
+    async def list(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer GET on a collection: a list or a watch."""
         watch = request.query.flag("watch") or path.legacy_watch
         representation = negotiate(request.headers.get("accept", ""))
@@ -137,9 +148,9 @@ class Reads:
         matcher = matcher_for(options.label_selector, options.field_selector, served)
         if watch:
             return self._watch(request, path, served, options, matcher, representation)
-        return self._page(request, path, served, options, matcher, representation)
+        return await self._page(request, path, served, options, matcher, representation)
 
-    def select(
+    async def select(
         self, path: ResourcePath, served: Served, options: ListOptions, matcher: Matcher | None
     ) -> Sequence[Obj]:
         """Return the objects of a collection that match, ordered by key."""
@@ -151,6 +162,7 @@ class Reads:
             items = [] if found is None else [found]
         else:
             items = self._client.list(served.name, path.namespace)
+        items = await self.as_asked(served, items)
         return items if matcher is None else [item for item in items if matcher(item)]
 
     def _as_of(
@@ -180,7 +192,7 @@ class Reads:
                 found[key] = event.previous
         return [found[key] for key in sorted(found)]
 
-    def _page(
+    async def _page(
         self,
         request: Request,
         path: ResourcePath,
@@ -190,7 +202,7 @@ class Reads:
         representation: Representation,
     ) -> Response:
         check_version(options.resource_version, self._store.revision)
-        items = self.select(path, served, options, matcher)
+        items = await self.select(path, served, options, matcher)
         shown = revision_of(options) or self._store.revision
         items, metadata = take_page(items, options, shown)
         pretty = request.query.flag("pretty")
@@ -237,15 +249,17 @@ class Reads:
         def line(kind: str, obj: Obj) -> bytes:
             return watches.event_line(kind, shown(obj))
 
+        alone = representation.transform or served.converts
         watch = watches.Watch(
             lambda handler: self._store.subscribe([served.name], handler),
             self._clock,
             matches=matches,
-            line=line if representation.transform else self._shared.maker(served.api_version, shown),
+            line=line if alone else self._shared.maker(served.api_version, shown),
             bookmark=bookmark,
             revision=lambda: self._store.revision,
             bookmarks=options.bookmarks,
             timeout_seconds=options.timeout_seconds,
+            prepare=(lambda items: self.as_asked(served, items)) if served.converts else None,
         )
         self._open.add(watch)
         media_type = "application/json"

@@ -245,9 +245,9 @@ class Router:
         if _OBJECT_VERBS.get(request.method) not in served.verbs:
             return None
         if request.method == "GET" and watched:
-            return _coroutine(self._reads.list)
+            return self._reads.list
         return {
-            "GET": _coroutine(self._reads.get),
+            "GET": self._reads.get,
             "PUT": self._writes.update,
             "PATCH": self._writes.patch,
             "DELETE": self._writes.delete,
@@ -255,7 +255,7 @@ class Router:
 
     def _collection(self, request: Request, path: ResourcePath, served: Served) -> Handler | None:
         if request.method == "GET" and "list" in served.verbs:
-            return _coroutine(self._reads.list)
+            return self._reads.list
         if served.namespaced and not path.namespace:
             return None
         if request.method == "POST" and "create" in served.verbs:
@@ -279,7 +279,7 @@ class Router:
                 (name, method): handler
                 for name in ("status", "scale", "ephemeralcontainers", "resize", "approval")
                 for method, handler in (
-                    ("GET", _coroutine(self._reads.get)),
+                    ("GET", self._reads.get),
                     ("PUT", self._writes.update),
                     ("PATCH", self._writes.patch),
                 )
@@ -300,13 +300,6 @@ class Router:
                 f"the subresource {found.name} is not served by this cluster's API"
             )
         return handler
-
-
-def _coroutine(handler: Callable[[Request, ResourcePath, Served], Answer]) -> Handler:
-    async def run(request: Request, path: ResourcePath, served: Served) -> Answer:
-        return handler(request, path, served)
-
-    return run
 
 
 def _method_not_allowed() -> MethodNotAllowedError:

@@ -118,6 +118,7 @@ class Served:
     selectable: Sequence[str] = ()  # fields by which a custom kind is selected
     printer: Printer | None = field(default=None, compare=False)  # of a custom kind
     deprecation: str = ""  # the warning that every answer carries
+    converts: bool = False  # a webhook converts the versions of a custom kind
 
     @property
     def api_version(self) -> str:
@@ -186,6 +187,7 @@ def _custom(definition: Obj) -> Iterable[Served]:
                 each["jsonPath"].removeprefix(".") for each in version.get("selectableFields") or ()
             ),
             deprecation=_deprecation(version, spec),
+            converts=(spec.get("conversion") or {}).get("strategy") == "Webhook",
         )
 
 

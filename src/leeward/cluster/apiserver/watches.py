@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -24,10 +24,12 @@ from leeward.kube.status import ExpiredError, StatusError
 _BACKLOG = 20_000
 _BOOKMARK_SECONDS = 60.0
 _BATCH = 1 << 16  # bytes that are made at a time
+_PREPARED = 256  # objects at a time
 _KEPT = 1 << 22  # bytes of lines that are kept for other watches
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 Line = Callable[[str, Obj], bytes]  # of an event's type and object, in the representation asked for
+Prepare = Callable[[Sequence[Obj]], Awaitable[Sequence[Obj]]]
 Match = Callable[[Obj], bool]
 
 
@@ -57,6 +59,7 @@ class Watch:
         revision: tells the current revision.
         bookmarks: whether the client takes bookmarks.
         timeout_seconds: when to end, or None.
+        prepare: makes of objects what `emit` takes, where that takes time.
     """
 
     def __init__(
@@ -70,7 +73,9 @@ class Watch:
         revision: Callable[[], int],
         bookmarks: bool,
         timeout_seconds: float | None,
+        prepare: Prepare | None = None,
     ) -> None:
+        self._prepare = prepare
         self._clock = clock
         self._matches = matches
         self._line = line
@@ -120,7 +125,10 @@ class Watch:
         try:
             while True:
                 while self._pending:
-                    yield self._batch()
+                    count = len(self._pending)
+                    if self._prepare is not None:
+                        count = await self._make_ready(self._prepare)
+                    yield self._batch(count)
                 if self._overrun:
                     error = ExpiredError("too old resource version: the watch fell behind")
                     yield event_line("ERROR", error.to_status())
@@ -133,18 +141,31 @@ class Watch:
                     return
                 self._wake.clear()
                 await self._wake.wait()
+        except StatusError as error:  # an object cannot be had in this version
+            yield event_line("ERROR", error.to_status())
         finally:
             self.close()
 
-    def _batch(self) -> bytes:
+    async def _make_ready(self, prepare: Prepare) -> int:
+        """Prepare what the next batch tells, and return how much; more may come meanwhile."""
+        taken = [self._pending.popleft() for _ in range(min(len(self._pending), _PREPARED))]
+        ready = iter(await prepare([obj for kind, obj in taken if kind != "BOOKMARK"]))
+        taken = [(kind, obj if kind == "BOOKMARK" else next(ready)) for kind, obj in taken]
+        self._pending.extendleft(reversed(taken))
+        return len(taken)
+
+    def _batch(self, count: int) -> bytes:
+        """Return lines, up to `count` and about as many bytes as a batch has."""
         parts, size = [], 0
-        while self._pending and size < _BATCH:
+        for _ in range(min(len(self._pending), count)):
             kind, obj = self._pending.popleft()
             if kind == "BOOKMARK":
                 parts.append(event_line(kind, self._bookmark(self._initial_revision, obj)))
             else:
                 parts.append(self._line(kind, obj))
             size += len(parts[-1])
+            if size >= _BATCH and self._prepare is None:
+                break
         return b"".join(parts)
 
     def _note(self, event: Event) -> None:

@@ -103,7 +103,7 @@ class Writes:
             raise BadRequestError("dryRun is not served by this cluster's API")
         return self._dry
 
-    def _answer(
+    async def _answer(
         self,
         request: Request,
         served: Served,
@@ -113,6 +113,7 @@ class Writes:
     ) -> Answer:
         representation = negotiate(request.headers.get("accept", ""))
         include = request.query.text("includeObject", "Metadata")
+        (obj,) = await self._reads.as_asked(served, [obj])
         shown = self._reads.shown_alone(served, obj, representation, include)
         return respond(shown, representation, status=status, warnings=tuple(warnings))
 
@@ -134,7 +135,7 @@ class Writes:
         obj, warnings = self._decode(request, served, obj, "CreateOptions")
         with _warned(warnings):
             made = await attended(lambda: client.create(served.name, obj))
-        return self._answer(request, served, made, 201, [*warnings, *client.warnings])
+        return await self._answer(request, served, made, 201, [*warnings, *client.warnings])
 
     async def bind(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on ``pods/NAME/binding``."""
@@ -169,7 +170,7 @@ class Writes:
         obj = bodies.fitted(await bodies.read_object(request, served.kind), served, path)
         obj = {**obj, "metadata": bodies.named(obj["metadata"], path.name)}
         finalized = await attended(lambda: client.finalize_namespace(obj))
-        return self._answer(request, served, finalized)
+        return await self._answer(request, served, finalized)
 
     async def update(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PUT on an object, its status or its scale."""
@@ -183,7 +184,7 @@ class Writes:
         _check_versioned(obj, served)
         if path.subresource == "status":
             updated = await attended(lambda: client.update_status(served.name, obj))
-            return self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
+            return await self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
         if path.subresource in _PARTS:
             part = _as_patch(obj)
             updated = await attended(
@@ -196,14 +197,14 @@ class Writes:
                     subresource=path.subresource,
                 )
             )
-            return self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
+            return await self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
         if served.name in _MADE_BY_PUT and client.find(served.name, path.namespace, path.name) is None:
             made = {**obj, "metadata": {k: v for k, v in meta.items() if k not in ("resourceVersion", "uid")}}
             created = await attended(lambda: client.create(served.name, made))
-            return self._answer(request, served, created, 201, [*warnings, *client.warnings])
+            return await self._answer(request, served, created, 201, [*warnings, *client.warnings])
         with _warned(warnings):
             updated = await attended(lambda: client.update(served.name, obj))
-        return self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
+        return await self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
 
     async def _scale(
         self, request: Request, path: ResourcePath, served: Served, client: TrackingClient, body: Obj
@@ -249,7 +250,7 @@ class Writes:
         if subresource == "scale":
             shown = patched if patched.get("kind") == "Scale" else scale_of(patched)
             return respond(shown, negotiate(request.headers.get("accept", "")))
-        return self._answer(request, served, patched, warnings=[*warnings, *client.warnings])
+        return await self._answer(request, served, patched, warnings=[*warnings, *client.warnings])
 
     async def _apply(
         self, request: Request, path: ResourcePath, served: Served, client: TrackingClient
@@ -264,7 +265,7 @@ class Writes:
         )
         if path.subresource == "scale":
             return respond(scale_of(applied), negotiate(request.headers.get("accept", "")))
-        return self._answer(request, served, applied, 201 if made else 200, client.warnings)
+        return await self._answer(request, served, applied, 201 if made else 200, client.warnings)
 
     async def delete(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer DELETE on an object."""
@@ -283,6 +284,7 @@ class Writes:
             held = meta.get("finalizers") or meta.get("deletionGracePeriodSeconds")
             stays = is_terminating(after) and bool(held)
         if stays or served.name in _ANSWERED_WITH_OBJECT or served.name == "namespaces":
+            (after,) = await self._reads.as_asked(served, [after])
             return respond(after, representation, warnings=warnings)
         return respond(_deleted(before, served), representation, warnings=warnings)
 
@@ -292,7 +294,7 @@ class Writes:
         options = await self._delete_options(request)
         dry = is_dry_run(options.get("dryRun") or (), "DeleteOptions")
         matcher = matcher_for(list_options.label_selector, list_options.field_selector, served)
-        chosen = list(self._reads.select(path, served, list_options, matcher))
+        chosen = list(await self._reads.select(path, served, list_options, matcher))
         client = (self._rehearsal() if dry else self._client).tracked("", served.api_version)
         for obj in chosen:
             try:

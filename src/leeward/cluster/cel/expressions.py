@@ -16,13 +16,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from leeward.cluster.cel.syntax import Tree, tree_of
+
 if TYPE_CHECKING:
     from cel_expr_python import cel
 
     from leeward.cluster.cel.types import Declarations
 
+OUT_OF_BUDGET = "operation cancelled: actual cost limit exceeded"
+
 _MESSAGE_LIMIT = 5120  # bytes
 _NOT_IN_STRUCT = re.compile(r"(undefined field '[^']*') not found in struct '[^']*'")
+_TYPE_NAME = re.compile(r"[A-Za-z_]\w*")
 _STATUS = re.compile(r"^(?:[A-Z_]+: )?(?P<text>.*?)(?: \[[A-Z_]+\])?$", re.DOTALL)
 _WORDS = (
     (re.compile(r'Key not found in map : "?(?P<key>.*?)"?$'), r"no such key: \g<key>"),
@@ -30,6 +35,7 @@ _WORDS = (
     (re.compile(r"Applying SELECT to non-message type"), "no such overload"),
     (re.compile(r"Index error: index=(-?\d+) size=\d+"), r"index out of bounds: \1"),
     (re.compile(r"divide by zero"), "division by zero"),
+    (re.compile(r"Iteration budget exceeded"), OUT_OF_BUDGET),
     (re.compile(r"(integer|unsigned integer) overflow"), r"\1 overflow"),
 )
 
@@ -48,12 +54,21 @@ class Program:
 
     Attributes:
         source: as written.
-        returns: the type of its value: ``bool``, ``string``, ``int``, ``dyn``, ``list``, ``map``, ….
+        type: of its value: ``bool``, ``string``, ``dyn``, ``list(int)``, ``Object``, ….
     """
 
     source: str
-    returns: str
+    type: str
     _expression: cel.Expression
+
+    def tree(self) -> Tree:
+        """Return the expression as a CheckedExpr."""
+        return tree_of(self._expression)
+
+    @property
+    def returns(self) -> str:
+        """The type without what it is made of: ``list`` of a list."""
+        return self.type.partition("(")[0]
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
         """Return the value for `variables`: JSON-like, times as `datetime` and `timedelta`.
@@ -91,15 +106,44 @@ def compile_expression(source: str, declared: Declarations) -> Program:
     Raises:
         CelSyntaxError: it is not an expression, or its types do not fit.
     """
+    expression = compiled(environment_of(declared), source)
+    return Program(source, type_text(expression), expression)
+
+
+def compiled(
+    environment: cel.Env, source: str, names: Mapping[str, str] | None = None, *, check: bool = True
+) -> cel.Expression:
+    """Compile an expression in an environment.
+
+    Args:
+        environment: what is declared.
+        source: as written.
+        names: what identifiers are called in messages, where that is not what they are.
+        check: whether types have to fit.
+
+    Raises:
+        CelSyntaxError: it is not an expression, or its types do not fit.
+    """
     try:
-        expression = _environment(declared).compile(source)
+        return environment.compile(source, disable_check=not check)
     except (RuntimeError, ValueError) as error:
         found = _STATUS.match(str(error))
-        raise CelSyntaxError(_NOT_IN_STRUCT.sub(r"\1", found["text"] if found else str(error))) from error
-    name = expression.return_type().name().lower()
-    return Program(source, name.partition("<")[0], expression)
+        text = _NOT_IN_STRUCT.sub(r"\1", found["text"] if found else str(error))
+        raise CelSyntaxError(_called(text, names or {})) from error
+
+
+def type_text(expression: cel.Expression, names: Mapping[str, str] | None = None) -> str:
+    """Return the type of an expression in upstream's words: "bool", "list(dyn)"."""
+    text = expression.return_type().name()
+    text = _TYPE_NAME.sub(lambda found: found[0].lower() if found[0].isupper() else found[0], text)
+    return _called(text, names or {}).replace("<", "(").replace(">", ")")
+
+
+def _called(text: str, names: Mapping[str, str]) -> str:
+    return _TYPE_NAME.sub(lambda found: names.get(found[0], found[0]), text) if names else text
 
 
 @lru_cache(maxsize=256)
-def _environment(declared: Declarations) -> cel.Env:
+def environment_of(declared: Declarations) -> cel.Env:
+    """Return the environment of `declared`, made once."""
     return declared.environment()

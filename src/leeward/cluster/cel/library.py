@@ -3,8 +3,8 @@
 One row for each function. Values of types that the language has not (quantities, URLs, addresses, versions)
 are maps with one entry, whose key is the type and whose value the canonical text; so equal ones are equal.
 
-Source: k8s.io/apiserver/pkg/cel/library/{lists,regex,urls,quantity,ip,cidr,format,semverlib}.go,
-cel-go/ext/sets.go (Kubernetes 1.36).
+Source: k8s.io/apiserver/pkg/cel/library/{lists,regex,urls,quantity,ip,cidr,format,semverlib,jsonpatch}.go,
+ cel-go/ext/sets.go (Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from leeward.kube.quantity import parse_amount
+from leeward.kube.regexp import find_all
 
 if TYPE_CHECKING:
     from cel_expr_python import cel
@@ -77,13 +78,11 @@ _LISTS = (
 
 
 def _find(text: str, pattern: str) -> str:
-    found = re.search(pattern, text)
-    return found[0] if found else ""
+    return next(iter(find_all(pattern, text, 1)), "")
 
 
 def _find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
-    found = [each[0] for each in re.finditer(pattern, text)]
-    return found if limit < 0 else found[:limit]
+    return find_all(pattern, text, limit)
 
 
 _REGEX = (
@@ -283,14 +282,21 @@ _CHECKS = tuple(
     )
 )  # fmt: skip
 
-_FUNCTIONS = (*_LISTS, *_REGEX, *_URLS, *_ORDERED, *_ADDRESSES, *_CHECKS)
+
+def _escape_key(text: str) -> str:
+    return text.replace("~", "~0").replace("/", "~1")
+
+
+_PATCHES = (_Function("jsonpatch.escapeKey", "string", "string", _escape_key, member=False),)
+
+_FUNCTIONS = (*_LISTS, *_REGEX, *_URLS, *_ORDERED, *_ADDRESSES, *_CHECKS, *_PATCHES)
 
 
 @lru_cache(maxsize=1)
 def extensions() -> list[cel.CelExtensionBase]:
     """Return the language's own extensions that Kubernetes switches on, and its functions."""
     from cel_expr_python import cel
-    from cel_expr_python.ext import ext_encoders, ext_math, ext_optional, ext_strings
+    from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional, ext_strings
 
     kinds = {
         "bool": cel.Type.BOOL, "int": cel.Type.INT, "double": cel.Type.DOUBLE, "string": cel.Type.STRING,
@@ -314,5 +320,6 @@ def extensions() -> list[cel.CelExtensionBase]:
         ext_optional.ExtOptional(),
         ext_math.ExtMath(),
         ext_encoders.ExtEncoders(),
+        ext_bindings.ExtBindings(),
         cel.CelExtension("kubernetes", functions),
     ]

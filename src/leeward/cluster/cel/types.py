@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from leeward.cluster.cel.authorizer import add_types, declarations
 
 if TYPE_CHECKING:
     from cel_expr_python import cel
@@ -80,6 +82,7 @@ class Declarations:
         variables: names of those that may be anything.
         schemas: those with a structural schema.
         root: whether schemas are those of whole objects.
+        authorizer: whether there is one; "typed" to look at types only, "plain" to evaluate.
     """
 
     def __init__(
@@ -88,27 +91,46 @@ class Declarations:
         schemas: Mapping[str, Schema] | None = None,
         *,
         root: bool = False,
+        authorizer: Literal["", "typed", "plain"] = "",
     ) -> None:
+        self._authorizer = authorizer
         self._variables = variables
         self._schemas = schemas or {}
         self._root = root
 
-    def environment(self) -> cel.Env:
-        """Return the environment in which expressions over these variables are compiled."""
+    def environment(self, messages: DescriptorPool | None = None) -> cel.Env:
+        """Return the environment in which expressions over these variables are compiled.
+
+        Args:
+            messages: that may be constructed; only where variables have no schemas.
+        """
         from cel_expr_python import cel
 
         from leeward.cluster.cel.library import extensions
 
         variables = dict.fromkeys(self._variables, cel.Type.DYN)
         if not self._schemas:
-            return cel.NewEnv(variables=variables, extensions=extensions())
-        messages = _Messages()
+            known_functions = extensions()
+            if self._authorizer == "typed":
+                messages = messages or _empty_pool()
+                add_types(messages)
+            if self._authorizer:
+                more, functions = declarations(typed=self._authorizer == "typed")
+                variables, known_functions = {**variables, **more}, [*known_functions, functions]
+            return cel.NewEnv(messages, variables=variables, extensions=known_functions)
+        made = _Messages()
         known: dict[int, str] = {}
         for name, schema in self._schemas.items():
             if id(schema) not in known:
-                known[id(schema)] = messages.signature(schema, root=self._root)
+                known[id(schema)] = made.signature(schema, root=self._root)
             variables[name] = cel.Type(known[id(schema)])
-        return cel.NewEnv(messages.pool(), variables=variables, extensions=extensions())
+        return cel.NewEnv(made.pool(), variables=variables, extensions=extensions())
+
+
+def _empty_pool() -> DescriptorPool:
+    from google.protobuf import descriptor_pool
+
+    return descriptor_pool.DescriptorPool()
 
 
 class _Messages:

@@ -210,6 +210,15 @@ class TrackingClient(Client, Protocol):
         """Delete as other clients do; returns the last state of the object, or its new one if it stays."""
         ...
 
+    def shown(self, resource: str, objects: Sequence[Obj], api_version: str) -> Sequence[Obj]:
+        """Return stored objects in a version of a custom resource that a webhook converts.
+
+        Raises:
+            WaitingError: the webhook has to be asked.
+            StatusError: it cannot be done.
+        """
+        ...
+
     def tracked(self, manager: str, api_version: str, user: User | None = None) -> TrackingClient:
         """Return a client whose writes are remembered in ``metadata.managedFields``.
 

@@ -87,6 +87,10 @@ class RegistryClient:
         stored = None if resources is None else {_stored(resource) for resource in resources}
         return self._registry.store.subscribe(stored, handler)
 
+    def shown(self, resource: str, objects: Sequence[Obj], api_version: str) -> Sequence[Obj]:
+        options = replace(self._options, attended=True)
+        return self._registry.shown(resource, objects, api_version, options)
+
     def create(self, resource: str, obj: Obj) -> Obj:
         return self._registry.create(resource, obj, self._options)
 

@@ -56,7 +56,9 @@ class Ownership:
             return obj
         writer = self._writer(resource, options, "")
         try:
-            return track_create(self._type(resource, writer), obj, writer, _ignored(strategy, ""))
+            return track_create(
+                self.type_of(resource, writer.api_version), obj, writer, _ignored(strategy, "")
+            )
         except TypeMismatchError:  # validation follows, and says what is wrong
             return obj
 
@@ -78,7 +80,9 @@ class Ownership:
         writer = self._writer(resource, options, subresource)
         ignored = _ignored(strategy, subresource)
         try:
-            return track_update(self._type(resource, writer), old, new, requested, writer, ignored)
+            return track_update(
+                self.type_of(resource, writer.api_version), old, new, requested, writer, ignored
+            )
         except TypeMismatchError:
             return _with_entries(new, old["metadata"].get("managedFields"))
 
@@ -99,7 +103,7 @@ class Ownership:
             StatusError: it is refused.
         """
         writer = self._writer(resource, options, subresource, apply=True)
-        kind = self._type(resource, writer)
+        kind = self.type_of(resource, writer.api_version)
         return apply_config(kind, old, config, writer, force=force, ignored=_ignored(strategy, subresource))
 
     def _writer(
@@ -113,10 +117,11 @@ class Ownership:
             subresource=subresource,
         )
 
-    def _type(self, resource: Resource, writer: Writer) -> Type:
+    def type_of(self, resource: Resource, api_version: str) -> Type:
+        """Return what an object of a resource is made of in a version."""
         if self._built_in(resource.name):
-            return built_in_type(writer.api_version, resource.kind)
-        return self._custom.find(self._definitions(), writer.api_version, resource.kind)
+            return built_in_type(api_version, resource.kind)
+        return self._custom.find(self._definitions(), api_version, resource.kind)
 
 
 def _ignored(strategy: Strategy, subresource: str) -> FieldSet:

@@ -9,7 +9,6 @@ Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go (Kubernetes 1.36
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from ipaddress import IPv4Network
 from itertools import chain
@@ -23,20 +22,20 @@ from leeward.cluster.interface.user import User
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.chain import Admission
 from leeward.cluster.registry.admission.plugin import AdmissionOptions, PluginContext, Settle
-from leeward.cluster.registry.admission.policies.validating import ValidatingPolicies
 from leeward.cluster.registry.admission.policies.webhooks import conditions_of_webhook
 from leeward.cluster.registry.admission.requests import attributes_of
 from leeward.cluster.registry.admission.webhooks.calls import HookCaller
 from leeward.cluster.registry.admission.webhooks.dispatch import Webhooks
 from leeward.cluster.registry.client import RegistryClient
 from leeward.cluster.registry.conversion.catalog import version_of
+from leeward.cluster.registry.conversion.webhook import WebhookConversion
 from leeward.cluster.registry.conversion.writing import Versions
 from leeward.cluster.registry.custom.cleanup import CLEANUP, check_creatable, going, released
 from leeward.cluster.registry.custom.definitions import established, initial_status
 from leeward.cluster.registry.custom.strategies import CustomStrategies
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
 from leeward.cluster.registry.events import EventNames
-from leeward.cluster.registry.failures import invalid, raise_if_any, required
+from leeward.cluster.registry.failures import raise_if_any, required
 from leeward.cluster.registry.identity import (
     SERVER_OWNED,
     check_is_object,
@@ -52,21 +51,18 @@ from leeward.cluster.registry.kinds.catalog import in_tree_strategies
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
+from leeward.cluster.registry.patching import patched_object, scaled
 from leeward.cluster.registry.steps import Stepper, Steps
 from leeward.cluster.registry.tokens import Tokens
 from leeward.cluster.registry.validation.metadata import meta_failures, meta_update_failures
 from leeward.cluster.registry.warnings.catalog import warnings_about
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj, format_time, is_terminating, key_of
-from leeward.kube.patch.json_patch import apply_json_patch
-from leeward.kube.patch.merge import apply_merge_patch
-from leeward.kube.patch.strategic import apply_strategic_patch
 from leeward.kube.resources import BUILT_IN, CRDS, Resource, custom_resources
 from leeward.kube.status import AlreadyExistsError, NotFoundError
 
 _MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
 _SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
-_SCALE = Resource("scales.autoscaling", "autoscaling", "Scale", namespaced=True)
 _PLAIN = Strategy()
 T = TypeVar("T")
 
@@ -104,22 +100,22 @@ class Registry:
         self._custom = CustomStrategies()
         self._strategies = dict(in_tree_strategies().items())
         self._ownership = Ownership(clock, lambda: store.list(CRDS), self._resources.__contains__)
-        self._versions = Versions(self._ownership)
         reader = self.client("system:apiserver")
+        webhooks = WebhookConversion(lambda name: store.get(CRDS, "", name), reader, ids)
+        self._versions = Versions(self._ownership, webhooks)
         self.rbac = Rbac(reader)
         self._addresses = IpAllocator(reader, service_network)
-        self.admission = Admission(
-            PluginContext(
-                reader=reader,
-                clock=clock,
-                ids=ids,
-                options=options or AdmissionOptions(),
-                update=store.update,
-                rbac=self.rbac,
-            ),
-            Webhooks(reader, ids, self._versions_of, conditions_of_webhook(reader)),
-            ValidatingPolicies(reader, self._versions_of),
+        context = PluginContext(
+            reader=reader,
+            clock=clock,
+            ids=ids,
+            options=options or AdmissionOptions(),
+            update=store.update,
+            rbac=self.rbac,
         )
+        conditions = conditions_of_webhook(reader, self.rbac)
+        asked = Webhooks(context, self._versions_of, conditions, self._versions.shown)
+        self.admission = Admission(context, asked, self._versions_of, self._ownership.type_of)
         self._stepper = Stepper(hooks)
 
     def client(self, user: str, *, dry_run: bool = False) -> RegistryClient:
@@ -174,6 +170,19 @@ class Registry:
         """
         return self._stepper.finish(make, options.attended, (options.user.name, *what))
 
+    def shown(
+        self, name: str, objects: Sequence[Obj], api_version: str, options: WriteOptions
+    ) -> Sequence[Obj]:
+        """Return stored objects in a version of a custom resource that a webhook converts.
+
+        Raises:
+            WaitingError: the webhook has to be asked.
+            StatusError: it cannot be done.
+        """
+        what = ("show", name, api_version, objects)
+        resource = self.resource(name)
+        return self.carry_out(lambda: self._versions.shown(resource, objects, api_version), options, what)
+
     def create(self, name: str, obj: Obj, options: WriteOptions) -> Obj:
         """Create an object; returns what was stored, or would have been.
 
@@ -186,7 +195,8 @@ class Registry:
         resource = self.resource(name)
         strategy = self.strategy(resource, options.api_version)
         version = version_of(resource.name, options.api_version)
-        obj, options = self._versions.new(resource, strategy, obj, options)
+        obj, options = yield from self._versions.new(resource, strategy, obj, options)
+        strategy = self.strategy(resource, options.api_version)
         obj = with_type(resource, obj)
         if resource.name not in self._resources:
             check_creatable(
@@ -286,7 +296,8 @@ class Registry:
         meta = obj["metadata"]
         old = self._current(resource, meta.get("namespace") or "", meta["name"])
         strategy = self.strategy(resource, options.api_version)
-        obj, options = self._versions.changed(resource, strategy, old, obj, options, subresource)
+        old = yield from self._versions.as_stored(resource, old)
+        obj, options = yield from self._versions.changed(resource, strategy, old, obj, options, subresource)
         return (yield from self._replace(resource, old, obj, options, subresource))
 
     def _replace(
@@ -328,7 +339,8 @@ class Registry:
     ) -> Steps[Obj]:
         """Store the next state of an object, or delete it where it waited for this only."""
         key, version = key_of(old), old["metadata"]["resourceVersion"]
-        if self.store.get(resource.name, *key) is not old:
+        now = self.store.get(resource.name, *key)
+        if now is not old and (now is None or now["metadata"]["resourceVersion"] != version):
             raise conflict(resource, old)
         for each in settle:
             each()
@@ -428,16 +440,19 @@ class Registry:
         def steps() -> Steps[Obj]:
             resource = self.resource(name)
             old = self._current(resource, namespace, object_name)
+            old = yield from self._versions.as_stored(resource, old)
             if subresource == "scale":
-                scaled = self._scaled(resource, old, patch, patch_type)
-                return (yield from self._replace(resource, old, scaled, options, subresource))
-            asked = self._versions.as_asked(resource, old, options)
-            patched = self._apply(resource, asked, patch, patch_type)
+                new = scaled(resource, old, patch, patch_type)
+                return (yield from self._replace(resource, old, new, options, subresource))
+            asked = yield from self._versions.as_asked(resource, old, options)
+            patched = patched_object(resource, asked, patch, patch_type)
             check_is_object(patched)
             patched = fit(patched) if fit is not None else patched
             check_same(resource, patched["metadata"], old["metadata"])
             strategy = self.strategy(resource, options.api_version)
-            new, decided = self._versions.changed(resource, strategy, old, patched, options, subresource)
+            new, decided = yield from self._versions.changed(
+                resource, strategy, old, patched, options, subresource
+            )
             return (yield from self._replace(resource, old, new, decided, subresource))
 
         what = ("patch", name, subresource, namespace, object_name, patch_type, patch)
@@ -467,43 +482,20 @@ class Registry:
             old = self.store.get(resource.name, place, meta["name"])
             if old is None and subresource:
                 self._current(resource, place, meta["name"])
-            asked = None if old is None else self._versions.as_asked(resource, old, options)
+            asked = None
+            if old is not None:
+                old = yield from self._versions.as_stored(resource, old)
+                asked = yield from self._versions.as_asked(resource, old, options)
             new = self._ownership.applied(
                 resource, strategy, asked, config, options, force=force, subresource=subresource
             )
-            new = self._versions.applied(resource, new, options)
-            decided = replace(options, managed=new["metadata"].get("managedFields") or ())
+            new, decided = yield from self._versions.applied(resource, strategy, new, asked, options)
             if old is None:
                 new = {**new, "metadata": {**new["metadata"], "namespace": place}} if place else new
                 return (yield from self._create(name, new, decided)), True
             return (yield from self._replace(resource, old, new, decided, subresource)), False
 
         return self.carry_out(steps, options, ("apply", name, subresource, force, config))
-
-    def _scaled(self, resource: Resource, old: Obj, patch: Any, patch_type: PatchType) -> Obj:
-        scale = {"metadata": old["metadata"], "spec": {"replicas": old["spec"].get("replicas", 1)}}
-        patched = self._apply(resource, scale, patch, "merge" if patch_type == "strategic" else patch_type)
-        check_is_object(patched)
-        check_same(resource, {**old["metadata"], **patched["metadata"]}, old["metadata"])
-        replicas = (patched.get("spec") or {}).get("replicas", 0)
-        if replicas < 0:
-            detail = "must be greater than or equal to 0"
-            raise_if_any(_SCALE, old["metadata"]["name"], [invalid("spec.replicas", replicas, detail)])
-        expected = patched["metadata"].get("resourceVersion")
-        return {
-            **old,
-            "metadata": {**old["metadata"], "resourceVersion": expected},
-            "spec": {**old["spec"], "replicas": replicas},
-        }
-
-    @staticmethod
-    def _apply(resource: Resource, old: Obj, patch: Any, patch_type: PatchType) -> Any:
-        appliers: dict[str, Callable[[], Any]] = {
-            "json": lambda: apply_json_patch(old, patch),
-            "merge": lambda: apply_merge_patch(old, patch),
-            "strategic": lambda: apply_strategic_patch(old, patch, resource.api_version, resource.kind),
-        }
-        return appliers[patch_type]()
 
     def delete(self, name: str, namespace: str, object_name: str, options: DeleteOptions) -> Obj:
         """Delete an object, or set it on its way out; returns its last or its new state.

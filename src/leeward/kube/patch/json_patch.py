@@ -23,6 +23,7 @@ def json_kind(value: Any) -> str:
 
 _MOST_OPERATIONS = 10_000
 _MOST_COPIED = 3 * 1024 * 1024  # bytes
+_INDEX = "invalid index referenced"
 _GROWN = "Unable to complete the copy, the accumulated size increase of copy is {}, exceeding the limit {}"
 
 
@@ -62,6 +63,41 @@ def apply_json_patch(target: Any, patch: Any) -> Any:
                 raise InvalidError(_GROWN.format(copied, _MOST_COPIED), details={})
         target = _apply(target, operation)
     return target
+
+
+def refused_operation(target: Any, patch: list[dict[str, Any]]) -> str | None:
+    """Return why the operations of a patch do not fit `target`; None: only a test does not hold."""
+    for operation in patch:
+        try:
+            target = _apply(target, operation)
+        except RejectedError:
+            return _why(target, operation)
+    return None
+
+
+def _why(target: Any, operation: dict[str, Any]) -> str | None:
+    """Return what the library that upstream uses says of an operation that does not fit."""
+    name, path = str(operation.get("op") or ""), str(operation.get("path") or "")
+    if name not in ("add", "remove", "replace", "move", "copy", "test"):
+        return f"Unexpected kind: {name}"
+    shown = str(operation.get("from") or "") if name in ("move", "copy") else path
+    missing = f"{name} operation does not apply: doc is missing "
+    try:
+        parts = _parse(shown)
+        _get(target, parts[:-1])
+    except RejectedError:
+        quoted = f'"{shown}"' if name in ("add", "remove") else shown
+        return f"{missing}{'from ' if name in ('move', 'copy') else ''}path: {quoted}: missing value"
+    if name == "test":
+        return None
+    if name == "replace":
+        return f"{missing}key: {path}: missing value"
+    if name == "add":
+        return f"error in add for path: '{path}': Unable to access invalid index: {parts[-1]}: {_INDEX}"
+    if name == "remove":
+        told = f"Unable to remove nonexistent key: {parts[-1]}: missing value"
+        return f"error in remove for path: '{path}': {told}"
+    return f"error in {name} for path: '{path}': missing value"
 
 
 def _undecodable(value: Any, kind: str) -> BadRequestError:

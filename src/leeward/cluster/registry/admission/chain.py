@@ -1,4 +1,4 @@
-"""Takes a write through the plugins that have a say in it, and to the webhooks.
+"""Takes a write through the plugins and policies that have a say in it, and to the webhooks.
 
 Invariant: which plugins these are is worked out once per operation, resource and subresource.
 
@@ -13,8 +13,15 @@ from typing import NamedTuple
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.catalog import PLUGINS
 from leeward.cluster.registry.admission.plugin import Admit, Charge, Handler, PluginContext, Settle, Validate
+from leeward.cluster.registry.admission.policies.mutating import MutatingPolicies, Turn, TypeOf
 from leeward.cluster.registry.admission.policies.validating import ValidatingPolicies
-from leeward.cluster.registry.admission.webhooks.dispatch import MUTATING, VALIDATING, Asking, Webhooks
+from leeward.cluster.registry.admission.webhooks.dispatch import (
+    MUTATING,
+    VALIDATING,
+    Asking,
+    Versions,
+    Webhooks,
+)
 
 
 class _Plan(NamedTuple):
@@ -29,10 +36,11 @@ class Admission:
     Args:
         context: what they may touch.
         webhooks: are asked after them.
-        policies: have their say before webhooks that validate.
+        versions: of resources.
+        types: of objects.
     """
 
-    def __init__(self, context: PluginContext, webhooks: Webhooks, policies: ValidatingPolicies) -> None:
+    def __init__(self, context: PluginContext, webhooks: Webhooks, versions: Versions, types: TypeOf) -> None:
         self._handlers: Sequence[Handler] = [
             handler
             for descriptor in PLUGINS
@@ -40,14 +48,15 @@ class Admission:
             for handler in descriptor.build(context)
         ]
         self._webhooks = webhooks
-        self._policies = policies
+        self._mutating = MutatingPolicies(context, versions, types)
+        self._validating = ValidatingPolicies(context.reader, versions, context.rbac)
         self._plans: dict[tuple[str, str, str], _Plan] = {}
 
     def admit(self, write: Attributes) -> Asking[None]:
-        """Let plugins and webhooks change ``write.obj``.
+        """Let plugins, then policies, then webhooks change ``write.obj``.
 
-        What plugins add goes for what webhooks changed, too: then plugins have a second turn, and so have
-        those webhooks that ask for one.
+        What plugins add goes for what policies and webhooks changed, too: then plugins have a second turn,
+        and so have those policies and webhooks that ask for one.
 
         Raises:
             StatusError: one refuses.
@@ -55,14 +64,23 @@ class Admission:
         plan = self._plan(write).admit
         for admit in plan:
             write.obj = admit(write)
-        if not self._webhooks.concerned(MUTATING, write):
+        policies = self._mutating.concerned(write)
+        hooks = self._webhooks.concerned(MUTATING, write)
+        if not policies and not hooks:
             return
-        changed, again = yield from self._webhooks.admit(write, None)
+        turn, again = Turn(), set[str]()
+        changed = bool(policies) and self._mutating.admit(write, turn)
+        if hooks:
+            by_hooks, again = yield from self._webhooks.admit(write, None)
+            changed = changed or by_hooks
         if not changed:
             return
         before = write.obj
         for admit in plan:
             write.obj = admit(write)
+        if policies:
+            turn.second = True
+            self._mutating.admit(write, turn)
         if write.obj != before:
             again = self._webhooks.reinvocable(write)
         if again:
@@ -77,7 +95,7 @@ class Admission:
         plan = self._plan(write)
         for validate in plan.validate:
             validate(write)
-        self._policies.validate(write)
+        self._validating.validate(write)
         if self._webhooks.concerned(VALIDATING, write):
             yield from self._webhooks.validate(write)
         if not plan.charge:

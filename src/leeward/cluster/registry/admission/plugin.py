@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from leeward.base.clock import PassiveClock
 from leeward.base.ids import IdSource
@@ -24,7 +25,16 @@ Settle = Callable[[], None]
 Validate = Callable[[Attributes], None]
 Charge = Callable[[Attributes], Settle | None]
 
+# A changed document as an object of an apiVersion and kind, and the fields that these do not have.
+# ValueError: it is none.
+Fit = Callable[[Any, str, str], tuple[Any, Sequence[str]]]
+
 EVERY = "*"  # every resource, or subresource
+
+
+def as_is(document: Any, api_version: str, kind: str) -> tuple[Any, Sequence[str]]:
+    """Take a document as it is."""
+    return document, ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +44,7 @@ class AdmissionOptions:
     default_toleration_seconds: int = 300
     disabled: Collection[str] = ()  # plugins that are off
     extra_token_bundles: Sequence[tuple[str, str]] = ()  # (ConfigMap, key) mounted next to a Pod's token
+    fit: Fit = as_is  # of what policies change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

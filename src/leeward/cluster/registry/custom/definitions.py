@@ -17,9 +17,10 @@ from typing import Any
 from leeward.cluster.registry.custom.ruledefinitions import rule_definition_failures
 from leeward.cluster.registry.custom.schemas import definition_schema_failures
 from leeward.cluster.registry.custom.structure import Schema
-from leeward.cluster.registry.failures import Failure, GoStruct, invalid, required, unsupported
-from leeward.cluster.registry.kinds.fill import fill
+from leeward.cluster.registry.failures import Failure, GoStruct, forbidden, invalid, required, unsupported
+from leeward.cluster.registry.kinds.fill import fill, update
 from leeward.cluster.registry.kinds.strategy import Strategy
+from leeward.cluster.registry.validation.admissionregistration import REVIEW_VERSIONS, client_failures
 from leeward.cluster.registry.validation.formats import name_failures
 from leeward.kube.conditions import with_condition
 from leeward.kube.objects import Obj
@@ -34,7 +35,15 @@ def _default(obj: Obj) -> Obj:
     names: dict[str, Any] = spec.get("names") or {}
     if names.get("kind"):
         names = fill(names, singular=names["kind"].lower(), listKind=f"{names['kind']}List")
-    return {**obj, "spec": fill({**spec, "names": names}, conversion={"strategy": "None"})}
+    spec = fill({**spec, "names": names}, conversion={"strategy": "None"})
+    return {**obj, "spec": update(spec, "conversion", _default_conversion)}
+
+
+def _default_conversion(conversion: Obj) -> Obj:
+    def client(given: Obj) -> Obj:
+        return update(given, "service", lambda service: fill(service, port=443))
+
+    return update(conversion, "webhook", lambda webhook: update(webhook, "clientConfig", client))
 
 
 def initial_status(definition: Obj) -> Obj:
@@ -219,12 +228,21 @@ def _names(names: Obj) -> Iterator[Failure]:
 
 def _conversion(conversion: Obj) -> Iterator[Failure]:
     webhook = conversion.get("webhook") or {}
+    place, versions = "spec.conversion.webhookClientConfig", "spec.conversion.conversionReviewVersions"
+    client, accepted = webhook.get("clientConfig"), webhook.get("conversionReviewVersions") or []
     if conversion.get("strategy") != "Webhook":
+        told = "should not be set when strategy is not set to Webhook"
+        yield from (forbidden(place, told),) if client else ()
+        yield from (forbidden(versions, told),) if accepted else ()
         return
-    if not webhook.get("clientConfig"):
-        yield required("spec.conversion.webhookClientConfig", "required when strategy is set to Webhook")
-    if not webhook.get("conversionReviewVersions"):
-        yield required("spec.conversion.conversionReviewVersions")
+    if not client:
+        yield required(place, "required when strategy is set to Webhook")
+    else:
+        yield from client_failures(client, place)
+    if not accepted:
+        yield required(versions)
+    elif not any(each in REVIEW_VERSIONS for each in accepted):
+        yield invalid(versions, accepted, f"must include at least one of {', '.join(REVIEW_VERSIONS)}")
 
 
 def _validate_update(new: Obj, old: Obj) -> list[Failure]:

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from leeward.cluster.cel.expressions import CelEvaluationError, Program, as_message, compile_expression
+from leeward.cluster.cel.expressions import (
+    OUT_OF_BUDGET,
+    CelEvaluationError,
+    Program,
+    as_message,
+    compile_expression,
+)
 from leeward.cluster.cel.types import Declarations
 from leeward.cluster.cel.values import converter
 from leeward.cluster.registry.custom.structure import Schema
@@ -105,6 +111,9 @@ class Rule:
         name = (self.given.get("message") or self.given["rule"]).strip()
         if error.startswith("no such overload"):
             text = "call arguments did not match a supported operator, function or macro signature for rule"
+            return f"'{error}': {text}: {name}"
+        if error == OUT_OF_BUDGET:
+            text = "no further validation rules will be run due to call cost exceeds limit for rule"
             return f"'{error}': {text}: {name}"
         return f"{error} evaluating rule: {name}"
 

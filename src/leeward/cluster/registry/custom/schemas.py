@@ -5,13 +5,13 @@ Source: k8s.io/apiextensions-apiserver/pkg/apiserver/schema/validation.go (Kuber
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from leeward.cluster.registry.custom.structure import Schema
 from leeward.cluster.registry.custom.validation import schema_failures
 from leeward.cluster.registry.failures import Failure, forbidden, invalid, required
+from leeward.kube.regexp import mistake
 
 _UNTYPED = ("x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields")
 
@@ -64,12 +64,8 @@ def _extra(schema: Schema, path: str) -> Iterator[Failure]:
 def _pattern(pattern: Any, path: str) -> Iterator[Failure]:
     if not pattern:
         return
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        reason = f"error parsing regexp: {error.msg}: `{pattern}`"
-        if "unterminated subpattern" in error.msg:
-            reason = f"error parsing regexp: missing closing ): `{pattern}`"
+    reason = mistake(pattern)
+    if reason:
         text = f"must be a valid regular expression, but isn't: {reason}"
         yield invalid(f"{path}.pattern", pattern, text)
 

@@ -6,7 +6,6 @@ k8s.io/kube-openapi/pkg/validation/{validate,errors} (Kubernetes 1.36).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ import orjson
 from leeward.cluster.registry.custom.formats import has_format
 from leeward.cluster.registry.custom.structure import Schema
 from leeward.cluster.registry.failures import Failure, required
+from leeward.kube.regexp import matches
 
 _INT_OR_STRING = "x-kubernetes-int-or-string"
 _EMBEDDED = "x-kubernetes-embedded-resource"
@@ -108,17 +108,12 @@ def _string(value: str, schema: Schema, path: str) -> Iterator[Failure]:
     if shortest is not None and len(value) < shortest:
         yield _invalid(path, value, f"should be at least {shortest} chars long")
     pattern = schema.get("pattern")
-    if pattern and re.search(_python(pattern), value) is None:
+    if pattern and not matches(pattern, value):
         yield _invalid(path, value, f"should match '{pattern}'")
     form = schema.get("format")
     if form and not has_format(value, form):
         text = f"Invalid value: {_json(value)}: {path} in body must be of type {form}: {_json(value)}"
         yield Failure(path, "FieldValueTypeInvalid", text)
-
-
-def _python(pattern: str) -> str:
-    r"""Return a pattern of Go in Python's dialect: ``\z`` and the dollar are the very end."""
-    return re.sub(r"(?<!\\)((?:\\\\)*)\$$", r"\1\\Z", pattern.replace(r"\z", r"\Z"))
 
 
 def _number(value: float, schema: Schema, path: str) -> Iterator[Failure]:

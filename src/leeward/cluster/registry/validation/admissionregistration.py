@@ -6,11 +6,12 @@ Source: pkg/apis/admissionregistration/validation/validation.go (Kubernetes 1.36
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-from leeward.cluster.cel.expressions import CelSyntaxError
-from leeward.cluster.registry.admission.policies.expressions import program
+from leeward.cluster.cel.expressions import CelSyntaxError, Program
+from leeward.cluster.registry.admission.policies.expressions import message, program
+from leeward.cluster.registry.admission.policies.patches import expression_of, mistake_in
 from leeward.cluster.registry.failures import (
     Failure,
     duplicate,
@@ -33,8 +34,10 @@ _OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
 _SCOPES = ("*", "Cluster", "Namespaced")
 _POLICIES = ("Fail", "Ignore")
 _ACTIONS = ("Audit", "Deny", "Warn")
+_MUTABLE = ("*", "CONNECT", "CREATE", "UPDATE")
+_PATCHES = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized")
-_VERSIONS = ("v1", "v1beta1")
+REVIEW_VERSIONS = ("v1", "v1beta1")
 _IDENTIFIER = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _HTTPS = "; desired format: https://host[/path]"
 
@@ -73,7 +76,7 @@ def _hook(hook: Obj, field: str, *, mutating: bool) -> list[Failure]:
         found += label_selector_failures(hook.get(selector), f"{field}.{selector}")
     if mutating:
         found += _enumerated(hook, field, "reinvocationPolicy", ("IfNeeded", "Never"))
-    found += _client(hook.get("clientConfig") or {}, f"{field}.clientConfig")
+    found += client_failures(hook.get("clientConfig") or {}, f"{field}.clientConfig")
     found += _versions(hook.get("admissionReviewVersions") or [], f"{field}.admissionReviewVersions")
     return found + _match_conditions(hook.get("matchConditions") or (), f"{field}.matchConditions")
 
@@ -95,19 +98,20 @@ def _enumerated(hook: Obj, field: str, name: str, supported: Sequence[str]) -> l
 
 def _versions(versions: list[str], field: str) -> list[Failure]:
     if not versions:
-        return [required(field, f"must specify one of {', '.join(_VERSIONS)}")]
+        return [required(field, f"must specify one of {', '.join(REVIEW_VERSIONS)}")]
     found: list[Failure] = []
     for index, version in enumerate(versions):
         if version in versions[:index]:
             found.append(invalid(f"{field}[{index}]", version, "duplicate version"))
         found += each_failure(dns_1035, version, f"{field}[{index}]")
-    if not any(version in _VERSIONS for version in versions):
-        text = f"must include at least one of {', '.join(_VERSIONS)}"
+    if not any(version in REVIEW_VERSIONS for version in versions):
+        text = f"must include at least one of {', '.join(REVIEW_VERSIONS)}"
         found.append(invalid(field, versions, text))
     return found
 
 
-def _client(client: Obj, field: str) -> list[Failure]:
+def client_failures(client: Obj, field: str) -> list[Failure]:
+    """Check how a webhook is reached."""
     url, service = client.get("url"), client.get("service")
     if (url is None) == (service is None):
         return [required(field, "exactly one of url or service is required")]
@@ -213,16 +217,16 @@ def _match_conditions(conditions: Sequence[Obj], field: str) -> list[Failure]:
     return found
 
 
-def _compiled(expression: str, field: str, wanted: str = "") -> list[Failure]:
+def _compiled(
+    expression: str, field: str, wanted: str = "", make: Callable[[str], Program] = program
+) -> list[Failure]:
     """Check an expression; `wanted` is the type that it must have."""
-    if "authorizer" in expression:  # which is not declared, and fails when it is asked
-        return []
     try:
-        made = program(expression)
+        made = make(expression)
     except CelSyntaxError as error:
         return [invalid(field, expression, f"compilation failed: {error}")]
     if wanted and made.returns not in (wanted, "dyn"):
-        return [invalid(field, expression, f"must evaluate to {wanted} but got {made.returns}")]
+        return [invalid(field, expression, f"must evaluate to {wanted} but got {made.type}")]
     return []
 
 
@@ -272,15 +276,15 @@ def _validations(spec: Obj) -> list[Failure]:
         return [required(f"spec.{name}", text) for name in ("validations", "auditAnnotations")]
     found: list[Failure] = []
     for index, each in enumerate(validations):
-        place, message = f"spec.validations[{index}]", each.get("message") or ""
+        place, told = f"spec.validations[{index}]", each.get("message") or ""
         if not (each.get("expression") or "").strip():
             found.append(required(f"{place}.expression", "expression is not specified"))
         else:
             found += _compiled(each["expression"], f"{place}.expression", "bool")
         if each.get("messageExpression"):
-            found += _compiled(each["messageExpression"], f"{place}.messageExpression", "string")
-        if "\n" in message:
-            found.append(invalid(f"{place}.message", message, "must not contain line breaks"))
+            found += _compiled(each["messageExpression"], f"{place}.messageExpression", "string", message)
+        if "\n" in told:
+            found.append(invalid(f"{place}.message", told, "must not contain line breaks"))
         reason = each.get("reason")
         if reason is not None and reason not in _REASONS:
             found.append(unsupported(f"{place}.reason", reason, _REASONS[:3]))
@@ -293,18 +297,48 @@ def _validations(spec: Obj) -> list[Failure]:
 
 
 def _mutations(spec: Obj) -> list[Failure]:
+    found = _mutable(spec.get("matchConstraints"), "spec.matchConstraints")
     mutations = spec.get("mutations") or ()
     if not mutations:
-        return [required("spec.mutations", "mutations must contain at least one item")]
-    found: list[Failure] = []
+        found.append(required("spec.mutations", "mutations must contain at least one item"))
     for index, each in enumerate(mutations):
-        place, kind = f"spec.mutations[{index}]", each.get("patchType") or ""
-        if kind not in ("ApplyConfiguration", "JSONPatch"):
-            wanted = f"{place}.patchType"
-            found.append(
-                unsupported(wanted, kind, ("ApplyConfiguration", "JSONPatch")) if kind else required(wanted)
-            )
+        found += _mutation(each, f"spec.mutations[{index}]")
+    if not spec.get("reinvocationPolicy"):
+        return [*found, required("spec.reinvocationPolicy")]
     return found + _enumerated(spec, "spec", "reinvocationPolicy", ("IfNeeded", "Never"))
+
+
+def _mutable(constraints: Obj | None, field: str) -> list[Failure]:
+    """Check that rules are about what can be changed."""
+    place = f"{field}.resourceRules.operations"
+    return [
+        unsupported(place, each, _MUTABLE)
+        for rule in (constraints or {}).get("resourceRules") or ()
+        for each in rule.get("operations") or ()
+        if each not in _MUTABLE
+    ]
+
+
+def _mutation(mutation: Obj, field: str) -> list[Failure]:
+    kind = mutation.get("patchType") or ""
+    if not kind:
+        return [required(f"{field}.patchType")]
+    if kind not in _PATCHES:
+        return [unsupported(f"{field}.patchType", kind, tuple(_PATCHES))]
+    found: list[Failure] = []
+    for name in sorted(_PATCHES.values()):
+        place = f"{field}.{name}"
+        if name != _PATCHES[kind]:
+            if mutation.get(name) is not None:
+                told = f"must not be specified when patchType is {kind}"
+                found.append(invalid(place, f"{{{name}}}", told))
+        elif mutation.get(name) is None:
+            found.append(required(place, f"must be specified when patchType is {kind}"))
+        elif not expression_of(mutation).strip():
+            found.append(required(f"{place}.expression"))
+        elif mistake := mistake_in(mutation):
+            found.append(invalid(f"{place}.expression", expression_of(mutation), mistake))
+    return found
 
 
 def policy_binding_failures(obj: Obj) -> list[Failure]:
@@ -318,8 +352,8 @@ def policy_binding_failures(obj: Obj) -> list[Failure]:
     if spec.get("matchResources") is not None:
         found += _match_resources(spec["matchResources"], "spec.matchResources")
     if obj.get("kind") == "ValidatingAdmissionPolicyBinding":
-        found += _actions(spec.get("validationActions") or [], "spec.validationActions")
-    return found
+        return found + _actions(spec.get("validationActions") or [], "spec.validationActions")
+    return found + _mutable(spec.get("matchResources"), "spec.matchResources")
 
 
 def _param_ref(ref: Obj, field: str) -> list[Failure]:

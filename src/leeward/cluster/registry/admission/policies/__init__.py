@@ -1,1 +1,1 @@
-"""ValidatingAdmissionPolicies, and the expressions that policies and webhooks have."""
+"""Admission policies, mutating and validating, and the expressions that they and webhooks have."""

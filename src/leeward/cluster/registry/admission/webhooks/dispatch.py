@@ -9,13 +9,12 @@ Source: k8s.io/apiserver/pkg/admission/plugin/webhook/{generic,mutating,validati
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, TypeVar
 
-from leeward.base.ids import IdSource
-from leeward.cluster.interface.client import Reader
 from leeward.cluster.registry.admission.attributes import Attributes
+from leeward.cluster.registry.admission.plugin import PluginContext
 from leeward.cluster.registry.admission.webhooks.calls import HookCall, Outcome
 from leeward.cluster.registry.admission.webhooks.review import (
     BadResponseError,
@@ -34,11 +33,13 @@ from leeward.cluster.registry.admission.webhooks.rules import (
 from leeward.cluster.registry.admission.webhooks.targets import UnresolvedError, make_call
 from leeward.kube.objects import Obj
 from leeward.kube.patch.json_patch import apply_json_patch
+from leeward.kube.resources import Resource
 from leeward.kube.status import BadRequestError, StatusError
 
 T = TypeVar("T")
 Asking = Generator[Sequence[HookCall], Sequence[Outcome], T]
 Versions = Callable[[str], Sequence[str]]  # in which a resource is served
+Convert = Callable[[Resource, Sequence[Obj], str], Asking[list[Obj]]]
 Conditions = Callable[[Obj, Attributes], bool]  # whether a webhook's matchConditions hold
 
 MUTATING = f"mutatingwebhookconfigurations.{GROUP}"
@@ -59,15 +60,19 @@ class Webhooks:
     """Knows the configurations.
 
     Args:
-        reader: where they are.
-        ids: uids of questions.
+        context: where they are, uids of questions, and what fits objects to their types.
         versions: of resources.
         conditions: evaluates matchConditions.
+        convert: makes custom objects ones of another version.
     """
 
-    def __init__(self, reader: Reader, ids: IdSource, versions: Versions, conditions: Conditions) -> None:
-        self._reader = reader
-        self._ids = ids
+    def __init__(
+        self, context: PluginContext, versions: Versions, conditions: Conditions, convert: Convert
+    ) -> None:
+        self._fit = context.options.fit
+        self._convert = convert
+        self._reader = reader = context.reader
+        self._ids = context.ids
         self._versions = versions
         self._conditions = conditions
         self._random = Random(0)
@@ -123,8 +128,11 @@ class Webhooks:
         for hook in self.concerned(MUTATING, write):
             if (only is not None and hook.key not in only) or not self._is_meant(hook, write):
                 continue
-            said = yield from self._ask(hook, write, mutating=True)
-            if said is not None and said.patch and self._apply(hook, write, said.patch):
+            shown = yield from self._shown(hook, write)
+            said = yield from self._ask(hook, shown, mutating=True)
+            if said is not None and said.patch and self._apply(hook, shown, said.patch):
+                if shown is not write:
+                    write.obj = yield from self._back(shown, write)
                 changed = True
                 again |= asked
             if hook.spec.get("reinvocationPolicy") == "IfNeeded":
@@ -148,10 +156,30 @@ class Webhooks:
             raise _internal(error.message) from None
         if not isinstance(patched, dict) or not isinstance(patched.get("metadata", {}), dict):
             raise _internal(f'admission webhook "{hook.name}" left no object')
+        try:
+            patched, _ = self._fit(patched, write.obj.get("apiVersion") or "", write.obj.get("kind") or "")
+        except ValueError as error:
+            raise _internal(str(error)) from None
         if patched == write.obj:
             return False
         write.obj = write.complete({**patched, "metadata": patched.get("metadata") or {}})
         return True
+
+    def _shown(self, hook: _Hook, write: Attributes) -> Asking[Attributes]:
+        """Return a write as a webhook sees it that wants to be asked about another version."""
+        if hook.version == (write.version or write.resource.version) or write.kind is not None:
+            return write
+        objects = [each for each in (write.obj, write.old) if each]
+        shown = yield from self._convert(write.resource, objects, _api_version(write, hook.version))
+        if all(each is known for each, known in zip(shown, objects, strict=True)):
+            return write
+        rest = iter(shown)
+        return replace(write, obj=next(rest) if write.obj else {}, old=next(rest) if write.old else write.old)
+
+    def _back(self, shown: Attributes, write: Attributes) -> Asking[Obj]:
+        """Return what a webhook made of what it saw in the version of the write."""
+        version = _api_version(write, write.version or write.resource.version)
+        return (yield from self._convert(write.resource, [shown.obj], version))[0]
 
     def _ask(self, hook: _Hook, write: Attributes, *, mutating: bool) -> Asking[Verdict | None]:
         """Return what one webhook says; None: nothing, and that does not matter."""
@@ -191,13 +219,20 @@ class Webhooks:
         hooks = [hook for hook in self.concerned(VALIDATING, write) if self._is_meant(hook, write)]
         if not hooks:
             return
-        calls = [(hook, self._call(hook, write)) for hook in hooks]
+        calls = []
+        for hook in hooks:
+            shown = yield from self._shown(hook, write)
+            calls.append((hook, self._call(hook, shown)))
         outcomes = iter((yield [call for _, call in calls if isinstance(call, HookCall)]))
         for hook, call in calls:
             if isinstance(call, HookCall):
                 _judged(hook, write, call, next(outcomes), mutating=False)
             else:
                 _failed(hook, call)
+
+
+def _api_version(write: Attributes, version: str) -> str:
+    return f"{write.resource.group}/{version}" if write.resource.group else version
 
 
 def _judged(

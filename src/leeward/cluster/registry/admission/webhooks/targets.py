@@ -23,7 +23,7 @@ class UnresolvedError(Exception):
     """A webhook cannot be asked."""
 
 
-def make_call(spec: Obj, review: Obj, reader: Reader, random: Random) -> HookCall:
+def make_call(spec: Obj, review: Obj, reader: Reader, random: Random, *, admission: bool = True) -> HookCall:
     """Return the question to a webhook.
 
     Args:
@@ -31,6 +31,7 @@ def make_call(spec: Obj, review: Obj, reader: Reader, random: Random) -> HookCal
         review: what is asked.
         reader: Services and their endpoints.
         random: chooses an endpoint.
+        admission: whether it is about admission; these are told how long they have.
 
     Raises:
         UnresolvedError: there is no way to it.
@@ -44,18 +45,18 @@ def make_call(spec: Obj, review: Obj, reader: Reader, random: Random) -> HookCal
     service = config.get("service")
     if service is None:
         url = f"{config.get('url') or ''}"
-        joint = "&" if urlsplit(url).query else "?"
-        return HookCall(
-            url=f"{url}{joint}timeout={seconds}s", certificates=certificates, timeout=seconds, review=review
-        )
+        if admission:
+            url += f"{'&' if urlsplit(url).query else '?'}timeout={seconds}s"
+        return HookCall(url=url, certificates=certificates, timeout=seconds, review=review)
     port = service.get("port") or 443
     host = f"{service['name']}.{service['namespace']}.svc"
     path = service.get("path") or "/"
-    url = f"https://{host}:{port}{path if path.startswith('/') else '/' + path}?timeout={seconds}s"
+    limit, head = (f"?timeout={seconds}s", "failed to call webhook: ") if admission else ("", "")
+    url = f"https://{host}:{port}{path if path.startswith('/') else '/' + path}{limit}"
     try:
         address = endpoint(reader, service["namespace"], service["name"], port, random)
     except UnresolvedError as error:
-        raise UnresolvedError(f'failed to call webhook: Post "{url}": {error}') from None
+        raise UnresolvedError(f'{head}Post "{url}": {error}') from None
     return HookCall(url=url, address=address, certificates=certificates, timeout=seconds, review=review)
 
 
