@@ -22,7 +22,6 @@ from leeward.cluster.apiserver.options import (
 )
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.representations import TableMaker, partial, partial_list
-from leeward.cluster.apiserver.scale import scale_of
 from leeward.cluster.apiserver.selection import Matcher, exact_name, matcher_for
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import Client
@@ -30,6 +29,7 @@ from leeward.cluster.interface.store import Store
 from leeward.cluster.registry.conversion.catalog import version_of
 from leeward.cluster.registry.custom.structure import prune
 from leeward.kube.objects import Obj, key_of
+from leeward.kube.scale import scale_of
 from leeward.kube.status import ExpiredError, NotAcceptableError
 
 
@@ -123,7 +123,7 @@ class Reads:
         check_version(request.query.text("resourceVersion"), self._store.revision)
         obj = self._client.get(served.name, path.namespace, path.name)
         if path.subresource == "scale":
-            obj = scale_of(obj)
+            obj = scale_of(obj, served.scale)
         include = request.query.text("includeObject", "Metadata")
         shown = self.shown_alone(served, obj, representation, include)
         return respond(shown, representation, pretty=request.query.flag("pretty"))

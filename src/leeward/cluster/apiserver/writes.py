@@ -29,13 +29,14 @@ from leeward.cluster.apiserver.options import (
 )
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.reads import Reads, make_list
-from leeward.cluster.apiserver.scale import check_is_scale, scale_of
+from leeward.cluster.apiserver.scale import check_is_scale
 from leeward.cluster.apiserver.selection import matcher_for
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.registry.custom.structure import prune
 from leeward.kube.definitions import read_definitions
 from leeward.kube.objects import Obj, is_terminating
+from leeward.kube.scale import scale_of
 from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError, StatusError
 
 _CREATED = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
@@ -218,7 +219,7 @@ class Writes:
                 served.name, path.namespace, path.name, patch, patch_type="merge", subresource="scale"
             )
         )
-        return respond(scale_of(updated), negotiate(request.headers.get("accept", "")))
+        return respond(scale_of(updated, served.scale), negotiate(request.headers.get("accept", "")))
 
     async def patch(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PATCH on an object, its status or its scale."""
@@ -247,7 +248,7 @@ class Writes:
             )
         )
         if subresource == "scale":
-            shown = patched if patched.get("kind") == "Scale" else scale_of(patched)
+            shown = patched if patched.get("kind") == "Scale" else scale_of(patched, served.scale)
             return respond(shown, negotiate(request.headers.get("accept", "")))
         return self._answer(request, served, patched, warnings=[*warnings, *client.warnings])
 
@@ -263,7 +264,7 @@ class Writes:
             )
         )
         if path.subresource == "scale":
-            return respond(scale_of(applied), negotiate(request.headers.get("accept", "")))
+            return respond(scale_of(applied, served.scale), negotiate(request.headers.get("accept", "")))
         return self._answer(request, served, applied, 201 if made else 200, client.warnings)
 
     async def delete(self, request: Request, path: ResourcePath, served: Served) -> Answer:

@@ -36,7 +36,7 @@ from leeward.cluster.registry.custom.definitions import established, initial_sta
 from leeward.cluster.registry.custom.strategies import CustomStrategies
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
 from leeward.cluster.registry.events import EventNames
-from leeward.cluster.registry.failures import invalid, raise_if_any, required
+from leeward.cluster.registry.failures import raise_if_any, required
 from leeward.cluster.registry.identity import (
     SERVER_OWNED,
     check_is_object,
@@ -52,6 +52,7 @@ from leeward.cluster.registry.kinds.catalog import in_tree_strategies
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
+from leeward.cluster.registry.scaling import scale_to_patch, scaled
 from leeward.cluster.registry.steps import Stepper, Steps
 from leeward.cluster.registry.tokens import Tokens
 from leeward.cluster.registry.validation.metadata import meta_failures, meta_update_failures
@@ -66,7 +67,6 @@ from leeward.kube.status import AlreadyExistsError, NotFoundError
 
 _MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
 _SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
-_SCALE = Resource("scales.autoscaling", "autoscaling", "Scale", namespaced=True)
 _PLAIN = Strategy()
 T = TypeVar("T")
 
@@ -429,7 +429,7 @@ class Registry:
             resource = self.resource(name)
             old = self._current(resource, namespace, object_name)
             if subresource == "scale":
-                scaled = self._scaled(resource, old, patch, patch_type)
+                scaled = self._scaled(resource, old, patch, patch_type, options)
                 return (yield from self._replace(resource, old, scaled, options, subresource))
             asked = self._versions.as_asked(resource, old, options)
             patched = self._apply(resource, asked, patch, patch_type)
@@ -480,21 +480,15 @@ class Registry:
 
         return self.carry_out(steps, options, ("apply", name, subresource, force, config))
 
-    def _scaled(self, resource: Resource, old: Obj, patch: Any, patch_type: PatchType) -> Obj:
-        scale = {"metadata": old["metadata"], "spec": {"replicas": old["spec"].get("replicas", 1)}}
-        patched = self._apply(resource, scale, patch, "merge" if patch_type == "strategic" else patch_type)
+    def _scaled(
+        self, resource: Resource, old: Obj, patch: Any, patch_type: PatchType, options: WriteOptions
+    ) -> Obj:
+        paths, kind = self.strategy(resource, options.api_version).scale, patch_type
+        scale = scale_to_patch(old, paths)
+        patched = self._apply(resource, scale, patch, "merge" if kind == "strategic" else kind)
         check_is_object(patched)
         check_same(resource, {**old["metadata"], **patched["metadata"]}, old["metadata"])
-        replicas = (patched.get("spec") or {}).get("replicas", 0)
-        if replicas < 0:
-            detail = "must be greater than or equal to 0"
-            raise_if_any(_SCALE, old["metadata"]["name"], [invalid("spec.replicas", replicas, detail)])
-        expected = patched["metadata"].get("resourceVersion")
-        return {
-            **old,
-            "metadata": {**old["metadata"], "resourceVersion": expected},
-            "spec": {**old["spec"], "replicas": replicas},
-        }
+        return scaled(old, patched, paths)
 
     @staticmethod
     def _apply(resource: Resource, old: Obj, patch: Any, patch_type: PatchType) -> Any:
