@@ -105,3 +105,16 @@ def test_a_number_or_a_string_says_what_it_is() -> None:
     schema = document["components"]["schemas"]["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]
     assert schema["description"].startswith("IntOrString is a type that can hold an int32 or a string.")
     assert schema["format"] == "int-or-string"
+
+
+def test_what_every_object_has_is_described_for_custom_kinds_too() -> None:
+    schema = {"type": "object", "properties": {"spec": {"type": "object"}}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": "widgets", "kind": "Widget"}
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    document = make_document(Catalog([{"spec": spec}]).of("example.com", "v1"), [{"spec": spec}])
+    properties = document["components"]["schemas"]["com.example.v1.Widget"]["properties"]
+    assert properties["metadata"]["description"].startswith("Standard object's metadata.")
+    assert properties["kind"]["type"] == "string"
+    assert "enum" not in properties["kind"]
+    assert properties["apiVersion"]["description"].startswith("APIVersion defines the versioned schema")
