@@ -13,6 +13,7 @@ Manifest = dict[str, Any]
 # Clients leave sockets and threads behind; what they warn of is theirs, not the server's.
 CLIENT = [
     *NEEDS_PODS,
+    pytest.mark.timeout(60),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
