@@ -14,6 +14,7 @@ from leeward.cluster.controllers.framework.controller import Controller
 from leeward.cluster.controllers.framework.workqueue import WorkQueue
 from leeward.cluster.interface.client import Event, Reader, Unsubscribe
 from leeward.kube.objects import ObjectKey
+from leeward.kube.resources import CRDS
 from leeward.kube.status import ConflictError, NotFoundError, StatusError
 
 logger = logging.getLogger(__name__)
@@ -30,29 +31,39 @@ class ControllerRunner:
         self._clock = clock
         self._queue = WorkQueue(clock, self._schedule)
         self._turn: Timer | None = None
-        self._unsubscribe: Unsubscribe | None = None
+        self._more: Timer | None = None
+        self._followed: dict[str, Unsubscribe] = {}  # by resource
 
     def start(self) -> None:
         """Follow events from now on and sync everything that is there."""
-        resources = self._controller.resources
-        self._unsubscribe = self._reader.watch(resources, self._note)
-        for resource in resources:
-            for obj in self._reader.list(resource):
-                self._note(Event("ADDED", resource, obj, None, 0))
+        self._follow()
 
     def stop(self) -> None:
         """Follow no more."""
-        if self._unsubscribe:
-            self._unsubscribe()
-            self._unsubscribe = None
+        for unsubscribe in self._followed.values():
+            unsubscribe()
+        self._followed.clear()
         self._queue.clear()
-        if self._turn:
-            self._turn.cancel()
-            self._turn = None
+        for timer in (self._turn, self._more):
+            if timer:
+                timer.cancel()
+        self._turn = self._more = None
+
+    def _follow(self) -> None:
+        """Follow what the controller wants and is not followed yet, such as a kind defined since."""
+        self._more = None
+        new = [name for name in self._controller.resources if name not in self._followed]
+        for resource in new:
+            self._followed[resource] = self._reader.watch((resource,), self._note)
+        for resource in new:
+            for obj in self._reader.list(resource):
+                self._note(Event("ADDED", resource, obj, None, 0))
 
     def _note(self, event: Event) -> None:
         for key in self._controller.keys_for(event):
             self._queue.add(key)
+        if event.resource == CRDS and event.type == "ADDED" and event.revision and self._more is None:
+            self._more = self._clock.call_later(0.0, self._follow)
 
     def _schedule(self) -> None:
         if self._turn is None:
