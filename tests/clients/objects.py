@@ -16,11 +16,10 @@ CLIENT = [
     pytest.mark.timeout(60),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 DEADLINE = 30  # seconds; whatever is waited for takes a fraction of it
 _SERVE = "echo hello > index.html; exec python -u -m http.server 8000"
-_TICK = "echo first; i=0; while sleep 0.1; do echo tick $i; i=$((i+1)); done"
+_TICK = "i=0; while echo tick $i; do touch /tmp/ticking; i=$((i+1)); sleep 0.1; done"
 
 
 def talker() -> Manifest:
@@ -40,7 +39,15 @@ def talker() -> Manifest:
                     "ports": [{"containerPort": 8000}],
                     "readinessProbe": {"tcpSocket": {"port": 8000}, "periodSeconds": 1},
                 },
-                {"name": "ticker", "image": "busybox", "command": ["sh", "-c", _TICK]},
+                {
+                    "name": "ticker",
+                    "image": "busybox",
+                    "command": ["sh", "-c", _TICK],
+                    "readinessProbe": {
+                        "exec": {"command": ["test", "-f", "/tmp/ticking"]},
+                        "periodSeconds": 1,
+                    },
+                },
             ],
         },
     }

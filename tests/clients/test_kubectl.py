@@ -126,7 +126,7 @@ def test_a_deployment_rolls_out_scales_rolls_back_and_goes(kubectl: Kubectl) -> 
 
 def test_logs_are_read_and_followed_with_where_they_come_from(kubectl: Kubectl, talker: str) -> None:
     assert "Serving HTTP" in kubectl.ok("logs", talker)
-    assert kubectl.ok("logs", talker, "--container=ticker", "--limit-bytes=6") == "first\n"
+    assert kubectl.ok("logs", talker, "--container=ticker", "--limit-bytes=7") == "tick 0\n"
     follow = ("logs", "--follow", "--prefix", "--selector=app=talker", "--all-containers", "--tail=1")
     ticks = []
     with watching(kubectl, *follow) as lines:

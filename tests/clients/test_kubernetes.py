@@ -140,6 +140,14 @@ def test_a_deployment_rolls_out_scales_and_goes_with_its_pods(
         raise AssertionError(f"never {replicas} replicas")
 
     wait_for(1)
+    container = {"name": "main", "env": [{"name": "COLOUR", "value": "blue"}]}
+    patched = apps.patch_namespaced_deployment(
+        "web",
+        namespace,
+        {"spec": {"template": {"spec": {"containers": [container]}}}},
+        _content_type="application/strategic-merge-patch+json",
+    )
+    assert patched.spec.template.spec.containers[0].image == "busybox"  # merged by name, not replaced
     apps.patch_namespaced_deployment_scale(
         "web", namespace, {"spec": {"replicas": 2}}, _content_type="application/merge-patch+json"
     )
@@ -165,8 +173,8 @@ def test_a_deployment_rolls_out_scales_and_goes_with_its_pods(
 
 def test_logs_are_read_and_followed(core: client.CoreV1Api, namespace: str, talker: str) -> None:
     assert "Serving HTTP" in core.read_namespaced_pod_log(talker, namespace, container="main")
-    whole = core.read_namespaced_pod_log(talker, namespace, container="ticker", limit_bytes=5)
-    assert whole == "first"
+    limited = core.read_namespaced_pod_log(talker, namespace, container="ticker", limit_bytes=6)
+    assert limited == "tick 0"
     following = watch.Watch().stream(
         core.read_namespaced_pod_log, name=talker, namespace=namespace, container="ticker", tail_lines=1
     )
@@ -285,6 +293,29 @@ def test_the_dynamic_client_discovers_applies_and_watches(
     again = dynamic.DynamicClient(connection, cache_file=str(cache))
     assert again.resources.get(api_version="apps/v1", kind="Deployment").subresources["scale"]
     assert again.version["kubernetes"]["gitVersion"].startswith("v1.36")
+
+
+def test_a_watch_begins_with_what_is_there_and_says_when_that_is_all(
+    connection: client.ApiClient, namespace: str
+) -> None:
+    secrets = dynamic.DynamicClient(connection).resources.get(api_version="v1", kind="Secret")
+    for name in ("a", "b"):
+        secrets.create(body={"metadata": {"name": name, "labels": {"app": "streamed"}}}, namespace=namespace)
+    seen = []
+    for event in secrets.watch(
+        namespace=namespace,
+        label_selector="app=streamed",
+        timeout=DEADLINE,
+        allow_watch_bookmarks=True,
+        send_initial_events=True,
+        resource_version_match="NotOlderThan",
+    ):
+        metadata = event["object"].metadata
+        seen.append((event["type"], metadata.name))
+        if event["type"] == "BOOKMARK":
+            assert metadata.annotations["k8s.io/initial-events-end"] == "true"
+            break
+    assert seen == [("ADDED", "a"), ("ADDED", "b"), ("BOOKMARK", None)]
 
 
 def test_what_a_file_says_is_created_and_applied(

@@ -103,10 +103,13 @@ def test_a_second_field_manager_conflicts_until_it_forces(client: Any) -> None:
 def test_a_deployment_becomes_available_scales_and_goes_with_its_pods(client: Any) -> None:
     client.create(Deployment.from_dict(objects.deployment("web")))
     client.wait(Deployment, "web", for_conditions=["Available"])
+    container = {"name": "main", "env": [{"name": "COLOUR", "value": "blue"}]}
+    patched = client.patch(Deployment, "web", {"spec": {"template": {"spec": {"containers": [container]}}}})
+    assert patched.spec.template.spec.containers[0].image == "busybox"  # merged by name, not replaced
     scale = Deployment.Scale(metadata=ObjectMeta(name="web"), spec=ScaleSpec(replicas=2))
     assert client.replace(scale, "web").spec.replicas == 2
     for _, found in client.watch(Deployment, fields={"metadata.name": "web"}):
-        if found.status.readyReplicas == 2:
+        if found.status.updatedReplicas == found.status.availableReplicas == found.status.replicas == 2:
             break
     pods = client.list(Pod, labels={"app": "web"}, chunk_size=1)
     assert len(list(pods)) == 2
