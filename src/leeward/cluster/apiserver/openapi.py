@@ -156,11 +156,14 @@ def _content(name: str, media_types: tuple[str, ...] = ("application/json",)) ->
     return dict.fromkeys(media_types, reference)
 
 
+_STRATEGIC = "application/strategic-merge-patch+json"
 _PATCHES = (
     "application/json-patch+json",
     "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
+    _STRATEGIC,
+    "application/apply-patch+yaml",
 )
+_CUSTOM_PATCHES = tuple(kind for kind in _PATCHES if kind != _STRATEGIC)  # kubectl apply decides by it
 
 
 def _operation(served: Served, action: str, schema: str, *, body: str = "") -> dict[str, Any]:
@@ -181,7 +184,8 @@ def _operation(served: Served, action: str, schema: str, *, body: str = "") -> d
     if action == "delete":
         operation["parameters"] = [_query("dryRun"), _query("gracePeriodSeconds", "integer")]
     if body:
-        media_types = _PATCHES if action == "patch" else ("application/json",)
+        patches = _CUSTOM_PATCHES if served.custom else _PATCHES
+        media_types = patches if action == "patch" else ("application/json",)
         operation["requestBody"] = {"required": True, "content": _content(body, media_types)}
     return operation
 
