@@ -24,6 +24,7 @@ _TICK = "i=0; while echo tick $i; do touch /tmp/ticking; i=$((i+1)); sleep 0.1; 
 
 def talker() -> Manifest:
     """Return a Pod that serves `hello` at 8000 (container `main`) and prints lines (`ticker`)."""
+    ticking = ["test", "-f", "/tmp/ticking"]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -43,10 +44,7 @@ def talker() -> Manifest:
                     "name": "ticker",
                     "image": "busybox",
                     "command": ["sh", "-c", _TICK],
-                    "readinessProbe": {
-                        "exec": {"command": ["test", "-f", "/tmp/ticking"]},
-                        "periodSeconds": 1,
-                    },
+                    "readinessProbe": {"exec": {"command": ticking}, "periodSeconds": 1},
                 },
             ],
         },

@@ -181,6 +181,8 @@ def test_a_custom_resource_is_defined_watched_scaled_and_has_a_status(kubectl: K
     with watching(kubectl, "get", widgets, "--watch", "--no-headers", "-o", columns) as lines:
         kubectl.ok("apply", "-f", "-", stdin=given(objects.widget(GROUP, "one", 3)))
         assert next(lines).split() == ["3", "<none>"]
+        kubectl.ok("apply", "-f", "-", stdin=given(objects.widget(GROUP, "one", 2)))
+        assert next(lines).split() == ["2", "<none>"]
         kubectl.ok("scale", f"{widgets}/one", "--replicas=4")
         assert next(lines).split() == ["4", "<none>"]
         status = ("--subresource=status", "--type=merge", "--patch", '{"status":{"phase":"Fine"}}')

@@ -245,6 +245,7 @@ def test_a_custom_resource_is_defined_watched_scaled_and_has_a_status(
         custom.create_namespaced_custom_object(*where, objects.widget(GROUP, "wrong", -1))
     seen = []
     custom.patch_namespaced_custom_object_scale(*where, "one", {"spec": {"replicas": 4}})
+    assert custom.get_namespaced_custom_object_scale(*where, "one")["spec"] == {"replicas": 4}
     custom.patch_namespaced_custom_object_status(*where, "one", {"status": {"phase": "Fine"}})
     custom.delete_namespaced_custom_object(*where, "one")
     for event in watch.Watch().stream(
