@@ -22,10 +22,11 @@ demo: $(READY)  ## a shop on three zones, under load; zone b is cut, nobody noti
 unit: $(READY)
 	$(BIN)/pytest -q -n auto tests/unit tests/architecture
 
-test: $(READY)  ## everything: unit, architecture, end-to-end and conformance tests
+test: $(READY)  ## everything: unit, architecture, end-to-end, client and conformance tests
 	$(BIN)/pytest -q -n auto tests/unit tests/architecture
 	$(BIN)/pytest -q -n auto tests/golden tests/keys tests/loader tests/corpus
 	$(BIN)/pytest -q tests/e2e
+	$(BIN)/pytest -q tests/clients
 	$(BIN)/pytest -q tests/conformance
 
 check: $(READY)

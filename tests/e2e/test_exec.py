@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Leeward
+from tests.live import NEEDS_KUBECTL, NEEDS_PODS, Kubectl, Leeward
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.root,
-    pytest.mark.skipif(
-        sys.platform != "linux" or os.geteuid() != 0,
-        reason="Pods with networks of their own need root on Linux",
-    ),
-    pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed"),
-]
+pytestmark = [*NEEDS_PODS, NEEDS_KUBECTL]
 NAME = "talk"
 RAW = "/api/v1/namespaces/default"
 PODS = """
@@ -88,48 +78,6 @@ class Echo(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 http.server.ThreadingHTTPServer(('', 8000), Echo).serve_forever()
 """
-
-
-class Kubectl:
-    """Runs kubectl against the one cluster of these tests."""
-
-    def __init__(self, kubeconfig: Path) -> None:
-        self.command = ["kubectl", "--kubeconfig", str(kubeconfig)]
-        self.kubeconfig = kubeconfig
-
-    def run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [*self.command, *arguments], input=stdin, capture_output=True, timeout=60, check=False
-        )
-
-    def ok(self, *arguments: str, stdin: bytes = b"") -> str:
-        done = self.run(*arguments, stdin=stdin)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.decode()
-
-    def fails(self, *arguments: str) -> str:
-        done = self.run(*arguments)
-        assert done.returncode != 0, done.stdout
-        return done.stderr.decode()
-
-    @contextmanager
-    def forwarding(self, *arguments: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-        """Forward a port; yields the local one when connections are taken."""
-        process = subprocess.Popen(
-            [*self.command, "port-forward", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            found = re.match(r"Forwarding from 127\.0\.0\.1:(\d+)", line)
-            assert found, line + (process.communicate(timeout=10)[1] if process.poll() is not None else "")
-            yield int(found[1]), process
-        finally:
-            process.kill()
-            process.communicate()
 
 
 @pytest.fixture(scope="module")

@@ -144,3 +144,43 @@ def test_server_side_apply_owns_fields_and_tells_conflicts(kubectl: Kubectl) -> 
     assert kubectl("get", "configmap", "shop", "-o", f"jsonpath={owners}", "--show-managed-fields") == (
         "other Apply "
     )
+
+
+_DEFINITION = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: widgets, kind: Widget}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources: {scale: {specReplicasPath: .spec.size, statusReplicasPath: .status.size}}
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties: {spec: {type: object, properties: {size: {type: integer}}}}
+"""
+_WIDGET = """
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: one}
+spec: {size: SIZE}
+"""
+
+
+def test_a_custom_resource_is_applied_again_and_scaled(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", stdin=_DEFINITION)
+    kubectl("wait", "--for=condition=Established", "crd/widgets.example.com", "--timeout=10s")
+    assert "created" in kubectl("apply", "-f", "-", stdin=_WIDGET.replace("SIZE", "2"))
+    assert "configured" in kubectl("apply", "-f", "-", stdin=_WIDGET.replace("SIZE", "3"))
+    assert "scaled" in kubectl("scale", "widget/one", "--replicas=5")
+    assert kubectl("get", "widget", "one", "-o", "jsonpath={.spec}") == '{"size":5}'
+    shown = "jsonpath={.apiVersion} {.kind} {.spec.replicas}"
+    assert kubectl("get", "widget", "one", "--subresource=scale", "-o", shown) == "autoscaling/v1 Scale 5"
+    head, row = kubectl("get", "widget", "one", "--subresource=scale").splitlines()
+    assert head.split() == ["NAME", "DESIRED", "AVAILABLE", "AGE"]
+    assert row.split()[:3] == ["one", "5", "0"]

@@ -122,3 +122,33 @@ def test_a_number_or_a_string_says_what_it_is() -> None:
     schema = document["components"]["schemas"]["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]
     assert schema["description"].startswith("IntOrString is a type that can hold an int32 or a string.")
     assert schema["format"] == "int-or-string"
+
+
+def test_what_every_object_has_is_described_for_custom_kinds_too() -> None:
+    schema = {"type": "object", "properties": {"spec": {"type": "object"}}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": "widgets", "kind": "Widget"}
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    document = make_document(Catalog([{"spec": spec}]).of("example.com", "v1"), [{"spec": spec}])
+    properties = document["components"]["schemas"]["com.example.v1.Widget"]["properties"]
+    assert properties["metadata"]["description"].startswith("Standard object's metadata.")
+    assert properties["kind"]["type"] == "string"
+    assert "enum" not in properties["kind"]
+    assert properties["apiVersion"]["description"].startswith("APIVersion defines the versioned schema")
+
+
+def test_custom_kinds_take_no_strategic_patches_and_say_so() -> None:
+    version = {"name": "v1", "served": True, "storage": True, "schema": {}}
+    names = {"plural": "widgets", "kind": "Widget"}
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    custom = make_document(Catalog([{"spec": spec}]).of("example.com", "v1"), [{"spec": spec}])
+    built_in = make_document(Catalog().of("apps", "v1"), [])
+
+    def taken(document: Any, path: str) -> set[str]:
+        return set(document["paths"][path]["patch"]["requestBody"]["content"])
+
+    both = {"application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"}
+    root = "namespaces/{namespace}"
+    assert taken(custom, f"/apis/example.com/v1/{root}/widgets/{{name}}") == both
+    path = f"/apis/apps/v1/{root}/deployments/{{name}}"
+    assert taken(built_in, path) == {*both, "application/strategic-merge-patch+json"}

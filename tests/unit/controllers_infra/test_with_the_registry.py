@@ -16,7 +16,7 @@ from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.scheduler.scheduler import Scheduler
 from leeward.cluster.store.memory import MemoryStore
-from leeward.kube.objects import Obj
+from leeward.kube.objects import Obj, owner_reference
 
 
 class Plane:
@@ -138,3 +138,28 @@ def test_a_claim_and_its_data_stay_until_no_pod_uses_them(plane: Plane) -> None:
 def test_nodes_say_how_long_what_was_read_may_be_kept(plane: Plane) -> None:
     (node, *_) = plane.client.list("nodes")
     assert node["metadata"]["annotations"] == {"node.alpha.kubernetes.io/ttl": "0"}
+
+
+def test_the_owners_of_a_kind_that_is_defined_later_are_followed_too(plane: Plane) -> None:
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object"}},
+    }
+    names = {"plural": "widgets", "kind": "Widget"}
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    definition = {"metadata": {"name": "widgets.example.com"}, "spec": spec}
+    plane.client.create("customresourcedefinitions.apiextensions.k8s.io", definition)
+    for name in ("parent", "foreground"):
+        owner = plane.client.create("widgets.example.com", {"metadata": {"name": name, "namespace": "shop"}})
+        meta = {"name": f"{name}-child", "namespace": "shop", "ownerReferences": [owner_reference(owner)]}
+        plane.client.create("configmaps", {"metadata": meta})
+        plane.client.create("widgets.example.com", {"metadata": meta})
+    plane.clock.advance(1)
+    plane.client.delete("widgets.example.com", "shop", "parent")
+    plane.client.delete("widgets.example.com", "shop", "foreground", propagation="Foreground")
+    plane.clock.advance(1)
+    assert plane.client.list("widgets.example.com", "shop") == []
+    left = [each["metadata"]["name"] for each in plane.client.list("configmaps", "shop")]
+    assert [name for name in left if name.endswith("-child")] == []

@@ -81,6 +81,24 @@ def test_a_target_scaled_to_zero_is_left_alone(stage: Stage) -> None:
     assert stage.condition(AUTOSCALERS, "web", "ScalingActive") == ("False", "ScalingDisabled")
 
 
+def test_a_custom_resource_is_scaled_where_it_keeps_its_replicas(stage: Stage) -> None:
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+        "subresources": {"scale": {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.size"}},
+    }
+    names = {"plural": "widgets", "kind": "Widget"}
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    definition = {"metadata": {"name": "widgets.example.com"}, "spec": spec}
+    stage.client.create("customresourcedefinitions.apiextensions.k8s.io", definition)
+    stage.create("widgets.example.com", "web", {"size": 6})
+    _autoscaler(stage, scaleTargetRef={"apiVersion": "example.com/v1", "kind": "Widget", "name": "web"})
+    stage.step(15)
+    assert stage.get("widgets.example.com")["spec"] == {"size": 4}
+
+
 @pytest.mark.parametrize(
     ("kind", "error"),
     [

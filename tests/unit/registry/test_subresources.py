@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from leeward.kube.objects import Obj, find_condition
+from leeward.kube.scale import ScalePaths, scale_of
 from leeward.kube.status import (
     BadRequestError,
     ConflictError,
@@ -160,6 +161,77 @@ def test_a_rehearsed_scale_changes_nothing(cluster: Any) -> None:
     shown = cluster.rehearsal.patch(DEPLOYMENTS, "shop", "web", patch, subresource="scale")
     assert shown["spec"]["replicas"] == 5
     assert cluster.client.get(DEPLOYMENTS, "shop", "web") == made
+
+
+def _widgets(cluster: Any, **scale: str) -> None:
+    numbers = {"type": "object", "properties": {"size": {"type": "integer"}, "labels": {"type": "string"}}}
+    schema = {"type": "object", "properties": {"spec": numbers, "status": numbers}}
+    paths = {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.size", **scale}
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": schema},
+        "subresources": {"scale": paths, "status": {}},
+    }
+    names = {"plural": "widgets", "kind": "Widget"}
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    cluster.client.create(
+        "customresourcedefinitions.apiextensions.k8s.io",
+        {"metadata": {"name": "widgets.example.com"}, "spec": spec},
+    )
+
+
+def _widget(cluster: Any, **spec: int) -> Obj:
+    made: Obj = cluster.client.create(
+        "widgets.example.com", {"metadata": {"name": "one", "namespace": "shop"}, "spec": spec}
+    )
+    return made
+
+
+def _scale_widget(cluster: Any, replicas: int | None) -> Obj:
+    patch = {"spec": {} if replicas is None else {"replicas": replicas}}
+    scaled: Obj = cluster.client.patch(
+        "widgets.example.com", "shop", "one", patch, patch_type="merge", subresource="scale"
+    )
+    return scaled
+
+
+def test_a_scale_of_a_custom_resource_sets_the_field_that_its_definition_names(cluster: Any) -> None:
+    _widgets(cluster)
+    _widget(cluster, size=3)
+    assert _scale_widget(cluster, 4)["spec"] == {"size": 4}
+    assert _scale_widget(cluster, 0)["metadata"]["generation"] == 3
+    with pytest.raises(InvalidError, match=r"\.spec\.size: Invalid value: -1: should be a non-negative"):
+        _scale_widget(cluster, -1)
+
+
+def test_a_custom_resource_without_replicas_has_no_scale_until_it_is_given_one(cluster: Any) -> None:
+    _widgets(cluster)
+    made = _widget(cluster)
+    paths = ScalePaths(".spec.size", ".status.size")
+    with pytest.raises(StatusError, match=r'the spec replicas field "\.spec\.size" does not exist'):
+        scale_of(made, paths)
+    with pytest.raises(BadRequestError, match=r'the spec replicas field "\.spec\.size" cannot be empty'):
+        _scale_widget(cluster, None)
+    assert scale_of(_scale_widget(cluster, 2), paths)["spec"] == {"replicas": 2}
+
+
+def test_a_scale_of_a_custom_resource_shows_what_its_status_says() -> None:
+    widget = {
+        "apiVersion": "example.com/v1",
+        "kind": "Widget",
+        "metadata": {"name": "one", "uid": "u"},
+        "spec": {"size": 3},
+        "status": {"size": 2, "labels": "app=one"},
+    }
+    assert scale_of(widget, ScalePaths(".spec.size", ".status.size", ".status.labels")) == {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {"name": "one", "uid": "u"},
+        "spec": {"replicas": 3},
+        "status": {"replicas": 2, "selector": "app=one"},
+    }
 
 
 def test_a_binding_gives_a_pod_its_node_and_says_that_it_is_scheduled(cluster: Any) -> None:

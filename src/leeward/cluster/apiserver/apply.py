@@ -11,10 +11,10 @@ from leeward.cluster.apiserver.bodies import APPLY
 from leeward.cluster.apiserver.http import Request
 from leeward.cluster.apiserver.options import invalid_options
 from leeward.cluster.apiserver.paths import ResourcePath
-from leeward.cluster.apiserver.scale import SCALE_VERSION
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.registry.failures import shown
 from leeward.kube.objects import Obj
+from leeward.kube.scale import SCALE_VERSION, with_replicas
 from leeward.kube.status import BadRequestError, InvalidError
 
 __all__ = ["APPLY", "field_manager", "force_refused", "read_configuration"]
@@ -69,10 +69,10 @@ def read_configuration(data: bytes, request: Request, path: ResourcePath, served
         raise BadRequestError("error decoding YAML: json: cannot unmarshal value into Go value of type map")
     version, kind = config.get("apiVersion") or "", config.get("kind") or ""
     if path.subresource == "scale" and (version, kind) == (SCALE_VERSION, "Scale"):
-        replicas = {"replicas": (config.get("spec") or {}).get("replicas")}
         version, kind = served.api_version, served.kind
-        config = {**config, "apiVersion": version, "kind": kind, "spec": replicas}
-        config.pop("status", None)
+        asked = {key: value for key, value in config.items() if key not in ("spec", "status")}
+        replicas = (config.get("spec") or {}).get("replicas")
+        config = with_replicas({**asked, "apiVersion": version, "kind": kind}, replicas, served.scale)
     if (version, kind) != (served.api_version, served.kind):
         group, _, short = version.rpartition("/")
         raise BadRequestError(f"invalid object type: {group}/{short}, Kind={kind}")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -25,6 +25,7 @@ from leeward.kube import definitions as schemas
 from leeward.kube.objects import Obj
 
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1"
+_DESCRIBED = "io.k8s.api.core.v1.ConfigMap"
 _EXTRA_ROOTS = (f"{_META}.Status", f"{_META}.Patch", f"{_META}.DeleteOptions", f"{_META}.APIResourceList")
 _WRITE_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation", "pretty")
 
@@ -100,7 +101,7 @@ def make_document(resources: list[Served], custom: list[Obj]) -> dict[str, Any]:
     for served in resources:
         if served.custom:
             name = f"{'.'.join(reversed(served.group.split('.')))}.{served.version}.{served.kind}"
-            definitions[name] = _custom_schema(served, custom)
+            definitions[name] = _custom_schema(served, custom, definitions)
             names[(served.group, served.version, served.kind)] = name
     roots: list[str] = list(_EXTRA_ROOTS)
     paths: dict[str, Any] = {}
@@ -126,9 +127,9 @@ def _subresource_roots(served: Served, names: dict[tuple[str, str, str], str]) -
     return [names[kind] for kind in kinds if kind in names]
 
 
-def _custom_schema(served: Served, definitions: list[Obj]) -> dict[str, Any]:
+def _custom_schema(served: Served, custom: list[Obj], known: Mapping[str, Any]) -> dict[str, Any]:
     mark = [{"group": served.group, "version": served.version, "kind": served.kind}]
-    for definition in definitions:
+    for definition in custom:
         if (
             definition["spec"]["group"] != served.group
             or definition["spec"]["names"]["plural"] != served.plural
@@ -139,7 +140,9 @@ def _custom_schema(served: Served, definitions: list[Obj]) -> dict[str, Any]:
             if version["name"] == served.version and schema:
                 meta = {"$ref": f"#/$defs/{_META}.ObjectMeta"}
                 common = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": meta}
-                properties = {**(schema.get("properties") or {}), **common}
+                said = known[_DESCRIBED]["properties"]  # upstream describes them as of any kind
+                described = {key: {**common[key], "description": said[key]["description"]} for key in common}
+                properties = {**(schema.get("properties") or {}), **described}
                 return {**schema, "properties": properties, "x-kubernetes-group-version-kind": mark}
     return {"type": "object", "x-kubernetes-group-version-kind": mark}
 
@@ -153,11 +156,14 @@ def _content(name: str, media_types: tuple[str, ...] = ("application/json",)) ->
     return dict.fromkeys(media_types, reference)
 
 
+_STRATEGIC = "application/strategic-merge-patch+json"
 _PATCHES = (
     "application/json-patch+json",
     "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
+    _STRATEGIC,
+    "application/apply-patch+yaml",
 )
+_CUSTOM_PATCHES = tuple(kind for kind in _PATCHES if kind != _STRATEGIC)  # kubectl apply decides by it
 
 
 def _operation(served: Served, action: str, schema: str, *, body: str = "") -> dict[str, Any]:
@@ -178,7 +184,8 @@ def _operation(served: Served, action: str, schema: str, *, body: str = "") -> d
     if action == "delete":
         operation["parameters"] = [_query("dryRun"), _query("gracePeriodSeconds", "integer")]
     if body:
-        media_types = _PATCHES if action == "patch" else ("application/json",)
+        patches = _CUSTOM_PATCHES if served.custom else _PATCHES
+        media_types = patches if action == "patch" else ("application/json",)
         operation["requestBody"] = {"required": True, "content": _content(body, media_types)}
     return operation
 

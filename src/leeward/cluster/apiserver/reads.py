@@ -22,8 +22,8 @@ from leeward.cluster.apiserver.options import (
     take_page,
 )
 from leeward.cluster.apiserver.paths import ResourcePath
+from leeward.cluster.apiserver.printers.workloads import SCALE
 from leeward.cluster.apiserver.representations import TableMaker, partial, partial_list
-from leeward.cluster.apiserver.scale import scale_of
 from leeward.cluster.apiserver.selection import Matcher, exact_name, matcher_for
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
@@ -31,6 +31,7 @@ from leeward.cluster.interface.store import Store
 from leeward.cluster.registry.conversion.catalog import version_of
 from leeward.cluster.registry.custom.structure import prune
 from leeward.kube.objects import Obj, key_of
+from leeward.kube.scale import scale_of
 from leeward.kube.status import ExpiredError, NotAcceptableError
 
 
@@ -124,6 +125,14 @@ class Reads:
         shown = self.shown(served, obj, representation, include)
         return shown if representation.transform else in_go_order(shown, custom=served.custom)
 
+    def _scale(self, served: Served, scale: Obj, representation: Representation, include: str) -> Obj:
+        """Return a Scale as asked for; it is in no version of the kind that it is of."""
+        if representation.transform == "Table":
+            metadata = {"resourceVersion": scale["metadata"].get("resourceVersion", "")}
+            now = self._clock.now()
+            return self._tables.make(served.name, [scale], metadata, now, include=include, printer=SCALE)
+        return partial(scale, representation.version) if representation.transform else in_go_order(scale)
+
     async def get(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer GET on an object or its status or scale."""
         representation = negotiate(request.headers.get("accept", ""))
@@ -134,10 +143,11 @@ class Reads:
             )
         check_version(request.query.text("resourceVersion"), self._store.revision)
         (obj,) = await self.as_asked(served, [self._client.get(served.name, path.namespace, path.name)])
-        if path.subresource == "scale":
-            obj = scale_of(obj)
         include = request.query.text("includeObject", "Metadata")
-        shown = self.shown_alone(served, obj, representation, include)
+        if path.subresource == "scale":
+            shown = self._scale(served, scale_of(obj, served.scale), representation, include)
+        else:
+            shown = self.shown_alone(served, obj, representation, include)
         return respond(shown, representation, pretty=request.query.flag("pretty"))
 
     async def list(self, request: Request, path: ResourcePath, served: Served) -> Answer:

@@ -17,6 +17,7 @@ from leeward.cluster.apiserver.printers.table import Printer
 from leeward.cluster.registry.custom.strategies import schema_of
 from leeward.kube.objects import Obj
 from leeward.kube.resources import ALL_VERBS, BUILT_IN, Resource
+from leeward.kube.scale import ScalePaths, scale_paths
 from leeward.kube.versions import version_priority
 
 _UNSERVED_VERBS = {("namespaces", "deletecollection")}
@@ -117,6 +118,7 @@ class Served:
     schema: Mapping[str, Any] | None = field(default=None, compare=False)  # of a custom kind
     selectable: Sequence[str] = ()  # fields by which a custom kind is selected
     printer: Printer | None = field(default=None, compare=False)  # of a custom kind
+    scale: ScalePaths | None = None  # where a custom kind keeps its replicas
     deprecation: str = ""  # the warning that every answer carries
     converts: bool = False  # a webhook converts the versions of a custom kind
 
@@ -186,6 +188,7 @@ def _custom(definition: Obj) -> Iterable[Served]:
             selectable=tuple(
                 each["jsonPath"].removeprefix(".") for each in version.get("selectableFields") or ()
             ),
+            scale=scale_paths(version),
             deprecation=_deprecation(version, spec),
             converts=(spec.get("conversion") or {}).get("strategy") == "Webhook",
         )

@@ -29,13 +29,14 @@ from leeward.cluster.apiserver.options import (
 )
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.reads import Reads, make_list
-from leeward.cluster.apiserver.scale import check_is_scale, scale_of
+from leeward.cluster.apiserver.scale import check_is_scale
 from leeward.cluster.apiserver.selection import matcher_for
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.registry.custom.structure import prune
 from leeward.kube.definitions import read_definitions
 from leeward.kube.objects import Obj, is_terminating
+from leeward.kube.scale import scale_of
 from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError, StatusError
 
 _CREATED = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
@@ -116,6 +117,13 @@ class Writes:
         (obj,) = await self._reads.as_asked(served, [obj])
         shown = self._reads.shown_alone(served, obj, representation, include)
         return respond(shown, representation, status=status, warnings=tuple(warnings))
+
+    async def _scale_answer(self, request: Request, served: Served, obj: Obj) -> Answer:
+        """Return the Scale of what was written; in a rehearsal it is one already."""
+        if obj.get("kind") != "Scale":
+            (obj,) = await self._reads.as_asked(served, [obj])
+            obj = scale_of(obj, served.scale)
+        return respond(obj, negotiate(request.headers.get("accept", "")))
 
     @staticmethod
     def _decode(request: Request, served: Served, body: Obj, kind: str) -> tuple[Obj, list[str]]:
@@ -219,7 +227,7 @@ class Writes:
                 served.name, path.namespace, path.name, patch, patch_type="merge", subresource="scale"
             )
         )
-        return respond(scale_of(updated), negotiate(request.headers.get("accept", "")))
+        return respond(scale_of(updated, served.scale), negotiate(request.headers.get("accept", "")))
 
     async def patch(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PATCH on an object, its status or its scale."""
@@ -248,8 +256,7 @@ class Writes:
             )
         )
         if subresource == "scale":
-            shown = patched if patched.get("kind") == "Scale" else scale_of(patched)
-            return respond(shown, negotiate(request.headers.get("accept", "")))
+            return await self._scale_answer(request, served, patched)
         return await self._answer(request, served, patched, warnings=[*warnings, *client.warnings])
 
     async def _apply(
@@ -264,7 +271,7 @@ class Writes:
             )
         )
         if path.subresource == "scale":
-            return respond(scale_of(applied), negotiate(request.headers.get("accept", "")))
+            return await self._scale_answer(request, served, applied)
         return await self._answer(request, served, applied, 201 if made else 200, client.warnings)
 
     async def delete(self, request: Request, path: ResourcePath, served: Served) -> Answer:

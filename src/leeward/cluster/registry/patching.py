@@ -6,15 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from leeward.cluster.interface.client import PatchType
-from leeward.cluster.registry.failures import invalid, raise_if_any
 from leeward.cluster.registry.identity import check_is_object, check_same
+from leeward.cluster.registry.scaling import scale_to_patch, scaled
 from leeward.kube.objects import Obj
 from leeward.kube.patch.json_patch import apply_json_patch
 from leeward.kube.patch.merge import apply_merge_patch
 from leeward.kube.patch.strategic import apply_strategic_patch
 from leeward.kube.resources import Resource
-
-_SCALE = Resource("scales.autoscaling", "autoscaling", "Scale", namespaced=True)
+from leeward.kube.scale import ScalePaths
 
 
 def patched_object(resource: Resource, old: Obj, patch: Any, patch_type: PatchType) -> Any:
@@ -31,23 +30,16 @@ def patched_object(resource: Resource, old: Obj, patch: Any, patch_type: PatchTy
     return appliers[patch_type]()
 
 
-def scaled(resource: Resource, old: Obj, patch: Any, patch_type: PatchType) -> Obj:
+def patched_scale(
+    resource: Resource, old: Obj, patch: Any, patch_type: PatchType, paths: ScalePaths | None
+) -> Obj:
     """Return an object with the replicas that a patch of its scale says.
 
     Raises:
         StatusError: the patch is none, or does not fit.
     """
-    scale = {"metadata": old["metadata"], "spec": {"replicas": old["spec"].get("replicas", 1)}}
+    scale = scale_to_patch(old, paths)
     patched = patched_object(resource, scale, patch, "merge" if patch_type == "strategic" else patch_type)
     check_is_object(patched)
     check_same(resource, {**old["metadata"], **patched["metadata"]}, old["metadata"])
-    replicas = (patched.get("spec") or {}).get("replicas", 0)
-    if replicas < 0:
-        detail = "must be greater than or equal to 0"
-        raise_if_any(_SCALE, old["metadata"]["name"], [invalid("spec.replicas", replicas, detail)])
-    expected = patched["metadata"].get("resourceVersion")
-    return {
-        **old,
-        "metadata": {**old["metadata"], "resourceVersion": expected},
-        "spec": {**old["spec"], "replicas": replicas},
-    }
+    return scaled(old, patched, paths)

@@ -51,7 +51,7 @@ from leeward.cluster.registry.kinds.catalog import in_tree_strategies
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
-from leeward.cluster.registry.patching import patched_object, scaled
+from leeward.cluster.registry.patching import patched_object, patched_scale
 from leeward.cluster.registry.steps import Stepper, Steps
 from leeward.cluster.registry.tokens import Tokens
 from leeward.cluster.registry.validation.metadata import meta_failures, meta_update_failures
@@ -442,7 +442,7 @@ class Registry:
             old = self._current(resource, namespace, object_name)
             old = yield from self._versions.as_stored(resource, old)
             if subresource == "scale":
-                new = scaled(resource, old, patch, patch_type)
+                new = patched_scale(resource, old, patch, patch_type, self.strategy(resource).scale)
                 return (yield from self._replace(resource, old, new, options, subresource))
             asked = yield from self._versions.as_asked(resource, old, options)
             patched = patched_object(resource, asked, patch, patch_type)

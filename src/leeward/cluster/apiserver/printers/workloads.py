@@ -14,6 +14,7 @@ from leeward.cluster.apiserver.printers.table import (
     UNKNOWN,
     UNSET,
     Cell,
+    Column,
     Printer,
     age,
     columns,
@@ -27,6 +28,9 @@ from leeward.cluster.apiserver.printers.table import (
     status,
 )
 from leeward.kube.objects import Obj, controller_of, is_condition_true, parse_time
+
+_DESIRED = "replicas is the desired number of instances for the scaled object."
+_OBSERVED = "replicas is the actual number of observed instances of the scaled object."
 
 
 def _template(obj: Obj) -> dict[str, Any]:
@@ -201,6 +205,16 @@ def _revision(obj: Obj, now: datetime) -> list[Cell]:
 
 
 _REPLICAS = "Name,Desired:integer,Current:integer,Ready:integer,Age,|,Containers,Images,Selector"
+
+SCALE = Printer(
+    (
+        *columns("Name"),
+        Column("Desired", "integer", description=_DESIRED),
+        Column("Available", "integer", description=_OBSERVED),
+        *columns("Age"),
+    ),
+    lambda obj, now: [name(obj), spec(obj).get("replicas", 0), status(obj).get("replicas", 0), age(obj, now)],
+)
 
 PRINTERS = {
     "deployments.apps": Printer(

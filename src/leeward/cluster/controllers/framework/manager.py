@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from leeward.base.clock import Clock, Timer
 from leeward.cluster.controllers.framework.controller import Controller
 from leeward.cluster.controllers.framework.workqueue import WorkQueue
 from leeward.cluster.interface.client import Event, Reader, Unsubscribe
 from leeward.kube.objects import ObjectKey, key_of
+from leeward.kube.resources import CRDS
 from leeward.kube.status import ConflictError, NotFoundError, StatusError
 
 logger = logging.getLogger(__name__)
@@ -33,14 +34,35 @@ class ControllerRunner:
         self._clock = clock
         self._queue = WorkQueue(clock, self._schedule)
         self._turn: Timer | None = None
-        self._unsubscribe: Unsubscribe | None = None
+        self._more: Timer | None = None
+        self._followed: dict[str, Unsubscribe] = {}  # by resource
         self._unseen: Iterator[Event] = iter(())
-        self.has_synced = False
+        self._looks = False
+        self.has_synced = False  # what was there at the start
 
     def start(self) -> None:
         """Follow events from now on and sync everything that is there."""
-        self._unsubscribe = self._reader.watch(self._controller.resources, self._note)
-        self._unseen = self._what_is_there()
+        self._follow()
+
+    def stop(self) -> None:
+        """Follow no more."""
+        for unsubscribe in self._followed.values():
+            unsubscribe()
+        self._followed.clear()
+        self._queue.clear()
+        for timer in (self._turn, self._more):
+            if timer:
+                timer.cancel()
+        self._turn = self._more = None
+        self._unseen, self._looks, self.has_synced = iter(()), False, False
+
+    def _follow(self) -> None:
+        """Follow what the controller wants and is not followed yet, such as a kind defined since."""
+        self._more = None
+        new = [name for name in self._controller.resources if name not in self._followed]
+        for resource in new:
+            self._followed[resource] = self._reader.watch((resource,), self._note)
+        self._unseen = chain(self._unseen, self._what_is_there(new))
         self._look()
 
     def _look(self) -> None:
@@ -48,32 +70,24 @@ class ControllerRunner:
         seen = list(islice(self._unseen, _OBJECTS))
         for event in seen:
             self._note(event)
-        self.has_synced = len(seen) < _OBJECTS
-        if len(self._queue) or not self.has_synced:
+        self._looks = len(seen) == _OBJECTS
+        self.has_synced = self.has_synced or not self._looks
+        if len(self._queue) or self._looks:
             self._schedule()
 
-    def _what_is_there(self) -> Iterator[Event]:
+    def _what_is_there(self, resources: Iterable[str]) -> Iterator[Event]:
         """Yield what is there; what goes before its turn has come is left out."""
-        for resource in self._controller.resources:
+        for resource in resources:
             for listed in self._reader.list(resource):
                 obj = self._reader.find(resource, *key_of(listed))
                 if obj is not None:
                     yield Event("ADDED", resource, obj, None, 0)
 
-    def stop(self) -> None:
-        """Follow no more."""
-        if self._unsubscribe:
-            self._unsubscribe()
-            self._unsubscribe = None
-        self._queue.clear()
-        if self._turn:
-            self._turn.cancel()
-            self._turn = None
-        self._unseen, self.has_synced = iter(()), False
-
     def _note(self, event: Event) -> None:
         for key in self._controller.keys_for(event):
             self._queue.add(key)
+        if event.resource == CRDS and event.type == "ADDED" and event.revision and self._more is None:
+            self._more = self._clock.call_later(0.0, self._follow)
 
     def _schedule(self) -> None:
         if self._turn is None:
@@ -81,7 +95,7 @@ class ControllerRunner:
 
     def _run_batch(self) -> None:
         self._turn = None
-        if not self.has_synced:
+        if self._looks:
             self._look()
             return
         for _ in range(min(BATCH, len(self._queue))):

@@ -12,6 +12,7 @@ from leeward.cluster.controllers.podautoscaler import plan
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import Obj, ObjectKey, key_of
 from leeward.kube.resources import CRDS, Resource, custom_resources, group_of, resource_of_kind
+from leeward.kube.scale import ScalePaths, scale_of, scale_paths
 from leeward.kube.status import NotFoundError, StatusError
 
 AUTOSCALERS = "horizontalpodautoscalers.autoscaling"
@@ -53,10 +54,10 @@ class HorizontalController:
         try:
             resource = self._resource(reference)
             target = self._client.get(resource.name, namespace, reference["name"])
+            current = scale_of(target, self._paths(resource))["spec"].get("replicas", 0)
         except StatusError as error:
             self._report(autoscaler, plan.without_scale(autoscaler, str(error), now))
             return
-        current = (target.get("spec") or {}).get("replicas", 1)
         outcome = plan.look(autoscaler, current, now)
         if outcome.replicas is not None:
             outcome = self._scale(autoscaler, resource, outcome)
@@ -78,6 +79,12 @@ class HorizontalController:
         if "scale" not in found.subresources:
             raise NotFoundError("the server could not find the requested resource")
         return found
+
+    def _paths(self, resource: Resource) -> ScalePaths | None:
+        """Return where a custom kind keeps its replicas; None for Kubernetes' own kinds."""
+        definition = self._client.find(CRDS, "", resource.name)
+        versions = definition["spec"]["versions"] if definition else ()
+        return next((scale_paths(each) for each in versions if each["name"] == resource.version), None)
 
     def _scale(self, autoscaler: Obj, resource: Resource, outcome: plan.Outcome) -> plan.Outcome:
         namespace, name = autoscaler["metadata"]["namespace"], autoscaler["spec"]["scaleTargetRef"]["name"]

@@ -13,7 +13,9 @@ from leeward.cluster.registry.custom.structure import Schema, default, prune
 from leeward.cluster.registry.custom.validation import list_failures, schema_failures
 from leeward.cluster.registry.failures import Failure
 from leeward.cluster.registry.kinds.strategy import Strategy
+from leeward.cluster.registry.scaling import scale_failures
 from leeward.kube.objects import Obj
+from leeward.kube.scale import scale_paths
 
 
 class CustomStrategies:
@@ -38,10 +40,10 @@ class CustomStrategies:
 
 def _strategy(spec: Obj, version: str) -> Strategy:
     found = version_of(spec, version)
-    has_status = "status" in (found.get("subresources") or {})
+    has_status, scale = "status" in (found.get("subresources") or {}), scale_paths(found)
     schema = schema_of(spec, version)
     if schema is None:
-        return Strategy(has_status=has_status, has_generation=True, status_metadata=())
+        return Strategy(has_status=has_status, has_generation=True, status_metadata=(), scale=scale)
 
     def complete(obj: Obj) -> Obj:
         filled = default(prune(obj, schema)[0], schema)
@@ -56,7 +58,7 @@ def _strategy(spec: Obj, version: str) -> Strategy:
         return {**default(prune(obj, stored)[0], stored), "metadata": obj["metadata"]}
 
     def validate(obj: Obj) -> list[Failure]:
-        return [*schema_failures(obj, schema), *list_failures(obj, schema)]
+        return [*schema_failures(obj, schema), *scale_failures(obj, scale), *list_failures(obj, schema)]
 
     def validate_rules(obj: Obj, old: Obj | None) -> list[Failure]:
         return [] if rules is None else list(rules.failures(obj, old, ""))
@@ -65,6 +67,7 @@ def _strategy(spec: Obj, version: str) -> Strategy:
         has_status=has_status,
         has_generation=True,
         status_metadata=(),
+        scale=scale,
         default=complete,
         prepare_create=as_stored,
         prepare_update=lambda new, old: as_stored(new),

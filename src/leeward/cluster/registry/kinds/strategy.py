@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from leeward.cluster.registry.failures import Failure
 from leeward.kube.objects import Obj
+from leeward.kube.scale import ScalePaths
 
 
 def _same(obj: Obj) -> Obj:
@@ -66,6 +67,7 @@ class Strategy:
     validate_rules: Callable[[Obj, Obj | None], list[Failure]] = _no_rules  # if nothing else is wrong
     update_first: bool = False  # failures of validate_update come before those of validate
     parts: Mapping[str, Part] = field(default_factory=dict)  # by subresource
+    scale: ScalePaths | None = None  # where a custom kind keeps its replicas
     fill_status: Callable[[Obj, Obj], Obj] = _first  # in a write of status; then the old object's
     status_metadata: Collection[str] = STATUS_METADATA  # what of metadata a write of status may change
     tracks_spec: bool = True  # who owns what of spec is remembered
