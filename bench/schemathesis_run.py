@@ -67,7 +67,7 @@ def main() -> int:
             total, failed = total + count, failed + (not good)
             sys.stdout.write(f"{name}: {count} requests{'' if good else ' FAILED'}\n")
             if not good:
-                sys.stdout.write(text[-6000:] + "\n")
+                sys.stdout.write(text[:8000] + "\n")
             sys.stdout.flush()
     finally:
         server.terminate()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from leeward.cluster.apiserver.http import Query, escaped
+from leeward.cluster.apiserver.http import Query, warning_headers
 from leeward.cluster.apiserver.negotiation import Representation, negotiate
 from leeward.cluster.apiserver.options import read_list_options, take_page
 from leeward.cluster.apiserver.paths import parse_resource_path
@@ -97,4 +97,13 @@ def test_initial_events_need_the_matching_version_rule() -> None:
 
 
 def test_a_warning_fits_into_a_header() -> None:
-    assert escaped('field "a\x00\x7f\n b"') == 'field \\"a b\\"'
+    assert warning_headers(['field "a\x00\x7f\n b"', "x", "x"]) == [
+        ("warning", '299 - "field \\"a b\\""'),
+        ("warning", '299 - "x"'),
+    ]
+
+
+def test_warnings_that_are_too_long_together_are_told_in_part() -> None:
+    told = warning_headers(["a" * 3000, "b" * 2000, *(f"{number:0300}" for number in range(30))])
+    assert [len(text) for _, text in told] == [len('299 - ""') + 256] * 16
+    assert len(warning_headers(["a" * 3000, "b" * 1096])) == 2

@@ -25,6 +25,7 @@ _TIMES = {f"{META}.Time": SECONDS, f"{META}.MicroTime": MICROSECONDS}
 _QUANTITY, _INT_OR_STRING = f"{MACHINERY}.api.resource.Quantity", f"{MACHINERY}.util.intstr.IntOrString"
 _LISTS = frozenset((f"{META}.Verbs", "k8s.io.api.authorization.v1.ExtraValue"))
 _RANGES = {"int32": 1 << 31, "int64": 1 << 63}
+_MAX_UNKNOWN = 100  # fields that are told, as in upstream
 
 _Place = tuple[Any, str | int] | None  # of what it is in, and its key or index
 _Owner = tuple[str, _Place]  # a message, and the place of its field
@@ -155,7 +156,8 @@ class _Fitter:
                 result[key] = inner
             elif field is None:
                 if not key.startswith("$"):  # directives of a strategic merge patch
-                    self.unknown.append(_text((place, key)))
+                    if len(self.unknown) < _MAX_UNKNOWN:
+                        self.unknown.append(_text((place, key)))
                     continue
                 result[key] = inner
             elif inner is None:

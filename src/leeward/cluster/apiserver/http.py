@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from itertools import accumulate
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
@@ -27,6 +28,7 @@ Send = Callable[[Message], Awaitable[None]]
 NOBODY = User(ANONYMOUS, (UNAUTHENTICATED,))
 CERTIFICATE = "client_certificate"  # in the scope of a request, in DER
 MAX_BODY = 3 * 2**20
+_ALL_WARNINGS, _A_WARNING = 4096, 256  # characters
 _PIECE = 1 << 18  # bytes that are given to a connection before the client has read some
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
@@ -293,8 +295,20 @@ def text_response(text: str, *, status: int = 200) -> Response:
     return Response(text.encode(), status=status, content_type=TEXT)
 
 
-def escaped(text: str) -> str:
-    """Return `text` as the inside of a quoted string of a Warning header."""
+def warning_headers(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Return a Warning header for each text; when they are too long together, what fits of their beginnings.
+
+    Source: k8s.io/apiserver/pkg/endpoints/filters/warning.go (Kubernetes 1.36).
+    """
+    texts = list(dict.fromkeys(texts))
+    if sum(map(len, texts)) > _ALL_WARNINGS:
+        texts = [text[:_A_WARNING] for text in texts]
+    told = [texts[at] for at, size in enumerate(accumulate(map(len, texts))) if size <= _ALL_WARNINGS]
+    return [("warning", f'299 - "{_quoted(text)}"') for text in told]
+
+
+def _quoted(text: str) -> str:
+    """Return `text` as the inside of a quoted string."""
     flat = "".join(each for each in " ".join(text.split()) if each.isprintable())
     return flat.replace("\\", "\\\\").replace('"', '\\"')
 
@@ -302,5 +316,5 @@ def escaped(text: str) -> str:
 def status_response(error: StatusError) -> Response:
     """Return the Status of a failure."""
     headers = [] if error.retry_after is None else [("retry-after", str(error.retry_after))]
-    headers += [("warning", f'299 - "{escaped(text)}"') for text in error.warnings]
+    headers += warning_headers(error.warnings)
     return json_response(error.to_status(), status=error.code, headers=headers)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import orjson
 
-from leeward.cluster.apiserver.http import JSON, Response, escaped
+from leeward.cluster.apiserver.http import JSON, Response, warning_headers
 from leeward.kube.status import NotAcceptableError
 
 YAML = "application/yaml"
@@ -130,5 +130,5 @@ def respond(
         body = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     else:
         body = encode(document, representation.media_type)
-    headers = [("warning", f'299 - "{escaped(text)}"') for text in warnings]
+    headers = warning_headers(warnings)
     return Response(body, status=status, content_type=representation.media_type, headers=headers)

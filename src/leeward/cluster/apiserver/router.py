@@ -25,10 +25,10 @@ from leeward.cluster.apiserver.http import (
     Answer,
     Request,
     Response,
-    escaped,
     json_response,
     status_response,
     text_response,
+    warning_headers,
 )
 from leeward.cluster.apiserver.negotiation import openapi_v2_type, wants_aggregated_discovery
 from leeward.cluster.apiserver.openapi import OpenApi
@@ -237,7 +237,7 @@ class Router:
             answer = await handler(request, path, served)
         except StatusError as error:
             answer = status_response(error)
-        answer.headers = [("warning", f'299 - "{escaped(text)}"'), *answer.headers]
+        answer.headers = [*warning_headers([text]), *answer.headers]
         return answer
 
     def _object(self, request: Request, path: ResourcePath, served: Served) -> Handler | None:
