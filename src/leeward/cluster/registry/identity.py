@@ -122,3 +122,15 @@ def status_metadata(strategy: Strategy, old: Obj, obj: Obj, *, heard: bool) -> d
         changed = {field: value for field, value in changed.items() if field in obj["metadata"]}
     meta = {key: value for key, value in old["metadata"].items() if key not in changed}
     return {**meta, **{field: value for field, value in changed.items() if value}}
+
+
+def finalized(obj: Obj, old: Obj) -> Obj:
+    """Return a namespace with metadata and finalizers of `obj`; status and what is the server's stay."""
+    given = {key: value for key, value in obj["metadata"].items() if value not in (None, {}, [])}
+    for key in (*SERVER_OWNED, "resourceVersion", "selfLink", "managedFields"):
+        given.pop(key, None)
+    kept = (*SERVER_OWNED, "resourceVersion")
+    owned = {key: old["metadata"][key] for key in kept if key in old["metadata"]}
+    finalizers = (obj.get("spec") or {}).get("finalizers")
+    spec = {"finalizers": finalizers} if finalizers else {}
+    return {**old, "metadata": {**given, **owned}, "spec": spec}

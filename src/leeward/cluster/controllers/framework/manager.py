@@ -18,6 +18,7 @@ from leeward.kube.status import ConflictError, NotFoundError, StatusError
 
 logger = logging.getLogger(__name__)
 BATCH = 16  # keys a turn of the event loop
+FIELD_MANAGER = "kube-controller-manager"  # what managedFields calls all of them
 
 
 class ControllerRunner:

@@ -62,6 +62,12 @@ def _timed(status: Obj, old: Obj) -> Obj:
     return update(status, "conditions", lambda items: [{**times, **each} for each in items])
 
 
+def _timed_namespace(status: Obj, old: Obj) -> Obj:
+    """The same for conditions of namespaces."""
+    untimed = {"lastTransitionTime": None}
+    return update(status, "conditions", lambda items: [{**untimed, **each} for each in items])
+
+
 _NODE_INFO = dict.fromkeys(
     (
         "machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "containerRuntimeVersion",
@@ -93,6 +99,7 @@ def in_tree_strategies() -> Registry[Strategy]:
                 prepare_create=_prepare_namespace,
                 prepare_update=_keep_finalizers,
                 validate=objects.namespace_failures,
+                fill_status=_timed_namespace,
                 has_status=True,
                 initial_status={"phase": "Active"},
             ),

@@ -1,7 +1,6 @@
 """``metadata.managedFields``: read, brought up to date by every write that is tracked, written.
 
-Writes over the API are tracked, by who asked; the cluster's own components are not, as upstream does not
-track a write to an object that has no managers yet.
+A write to an object that has no managers yet is not tracked.
 
 Source: k8s.io/apimachinery/pkg/util/managedfields/internal (1.36).
 """
