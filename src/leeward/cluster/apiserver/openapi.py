@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -35,11 +35,18 @@ class OpenApi:
     Args:
         catalog: tells what is served now.
         definitions: tells the CustomResourceDefinitions now.
+        remote: tells the documents that other servers have: URL by ``apis/GROUP/VERSION``.
     """
 
-    def __init__(self, catalog: Callable[[], Catalog], definitions: Callable[[], Iterable[Obj]]) -> None:
+    def __init__(
+        self,
+        catalog: Callable[[], Catalog],
+        definitions: Callable[[], Iterable[Obj]],
+        remote: Callable[[], Mapping[str, str]],
+    ) -> None:
         self._catalog = catalog
         self._definitions = definitions
+        self._remote = remote
         self._documents: dict[str, tuple[Catalog, bytes]] = {}  # by "api/v1", "v2.json"; gzip
 
     def index(self) -> dict[str, Any]:
@@ -51,6 +58,7 @@ class OpenApi:
                 key = f"apis/{group}/{version}" if group else f"api/{version}"
                 mark = self._mark(catalog, group, version)
                 paths[key] = {"serverRelativeURL": f"/openapi/v3/{key}?hash={mark}"}
+        paths |= {key: {"serverRelativeURL": url} for key, url in self._remote().items()}
         return {"paths": dict(sorted(paths.items()))}
 
     def _mark(self, catalog: Catalog, group: str, version: str) -> str:

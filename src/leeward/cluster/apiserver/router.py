@@ -17,6 +17,8 @@ from typing import Any
 
 from leeward.cluster.apiserver import discovery
 from leeward.cluster.apiserver.access import Access
+from leeward.cluster.apiserver.aggregation.aggregator import Aggregator
+from leeward.cluster.apiserver.aggregation.merging import with_groups, with_items
 from leeward.cluster.apiserver.apply import field_manager
 from leeward.cluster.apiserver.bodies import read_object
 from leeward.cluster.apiserver.http import (
@@ -80,6 +82,7 @@ class Router:
         commands: exec and attach; None likewise.
         ports: port-forwarding; None likewise.
         proxy: passes requests on to Pods and Services.
+        aggregator: knows the APIs that other servers serve.
         catalog: tells what is served now.
         openapi: OpenAPI documents.
         ready: names the checks that fail now; empty when the cluster is ready.
@@ -97,6 +100,7 @@ class Router:
         commands: RemoteCommands | None,
         ports: PortForward | None,
         proxy: Proxy,
+        aggregator: Aggregator,
         catalog: Callable[[], Catalog],
         openapi: OpenApi,
         ready: Callable[[], Iterable[str]],
@@ -110,6 +114,7 @@ class Router:
         self._commands = commands
         self._ports = ports
         self._proxy = proxy
+        self._aggregator = aggregator
         self._catalog = catalog
         self._openapi = openapi
         self._ready = ready
@@ -156,7 +161,7 @@ class Router:
         lines = "".join(f"[-]{name} failed\n" for name in failing)
         return text_response(f"{lines}readyz check failed\n", status=500)
 
-    async def _openapi_document(self, request: Request) -> Response:
+    async def _openapi_document(self, request: Request) -> Answer:
         path = request.path.rstrip("/")
         if path == "/openapi/v3":
             index = json_response(self._openapi.index())
@@ -171,6 +176,10 @@ class Router:
             raise NotAcceptableError("OpenAPI v3 is served as application/json")
         if not path.startswith("/openapi/v3/"):
             return text_response("404 page not found\n", status=404)
+        parts = path.split("/")  # "", openapi, v3, apis, GROUP, VERSION
+        remote = self._aggregator.find(*parts[4:]) if parts[3:4] == ["apis"] and len(parts) == 6 else None
+        if remote is not None:
+            return await self._aggregator.answer(request, remote)
         found = await asyncio.to_thread(self._openapi.document, path.removeprefix("/openapi/v3/"))
         if found is None:
             return Response(b"", status=404, content_type="")
@@ -182,10 +191,10 @@ class Router:
         if len(parts) == 1:
             return self._groups(request, catalog, core=parts[0] == "api")
         if parts[0] == "apis" and len(parts) == 2:
-            versions = catalog.groups().get(parts[1])
-            if not versions:
-                return text_response("404 page not found\n", status=404)
-            return json_response(discovery.group_document(parts[1], versions))
+            return self._group(catalog, parts[1])
+        remote = self._aggregator.find(parts[1], parts[2]) if parts[0] == "apis" else None
+        if remote is not None:
+            return await self._aggregator.answer(request, remote)
         path = parse_resource_path(request.path)
         if path is None:
             return text_response("404 page not found\n", status=404)
@@ -204,14 +213,27 @@ class Router:
 
     def _groups(self, request: Request, catalog: Catalog, *, core: bool) -> Response:
         if wants_aggregated_discovery(request.headers.get("accept", "")):
-            answer = json_response(discovery.aggregated(catalog, core=core))
+            document = discovery.aggregated(catalog, core=core)
+            if not core and (remotes := self._aggregator.remotes()):
+                document["items"] = with_items(document["items"], remotes)
+            answer = json_response(document)
             answer.content_type = discovery.AGGREGATED_TYPE
             tag = f'"{hashlib.sha512(answer.body).hexdigest().upper()}"'
             answer.headers = [*answer.headers, ("etag", tag), ("vary", "Accept")]
             if tag == request.headers.get("if-none-match"):
                 answer.status, answer.body = 304, b""
             return answer
-        return json_response(discovery.api_versions(self._address) if core else discovery.group_list(catalog))
+        return json_response(discovery.api_versions(self._address) if core else self._group_list(catalog))
+
+    def _group_list(self, catalog: Catalog) -> dict[str, Any]:
+        document, remotes = discovery.group_list(catalog), self._aggregator.remotes()
+        return {**document, "groups": with_groups(document["groups"], remotes)} if remotes else document
+
+    def _group(self, catalog: Catalog, name: str) -> Response:
+        found = next((each for each in self._group_list(catalog)["groups"] if each["name"] == name), None)
+        if found is None:
+            return text_response("404 page not found\n", status=404)
+        return json_response({"kind": "APIGroup", "apiVersion": "v1", **found})
 
     async def _review(self, request: Request, path: ResourcePath) -> Answer:
         if request.method != "POST":

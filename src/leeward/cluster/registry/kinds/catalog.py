@@ -6,7 +6,15 @@ from base64 import b64encode
 
 from leeward.base.registry import Registry
 from leeward.cluster.registry.custom import definitions
-from leeward.cluster.registry.kinds import autoscaling, defaults, pods, services, storage, workloads
+from leeward.cluster.registry.kinds import (
+    apiservices,
+    autoscaling,
+    defaults,
+    pods,
+    services,
+    storage,
+    workloads,
+)
 from leeward.cluster.registry.kinds.fill import fill, update
 from leeward.cluster.registry.kinds.strategy import Part, Strategy
 from leeward.cluster.registry.validation import certificates, objects, policies
@@ -179,6 +187,7 @@ def in_tree_strategies() -> Registry[Strategy]:
                 initial_status={},
             ),
         ),
+        ("apiservices.apiregistration.k8s.io", apiservices.API_SERVICE),
         *defaults.STRATEGIES.items(),
     ):
         registry.register(name, strategy)
