@@ -199,13 +199,16 @@ class Response:
         """Write it."""
         head = [
             *([(b"content-type", self.content_type.encode())] if self.content_type else ()),
-            (b"cache-control", b"no-cache, private"),
+            *([] if self._is_cached() else [(b"cache-control", b"no-cache, private")]),
             *((key.encode(), value.encode()) for key, value in self.headers),
         ]
         if self.status != 304:  # a cache would take the length for that of what it keeps
             head.append((b"content-length", str(len(self.body)).encode()))
         await send({"type": "http.response.start", "status": self.status, "headers": head})
         await send({"type": "http.response.body", "body": self.body})
+
+    def _is_cached(self) -> bool:
+        return any(key == "cache-control" for key, _ in self.headers)
 
 
 class StreamResponse:

@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+import leeward
 from leeward.cluster.apiserver import gnostic
 from leeward.cluster.apiserver.openapiv2 import to_v2
 from leeward.cluster.apiserver.served import Catalog, Served
@@ -47,7 +48,8 @@ class OpenApi:
         self._catalog = catalog
         self._definitions = definitions
         self._remote = remote
-        self._documents: dict[str, tuple[Catalog, bytes]] = {}  # by "api/v1", "v2.json"; gzip
+        self._documents: dict[str, tuple[str, bytes]] = {}  # by "api/v1", "v2.json"; mark, gzip
+        self._marks: dict[str, tuple[Catalog, str]] = {}
 
     def index(self) -> dict[str, Any]:
         """Return the list of documents."""
@@ -56,34 +58,49 @@ class OpenApi:
         for group, versions in catalog.groups().items():
             for version in versions:
                 key = f"apis/{group}/{version}" if group else f"api/{version}"
-                mark = self._mark(catalog, group, version)
-                paths[key] = {"serverRelativeURL": f"/openapi/v3/{key}?hash={mark}"}
+                paths[key] = {"serverRelativeURL": url_of(key, self._mark(catalog, group, version))}
         paths |= {key: {"serverRelativeURL": url} for key, url in self._remote().items()}
         return {"paths": dict(sorted(paths.items()))}
 
+    def mark(self, key: str) -> str | None:
+        """Return what changes when the document ``apis/<group>/<version>`` does; None: unknown."""
+        group, version = _parts(key)
+        catalog = self._catalog()
+        return self._mark(catalog, group, version) if catalog.of(group, version) else None
+
+    def whole_mark(self) -> str:
+        """Return what changes when the document of OpenAPI v2 does."""
+        catalog = self._catalog()
+        marks = [
+            self._mark(catalog, group, version)
+            for group, versions in catalog.groups().items()
+            for version in versions
+        ]
+        return _digest("".join(marks).encode())
+
     def _mark(self, catalog: Catalog, group: str, version: str) -> str:
-        text = repr((schemas.VERSION, catalog.of(group, version)))
-        custom = [found for found in self._definitions() if found["spec"]["group"] == group]
-        text += repr([found["metadata"].get("resourceVersion") for found in custom])
-        return hashlib.sha256(text.encode()).hexdigest()[:32].upper()
+        key = f"{group}/{version}"
+        kept = self._marks.get(key)
+        if kept is None or kept[0] is not catalog:
+            names = [served.plural for served in catalog.of(group, version)]
+            specs = [each["spec"] for each in self._definitions() if each["spec"]["group"] == group]
+            text = orjson.dumps((schemas.VERSION, leeward.__version__, names, specs))
+            kept = self._marks[key] = (catalog, _digest(text))
+        return kept[1]
 
     def document(self, key: str) -> bytes | None:
         """Return the document of ``api/v1`` or ``apis/<group>/<version>``, compressed; None if unknown.
 
         Takes tens of milliseconds the first time: call it on a worker thread.
         """
-        parts = key.strip("/").split("/")
-        group, version = ("", parts[1]) if parts[:1] == ["api"] and len(parts) == 2 else ("", "")
-        if parts[:1] == ["apis"] and len(parts) == 3:
-            group, version = parts[1], parts[2]
-        catalog = self._catalog()
-        if not version or not catalog.of(group, version):
+        group, version = _parts(key)
+        catalog, mark = self._catalog(), self.mark(key)
+        if mark is None:
             return None
         kept = self._documents.get(key)
-        if kept is None or kept[0] is not catalog:
+        if kept is None or kept[0] != mark:
             content = orjson.dumps(make_document(catalog.of(group, version), list(self._definitions())))
-            kept = (catalog, gzip.compress(content, 5))
-            self._documents[key] = kept
+            kept = self._documents[key] = (mark, gzip.compress(content, 5))
         return kept[1]
 
     def whole(self, *, protobuf: bool) -> bytes:
@@ -91,14 +108,30 @@ class OpenApi:
 
         Takes hundreds of milliseconds the first time: call it on a worker thread.
         """
-        key, catalog = "v2.protobuf" if protobuf else "v2.json", self._catalog()
+        key, mark = "v2.protobuf" if protobuf else "v2.json", self.whole_mark()
         kept = self._documents.get(key)
-        if kept is None or kept[0] is not catalog:
-            document = to_v2(make_document(catalog.resources, list(self._definitions())))
+        if kept is None or kept[0] != mark:
+            document = to_v2(make_document(self._catalog().resources, list(self._definitions())))
             content = gnostic.encode(document) if protobuf else orjson.dumps(document)
-            kept = (catalog, gzip.compress(content, 5))
-            self._documents[key] = kept
+            kept = self._documents[key] = (mark, gzip.compress(content, 5))
         return kept[1]
+
+
+def _parts(key: str) -> tuple[str, str]:
+    """Return the group and version of a document; version "" when it names none."""
+    parts = key.strip("/").split("/")
+    if parts[:1] == ["api"] and len(parts) == 2:
+        return "", parts[1]
+    return (parts[1], parts[2]) if parts[:1] == ["apis"] and len(parts) == 3 else ("", "")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha512(content).hexdigest().upper()
+
+
+def url_of(key: str, mark: str) -> str:
+    """Return the URL of a document as it is now."""
+    return f"/openapi/v3/{key}?hash={mark}"
 
 
 def make_document(resources: list[Served], custom: list[Obj]) -> dict[str, Any]:

@@ -8,8 +8,6 @@ Source: ``k8s.io/apiserver/pkg/server`` (handler chain, 1.36).
 
 from __future__ import annotations
 
-import asyncio
-import gzip
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
@@ -22,8 +20,6 @@ from leeward.cluster.apiserver.aggregation.merging import with_groups, with_item
 from leeward.cluster.apiserver.apply import field_manager
 from leeward.cluster.apiserver.bodies import read_object
 from leeward.cluster.apiserver.http import (
-    JSON,
-    TEXT,
     Answer,
     Request,
     Response,
@@ -32,8 +28,8 @@ from leeward.cluster.apiserver.http import (
     status_response,
     text_response,
 )
-from leeward.cluster.apiserver.negotiation import openapi_v2_type, wants_aggregated_discovery
-from leeward.cluster.apiserver.openapi import OpenApi
+from leeward.cluster.apiserver.negotiation import wants_aggregated_discovery
+from leeward.cluster.apiserver.openapipages import OpenApiPages
 from leeward.cluster.apiserver.paths import ResourcePath, parse_resource_path
 from leeward.cluster.apiserver.podlogs import PodLogs
 from leeward.cluster.apiserver.reads import Reads
@@ -46,7 +42,6 @@ from leeward.cluster.apiserver.writes import Writes
 from leeward.kube.status import (
     BadRequestError,
     MethodNotAllowedError,
-    NotAcceptableError,
     NotFoundError,
     StatusError,
 )
@@ -102,7 +97,7 @@ class Router:
         proxy: Proxy,
         aggregator: Aggregator,
         catalog: Callable[[], Catalog],
-        openapi: OpenApi,
+        openapi: OpenApiPages,
         ready: Callable[[], Iterable[str]],
         address: str,
     ) -> None:
@@ -144,7 +139,7 @@ class Router:
                 raise _method_not_allowed()
             return _pretty(discovery.VERSION_INFO)
         if head == "openapi":
-            return await self._openapi_document(request)
+            return await self._openapi.answer(request)
         if request.path == "/":
             return json_response(
                 {"paths": ["/api", "/apis", "/healthz", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]}
@@ -160,30 +155,6 @@ class Router:
             return text_response("ok")
         lines = "".join(f"[-]{name} failed\n" for name in failing)
         return text_response(f"{lines}readyz check failed\n", status=500)
-
-    async def _openapi_document(self, request: Request) -> Answer:
-        path = request.path.rstrip("/")
-        if path == "/openapi/v3":
-            index = json_response(self._openapi.index())
-            index.content_type = TEXT  # as upstream has it
-            return index
-        accept = request.headers.get("accept", "")
-        if path == "/openapi/v2":
-            media_type = openapi_v2_type(accept)
-            packed = await asyncio.to_thread(self._openapi.whole, protobuf=media_type != JSON)
-            return _unpacked(request, packed, media_type)
-        if accept and not any(kind in accept for kind in (JSON, "*/*", "application/*")):
-            raise NotAcceptableError("OpenAPI v3 is served as application/json")
-        if not path.startswith("/openapi/v3/"):
-            return text_response("404 page not found\n", status=404)
-        parts = path.split("/")  # "", openapi, v3, apis, GROUP, VERSION
-        remote = self._aggregator.find(*parts[4:]) if parts[3:4] == ["apis"] and len(parts) == 6 else None
-        if remote is not None:
-            return await self._aggregator.answer(request, remote)
-        found = await asyncio.to_thread(self._openapi.document, path.removeprefix("/openapi/v3/"))
-        if found is None:
-            return Response(b"", status=404, content_type="")
-        return _unpacked(request, found, JSON)
 
     async def _api(self, request: Request) -> Answer:
         parts = [part for part in request.path.split("/") if part]
@@ -336,14 +307,6 @@ def _method_not_allowed() -> MethodNotAllowedError:
     return MethodNotAllowedError(
         "the server does not allow this method on the requested resource", details={}
     )
-
-
-def _unpacked(request: Request, packed: bytes, media_type: str) -> Response:
-    """Return a compressed document as the client can read it."""
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        headers = [("content-encoding", "gzip"), ("vary", "Accept-Encoding")]
-        return Response(packed, content_type=media_type, headers=headers)
-    return Response(gzip.decompress(packed), content_type=media_type)
 
 
 def _pretty(document: Any) -> Response:

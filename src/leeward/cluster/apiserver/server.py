@@ -31,6 +31,7 @@ from leeward.cluster.apiserver.certificates import CertificateProtocol, Certific
 from leeward.cluster.apiserver.http import Receive, Request, Scope, Send
 from leeward.cluster.apiserver.logs import LogSource
 from leeward.cluster.apiserver.openapi import OpenApi
+from leeward.cluster.apiserver.openapipages import OpenApiPages
 from leeward.cluster.apiserver.pki import Pki
 from leeward.cluster.apiserver.podlogs import PodLogs
 from leeward.cluster.apiserver.printers.catalog import printers
@@ -116,6 +117,7 @@ class ApiServer:
         self._kube_apiserver = kube_apiserver = client.tracked("kube-apiserver", "")
         self._registration = Registration(kube_apiserver)
         self._aggregator = Aggregator(kube_apiserver, Backends(client, pki, SystemRandom()), clock)
+        openapi = OpenApi(self.catalog, self._definitions, self._aggregator.documents)
         self._router = Router(
             access=Access(authenticator, rbac, audit),
             reviews=Reviews(authenticator, rbac, lambda: format_time(clock.now())),
@@ -127,7 +129,7 @@ class ApiServer:
             proxy=Proxy(client),
             aggregator=self._aggregator,
             catalog=self.catalog,
-            openapi=OpenApi(self.catalog, self._definitions, self._aggregator.documents),
+            openapi=OpenApiPages(openapi, self._aggregator, clock),
             ready=ready,
             address=f"{_HOST}:{port}",
         )
