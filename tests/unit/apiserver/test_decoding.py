@@ -24,7 +24,7 @@ def pod(**container: Any) -> dict[str, Any]:
     "container",
     [
         {"env": [{"name": "A", "value": "5"}]},
-        {"ports": [{"containerPort": 80, "name": None}]},
+        {"ports": [{"containerPort": 80, "name": "web"}]},
         {"livenessProbe": {"httpGet": {"port": "http"}}},
         {"livenessProbe": {"httpGet": {"port": 80}}},
         {"securityContext": {"runAsUser": 1000, "capabilities": {"drop": ["ALL"]}}},
@@ -90,6 +90,8 @@ def test_directives_of_a_patch_are_no_unknown_fields() -> None:
 
 
 def test_null_means_absent() -> None:
+    given = pod(ports=[{"containerPort": 80, "name": None}])
+    assert fit_object(given, "v1", "Pod").document == pod(ports=[{"containerPort": 80}])
     assert without_nulls({"a": None, "b": [{"c": None, "d": 1}]}) == {"b": [{"d": 1}]}
 
 

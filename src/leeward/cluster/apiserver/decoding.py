@@ -13,17 +13,31 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from leeward.cluster.apiserver.protobuf import MACHINERY, META, message_name, table
+from leeward.cluster.apiserver.protobuf import (
+    EXTENSIONS,
+    MACHINERY,
+    META,
+    definition_name,
+    message_name,
+    table,
+)
 from leeward.kube.gofields import go_fields, is_left_out
 from leeward.kube.gotime import MICROSECONDS, SECONDS, normal_time
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError
 
-_ANY = frozenset((f"{META}.FieldsV1", f"{MACHINERY}.runtime.RawExtension"))
+_ANY = frozenset((f"{META}.FieldsV1", f"{MACHINERY}.runtime.RawExtension", f"{EXTENSIONS}.JSON"))
+SCHEMA = f"{EXTENSIONS}.JSONSchemaProps"
+CHOICES = frozenset(f"{SCHEMA}Or{other}" for other in ("Bool", "Array", "StringArray"))
 _TEXTS = frozenset(("string", "bytes"))
 _TIMES = {f"{META}.Time": SECONDS, f"{META}.MicroTime": MICROSECONDS}
 _QUANTITY, _INT_OR_STRING = f"{MACHINERY}.api.resource.Quantity", f"{MACHINERY}.util.intstr.IntOrString"
 _LISTS = frozenset((f"{META}.Verbs", "k8s.io.api.authorization.v1.ExtraValue"))
+_PLAIN: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "bool": (bool, "bool"),
+    "double": ((int, float), "float64"),
+    _INT_OR_STRING: ((int, str), "intstr.IntOrString"),
+}
 _RANGES = {"int32": 1 << 31, "int64": 1 << 63}
 
 
@@ -47,7 +61,7 @@ class Field(NamedTuple):
 
 def go_fields_of(message: str) -> Mapping[str, str]:
     """Return JSON name → letter of a message, in the order in which Go declares its fields."""
-    return go_fields(message.replace("k8s.io.", "io.k8s.", 1))
+    return go_fields(definition_name(message))
 
 
 @lru_cache(maxsize=1024)
@@ -81,14 +95,14 @@ def fit_document(document: Any, api_version: str, kind: str, *, whole: bool = Fa
         document: it.
         api_version: of its kind.
         kind: what it is.
-        whole: empty values say nothing, and are left out as Go leaves them out.
+        whole: empty values and null say nothing, and are left out as Go leaves them out.
 
     Raises:
         WrongTypeError: a value has the wrong type.
     """
     message = message_name(api_version, kind)
     if message not in table():
-        return Fitted(document, [])
+        return Fitted(without_nulls(document) if whole else document, [])
     fitter = _Fitter(whole=whole)
     return Fitted(fitter.message(document, message, "", ""), fitter.unknown)
 
@@ -106,7 +120,7 @@ def warnings(unknown: list[str]) -> list[str]:
 
 
 def without_nulls(value: Any) -> Any:
-    """Return a document in which null means absent, as in Go."""
+    """Return a document without a type, in which null means absent."""
     if isinstance(value, dict):
         return {key: without_nulls(each) for key, each in value.items() if each is not None}
     return [without_nulls(each) for each in value] if isinstance(value, list) else value
@@ -148,7 +162,8 @@ class _Fitter:
                     continue
                 result[key] = inner
             elif inner is None:
-                result[key] = None
+                if not self._whole:
+                    result[key] = None
             elif not isinstance(inner, list | dict) and is_left_out(letters.get(key, ""), inner):
                 continue  # an empty list or map is not the same to Go as none, until it is written
             else:
@@ -166,6 +181,7 @@ class _Fitter:
             return {
                 key: None if each is None else self._value(each, inner, f"{path}.{key}", owner)
                 for key, each in value.items()
+                if each is not None or not self._whole
             }
         if not field.repeated:
             return self._value(value, kind, path, owner)
@@ -183,19 +199,32 @@ class _Fitter:
             return _checked(value, str, owner, _short(kind))
         if kind in _TIMES:
             return _time(value, kind, owner)
-        if kind == "bool":
-            return _checked(value, bool, owner, "bool")
+        if kind in _PLAIN:
+            return _checked(value, _PLAIN[kind][0], owner, _PLAIN[kind][1])
         if kind in _RANGES:
             return _integer(value, kind, owner)
-        if kind == "double":
-            return _checked(value, (int, float), owner, "float64")
         if kind == _QUANTITY:
             return _quantity(value, owner)
-        if kind == _INT_OR_STRING:
-            return _checked(value, (int, str), owner, "intstr.IntOrString")
+        if kind in CHOICES:
+            return self._choice(value, kind, owner)
         if kind in _LISTS:
             return _checked(value, list, owner, "[]string")
         return self.message(value, kind, path, owner) if kind in table() else value
+
+    def _choice(self, value: Any, kind: str, owner: str) -> Any:
+        """Fit a schema or something else; what is unknown in it goes unsaid: Go reads it apart."""
+        apart = _Fitter(whole=self._whole)
+        if isinstance(value, dict):
+            return apart.message(value, SCHEMA, "", "")
+        if kind.endswith("OrBool"):
+            if not isinstance(value, bool):
+                raise WrongTypeError("boolean or JSON schema expected")
+            return value
+        if not isinstance(value, list):
+            return None
+        if kind.endswith("OrStringArray"):
+            return [_checked(each, str, owner, "string") for each in value]
+        return [apart.message(each, SCHEMA, "", "") for each in value]
 
 
 def _checked(value: Any, types: type | tuple[type, ...], owner: str, name: str) -> Any:

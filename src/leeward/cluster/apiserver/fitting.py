@@ -32,12 +32,11 @@ def fitter(served: Served) -> Callable[[Obj], Obj]:
                     f'no kind "{obj.get("kind")}" is registered for version "{obj.get("apiVersion")}" in '
                     'scheme "pkg/api/legacyscheme/scheme.go:30"'
                 )
-            fitted = decoding.fit_document(obj, served.api_version, served.kind, whole=True).document
+            made: Obj = decoding.fit_document(obj, served.api_version, served.kind, whole=True).document
         except decoding.WrongTypeError as error:
             text = f"Invalid value: {json.dumps(_patched_text(obj), ensure_ascii=False)}: {error}"
             cause = {"reason": "FieldValueInvalid", "message": text, "field": "patch"}
             raise InvalidError(f' "" is invalid: patch: {text}', details={"causes": [cause]}) from None
-        made: Obj = decoding.without_nulls(fitted)
         return made
 
     return fit

@@ -66,7 +66,7 @@ class Reviews:
             StatusError: nothing can be said to that.
         """
         version = f"{group}/v1"
-        fitted = decoding.without_nulls(decoding.fit_object(body, version, kind)[0])
+        fitted = decoding.fit_object(body, version, kind).document
         meta = dict(fitted.get("metadata") or {})
         if namespace:
             meta["namespace"] = namespace

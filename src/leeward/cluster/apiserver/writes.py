@@ -125,7 +125,7 @@ class Writes:
         fitted, unknown = decoding.fit_object(body, served.api_version, served.kind)
         if unknown and level == "Strict":
             raise decoding.strict_error(unknown, served.api_version, served.kind)
-        return decoding.without_nulls(fitted), decoding.warnings(unknown) if level == "Warn" else []
+        return fitted, decoding.warnings(unknown) if level == "Warn" else []
 
     async def create(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on a collection."""
