@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from typing import Any
 
 import orjson
@@ -114,10 +115,13 @@ def test_a_definition_changes_the_hash_of_its_own_group_alone() -> None:
     assert b'"description":"new"' in world.get(after[0]).body
 
 
-def test_the_index_has_a_mark_too() -> None:
-    world = World()
-    tag = _tag(world.get("/openapi/v3"))
-    assert world.get("/openapi/v3", if_none_match=tag).status == 304
-    world.define(ONE)
-    assert world.get("/openapi/v3", if_none_match=tag).status == 200
-    assert world.get("/openapi/v3/apis/nosuch.group/v1").status == 404
+def test_a_document_of_a_group_that_is_not_served_is_not_found() -> None:
+    assert World().get("/openapi/v3/apis/nosuch.group/v1").status == 404
+
+
+def test_what_has_no_resources_has_a_document_too() -> None:
+    world = World(ONE)
+    for key in ("api", "apis", "apis/apps", "version", "openid/v1/jwks"):
+        document = orjson.loads(gzip.decompress(world.get(world.url(key), accept_encoding="gzip").body))
+        assert list(document["paths"]) == [f"/{key}/"]
+    assert world.get("/openapi/v3/apis/one.example.com").status == 404

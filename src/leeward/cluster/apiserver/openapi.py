@@ -20,6 +20,7 @@ import orjson
 
 import leeward
 from leeward.cluster.apiserver import gnostic
+from leeward.cluster.apiserver.openapigroups import Page, make_page, pages
 from leeward.cluster.apiserver.openapiv2 import to_v2
 from leeward.cluster.apiserver.served import Catalog, Served
 from leeward.kube import definitions as schemas
@@ -59,6 +60,8 @@ class OpenApi:
             for version in versions:
                 key = f"apis/{group}/{version}" if group else f"api/{version}"
                 paths[key] = {"serverRelativeURL": url_of(key, self._mark(catalog, group, version))}
+        for key in _pages(catalog):
+            paths[key] = {"serverRelativeURL": url_of(key, _PAGE_MARK)}
         paths |= {key: {"serverRelativeURL": url} for key, url in self._remote().items()}
         return {"paths": dict(sorted(paths.items()))}
 
@@ -66,6 +69,8 @@ class OpenApi:
         """Return what changes when the document ``apis/<group>/<version>`` does; None: unknown."""
         group, version = _parts(key)
         catalog = self._catalog()
+        if key in _pages(catalog):
+            return _PAGE_MARK
         return self._mark(catalog, group, version) if catalog.of(group, version) else None
 
     def whole_mark(self) -> str:
@@ -89,7 +94,7 @@ class OpenApi:
         return kept[1]
 
     def document(self, key: str) -> bytes | None:
-        """Return the document of ``api/v1`` or ``apis/<group>/<version>``, compressed; None if unknown.
+        """Return the document called, for example, ``apis/apps/v1``, compressed; None if unknown.
 
         Takes tens of milliseconds the first time: call it on a worker thread.
         """
@@ -99,9 +104,14 @@ class OpenApi:
             return None
         kept = self._documents.get(key)
         if kept is None or kept[0] != mark:
-            content = orjson.dumps(make_document(catalog.of(group, version), list(self._definitions())))
+            page = _pages(catalog).get(key)
+            document = make_page(key, page) if page else self._made(catalog.of(group, version))
+            content = orjson.dumps(document)
             kept = self._documents[key] = (mark, gzip.compress(content, 5))
         return kept[1]
+
+    def _made(self, resources: list[Served]) -> dict[str, Any]:
+        return make_document(resources, list(self._definitions()))
 
     def whole(self, *, protobuf: bool) -> bytes:
         """Return the document of OpenAPI v2, compressed; as protobuf or JSON.
@@ -111,7 +121,7 @@ class OpenApi:
         key, mark = "v2.protobuf" if protobuf else "v2.json", self.whole_mark()
         kept = self._documents.get(key)
         if kept is None or kept[0] != mark:
-            document = to_v2(make_document(self._catalog().resources, list(self._definitions())))
+            document = to_v2(self._made(self._catalog().resources))
             content = gnostic.encode(document) if protobuf else orjson.dumps(document)
             kept = self._documents[key] = (mark, gzip.compress(content, 5))
         return kept[1]
@@ -125,8 +135,15 @@ def _parts(key: str) -> tuple[str, str]:
     return (parts[1], parts[2]) if parts[:1] == ["apis"] and len(parts) == 3 else ("", "")
 
 
+def _pages(catalog: Catalog) -> dict[str, Page]:
+    return pages({served.group for served in catalog.resources if served.group and not served.custom})
+
+
 def _digest(content: bytes) -> str:
     return hashlib.sha512(content).hexdigest().upper()
+
+
+_PAGE_MARK = _digest(f"{schemas.VERSION} {leeward.__version__}".encode())
 
 
 def url_of(key: str, mark: str) -> str:

@@ -39,6 +39,7 @@ from leeward.cluster.apiserver.streaming.portforward import PortForward
 from leeward.cluster.apiserver.streaming.proxy import Proxy
 from leeward.cluster.apiserver.streaming.remotecommand import RemoteCommands
 from leeward.cluster.apiserver.writes import Writes
+from leeward.cluster.registry.tokens import Tokens
 from leeward.kube.status import (
     BadRequestError,
     MethodNotAllowedError,
@@ -47,6 +48,7 @@ from leeward.kube.status import (
 )
 
 _log = logging.getLogger(__name__)
+_OPENID, _KEYS = "/.well-known/openid-configuration", "/openid/v1/jwks"
 _TOO_DEEP = "Recursion limit reached"  # orjson's words for what nests deeper than it writes
 
 _DEPRECATED = {  # (apiVersion, kind) → the warning that every answer carries
@@ -77,6 +79,7 @@ class Router:
         commands: exec and attach; None likewise.
         ports: port-forwarding; None likewise.
         proxy: passes requests on to Pods and Services.
+        tokens: tells what others check tokens of service accounts with; None: there are none.
         aggregator: knows the APIs that other servers serve.
         catalog: tells what is served now.
         openapi: OpenAPI documents.
@@ -95,6 +98,7 @@ class Router:
         commands: RemoteCommands | None,
         ports: PortForward | None,
         proxy: Proxy,
+        tokens: Tokens | None,
         aggregator: Aggregator,
         catalog: Callable[[], Catalog],
         openapi: OpenApiPages,
@@ -109,6 +113,7 @@ class Router:
         self._commands = commands
         self._ports = ports
         self._proxy = proxy
+        self._tokens = tokens
         self._aggregator = aggregator
         self._catalog = catalog
         self._openapi = openapi
@@ -140,6 +145,8 @@ class Router:
             return _pretty(discovery.VERSION_INFO)
         if head == "openapi":
             return await self._openapi.answer(request)
+        if self._tokens is not None and request.path.rstrip("/") in (_OPENID, _KEYS):
+            return self._openid(request, self._tokens)
         if request.path == "/":
             return json_response(
                 {"paths": ["/api", "/apis", "/healthz", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]}
@@ -155,6 +162,18 @@ class Router:
             return text_response("ok")
         lines = "".join(f"[-]{name} failed\n" for name in failing)
         return text_response(f"{lines}readyz check failed\n", status=500)
+
+    @staticmethod
+    def _openid(request: Request, tokens: Tokens) -> Response:
+        """Answer what others check tokens of service accounts with."""
+        if request.method != "GET":
+            raise _method_not_allowed()
+        cached = [("cache-control", "public, max-age=3600")]
+        if request.path.rstrip("/") == _OPENID:
+            return json_response(tokens.discovery(), headers=cached)
+        answer = json_response(tokens.keys(), headers=cached)
+        answer.content_type = "application/jwk-set+json"
+        return answer
 
     async def _api(self, request: Request) -> Answer:
         parts = [part for part in request.path.split("/") if part]

@@ -127,6 +127,7 @@ class ApiServer:
             commands=None if runtime is None else RemoteCommands(client, runtime),
             ports=None if runtime is None else PortForward(client, runtime),
             proxy=Proxy(client),
+            tokens=tokens,
             aggregator=self._aggregator,
             catalog=self.catalog,
             openapi=OpenApiPages(openapi, self._aggregator, clock),
