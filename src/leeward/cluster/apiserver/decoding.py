@@ -21,6 +21,7 @@ from leeward.cluster.apiserver.protobuf import (
     message_name,
     table,
 )
+from leeward.kube.gobase64 import base64_error
 from leeward.kube.gofields import go_fields, is_left_out
 from leeward.kube.gotime import MICROSECONDS, SECONDS, normal_time
 from leeward.kube.objects import Obj
@@ -196,7 +197,7 @@ class _Fitter:
         if kind in _ANY:
             return value
         if kind in _TEXTS:
-            return _checked(value, str, owner, _short(kind))
+            return _text(value, kind, owner)
         if kind in _TIMES:
             return _time(value, kind, owner)
         if kind in _PLAIN:
@@ -231,6 +232,14 @@ def _checked(value: Any, types: type | tuple[type, ...], owner: str, name: str) 
     if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
         raise _wrong(value, owner, name)
     return value
+
+
+def _text(value: Any, kind: str, owner: str) -> str:
+    text: str = _checked(value, str, owner, _short(kind))
+    error = base64_error(text) if kind == "bytes" else ""
+    if error:
+        raise WrongTypeError(error)
+    return text
 
 
 def _time(value: Any, kind: str, owner: str) -> str:
