@@ -108,6 +108,7 @@ class RecordedServer:
             port=0,
             dry_client=registry.client("admin", dry_run=True),
             runtime=SimulatedRuntime(clock, ids, IPv4Network("10.128.0.0/16")),
+            pod_logs=lambda pod, container, previous: None,
             tokens=registry.tokens,
             admin=User("admin", ("system:masters", "system:authenticated"), "admin"),
         )
