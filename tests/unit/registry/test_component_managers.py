@@ -80,3 +80,34 @@ def test_finalizing_a_namespace_takes_its_labels_from_the_request(cluster: Clust
     assert done["metadata"]["labels"] == {"kubernetes.io/metadata.name": "shop"}
     assert done["spec"] == {}
     assert done["status"] == {"phase": "Active"}
+
+
+def test_a_count_that_changes_costs_its_owner_the_time_of_the_entry_alone(cluster: Cluster) -> None:
+    user = cluster.client.tracked("kubectl", "apps/v1")
+    controller = _client(cluster, CONTROLLERS)
+    made = user.create(DEPLOYMENTS, cluster.deployment())
+    first = controller.update_status(DEPLOYMENTS, {**made, "status": {"replicas": 1}})
+    cluster.clock.advance(60)
+    second = controller.update_status(DEPLOYMENTS, {**first, "status": {"replicas": 2}})
+
+    before, after = (
+        {_key(each): each for each in obj["metadata"]["managedFields"]} for obj in (first, second)
+    )
+    assert list(after) == [("kubectl", ""), (CONTROLLERS, "status")]
+    assert after["kubectl", ""] is before["kubectl", ""]
+    changed, was = after[CONTROLLERS, "status"], before[CONTROLLERS, "status"]
+    assert changed["fieldsV1"] is was["fieldsV1"]
+    assert changed["time"] > was["time"]
+
+
+def test_somebody_elses_count_changes_hands(cluster: Cluster) -> None:
+    controller = _client(cluster, CONTROLLERS)
+    made = controller.create(DEPLOYMENTS, cluster.deployment())
+    first = controller.update_status(DEPLOYMENTS, {**made, "status": {"replicas": 1}})
+    other = _client(cluster, "other").update_status(DEPLOYMENTS, {**first, "status": {"replicas": 2}})
+
+    assert _entries(other) == [(CONTROLLERS, ""), ("other", "status")]
+
+
+def _key(entry: Obj) -> tuple[str, str]:
+    return (entry["manager"], entry.get("subresource", ""))
