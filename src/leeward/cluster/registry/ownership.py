@@ -62,13 +62,19 @@ class Ownership:
             return _with_entries(obj, options.managed)
         if not _is_tracked(resource, options, ""):
             return obj
+        if options.component and resource.name == "pods":
+            who = (options.field_manager, options.api_version)
+            time = format_time(self._clock.now())
+            entries = self._pods.entries(
+                obj, who, time, lambda: self._created(resource, strategy, obj, options)
+            )
+            return {**obj, "metadata": {**obj["metadata"], "managedFields": entries}} if entries else obj
+        return self._created(resource, strategy, obj, options)
+
+    def _created(self, resource: Resource, strategy: Strategy, obj: Obj, options: WriteOptions) -> Obj:
         writer = self._writer(resource, options, "")
-        kind, ignored = self._type(resource, writer), _ignored(strategy, "")
         try:
-            if options.component and resource.name == "pods":
-                entries = self._pods.entries(obj, writer, lambda: track_create(kind, obj, writer, ignored))
-                return _with_entries(obj, entries)
-            return track_create(kind, obj, writer, ignored)
+            return track_create(self._type(resource, writer), obj, writer, _ignored(strategy, ""))
         except TypeMismatchError:  # validation follows, and says what is wrong
             return obj
 

@@ -7,12 +7,11 @@ of fields, in time and in memory.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
 
-from leeward.cluster.registry.managedfields.manager import Writer
 from leeward.kube.objects import Obj
 
 _KEPT = 256  # templates
@@ -25,24 +24,26 @@ class PodOwners:
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, Entries] = OrderedDict()
 
-    def entries(self, pod: Obj, writer: Writer, make: Callable[[], Obj]) -> Entries:
+    def entries(self, pod: Obj, who: Sequence[str], time: str, make: Callable[[], Obj]) -> Entries:
         """Return the managers of a new Pod.
 
         Args:
             pod: as it is created.
-            writer: who creates it.
+            who: creates it.
+            time: when.
             make: returns it with its managers.
         """
-        meta = {key: value for key, value in pod["metadata"].items() if key != "name"}
-        key = orjson.dumps((writer.key(), meta, pod.get("spec")))
+        meta = dict(pod["metadata"])
+        meta.pop("name", None)
+        key = orjson.dumps((who, meta, pod.get("spec")))
         known = self._known.get(key)
         if known is None:
             known = make()["metadata"].get("managedFields") or []
             if len(self._known) >= _KEPT:
                 self._known.popitem(last=False)
-        elif all(entry["time"] == writer.time for entry in known):
+        elif not known or known[0]["time"] == time:
             return known
         else:
-            known = [{**entry, "time": writer.time} for entry in known]
+            known = [{**entry, "time": time} for entry in known]
         self._known[key] = known
         return known

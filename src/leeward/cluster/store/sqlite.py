@@ -22,7 +22,8 @@ from leeward.kube.objects import Obj, ObjectKey, key_of
 
 SCHEMA_VERSION = 1
 VOLATILE = frozenset(("leases.coordination.k8s.io",))
-_GAP = 1000  # revisions skipped at start, as those of volatile writes were not recorded
+_GAP = 1000  # revisions skipped at start, as not every one is recorded
+_RECORDED = _GAP // 2  # one of so many is
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS object (
     resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,
@@ -77,10 +78,10 @@ class SQLiteStore(MemoryStore):
             self._keep(resource, key_of(obj), obj, None)
 
     def _commit(self, resource: str, key: ObjectKey, obj: Obj | None, revision: int) -> None:
-        """Write one change and the revision in one transaction."""
+        """Write one change, and now and then the revision, in one transaction."""
         database = self._database
         if resource in VOLATILE:
-            if revision % (_GAP // 2) == 0:
+            if revision % _RECORDED == 0:
                 database.execute("UPDATE revision SET value = ?", (revision,))
             return
         database.execute("BEGIN IMMEDIATE")
@@ -93,7 +94,8 @@ class SQLiteStore(MemoryStore):
                 database.execute(
                     "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", (resource, *key, orjson.dumps(obj))
                 )
-            database.execute("UPDATE revision SET value = ?", (revision,))
+            if revision % _RECORDED == 0:
+                database.execute("UPDATE revision SET value = ?", (revision,))
             database.execute("COMMIT")
         except BaseException:
             if database.in_transaction:  # a full disk has ended it already

@@ -1,7 +1,7 @@
 """The quick way through an update: values change that their writer owns already, and nothing else does.
 
-That is what controllers do most of the time, counting replicas. Sets of fields are neither taken apart nor made
-then: what the stored entries say is kept by their identity, as stored objects are never changed.
+That is what controllers do most of the time, counting replicas. Sets of fields are neither taken apart nor
+made then: what the stored entries say is kept by their identity, as stored objects are never changed.
 """
 
 from __future__ import annotations
