@@ -73,8 +73,10 @@ class SQLiteStore(MemoryStore):
         last = database.execute("SELECT value FROM revision").fetchone()[0]
         self._revision = self._oldest = last + (_GAP if version else 0)
         database.execute("UPDATE revision SET value = ?", (self._revision,))
+        shared: dict[bytes, object] = {}
         for resource, value in database.execute("SELECT resource, value FROM object"):
             obj = orjson.loads(value)
+            _share_owners(obj, shared)
             self._keep(resource, key_of(obj), obj, None)
 
     def _commit(self, resource: str, key: ObjectKey, obj: Obj | None, revision: int) -> None:
@@ -105,3 +107,11 @@ class SQLiteStore(MemoryStore):
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+
+def _share_owners(obj: Obj, shared: dict[bytes, object]) -> None:
+    """Let an object that was just read own its fields by the same sets as others: Pods of one template do."""
+    for entry in obj["metadata"].get("managedFields") or ():
+        fields = entry.get("fieldsV1")
+        if fields:
+            entry["fieldsV1"] = shared.setdefault(orjson.dumps(fields), fields)
