@@ -14,6 +14,7 @@ import re
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -35,14 +36,15 @@ def documents(url: str, token: str) -> list[str]:
 def check(url: str, token: str, name: str, options: argparse.Namespace) -> tuple[bool, int, str]:
     """Return whether a document's operations held, how many requests that took, and what was said."""
     command = [
-        str(Path(sys.executable).with_name("uv")), "tool", "run", f"schemathesis@{VERSION}",
+        str(Path(sys.executable).absolute().with_name("uv")), "tool", "run", f"schemathesis@{VERSION}",
         "run", f"{url}/openapi/v3/{name}", "--url", url, "--header", f"Authorization: Bearer {token}",
         "--tls-verify", "false", "--checks", "not_a_server_error", "--phases", options.phases,
         "--max-examples", str(options.examples), "--seed", str(options.seed), "--continue-on-failure",
         "--workers", "2", "--suppress-health-check", "all", "--request-timeout", "30", "--warnings", "off",
         "--exclude-path-regex", "/watch/|/proxy|/exec$|/attach$|/portforward$",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as scratch:  # for what it remembers
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=scratch)
     found = _COUNT.search(done.stdout)
     return done.returncode == 0, int(found[1]) if found else 0, done.stdout + done.stderr
 

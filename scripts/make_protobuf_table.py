@@ -12,11 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from leeward.cluster.apiserver.protobuf import TABLE_FILE
+from leeward.cluster.apiserver.protobuf import TABLE_FILE, definition_name
 from leeward.kube.definitions import read_definitions
 
 _PACKAGES = (
     "k8s.io.apimachinery.pkg.",
+    "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1.",
+    "k8s.io.kube_aggregator.pkg.apis.apiregistration.v1.",
     *(
         f"k8s.io.api.{name}."
         for name in (
@@ -50,7 +52,7 @@ def _entry(field: list[Any], schema: dict[str, Any] | None) -> list[Any]:
     flags = "r" if label == "repeated" else ""
     properties = (schema or {}).get("properties") or {}
     if properties and name not in properties:
-        same = next((found for found in properties if found.lower() == name.lower()), None)
+        same = next((found for found in properties if _plain(found) == name.lower()), None)
         if same is not None:
             name = same
         elif "." in kind and not kind.startswith("map<"):
@@ -60,12 +62,17 @@ def _entry(field: list[Any], schema: dict[str, Any] | None) -> list[Any]:
     return [number, name, kind, flags]
 
 
+def _plain(name: str) -> str:
+    """Return a name as Go would have it, in lower case; ``$ref`` and ``x-kubernetes-…`` are none."""
+    return name.lstrip("$").replace("-", "").lower()
+
+
 def main(source: Path) -> None:
     """Write the table."""
     messages: dict[str, list[list[Any]]] = json.loads(source.read_text())["messages"]
     definitions = read_definitions()
     table = {
-        name: [_entry(field, definitions.get(name.replace("k8s.io.", "io.k8s.", 1))) for field in fields]
+        name: [_entry(field, definitions.get(definition_name(name))) for field in fields]
         for name, fields in sorted(messages.items())
         if name.startswith(_PACKAGES)
     }

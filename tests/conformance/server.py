@@ -27,7 +27,7 @@ from leeward.cluster.apiserver.server import ApiServer
 from leeward.cluster.config import Timing
 from leeward.cluster.controllers.catalog import CONTROLLERS
 from leeward.cluster.controllers.framework.controller import ControllerContext
-from leeward.cluster.controllers.framework.manager import ControllerManager
+from leeward.cluster.controllers.framework.manager import FIELD_MANAGER, ControllerManager
 from leeward.cluster.interface.user import User
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
@@ -86,8 +86,7 @@ class RecordedServer:
                 descriptor.name,
                 descriptor.build(
                     ControllerContext(
-                        client=registry.client(descriptor.user),
-                        tracked=registry.client(descriptor.user).tracked("kube-controller-manager", "v1"),
+                        client=registry.client(descriptor.user, manager=FIELD_MANAGER),
                         clock=clock,
                         ids=ids,
                         root_ca=pki.ca_certificate.read_text(),
@@ -98,7 +97,11 @@ class RecordedServer:
             for descriptor in CONTROLLERS
             if whole or descriptor.name in RECORDED
         ]
-        self._scheduler = Scheduler(registry.client("default-scheduler"), clock) if whole else None
+        self._scheduler = (
+            Scheduler(registry.client("default-scheduler", manager="kube-scheduler"), clock)
+            if whole
+            else None
+        )
         self._manager = ControllerManager(controllers, registry.client("system:controllers"), clock)
         self._api = ApiServer(
             client,
@@ -108,6 +111,7 @@ class RecordedServer:
             port=0,
             dry_client=registry.client("admin", dry_run=True),
             runtime=SimulatedRuntime(clock, ids, IPv4Network("10.128.0.0/16")),
+            pod_logs=lambda pod, container, previous: None,
             tokens=registry.tokens,
             admin=User("admin", ("system:masters", "system:authenticated"), "admin"),
         )

@@ -23,7 +23,7 @@ from leeward.cluster.apiserver.server import ApiServer
 from leeward.cluster.config import ClusterConfig
 from leeward.cluster.controllers.catalog import CONTROLLERS
 from leeward.cluster.controllers.framework.controller import Controller, ControllerContext
-from leeward.cluster.controllers.framework.manager import ControllerManager
+from leeward.cluster.controllers.framework.manager import FIELD_MANAGER, ControllerManager
 from leeward.cluster.interface.network import AddressPlan
 from leeward.cluster.kubelet.containers import log_path
 from leeward.cluster.kubelet.fleet import Fleet
@@ -95,8 +95,8 @@ class Cluster:
         )
         self._simulated = self._runtime.name == "simulated"
         self._manager = ControllerManager(self._controllers(ids), client("system:controllers"), clock)
-        self._scheduler = Scheduler(client("default-scheduler"), clock)
-        kubelet = client("system:kubelet")
+        self._scheduler = Scheduler(client("default-scheduler", manager="kube-scheduler"), clock)
+        kubelet = client("system:kubelet", manager="kubelet")
         hosts = [
             Host(
                 node=node,
@@ -143,10 +143,8 @@ class Cluster:
 
     def _controllers(self, ids: IdSource) -> Iterable[tuple[str, Controller]]:
         for descriptor in CONTROLLERS:
-            client = self._registry.client(descriptor.user)
             context = ControllerContext(
-                client=client,
-                tracked=client.tracked("kube-controller-manager", "v1"),
+                client=self._registry.client(descriptor.user, manager=FIELD_MANAGER),
                 clock=self._clock,
                 ids=ids,
                 timing=self._config.timing,

@@ -24,7 +24,7 @@ def pod(**container: Any) -> dict[str, Any]:
     "container",
     [
         {"env": [{"name": "A", "value": "5"}]},
-        {"ports": [{"containerPort": 80}]},
+        {"ports": [{"containerPort": 80, "name": "web"}]},
         {"livenessProbe": {"httpGet": {"port": "http"}}},
         {"livenessProbe": {"httpGet": {"port": 80}}},
         {"securityContext": {"runAsUser": 1000, "capabilities": {"drop": ["ALL"]}}},

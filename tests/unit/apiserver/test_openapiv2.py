@@ -21,7 +21,7 @@ _PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 @pytest.fixture(scope="module")
 def whole() -> Any:
     catalog = Catalog()
-    return orjson.loads(gzip.decompress(OpenApi(lambda: catalog, list).whole(protobuf=False)))
+    return orjson.loads(gzip.decompress(OpenApi(lambda: catalog, list, dict).whole(protobuf=False)))
 
 
 def test_every_kind_is_defined_with_its_group_and_version(whole: Any) -> None:

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
+from leeward.cluster.apiserver.streaming.passing import Location, redirected
 from leeward.cluster.apiserver.streaming.proxy import (
-    Location,
     Wanted,
-    _redirected,
     endpoints,
     pod_location,
     read_name,
@@ -96,7 +95,7 @@ def test_a_path_passes_as_it_was_sent() -> None:
 
 def test_redirections_stay_below_the_proxy_unless_they_lead_elsewhere() -> None:
     here = Location("http", "10.0.0.7", 8080)
-    assert _redirected("/login?x=1", here, "/p/proxy") == "/p/proxy/login?x=1"
-    assert _redirected("http://10.0.0.7:8080/a", here, "/p/proxy") == "/p/proxy/a"
-    assert _redirected("https://example.com/a", here, "/p/proxy") == "https://example.com/a"
-    assert _redirected("next", here, "/p/proxy") == "next"
+    assert redirected("/login?x=1", here, "/p/proxy") == "/p/proxy/login?x=1"
+    assert redirected("http://10.0.0.7:8080/a", here, "/p/proxy") == "/p/proxy/a"
+    assert redirected("https://example.com/a", here, "/p/proxy") == "https://example.com/a"
+    assert redirected("next", here, "/p/proxy") == "next"

@@ -49,6 +49,8 @@ def answered(fails: Any) -> Response:
         commands=None,
         ports=None,
         proxy=nothing,
+        tokens=None,
+        aggregator=nothing,
         catalog=nothing,
         openapi=nothing,
         ready=lambda: (),

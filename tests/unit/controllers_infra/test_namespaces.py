@@ -45,7 +45,7 @@ def test_a_terminating_namespace_loses_its_pods_first_and_then_the_rest(world: A
     world.client.delete("namespaces", "", "shop")
     world.clock.advance(1)
     assert world.names("configmaps") == ["shop/settings"]
-    condition, *_ = world.client.get("namespaces", "", "shop")["status"]["conditions"]
+    condition = world.client.get("namespaces", "", "shop")["status"]["conditions"][3]
     assert condition["message"] == "Some resources are remaining: pods. has 1 resource instances"
     world.client.delete("pods", "shop", "web", grace_period_seconds=0)
     world.clock.advance(1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from leeward.kube.patch.json_patch import apply_json_patch
 from leeward.kube.patch.merge import apply_merge_patch
-from leeward.kube.patch.strategic import PatchError, apply_strategic_patch
+from leeward.kube.patch.strategic import PatchError, apply_strategic_patch, stray_directives
 from leeward.kube.status import StatusError
 
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=2)
@@ -254,3 +254,11 @@ def test_a_patch_of_too_many_operations_is_refused() -> None:
     ) as refused:
         apply_json_patch({}, [{"op": "add", "path": "/a", "value": 1}] * 10_001)
     assert refused.value.code == 413
+
+
+def test_a_directive_in_a_list_that_is_replaced_is_no_directive() -> None:
+    items = [{"name": "a", "$patch": "delete"}]
+    assert stray_directives({"imagePullSecrets": items}, "v1", "ServiceAccount") == [
+        "imagePullSecrets[0].$patch"
+    ]
+    assert stray_directives({"spec": {"containers": items}}, "v1", "Pod") == []

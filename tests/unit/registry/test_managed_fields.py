@@ -83,7 +83,7 @@ def test_who_creates_an_object_owns_what_it_says(world: World) -> None:
     }
 
 
-def test_the_clusters_own_components_leave_no_trace(world: World) -> None:
+def test_a_component_without_a_managers_name_leaves_no_trace(world: World) -> None:
     assert "managedFields" not in world.client.create("configmaps", config(a="1"))["metadata"]
 
 

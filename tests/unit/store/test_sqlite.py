@@ -285,3 +285,17 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> Non
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OperationError, match="is no usable database"):
         SQLiteStore(tmp_path / "missing" / "state.db")
+
+
+def test_objects_that_are_read_again_share_equal_sets_of_fields(path: Path) -> None:
+    store = SQLiteStore(path)
+    for name in ("a", "b"):
+        entry = {"manager": "kube-controller-manager", "fieldsV1": {"f:spec": {"f:nodeName": {}}}}
+        made = thing(name)
+        store.create("pods", {**made, "metadata": {**made["metadata"], "managedFields": [entry]}})
+    store.close()
+
+    one, other = SQLiteStore(path).list("pods")
+    fields = [each["metadata"]["managedFields"][0]["fieldsV1"] for each in (one, other)]
+    assert fields[0] == {"f:spec": {"f:nodeName": {}}}
+    assert fields[0] is fields[1]

@@ -13,22 +13,38 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from leeward.cluster.apiserver.protobuf import MACHINERY, META, message_name, table
+from leeward.cluster.apiserver.protobuf import (
+    EXTENSIONS,
+    MACHINERY,
+    META,
+    definition_name,
+    message_name,
+    table,
+)
+from leeward.kube.gobase64 import base64_error
 from leeward.kube.gofields import go_fields, is_left_out
 from leeward.kube.gotime import MICROSECONDS, SECONDS, normal_time
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError
 
-_ANY = frozenset((f"{META}.FieldsV1", f"{MACHINERY}.runtime.RawExtension"))
+_ANY = frozenset((f"{META}.FieldsV1", f"{MACHINERY}.runtime.RawExtension", f"{EXTENSIONS}.JSON"))
+SCHEMA = f"{EXTENSIONS}.JSONSchemaProps"
+CHOICES = frozenset(f"{SCHEMA}Or{other}" for other in ("Bool", "Array", "StringArray"))
 _TEXTS = frozenset(("string", "bytes"))
 _TIMES = {f"{META}.Time": SECONDS, f"{META}.MicroTime": MICROSECONDS}
 _QUANTITY, _INT_OR_STRING = f"{MACHINERY}.api.resource.Quantity", f"{MACHINERY}.util.intstr.IntOrString"
 _LISTS = frozenset((f"{META}.Verbs", "k8s.io.api.authorization.v1.ExtraValue"))
+_PLAIN: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "bool": (bool, "bool"),
+    "double": ((int, float), "float64"),
+    _INT_OR_STRING: ((int, str), "intstr.IntOrString"),
+}
 _RANGES = {"int32": 1 << 31, "int64": 1 << 63}
 _MAX_UNKNOWN = 100  # fields that are told, as in upstream
 
 _Place = tuple[Any, str | int] | None  # of what it is in, and its key or index
 _Owner = tuple[str, _Place]  # a message, and the place of its field
+_NOWHERE: _Owner = ("", None)
 
 
 class WrongTypeError(ValueError):
@@ -52,7 +68,7 @@ class Field(NamedTuple):
 @lru_cache(maxsize=1024)
 def go_fields_of(message: str) -> Mapping[str, str]:
     """Return JSON name → letter of a message, in the order in which Go declares its fields."""
-    return go_fields(message.replace("k8s.io.", "io.k8s.", 1))
+    return go_fields(definition_name(message))
 
 
 @lru_cache(maxsize=1024)
@@ -95,7 +111,7 @@ def fit_document(document: Any, api_version: str, kind: str, *, whole: bool = Fa
     if message not in table():
         return Fitted(_without_nulls(document) if whole else document, [])
     fitter = _Fitter(whole=whole)
-    return Fitted(fitter.message(document, message, None, ("", None)), fitter.unknown)
+    return Fitted(fitter.message(document, message, None, _NOWHERE), fitter.unknown)
 
 
 def fit_changed(document: Any, api_version: str, kind: str) -> Fitted:
@@ -194,30 +210,51 @@ class _Fitter:
 
     def _value(self, value: Any, kind: str, place: _Place, owner: _Owner) -> Any:
         if kind in _TEXTS:
-            return _checked(value, str, owner, kind)
-        if kind == "bool":
-            return _checked(value, bool, owner, kind)
-        if kind in _RANGES:
-            return _integer(value, kind, owner)
+            return _string(value, kind, owner)
         if kind in _ANY:
             return value
         if kind in _TIMES:
             return _time(value, kind, owner)
-        if kind == "double":
-            return _checked(value, (int, float), owner, kind)
+        if kind in _PLAIN:
+            return _checked(value, _PLAIN[kind][0], owner, _PLAIN[kind][1])
+        if kind in _RANGES:
+            return _integer(value, kind, owner)
         if kind == _QUANTITY:
             return _quantity(value, owner)
-        if kind == _INT_OR_STRING:
-            return _checked(value, (int, str), owner, kind)
+        if kind in CHOICES:
+            return self._choice(value, kind, owner)
         if kind in _LISTS:
             return _checked(value, list, owner, "[]string")
         return self.message(value, kind, place, owner) if kind in table() else value
+
+    def _choice(self, value: Any, kind: str, owner: _Owner) -> Any:
+        """Fit a schema or something else; what is unknown in it goes unsaid: Go reads it apart."""
+        apart = _Fitter(whole=self._whole)
+        if isinstance(value, dict):
+            return apart.message(value, SCHEMA, None, _NOWHERE)
+        if kind.endswith("OrBool"):
+            if not isinstance(value, bool):
+                raise WrongTypeError("boolean or JSON schema expected")
+            return value
+        if not isinstance(value, list):
+            return None
+        if kind.endswith("OrStringArray"):
+            return [_checked(each, str, owner, "string") for each in value]
+        return [apart.message(each, SCHEMA, None, _NOWHERE) for each in value]
 
 
 def _checked(value: Any, types: type | tuple[type, ...], owner: _Owner, name: str) -> Any:
     if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
         raise _wrong(value, owner, name)
     return value
+
+
+def _string(value: Any, kind: str, owner: _Owner) -> str:
+    text: str = _checked(value, str, owner, kind)
+    error = base64_error(text) if kind == "bytes" else ""
+    if error:
+        raise WrongTypeError(error)
+    return text
 
 
 def _time(value: Any, kind: str, owner: _Owner) -> str:

@@ -39,16 +39,15 @@ def api_versions(address: str) -> dict[str, Any]:
     }
 
 
-def group_document(group: str, versions: list[str], *, typed: bool = True) -> dict[str, Any]:
-    """Return the APIGroup of `group`."""
+def group_document(group: str, versions: list[str]) -> dict[str, Any]:
+    """Return the APIGroup of `group`, without its type."""
     shown = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
-    head = {"kind": "APIGroup", "apiVersion": "v1"} if typed else {}
-    return {**head, "name": group, "versions": shown, "preferredVersion": shown[0]}
+    return {"name": group, "versions": shown, "preferredVersion": shown[0]}
 
 
 def group_list(catalog: Catalog) -> dict[str, Any]:
     """Return the document at ``/apis``."""
-    groups = [group_document(name, found, typed=False) for name, found in catalog.groups().items() if name]
+    groups = [group_document(name, found) for name, found in catalog.groups().items() if name]
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
 

@@ -28,6 +28,7 @@ def fitter(served: Served) -> Callable[[Obj], Obj]:
     def fit(obj: Obj) -> Obj:
         try:
             if (obj.get("apiVersion"), obj.get("kind")) != (served.api_version, served.kind):
+                decoding.fit_document(obj, str(obj.get("apiVersion")), str(obj.get("kind")), whole=True)
                 raise decoding.WrongTypeError(
                     f'no kind "{obj.get("kind")}" is registered for version "{obj.get("apiVersion")}" in '
                     'scheme "pkg/api/legacyscheme/scheme.go:30"'

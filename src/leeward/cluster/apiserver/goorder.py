@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from leeward.cluster.apiserver.decoding import Field, fields_of, go_fields_of
-from leeward.cluster.apiserver.protobuf import META, message_name, table
+from leeward.cluster.apiserver.decoding import CHOICES, SCHEMA, Field, fields_of, go_fields_of
+from leeward.cluster.apiserver.protobuf import EXTENSIONS, META, message_name, table
 from leeward.kube.objects import Obj
 
-_RAW = frozenset((f"{META}.FieldsV1",))
+_RAW = frozenset((f"{META}.FieldsV1", f"{EXTENSIONS}.JSON"))
 
 Order = Callable[[Any], Any]
 
@@ -45,7 +45,10 @@ def _plan(name: str) -> _Plan:
 def _order_of(field: Field) -> Order | None:
     kind = field.kind
     if kind.startswith("map<"):
-        return _keys_sorted
+        inner = kind[len("map<string,") : -1]
+        return _schemas_sorted if inner == SCHEMA else _keys_sorted
+    if kind in CHOICES:
+        return lambda value: _each(value, _plan(SCHEMA))
     if kind not in table() or kind in _RAW:
         return None
     if field.repeated:
@@ -66,6 +69,14 @@ def _message(value: Any, plan: _Plan) -> Any:
         if isinstance(each, dict | list) and key in inner:
             made[key] = inner[key](each)
     return made
+
+
+def _each(value: Any, plan: _Plan) -> Any:
+    return [_message(each, plan) for each in value] if isinstance(value, list) else _message(value, plan)
+
+
+def _schemas_sorted(value: Any) -> Any:
+    return {key: _message(value[key], _plan(SCHEMA)) for key in sorted(value)}
 
 
 def _keys_sorted(value: Any) -> Any:

@@ -208,7 +208,7 @@ class Response:
         """Write it, as fast as the client reads it."""
         head = [
             *([(b"content-type", self.content_type.encode())] if self.content_type else ()),
-            (b"cache-control", b"no-cache, private"),
+            *([] if self._is_cached() else [(b"cache-control", b"no-cache, private")]),
             *((key.encode(), value.encode()) for key, value in self.headers),
         ]
         if self.status != 304:  # a cache would take the length for that of what it keeps
@@ -220,6 +220,9 @@ class Response:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             at += _PIECE
         await send({"type": "http.response.body", "body": self.body[at:]})
+
+    def _is_cached(self) -> bool:
+        return any(key == "cache-control" for key, _ in self.headers)
 
 
 class StreamResponse:

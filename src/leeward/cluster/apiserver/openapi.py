@@ -18,7 +18,9 @@ from typing import Any
 
 import orjson
 
+import leeward
 from leeward.cluster.apiserver import gnostic
+from leeward.cluster.apiserver.openapigroups import Page, make_page, pages
 from leeward.cluster.apiserver.openapiv2 import to_v2
 from leeward.cluster.apiserver.served import Catalog, Served
 from leeward.kube import definitions as schemas
@@ -36,12 +38,20 @@ class OpenApi:
     Args:
         catalog: tells what is served now.
         definitions: tells the CustomResourceDefinitions now.
+        remote: tells the documents that other servers have: URL by ``apis/GROUP/VERSION``.
     """
 
-    def __init__(self, catalog: Callable[[], Catalog], definitions: Callable[[], Iterable[Obj]]) -> None:
+    def __init__(
+        self,
+        catalog: Callable[[], Catalog],
+        definitions: Callable[[], Iterable[Obj]],
+        remote: Callable[[], Mapping[str, str]],
+    ) -> None:
         self._catalog = catalog
         self._definitions = definitions
-        self._documents: dict[str, tuple[Catalog, bytes]] = {}  # by "api/v1", "v2.json"; gzip
+        self._remote = remote
+        self._documents: dict[str, tuple[str, bytes]] = {}  # by "api/v1", "v2.json"; mark, gzip
+        self._marks: dict[str, tuple[Catalog, str]] = {}
 
     def index(self) -> dict[str, Any]:
         """Return the list of documents."""
@@ -50,48 +60,96 @@ class OpenApi:
         for group, versions in catalog.groups().items():
             for version in versions:
                 key = f"apis/{group}/{version}" if group else f"api/{version}"
-                mark = self._mark(catalog, group, version)
-                paths[key] = {"serverRelativeURL": f"/openapi/v3/{key}?hash={mark}"}
+                paths[key] = {"serverRelativeURL": url_of(key, self._mark(catalog, group, version))}
+        for key in _pages(catalog):
+            paths[key] = {"serverRelativeURL": url_of(key, _PAGE_MARK)}
+        paths |= {key: {"serverRelativeURL": url} for key, url in self._remote().items()}
         return {"paths": dict(sorted(paths.items()))}
 
+    def mark(self, key: str) -> str | None:
+        """Return what changes when the document ``apis/<group>/<version>`` does; None: unknown."""
+        group, version = _parts(key)
+        catalog = self._catalog()
+        if key in _pages(catalog):
+            return _PAGE_MARK
+        return self._mark(catalog, group, version) if catalog.of(group, version) else None
+
+    def whole_mark(self) -> str:
+        """Return what changes when the document of OpenAPI v2 does."""
+        catalog = self._catalog()
+        marks = [
+            self._mark(catalog, group, version)
+            for group, versions in catalog.groups().items()
+            for version in versions
+        ]
+        return _digest("".join(marks).encode())
+
     def _mark(self, catalog: Catalog, group: str, version: str) -> str:
-        text = repr((schemas.VERSION, catalog.of(group, version)))
-        custom = [found for found in self._definitions() if found["spec"]["group"] == group]
-        text += repr([found["metadata"].get("resourceVersion") for found in custom])
-        return hashlib.sha256(text.encode()).hexdigest()[:32].upper()
+        key = f"{group}/{version}"
+        kept = self._marks.get(key)
+        if kept is None or kept[0] is not catalog:
+            names = [served.plural for served in catalog.of(group, version)]
+            specs = [each["spec"] for each in self._definitions() if each["spec"]["group"] == group]
+            text = orjson.dumps((schemas.VERSION, leeward.__version__, names, specs))
+            kept = self._marks[key] = (catalog, _digest(text))
+        return kept[1]
 
     def document(self, key: str) -> bytes | None:
-        """Return the document of ``api/v1`` or ``apis/<group>/<version>``, compressed; None if unknown.
+        """Return the document called, for example, ``apis/apps/v1``, compressed; None if unknown.
 
         Takes tens of milliseconds the first time: call it on a worker thread.
         """
-        parts = key.strip("/").split("/")
-        group, version = ("", parts[1]) if parts[:1] == ["api"] and len(parts) == 2 else ("", "")
-        if parts[:1] == ["apis"] and len(parts) == 3:
-            group, version = parts[1], parts[2]
-        catalog = self._catalog()
-        if not version or not catalog.of(group, version):
+        group, version = _parts(key)
+        catalog, mark = self._catalog(), self.mark(key)
+        if mark is None:
             return None
         kept = self._documents.get(key)
-        if kept is None or kept[0] is not catalog:
-            content = orjson.dumps(make_document(catalog.of(group, version), list(self._definitions())))
-            kept = (catalog, gzip.compress(content, 5))
-            self._documents[key] = kept
+        if kept is None or kept[0] != mark:
+            page = _pages(catalog).get(key)
+            document = make_page(key, page) if page else self._made(catalog.of(group, version))
+            content = orjson.dumps(document)
+            kept = self._documents[key] = (mark, gzip.compress(content, 5))
         return kept[1]
+
+    def _made(self, resources: list[Served]) -> dict[str, Any]:
+        return make_document(resources, list(self._definitions()))
 
     def whole(self, *, protobuf: bool) -> bytes:
         """Return the document of OpenAPI v2, compressed; as protobuf or JSON.
 
         Takes hundreds of milliseconds the first time: call it on a worker thread.
         """
-        key, catalog = "v2.protobuf" if protobuf else "v2.json", self._catalog()
+        key, mark = "v2.protobuf" if protobuf else "v2.json", self.whole_mark()
         kept = self._documents.get(key)
-        if kept is None or kept[0] is not catalog:
-            document = to_v2(make_document(catalog.resources, list(self._definitions())))
+        if kept is None or kept[0] != mark:
+            document = to_v2(self._made(self._catalog().resources))
             content = gnostic.encode(document) if protobuf else orjson.dumps(document)
-            kept = (catalog, gzip.compress(content, 5))
-            self._documents[key] = kept
+            kept = self._documents[key] = (mark, gzip.compress(content, 5))
         return kept[1]
+
+
+def _parts(key: str) -> tuple[str, str]:
+    """Return the group and version of a document; version "" when it names none."""
+    parts = key.strip("/").split("/")
+    if parts[:1] == ["api"] and len(parts) == 2:
+        return "", parts[1]
+    return (parts[1], parts[2]) if parts[:1] == ["apis"] and len(parts) == 3 else ("", "")
+
+
+def _pages(catalog: Catalog) -> dict[str, Page]:
+    return pages({served.group for served in catalog.resources if served.group and not served.custom})
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha512(content).hexdigest().upper()
+
+
+_PAGE_MARK = _digest(f"{schemas.VERSION} {leeward.__version__}".encode())
+
+
+def url_of(key: str, mark: str) -> str:
+    """Return the URL of a document as it is now."""
+    return f"/openapi/v3/{key}?hash={mark}"
 
 
 def make_document(resources: list[Served], custom: list[Obj]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,9 +199,18 @@ def revision_of(options: ListOptions) -> int:
 
 
 def take_page(
-    items: Sequence[Obj], options: ListOptions, revision: int
+    items: Sequence[Obj],
+    options: ListOptions,
+    revision: int,
+    goes_on: Callable[[Obj], bool] = lambda last: False,
 ) -> tuple[Sequence[Obj], dict[str, Any]]:
     """Return one page of `items` (ordered by key) and the list's metadata.
+
+    Args:
+        items: what matches.
+        options: of the list.
+        revision: as of which they are.
+        goes_on: tells whether there is anything after an object, matching or not.
 
     Raises:
         BadRequestError: the continue token is not one of ours.
@@ -210,9 +219,11 @@ def take_page(
         start, revision = _decode(options.continue_token)
         items = [item for item in items if key_of(item) > start]
     metadata: dict[str, Any] = {"resourceVersion": str(revision)}
-    if not options.limit or len(items) <= options.limit:
+    if not options.limit or len(items) < options.limit:
         return items, metadata
     page = items[: options.limit]
+    if len(items) == options.limit and not goes_on(page[-1]):
+        return items, metadata
     if not options.label_selector and not options.field_selector:
         metadata["remainingItemCount"] = len(items) - len(page)
     metadata["continue"] = _encode(page[-1], revision)

@@ -28,6 +28,7 @@ from leeward.base.clock import PassiveClock
 _CA_DAYS = 3650
 _LEAF_DAYS = 825  # the longest that Apple's and browsers' verifiers accept
 _RENEW_DAYS = 30
+FRONT_PROXY = "front-proxy-client"  # who speaks for others to aggregated API servers
 _NAMES = (
     "localhost",
     "kubernetes",
@@ -65,6 +66,21 @@ class Pki:
         return self.directory / "sa.key"
 
     @property
+    def front_proxy_ca(self) -> Path:
+        """PEM of the authority whose clients speak for others to aggregated API servers."""
+        return self.directory / "front-proxy-ca.crt"
+
+    @property
+    def front_proxy_certificate(self) -> Path:
+        """PEM of this server's certificate of that kind; its key is beside it."""
+        return self.directory / "front-proxy-client.crt"
+
+    @property
+    def front_proxy_key(self) -> Path:
+        """PEM of its key."""
+        return self.directory / "front-proxy-client.key"
+
+    @property
     def ca_data(self) -> str:
         """The authority's PEM in base64, as kubeconfigs carry it."""
         return base64.b64encode(self.ca_certificate.read_bytes()).decode()
@@ -81,8 +97,10 @@ def ensure_pki(directory: Path, clock: PassiveClock, *, addresses: Sequence[str]
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     now = clock.now()
     names = _alternative_names(addresses)
+    if not _is_valid(directory / "front-proxy-client.crt", now):
+        _make_front_proxy(directory, now)
     if not _is_valid(directory / "ca.crt", now):
-        _make_ca(directory, now)
+        _make_ca(directory, "ca", now)
         (directory / "apiserver.crt").unlink(missing_ok=True)
     if not _is_valid(directory / "apiserver.crt", now) or not _covers(directory / "apiserver.crt", names):
         _make_server(directory, now, names)
@@ -168,10 +186,10 @@ def _usage(*, ca: bool) -> x509.KeyUsage:
     )
 
 
-def _make_ca(directory: Path, now: datetime) -> None:
+def _make_ca(directory: Path, file: str, now: datetime) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     # The serial number in the name keeps two clusters' authorities apart in a trust store.
-    name = f"leeward-ca-{secrets.token_hex(4)}"
+    name = f"leeward-{file}-{secrets.token_hex(4)}"
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     certificate = (
         _builder(name, issuer, key, now, _CA_DAYS)
@@ -179,25 +197,56 @@ def _make_ca(directory: Path, now: datetime) -> None:
         .add_extension(_usage(ca=True), critical=True)
         .sign(key, hashes.SHA256())
     )
-    write_private(directory / "ca.key", _key_pem(key))
-    write_private(directory / "ca.crt", certificate.public_bytes(serialization.Encoding.PEM))
+    write_private(directory / f"{file}.key", _key_pem(key))
+    write_private(directory / f"{file}.crt", certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def _make_server(directory: Path, now: datetime, names: Sequence[x509.GeneralName]) -> None:
-    ca = _load(directory / "ca.crt")
-    ca_key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), None)
+    alternative = x509.SubjectAlternativeName(names)
+    _make_leaf(
+        directory, now, "ca", ("apiserver", "kube-apiserver"), ExtendedKeyUsageOID.SERVER_AUTH, alternative
+    )
+
+
+def _make_front_proxy(directory: Path, now: datetime) -> None:
+    _make_ca(directory, "front-proxy-ca", now)
+    names = ("front-proxy-client", FRONT_PROXY)
+    _make_leaf(directory, now, "front-proxy-ca", names, ExtendedKeyUsageOID.CLIENT_AUTH)
+
+
+def _make_leaf(
+    directory: Path,
+    now: datetime,
+    authority: str,
+    names: tuple[str, str],
+    usage: x509.ObjectIdentifier,
+    alternative: x509.SubjectAlternativeName | None = None,
+) -> None:
+    """Make a certificate and its key.
+
+    Args:
+        directory: where.
+        now: validity begins.
+        authority: file of who signs.
+        names: of the file and in the certificate.
+        usage: what it is for.
+        alternative: further names.
+    """
+    ca = _load(directory / f"{authority}.crt")
+    ca_key = serialization.load_pem_private_key((directory / f"{authority}.key").read_bytes(), None)
     if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{directory / 'ca.key'} is not an elliptic-curve key")
+        raise ValueError(f"{directory / authority}.key is not an elliptic-curve key")
     key = ec.generate_private_key(ec.SECP256R1())
-    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
-    certificate = (
-        _builder("kube-apiserver", ca.subject, key, now, _LEAF_DAYS)
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
+    builder = (
+        _builder(names[1], ca.subject, key, now, _LEAF_DAYS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(ca=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(authority, critical=False)
-        .sign(ca_key, hashes.SHA256())
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .add_extension(identifier, critical=False)
     )
-    write_private(directory / "apiserver.key", _key_pem(key))
-    write_private(directory / "apiserver.crt", certificate.public_bytes(serialization.Encoding.PEM))
+    if alternative is not None:
+        builder = builder.add_extension(alternative, critical=False)
+    certificate = builder.sign(ca_key, hashes.SHA256())
+    write_private(directory / f"{names[0]}.key", _key_pem(key))
+    write_private(directory / f"{names[0]}.crt", certificate.public_bytes(serialization.Encoding.PEM))

@@ -1,6 +1,6 @@
 """``pods/NAME/log``: which container's log, and what is answered when there is none.
 
-Source: ``k8s.io/kubernetes/pkg/registry/core/pod`` (LogLocation, 1.36).
+Source: ``k8s.io/kubernetes/pkg/registry/core/pod`` (LogLocation), ValidatePodLogOptions (1.36).
 """
 
 from __future__ import annotations
@@ -8,16 +8,35 @@ from __future__ import annotations
 from pathlib import Path
 
 from leeward.base.clock import Clock
-from leeward.cluster.apiserver.http import TEXT, Answer, Request, StreamResponse, text_response
+from leeward.cluster.apiserver.http import TEXT, Answer, Query, Request, Response, StreamResponse
 from leeward.cluster.apiserver.logs import LogOptions, LogSource, read_log, since_moment
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import Client
+from leeward.cluster.registry.failures import Failure, forbidden, invalid, raise_if_any
 from leeward.kube.objects import Obj
+from leeward.kube.resources import Resource
 from leeward.kube.status import BadRequestError
 
 _KINDS = ("initContainers", "containers", "ephemeralContainers")
+_OPTIONS = Resource("podlogoptions", "", "PodLogOptions", namespaced=True)
 _STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+
+
+def option_failures(query: Query) -> list[Failure]:
+    """Check what is asked of a log."""
+    found: list[Failure] = []
+    lines, size, seconds = (query.number(name) for name in ("tailLines", "limitBytes", "sinceSeconds"))
+    if lines is not None and lines < 0:
+        found.append(invalid("tailLines", lines, "must be greater than or equal to 0"))
+    if size is not None and size < 1:
+        found.append(invalid("limitBytes", size, "must be greater than 0"))
+    if seconds is not None and query.text("sinceTime"):
+        text = "at most one of `sinceTime` or `sinceSeconds` may be specified"
+        found.append(forbidden("", text))
+    elif seconds is not None and seconds < 1:
+        found.append(invalid("sinceSeconds", seconds, "must be greater than 0"))
+    return found
 
 
 def choose_container(pod: Obj, wanted: str) -> str:
@@ -78,8 +97,9 @@ class PodLogs:
 
     async def log(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer GET on ``pods/NAME/log``."""
-        pod = self._client.get(served.name, path.namespace, path.name)
         query = request.query
+        raise_if_any(_OPTIONS, path.name, option_failures(query))
+        pod = self._client.get(served.name, path.namespace, path.name)
         container = choose_container(pod, query.text("container"))
         options = LogOptions(
             follow=query.flag("follow"),
@@ -116,7 +136,7 @@ class PodLogs:
         if previous:
             raise BadRequestError(f'previous terminated container "{container}" in pod "{name}" not found')
         if not pod["spec"].get("nodeName"):
-            return text_response("")
+            return Response(b"", status=204, content_type="")
         state = (_status(pod, container).get("state") or {}).get("waiting") or {}
         reason = state.get("reason") or "ContainerCreating"
         raise BadRequestError(f'container "{container}" in pod "{name}" is waiting to start: {reason}')

@@ -29,6 +29,13 @@ TABLE_FILE = Path(__file__).with_name("protobuf-fields.json")
 _MAGIC = b"k8s\x00"
 META = "k8s.io.apimachinery.pkg.apis.meta.v1"
 MACHINERY = "k8s.io.apimachinery.pkg"
+EXTENSIONS = "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1"
+_PACKAGES = {  # others are k8s.io.api and the first word of their group
+    "": "k8s.io.api.core",
+    "rbac.authorization.k8s.io": "k8s.io.api.rbac",
+    "apiextensions.k8s.io": EXTENSIONS.rpartition(".")[0],
+    "apiregistration.k8s.io": "k8s.io.kube_aggregator.pkg.apis.apiregistration",
+}
 
 # Pointers in Go: an explicit zero or false means something and is kept.
 # fmt: off
@@ -42,6 +49,9 @@ _POINTERS = frozenset((
     "runAsGroup", "runAsNonRoot", "runAsUser", "setHostnameAsFQDN", "shareProcessNamespace",
     "stabilizationWindowSeconds", "startingDeadlineSeconds", "successfulJobsHistoryLimit", "suspend",
     "terminationGracePeriodSeconds", "tolerationSeconds", "ttlSecondsAfterFinished",
+    "maximum", "minimum", "multipleOf", "maxItems", "minItems", "maxLength", "minLength", "maxProperties",
+    "minProperties", "x-kubernetes-preserve-unknown-fields", "optionalOldSelf", "default", "example",
+    "additionalProperties", "additionalItems",
 ))
 # fmt: on
 
@@ -116,8 +126,13 @@ def message_name(version: str, kind: str) -> str:
     if kind.endswith("Options") and f"{META}.{kind}" in table():
         return f"{META}.{kind}"
     group, _, number = version.rpartition("/")
-    package = {"": "core", "rbac.authorization.k8s.io": "rbac"}.get(group, group.partition(".")[0])
-    return f"k8s.io.api.{package}.{number}.{kind}"
+    package = _PACKAGES.get(group) or f"k8s.io.api.{group.partition('.')[0]}"
+    return f"{package}.{number}.{kind}"
+
+
+def definition_name(message: str) -> str:
+    """Return what OpenAPI calls a message."""
+    return message.replace("k8s.io.", "io.k8s.", 1).replace("_", "-")
 
 
 def _bytes(value: int | bytes) -> bytes:
@@ -146,14 +161,14 @@ def _message(name: str, data: bytes) -> Any:
         elif "r" in flags:
             result.setdefault(field, []).append(_value(kind, raw))
         else:
-            _put(result, field, _value(kind, raw), flags)
+            _put(result, field, _value(kind, raw), flags, keeps_empty=kind == _STATUS_SUBRESOURCE)
     return result
 
 
-def _put(result: dict[str, Any], field: str, value: Any, flags: str) -> None:
+def _put(result: dict[str, Any], field: str, value: Any, flags: str, *, keeps_empty: bool) -> None:
     if "i" in flags:
         result.update(value)
-    elif value is None or (field == "status" and not value):
+    elif value is None or (field == "status" and not value and not keeps_empty):
         return
     elif value or isinstance(value, dict) or "q" in flags or field in _POINTERS:
         result[field] = value
@@ -211,11 +226,36 @@ def _raw_json(data: bytes) -> Any:
     return orjson.loads(raw) if raw else None
 
 
+def _schema_or_bool(data: bytes) -> Any:
+    found = dict(_fields(data))
+    return _message(_SCHEMA, _bytes(found[2])) if 2 in found else bool(found.get(1))
+
+
+def _schema_or_list(data: bytes) -> Any:
+    schemas = [_message(_SCHEMA, _bytes(value)) for number, value in _fields(data) if number == 2]
+    return schemas or _only_schema(data)
+
+
+def _schema_or_names(data: bytes) -> Any:
+    names = [_text(value) for number, value in _fields(data) if number == 2]
+    return names or _only_schema(data)
+
+
+def _only_schema(data: bytes) -> Any:
+    return next((_message(_SCHEMA, _bytes(value)) for number, value in _fields(data) if number == 1), None)
+
+
 def _items(data: bytes) -> list[str]:
     return [_text(value) for number, value in _fields(data) if number == 1]
 
 
+_SCHEMA = f"{EXTENSIONS}.JSONSchemaProps"
+_STATUS_SUBRESOURCE = f"{EXTENSIONS}.CustomResourceSubresourceStatus"
 _SPECIAL = {
+    f"{EXTENSIONS}.JSON": _raw_json,
+    f"{EXTENSIONS}.JSONSchemaPropsOrBool": _schema_or_bool,
+    f"{EXTENSIONS}.JSONSchemaPropsOrArray": _schema_or_list,
+    f"{EXTENSIONS}.JSONSchemaPropsOrStringArray": _schema_or_names,
     f"{META}.Time": _time,
     f"{META}.MicroTime": _micro_time,
     f"{META}.FieldsV1": _raw_json,

@@ -5,7 +5,7 @@ Source: ``k8s.io/apiserver/pkg/endpoints/handlers/get.go`` (1.36).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from leeward.base.clock import Clock
@@ -214,7 +214,8 @@ class Reads:
         check_version(options.resource_version, self._store.revision)
         items = await self.select(path, served, options, matcher)
         shown = revision_of(options) or self._store.revision
-        items, metadata = take_page(items, options, shown)
+        goes_on = self._goes_on(path, served, options) if matcher is not None else lambda last: False
+        items, metadata = take_page(items, options, shown, goes_on)
         pretty = request.query.flag("pretty")
         if representation.transform == "Table":
             include = request.query.text("includeObject", "Metadata")
@@ -224,6 +225,17 @@ class Reads:
             listed = partial_list(items, metadata, representation.version)
             return respond(listed, representation, pretty=pretty)
         return respond(make_list(served, items, metadata), representation, pretty=pretty)
+
+    def _goes_on(self, path: ResourcePath, served: Served, options: ListOptions) -> Callable[[Obj], bool]:
+        """Return what tells whether a page that is exactly full ends before the collection does."""
+
+        def goes_on(last: Obj) -> bool:
+            if exact_name(options.field_selector) is not None:
+                return False
+            everything = self._as_of(path, served, options, revision_of(options) or self._store.revision)
+            return bool(everything) and key_of(everything[-1]) > key_of(last)
+
+        return goes_on
 
     def _watch(
         self,

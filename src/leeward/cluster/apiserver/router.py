@@ -8,8 +8,6 @@ Source: ``k8s.io/apiserver/pkg/server`` (handler chain, 1.36).
 
 from __future__ import annotations
 
-import asyncio
-import gzip
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
@@ -17,11 +15,11 @@ from typing import Any
 
 from leeward.cluster.apiserver import discovery
 from leeward.cluster.apiserver.access import Access
+from leeward.cluster.apiserver.aggregation.aggregator import Aggregator
+from leeward.cluster.apiserver.aggregation.merging import with_groups, with_items
 from leeward.cluster.apiserver.apply import field_manager
 from leeward.cluster.apiserver.bodies import read_object
 from leeward.cluster.apiserver.http import (
-    JSON,
-    TEXT,
     Answer,
     Request,
     Response,
@@ -30,8 +28,8 @@ from leeward.cluster.apiserver.http import (
     text_response,
     warning_headers,
 )
-from leeward.cluster.apiserver.negotiation import openapi_v2_type, wants_aggregated_discovery
-from leeward.cluster.apiserver.openapi import OpenApi
+from leeward.cluster.apiserver.negotiation import wants_aggregated_discovery
+from leeward.cluster.apiserver.openapipages import OpenApiPages
 from leeward.cluster.apiserver.paths import ResourcePath, parse_resource_path
 from leeward.cluster.apiserver.podlogs import PodLogs
 from leeward.cluster.apiserver.reads import Reads
@@ -40,15 +38,16 @@ from leeward.cluster.apiserver.served import Catalog, Served
 from leeward.cluster.apiserver.streaming.portforward import PortForward
 from leeward.cluster.apiserver.streaming.remotecommand import RemoteCommands
 from leeward.cluster.apiserver.writes import Writes
+from leeward.cluster.registry.tokens import Tokens
 from leeward.kube.status import (
     BadRequestError,
     MethodNotAllowedError,
-    NotAcceptableError,
     NotFoundError,
     StatusError,
 )
 
 _log = logging.getLogger(__name__)
+_OPENID, _KEYS = "/.well-known/openid-configuration", "/openid/v1/jwks"
 _TOO_DEEP = "Recursion limit reached"  # orjson's words for what nests deeper than it writes
 
 _DEPRECATED = {  # (apiVersion, kind) → the warning that every answer carries
@@ -79,6 +78,8 @@ class Router:
         commands: exec and attach; None likewise.
         ports: port-forwarding; None likewise.
         proxy: passes requests on to Pods and Services.
+        tokens: tells what others check tokens of service accounts with; None: there are none.
+        aggregator: knows the APIs that other servers serve.
         catalog: tells what is served now.
         openapi: OpenAPI documents.
         ready: names the checks that fail now; empty when the cluster is ready.
@@ -96,8 +97,10 @@ class Router:
         commands: RemoteCommands | None,
         ports: PortForward | None,
         proxy: Handler,
+        tokens: Tokens | None,
+        aggregator: Aggregator,
         catalog: Callable[[], Catalog],
-        openapi: OpenApi,
+        openapi: OpenApiPages,
         ready: Callable[[], Iterable[str]],
         address: str,
     ) -> None:
@@ -109,6 +112,8 @@ class Router:
         self._commands = commands
         self._ports = ports
         self._proxy = proxy
+        self._tokens = tokens
+        self._aggregator = aggregator
         self._catalog = catalog
         self._openapi = openapi
         self._ready = ready
@@ -138,7 +143,9 @@ class Router:
                 raise _method_not_allowed()
             return _pretty(discovery.VERSION_INFO)
         if head == "openapi":
-            return await self._openapi_document(request)
+            return await self._openapi.answer(request)
+        if self._tokens is not None and request.path.rstrip("/") in (_OPENID, _KEYS):
+            return self._openid(request, self._tokens)
         if request.path == "/":
             return json_response(
                 {"paths": ["/api", "/apis", "/healthz", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]}
@@ -155,25 +162,17 @@ class Router:
         lines = "".join(f"[-]{name} failed\n" for name in failing)
         return text_response(f"{lines}readyz check failed\n", status=500)
 
-    async def _openapi_document(self, request: Request) -> Response:
-        path = request.path.rstrip("/")
-        if path == "/openapi/v3":
-            index = json_response(self._openapi.index())
-            index.content_type = TEXT  # as upstream has it
-            return index
-        accept = request.headers.get("accept", "")
-        if path == "/openapi/v2":
-            media_type = openapi_v2_type(accept)
-            packed = await asyncio.to_thread(self._openapi.whole, protobuf=media_type != JSON)
-            return _unpacked(request, packed, media_type)
-        if accept and not any(kind in accept for kind in (JSON, "*/*", "application/*")):
-            raise NotAcceptableError("OpenAPI v3 is served as application/json")
-        if not path.startswith("/openapi/v3/"):
-            return text_response("404 page not found\n", status=404)
-        found = await asyncio.to_thread(self._openapi.document, path.removeprefix("/openapi/v3/"))
-        if found is None:
-            return Response(b"", status=404, content_type="")
-        return _unpacked(request, found, JSON)
+    @staticmethod
+    def _openid(request: Request, tokens: Tokens) -> Response:
+        """Answer what others check tokens of service accounts with."""
+        if request.method != "GET":
+            raise _method_not_allowed()
+        cached = [("cache-control", "public, max-age=3600")]
+        if request.path.rstrip("/") == _OPENID:
+            return json_response(tokens.discovery(), headers=cached)
+        answer = json_response(tokens.keys(), headers=cached)
+        answer.content_type = "application/jwk-set+json"
+        return answer
 
     async def _api(self, request: Request) -> Answer:
         parts = [part for part in request.path.split("/") if part]
@@ -181,10 +180,10 @@ class Router:
         if len(parts) == 1:
             return self._groups(request, catalog, core=parts[0] == "api")
         if parts[0] == "apis" and len(parts) == 2:
-            versions = catalog.groups().get(parts[1])
-            if not versions:
-                return text_response("404 page not found\n", status=404)
-            return json_response(discovery.group_document(parts[1], versions))
+            return self._group(catalog, parts[1])
+        remote = self._aggregator.find(parts[1], parts[2]) if parts[0] == "apis" else None
+        if remote is not None:
+            return await self._aggregator.answer(request, remote)
         path = parse_resource_path(request.path)
         if path is None:
             return text_response("404 page not found\n", status=404)
@@ -203,14 +202,27 @@ class Router:
 
     def _groups(self, request: Request, catalog: Catalog, *, core: bool) -> Response:
         if wants_aggregated_discovery(request.headers.get("accept", "")):
-            answer = json_response(discovery.aggregated(catalog, core=core))
+            document = discovery.aggregated(catalog, core=core)
+            if not core and (remotes := self._aggregator.remotes()):
+                document["items"] = with_items(document["items"], remotes)
+            answer = json_response(document)
             answer.content_type = discovery.AGGREGATED_TYPE
             tag = f'"{hashlib.sha512(answer.body).hexdigest().upper()}"'
             answer.headers = [*answer.headers, ("etag", tag), ("vary", "Accept")]
             if tag == request.headers.get("if-none-match"):
                 answer.status, answer.body = 304, b""
             return answer
-        return json_response(discovery.api_versions(self._address) if core else discovery.group_list(catalog))
+        return json_response(discovery.api_versions(self._address) if core else self._group_list(catalog))
+
+    def _group_list(self, catalog: Catalog) -> dict[str, Any]:
+        document, remotes = discovery.group_list(catalog), self._aggregator.remotes()
+        return {**document, "groups": with_groups(document["groups"], remotes)} if remotes else document
+
+    def _group(self, catalog: Catalog, name: str) -> Response:
+        found = next((each for each in self._group_list(catalog)["groups"] if each["name"] == name), None)
+        if found is None:
+            return text_response("404 page not found\n", status=404)
+        return json_response({"kind": "APIGroup", "apiVersion": "v1", **found})
 
     async def _review(self, request: Request, path: ResourcePath) -> Answer:
         if request.method != "POST":
@@ -306,14 +318,6 @@ def _method_not_allowed() -> MethodNotAllowedError:
     return MethodNotAllowedError(
         "the server does not allow this method on the requested resource", details={}
     )
-
-
-def _unpacked(request: Request, packed: bytes, media_type: str) -> Response:
-    """Return a compressed document as the client can read it."""
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        headers = [("content-encoding", "gzip"), ("vary", "Accept-Encoding")]
-        return Response(packed, content_type=media_type, headers=headers)
-    return Response(gzip.decompress(packed), content_type=media_type)
 
 
 def _pretty(document: Any) -> Response:

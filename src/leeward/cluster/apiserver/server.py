@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -22,6 +24,9 @@ import uvicorn
 from leeward.base.clock import Clock
 from leeward.base.errors import OperationError
 from leeward.cluster.apiserver.access import Access
+from leeward.cluster.apiserver.aggregation.aggregator import Aggregator
+from leeward.cluster.apiserver.aggregation.backends import Backends
+from leeward.cluster.apiserver.aggregation.registration import Registration, publish
 from leeward.cluster.apiserver.audit import AuditLog
 from leeward.cluster.apiserver.authentication import ADMIN, Authenticator
 from leeward.cluster.apiserver.certificates import CertificateProtocol, CertificateWebSocketProtocol
@@ -29,6 +34,7 @@ from leeward.cluster.apiserver.http import Answer, Receive, Request, Scope, Send
 from leeward.cluster.apiserver.limits import SECONDS, InFlight
 from leeward.cluster.apiserver.logs import LogSource
 from leeward.cluster.apiserver.openapi import OpenApi
+from leeward.cluster.apiserver.openapipages import OpenApiPages
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.pki import Pki
 from leeward.cluster.apiserver.podlogs import PodLogs
@@ -54,7 +60,9 @@ from leeward.kube.status import TimeoutStatusError
 
 if TYPE_CHECKING:
     from leeward.cluster.apiserver.streaming.proxy import Proxy
+from leeward.kube.status import StatusError
 
+_log = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
 _LATE = "Timeout: request did not complete within the allotted timeout"
 _GRACE_SECONDS = 2
@@ -119,6 +127,10 @@ class ApiServer:
         accounts = None if tokens is None else AccountTokens(tokens, client.find)
         authenticator = Authenticator({pki.admin_token: admin}, accounts)
         self._audit = audit
+        self._kube_apiserver = kube_apiserver = client.tracked("kube-apiserver", "")
+        self._registration = Registration(kube_apiserver)
+        self._aggregator = Aggregator(kube_apiserver, Backends(client, pki, SystemRandom()), clock)
+        openapi = OpenApi(self.catalog, self._definitions, self._aggregator.documents)
         self._router = Router(
             access=Access(authenticator, rbac, audit, self._in_flight),
             reviews=Reviews(authenticator, rbac, lambda: format_time(clock.now())),
@@ -128,8 +140,10 @@ class ApiServer:
             commands=None if runtime is None else RemoteCommands(client, runtime),
             ports=None if runtime is None else PortForward(client, runtime),
             proxy=self._forward,
+            tokens=tokens,
+            aggregator=self._aggregator,
             catalog=self.catalog,
-            openapi=OpenApi(self.catalog, self._definitions),
+            openapi=OpenApiPages(openapi, self._aggregator, clock),
             ready=ready,
             address=f"{_HOST}:{port}",
         )
@@ -163,6 +177,14 @@ class ApiServer:
 
     def _definition_changed(self, _event: Event) -> None:
         self._catalog = None
+        asyncio.get_running_loop().call_soon(self._register)
+
+    def _register(self) -> None:
+        """Let the APIServices of custom resources follow, once who is told of the change has been."""
+        try:
+            self._registration.follow()
+        except StatusError as error:
+            _log.warning("APIServices of custom resources: %s", error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -189,6 +211,9 @@ class ApiServer:
         listener = self._bind()
         self.port = listener.getsockname()[1]
         self._unsubscribe = self._store.subscribe([CRDS], self._definition_changed)
+        publish(self._kube_apiserver, self._pki)
+        self._registration.begin(Catalog().groups())
+        self._aggregator.start()
         config = uvicorn.Config(
             self,
             loop="none",
@@ -238,6 +263,7 @@ class ApiServer:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
+        await self._aggregator.stop()
         self._reads.close()
         server, task = self._server, self._task
         self._server = self._task = None

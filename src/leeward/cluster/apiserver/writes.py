@@ -36,6 +36,7 @@ from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.registry.custom.structure import prune
 from leeward.kube.definitions import read_definitions
 from leeward.kube.objects import Obj, is_terminating
+from leeward.kube.patch.strategic import stray_directives
 from leeward.kube.scale import scale_of
 from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError, StatusError
 
@@ -241,7 +242,7 @@ class Writes:
         level = check_field_validation(request.query, "PatchOptions")
         warnings: list[str] = []
         if patch_type != "json" and subresource != "scale" and not served.custom:
-            patch, warnings = _fitted_patch(patch, served, level)
+            patch, warnings = _fitted_patch(patch, served, level, strategic=patch_type == "strategic")
         elif patch_type == "merge" and subresource != "scale" and isinstance(patch, dict):
             patch, warnings = _pruned(patch, served, level)
         patched = await attended(
@@ -392,7 +393,7 @@ def _pruned(body: Obj, served: Served, level: str) -> tuple[Obj, list[str]]:
     return fitted, decoding.warnings(unknown) if level == "Warn" else []
 
 
-def _fitted_patch(patch: Any, served: Served, level: str) -> tuple[Any, list[str]]:
+def _fitted_patch(patch: Any, served: Served, level: str, *, strategic: bool) -> tuple[Any, list[str]]:
     """Return a merge patch without the fields that its kind has not, and warnings about these.
 
     Raises:
@@ -414,6 +415,7 @@ def _fitted_patch(patch: Any, served: Served, level: str) -> tuple[Any, list[str
             f' "" is invalid: patch: Invalid value: {orjson.dumps(shown).decode()}: {error}',
             details={"causes": [cause]},
         ) from None
+    unknown += stray_directives(patch, served.api_version, served.kind) if strategic else []
     if unknown and level == "Strict":
         raise decoding.strict_error(unknown, served.api_version, served.kind)
     return fitted, decoding.warnings(unknown) if level == "Warn" else []

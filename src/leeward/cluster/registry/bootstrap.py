@@ -6,6 +6,8 @@ classes); storage and ingress classes are the embedded cluster's own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from leeward.cluster.authorization.bootstrappolicy import bootstrap_policy
 from leeward.cluster.interface.user import User
 from leeward.cluster.registry.admission.plugins.storageclass import DEFAULT_CLASS
@@ -31,6 +33,8 @@ def bootstrap(registry: Registry, *, api_address: str, api_port: int, dns_addres
     for name in SYSTEM_NAMESPACES:
         _ensure(registry, "namespaces", {"metadata": {"name": name}})
     for resource, obj in bootstrap_policy():
+        _ensure(registry, resource, obj, "kube-apiserver")
+    for resource, obj in _authentication_readers():
         _ensure(registry, resource, obj, "kube-apiserver")
     for name, value in (("system-cluster-critical", 2000000000), ("system-node-critical", 2000001000)):
         _ensure(
@@ -69,6 +73,32 @@ def _ensure(registry: Registry, resource: str, obj: Obj, manager: str = "") -> N
         registry.create(resource, obj, WriteOptions(user=User("system:apiserver"), field_manager=manager))
     except AlreadyExistsError:
         return
+
+
+def _authentication_readers() -> Iterable[tuple[str, Obj]]:
+    """Yield what lets aggregated API servers read whom to believe."""
+    group, name = "rbac.authorization.k8s.io", "extension-apiserver-authentication-reader"
+    meta = {
+        "namespace": "kube-system",
+        "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"},
+        "annotations": {"rbac.authorization.kubernetes.io/autoupdate": "true"},
+    }
+    rule = {
+        "verbs": ["get", "list", "watch"],
+        "apiGroups": [""],
+        "resources": ["configmaps"],
+        "resourceNames": ["extension-apiserver-authentication"],
+    }
+    yield f"roles.{group}", {"metadata": {"name": name, **meta}, "rules": [rule]}
+    users = ("system:kube-controller-manager", "system:kube-scheduler")
+    yield (
+        f"rolebindings.{group}",
+        {
+            "metadata": {"name": f"system::{name}", **meta},
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+            "subjects": [{"kind": "User", "apiGroup": group, "name": user} for user in users],
+        },
+    )
 
 
 def _kubernetes_service(port: int) -> Obj:

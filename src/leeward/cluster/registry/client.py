@@ -35,6 +35,7 @@ class RegistryClient:
         field_manager: who owns what is written; "": it is not tracked.
         api_version: of the objects that are sent; "": the stored one.
         listens: keep the warnings that writes cause.
+        component: it is a component of the cluster's, not somebody who asks over the API.
     """
 
     def __init__(
@@ -47,12 +48,17 @@ class RegistryClient:
         field_manager: str = "",
         api_version: str = "",
         listens: bool = False,
+        component: bool = False,
     ) -> None:
         self._registry = registry
         self._clock = clock
         self._warnings: builtins.list[str] = []
         self._options = WriteOptions(
-            user=user, dry_run=dry_run, field_manager=field_manager, api_version=api_version
+            user=user,
+            dry_run=dry_run,
+            field_manager=field_manager,
+            api_version=api_version,
+            component=component,
         )
         if listens:
             self._options = replace(self._options, warn=self._warnings.append, attended=True)
@@ -177,7 +183,7 @@ class RegistryClient:
 
     def finalize_namespace(self, obj: Obj) -> Obj:
         """Replace a namespace's ``spec.finalizers`` through the finalize subresource."""
-        return self._registry.finalize_namespace(obj, self._options)
+        return subresources.finalize_namespace(self._registry, obj, self._options)
 
     def record(
         self,

@@ -118,7 +118,7 @@ def raise_if_any(resource: Resource, name: str, failures: list[Failure]) -> None
         return
     what = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
     text, causes = told(failures)
-    details: dict[str, Any] = {"name": name, "kind": resource.kind, "causes": causes}
+    details: dict[str, Any] = {**({"name": name} if name else {}), "kind": resource.kind, "causes": causes}
     if resource.group:
         details["group"] = resource.group
     raise InvalidError(f'{what} "{name}" is invalid: {text}', details=details)

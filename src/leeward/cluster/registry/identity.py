@@ -16,7 +16,10 @@ from leeward.kube.status import BadRequestError, ConflictError, UnreadableVersio
 
 SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 _NOT_FOR_NEW = (*SERVER_OWNED, "resourceVersion", "selfLink", "managedFields", "namespace")
-_BY_COMPONENTS = dict.fromkeys(("Node", "Pod"), ("labels", "annotations"))
+_BY_COMPONENTS = {  # what a component may change with a status
+    **dict.fromkeys(("Node", "Pod"), ("labels", "annotations")),
+    "Deployment": ("annotations",),
+}
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
@@ -114,7 +117,8 @@ def substance(obj: Obj) -> Obj:
 def status_metadata(strategy: Strategy, old: Obj, obj: Obj, *, heard: bool) -> dict[str, Any]:
     """Return the metadata of an object whose status is written: some of it may change with it.
 
-    Components write what they read a while ago, so of theirs only what kubelets say of Pods and nodes counts.
+    Components write what they read a while ago, so of theirs only what kubelets say of Pods and nodes counts,
+    and the revision of a Deployment.
     """
     fields = strategy.status_metadata if heard else _BY_COMPONENTS.get(old["kind"], ())
     changed = {field: obj["metadata"].get(field) for field in fields}
@@ -122,3 +126,15 @@ def status_metadata(strategy: Strategy, old: Obj, obj: Obj, *, heard: bool) -> d
         changed = {field: value for field, value in changed.items() if field in obj["metadata"]}
     meta = {key: value for key, value in old["metadata"].items() if key not in changed}
     return {**meta, **{field: value for field, value in changed.items() if value}}
+
+
+def finalized(obj: Obj, old: Obj) -> Obj:
+    """Return a namespace with metadata and finalizers of `obj`; status and what is the server's stay."""
+    given = {key: value for key, value in obj["metadata"].items() if value not in (None, {}, [])}
+    for key in (*SERVER_OWNED, "resourceVersion", "selfLink", "managedFields"):
+        given.pop(key, None)
+    kept = (*SERVER_OWNED, "resourceVersion")
+    owned = {key: old["metadata"][key] for key in kept if key in old["metadata"]}
+    finalizers = (obj.get("spec") or {}).get("finalizers")
+    spec = {"finalizers": finalizers} if finalizers else {}
+    return {**old, "metadata": {**given, **owned}, "spec": spec}

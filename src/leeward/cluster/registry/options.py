@@ -24,6 +24,7 @@ class WriteOptions:
     attended: bool = False  # the caller waits where a write has to
     field_manager: str = ""  # who owns what is written; "": it is not tracked
     api_version: str = ""  # of the request; "": the stored one
+    component: bool = False  # the writer is a component of the cluster, which writes often
     managed: Sequence[Mapping[str, Any]] | None = None  # managedFields, where they are decided already
 
     @property

@@ -1,7 +1,7 @@
 """Who owns which field: what the registry does about it in every write that is tracked.
 
-A write is tracked when its options name a field manager: those over the API do, the cluster's own
-components do not.
+A write is tracked when its options name a field manager. Those over the API do, and so do controllers, the
+scheduler and kubelets, but for what they write all the time: heartbeats, Events and the status of Pods.
 """
 
 from __future__ import annotations
@@ -24,8 +24,15 @@ from leeward.cluster.registry.managedfields.schema import Type
 from leeward.cluster.registry.managedfields.typed import TypeMismatchError
 from leeward.cluster.registry.managedfields.types import CustomTypes, built_in_type
 from leeward.cluster.registry.options import WriteOptions
+from leeward.cluster.registry.podowners import PodOwners
 from leeward.kube.objects import Obj, format_time
 from leeward.kube.resources import Resource
+
+_TOO_OFTEN = (  # by components; their managers stay as they are
+    ("pods", "status"),
+    ("events", ""),
+    ("leases.coordination.k8s.io", ""),
+)
 
 
 class Ownership:
@@ -47,13 +54,24 @@ class Ownership:
         self._definitions = definitions
         self._built_in = built_in
         self._custom = CustomTypes()
+        self._pods = PodOwners()
 
     def created(self, resource: Resource, strategy: Strategy, obj: Obj, options: WriteOptions) -> Obj:
         """Return a new object with its managers."""
         if options.managed is not None:
             return _with_entries(obj, options.managed)
-        if not options.field_manager:
+        if not _is_tracked(resource, options, ""):
             return obj
+        if options.component and resource.name == "pods":
+            who = (options.field_manager, options.api_version)
+            time = format_time(self._clock.now())
+            entries = self._pods.entries(
+                obj, who, time, lambda: self._created(resource, strategy, obj, options)
+            )
+            return {**obj, "metadata": {**obj["metadata"], "managedFields": entries}} if entries else obj
+        return self._created(resource, strategy, obj, options)
+
+    def _created(self, resource: Resource, strategy: Strategy, obj: Obj, options: WriteOptions) -> Obj:
         writer = self._writer(resource, options, "")
         try:
             return track_create(
@@ -75,7 +93,7 @@ class Ownership:
         """Return the next state of an object with its managers."""
         if options.managed is not None:
             return _with_entries(new, options.managed)
-        if not options.field_manager:
+        if not _is_tracked(resource, options, subresource):
             return _with_entries(new, old["metadata"].get("managedFields"))
         writer = self._writer(resource, options, subresource)
         ignored = _ignored(strategy, subresource)
@@ -122,6 +140,12 @@ class Ownership:
         if self._built_in(resource.name):
             return built_in_type(api_version, resource.kind)
         return self._custom.find(self._definitions(), api_version, resource.kind)
+
+
+def _is_tracked(resource: Resource, options: WriteOptions, subresource: str) -> bool:
+    if not options.field_manager:
+        return False
+    return not (options.component and (resource.name, subresource) in _TOO_OFTEN)
 
 
 def _ignored(strategy: Strategy, subresource: str) -> FieldSet:

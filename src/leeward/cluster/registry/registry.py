@@ -99,10 +99,10 @@ class Registry:
         self._resources = {row.name: row for row in BUILT_IN}
         self._custom = CustomStrategies()
         self._strategies = dict(in_tree_strategies().items())
-        self._ownership = Ownership(clock, lambda: store.list(CRDS), self._resources.__contains__)
+        self.ownership = Ownership(clock, lambda: store.list(CRDS), self._resources.__contains__)
         reader = self.client("system:apiserver")
         webhooks = WebhookConversion(lambda name: store.get(CRDS, "", name), reader, ids)
-        self._versions = Versions(self._ownership, webhooks)
+        self._versions = Versions(self.ownership, webhooks)
         self.rbac = Rbac(reader)
         self._addresses = IpAllocator(reader, service_network)
         context = PluginContext(
@@ -115,12 +115,20 @@ class Registry:
         )
         conditions = conditions_of_webhook(reader, self.rbac)
         asked = Webhooks(context, self._versions_of, conditions, self._versions.shown)
-        self.admission = Admission(context, asked, self._versions_of, self._ownership.type_of)
+        self.admission = Admission(context, asked, self._versions_of, self.ownership.type_of)
         self._stepper = Stepper(hooks)
 
-    def client(self, user: str, *, dry_run: bool = False) -> RegistryClient:
-        """Return a client of the component `user`; with `dry_run` it answers as if it had written."""
-        return RegistryClient(self, User(user), self._clock, dry_run=dry_run)
+    def client(self, user: str, *, dry_run: bool = False, manager: str = "") -> RegistryClient:
+        """Return a client of the component `user`.
+
+        Args:
+            user: who it is.
+            dry_run: it answers as if it had written.
+            manager: the name under which ``metadata.managedFields`` remembers it; "": it does not.
+        """
+        return RegistryClient(
+            self, User(user), self._clock, dry_run=dry_run, field_manager=manager, component=True
+        )
 
     def now(self) -> datetime:
         """Return the time that writes are stamped with."""
@@ -205,7 +213,7 @@ class Registry:
         obj = strategy.default(obj)
         if strategy.has_status and not strategy.brings_status:
             obj = {key: value for key, value in obj.items() if key != "status"}
-        obj = self._ownership.created(resource, strategy, obj, options)
+        obj = self.ownership.created(resource, strategy, obj, options)
         write = attributes_of("CREATE", resource, obj, None, options)
         write.complete = strategy.default
         yield from self.admission.admit(write)
@@ -294,7 +302,7 @@ class Registry:
     def _update(self, name: str, obj: Obj, options: WriteOptions, subresource: str) -> Steps[Obj]:
         resource = self.resource(name)
         meta = obj["metadata"]
-        old = self._current(resource, meta.get("namespace") or "", meta["name"])
+        old = self.current(resource, meta.get("namespace") or "", meta["name"])
         strategy = self.strategy(resource, options.api_version)
         old = yield from self._versions.as_stored(resource, old)
         obj, options = yield from self._versions.changed(resource, strategy, old, obj, options, subresource)
@@ -314,7 +322,7 @@ class Registry:
                 new = strategy.default(new)
                 failures = [*meta_failures(resource, new), *strategy.validate(new)]
                 raise_if_any(resource, new["metadata"]["name"], failures)
-            new = self._ownership.updated(resource, strategy, old, new, None, options, "status")
+            new = self.ownership.updated(resource, strategy, old, new, None, options, "status")
             write = attributes_of("UPDATE", resource, new, old, options, "status")
             yield from self.admission.admit(write)
             if write.obj is not new:  # nothing but status is written here
@@ -332,9 +340,9 @@ class Registry:
         settle = yield from self.admission.validate(write)
         if options.dry_run:
             return new
-        return (yield from self._store_next(resource, old, new, settle, subresource))
+        return (yield from self.store_next(resource, old, new, settle, subresource))
 
-    def _store_next(
+    def store_next(
         self, resource: Resource, old: Obj, new: Obj, settle: Sequence[Settle], subresource: str
     ) -> Steps[Obj]:
         """Store the next state of an object, or delete it where it waited for this only."""
@@ -370,7 +378,7 @@ class Registry:
             new.pop("status", None)
             if "status" in old:
                 new["status"] = old["status"]
-        new = self._ownership.updated(
+        new = self.ownership.updated(
             resource,
             strategy,
             old,
@@ -410,7 +418,7 @@ class Registry:
         part, old = strategy.parts[subresource], write.old or {}
         given = {"spec": write.obj.get("spec") or {}, "status": write.obj.get("status") or {}}
         new = strategy.stamp(part.take(strategy.default({**old, **given}), old), old, format_time(self.now()))
-        write.obj = self._ownership.updated(resource, strategy, old, new, None, options, subresource)
+        write.obj = self.ownership.updated(resource, strategy, old, new, None, options, subresource)
         yield from self.admission.admit(write)
         new = write.obj
         raise_if_any(resource, new["metadata"]["name"], part.validate(new, old))
@@ -439,7 +447,7 @@ class Registry:
 
         def steps() -> Steps[Obj]:
             resource = self.resource(name)
-            old = self._current(resource, namespace, object_name)
+            old = self.current(resource, namespace, object_name)
             old = yield from self._versions.as_stored(resource, old)
             if subresource == "scale":
                 new = patched_scale(resource, old, patch, patch_type, self.strategy(resource).scale)
@@ -481,12 +489,12 @@ class Registry:
             place = namespace or meta.get("namespace") or ""
             old = self.store.get(resource.name, place, meta["name"])
             if old is None and subresource:
-                self._current(resource, place, meta["name"])
+                self.current(resource, place, meta["name"])
             asked = None
             if old is not None:
                 old = yield from self._versions.as_stored(resource, old)
                 asked = yield from self._versions.as_asked(resource, old, options)
-            new = self._ownership.applied(
+            new = self.ownership.applied(
                 resource, strategy, asked, config, options, force=force, subresource=subresource
             )
             new, decided = yield from self._versions.applied(resource, strategy, new, asked, options)
@@ -509,12 +517,12 @@ class Registry:
     def delete_steps(self, name: str, namespace: str, object_name: str, options: DeleteOptions) -> Steps[Obj]:
         """Delete an object as a part of another write."""
         resource = self.resource(name)
-        obj = self._current(resource, namespace, object_name)
+        obj = self.current(resource, namespace, object_name)
         check_preconditions(resource, obj, options)
         write = attributes_of("DELETE", resource, {}, obj, options)
         yield from self.admission.admit(write)
         yield from self.admission.validate(write)
-        if self._current(resource, namespace, object_name) is not obj:
+        if self.current(resource, namespace, object_name) is not obj:
             raise conflict(resource, obj)
         return self._remove(resource, obj, options)
 
@@ -557,25 +565,12 @@ class Registry:
         if not stored["metadata"]["finalizers"]:
             self.store.delete(CRDS, "", name)
 
-    def finalize_namespace(self, obj: Obj, options: WriteOptions) -> Obj:
-        """Replace a namespace's ``spec``, which holds its finalizers; without any it goes."""
+    def current(self, resource: Resource, namespace: str, name: str) -> Obj:
+        """Return what is stored.
 
-        def steps() -> Steps[Obj]:
-            resource = self.resource("namespaces")
-            old = self._current(resource, "", obj["metadata"]["name"])
-            spec = obj.get("spec") or {}
-            new = {**old, "spec": {**spec, "finalizers": spec.get("finalizers") or []}}
-            write = attributes_of("UPDATE", resource, new, old, options, "finalize")
-            yield from self.admission.admit(write)
-            yield from self.admission.validate(write)
-            new = {**old, "spec": write.obj["spec"]}
-            return (
-                new if options.dry_run else (yield from self._store_next(resource, old, new, (), "finalize"))
-            )
-
-        return self.carry_out(steps, options, ("finalize", obj))
-
-    def _current(self, resource: Resource, namespace: str, name: str) -> Obj:
+        Raises:
+            NotFoundError: it is not there.
+        """
         found = self.store.get(resource.name, namespace if resource.namespaced else "", name)
         if found is None:
             details = {"name": name, "kind": resource.plural}

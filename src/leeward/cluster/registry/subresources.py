@@ -1,6 +1,6 @@
-"""Binding and eviction of Pods.
+"""Binding and eviction of Pods, finalizing of namespaces.
 
-Source: pkg/registry/core/pod/storage/{storage,eviction}.go (Kubernetes 1.36).
+Source: pkg/registry/core/pod/storage/{storage,eviction}.go, pkg/registry/core/namespace (Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.requests import attributes_of
+from leeward.cluster.registry.identity import check_meant, finalized
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.steps import Steps
 from leeward.kube.conditions import with_condition
@@ -111,6 +112,7 @@ def _evict(
         condition = {
             "type": "DisruptionTarget",
             "status": "True",
+            "lastProbeTime": None,
             "reason": "EvictionByEvictionAPI",
             "message": "Eviction API: evicting",
         }
@@ -163,3 +165,28 @@ def _pod(registry: Registry, namespace: str, name: str) -> Obj:
     if pod is None:
         raise NotFoundError(f'pods "{name}" not found', details={"name": name, "kind": "pods"})
     return pod
+
+
+def finalize_namespace(registry: Registry, obj: Obj, options: WriteOptions) -> Obj:
+    """Replace metadata and ``spec.finalizers`` of a namespace; one on its way out without any goes.
+
+    Raises:
+        StatusError: it is refused.
+    """
+
+    def steps() -> Steps[Obj]:
+        resource = registry.resource("namespaces")
+        old = registry.current(resource, "", obj["metadata"]["name"])
+        check_meant(resource, old, obj)
+        strategy = registry.strategy(resource)
+        new = finalized(strategy.default(obj), old)
+        given = obj["metadata"].get("managedFields")
+        new = registry.ownership.updated(resource, strategy, old, new, given, options, "finalize")
+        write = attributes_of("UPDATE", resource, new, old, options, "finalize")
+        yield from registry.admission.admit(write)
+        yield from registry.admission.validate(write)
+        if options.dry_run:
+            return write.obj
+        return (yield from registry.store_next(resource, old, write.obj, (), "finalize"))
+
+    return registry.carry_out(steps, options, ("finalize", obj))

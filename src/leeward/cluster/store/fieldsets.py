@@ -31,7 +31,9 @@ class FieldSets:
         entries = _entries(obj)
         if not entries or all(id(entry[_FIELDS]) in self._texts for entry in entries):
             return obj
-        trees = (self._tree(orjson.dumps(entry[_FIELDS]), entry[_FIELDS]) for entry in entries)
+        trees = [self._tree(orjson.dumps(entry[_FIELDS]), entry[_FIELDS]) for entry in entries]
+        if all(tree is entry[_FIELDS] for tree, entry in zip(trees, entries, strict=True)):
+            return obj
         return _with(obj, trees)
 
     def split(self, obj: Obj) -> tuple[Obj, bytes | None]:

@@ -22,7 +22,8 @@ from leeward.kube.objects import Obj, ObjectKey, key_of
 
 SCHEMA_VERSION = 2  # 1 had no column `fields`
 VOLATILE = frozenset(("leases.coordination.k8s.io",))
-_GAP = 1000  # revisions skipped at start, as those of volatile writes were not recorded
+_GAP = 1000  # revisions skipped at start, as not every one is recorded
+_RECORDED = _GAP // 2  # one of so many is
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE IF NOT EXISTS object (
@@ -85,10 +86,10 @@ class SQLiteStore(MemoryStore):
             self._keep(resource, key_of(obj), obj, None)
 
     def _commit(self, resource: str, key: ObjectKey, obj: Obj | None, revision: int) -> None:
-        """Write one change and the revision in one transaction."""
+        """Write one change, and now and then the revision, in one transaction."""
         database = self._database
         if resource in VOLATILE:
-            if revision % (_GAP // 2) == 0:
+            if revision % _RECORDED == 0:
                 database.execute("UPDATE revision SET value = ?", (revision,))
             return
         database.execute("BEGIN IMMEDIATE")
@@ -103,7 +104,8 @@ class SQLiteStore(MemoryStore):
                     "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?)",
                     (resource, *key, orjson.dumps(rest), fields),
                 )
-            database.execute("UPDATE revision SET value = ?", (revision,))
+            if revision % _RECORDED == 0:
+                database.execute("UPDATE revision SET value = ?", (revision,))
             database.execute("COMMIT")
         except BaseException:
             if database.in_transaction:  # a full disk has ended it already

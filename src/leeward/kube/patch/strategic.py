@@ -10,7 +10,7 @@ Source: k8s.io/apimachinery/pkg/util/strategicpatch (Kubernetes 1.36).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,6 +63,32 @@ def apply_strategic_patch(target: Any, patch: Any, api_version: str, kind: str) 
         )
     group_version = api_version if "/" in api_version else f"/{api_version}"
     return _merge_object(target, patch, _table()["roots"].get(f"{group_version}/{kind}", ""))
+
+
+def stray_directives(patch: Mapping[str, Any], api_version: str, kind: str) -> list[str]:
+    """Return where a patch has directives that are none: in lists that are replaced as a whole.
+
+    Upstream takes them for fields, which the type of the items has not.
+    """
+    group_version = api_version if "/" in api_version else f"/{api_version}"
+    return [*_stray(patch, _table()["roots"].get(f"{group_version}/{kind}", ""), "")]
+
+
+def _stray(patch: Mapping[str, Any], type_name: str, path: str) -> Iterator[str]:
+    rows = _rows(type_name)
+    for key, value in patch.items():
+        row = _Row(*rows[key]) if key in rows else _NOTHING
+        place = f"{path}.{key}" if path else key
+        if isinstance(value, dict):
+            yield from _stray(value, row.child, place)
+        elif isinstance(value, list) and not key.startswith("$"):
+            for index, item in enumerate(value):
+                if not isinstance(item, dict):
+                    continue
+                if row.key:
+                    yield from _stray(item, row.child, f"{place}[{index}]")
+                else:
+                    yield from (f"{place}[{index}].{name}" for name in item if name.startswith("$"))
 
 
 def _rows(type_name: str) -> Mapping[str, list[Any]]:

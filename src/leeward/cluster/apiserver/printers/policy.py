@@ -1,4 +1,4 @@
-"""Columns of disruption budgets, priorities, storage classes, access rules and custom resource definitions.
+"""Columns of disruption budgets, priorities, storage classes, access rules, what extends the API.
 
 Source: ``k8s.io/kubernetes/pkg/printers/internalversion`` (1.36).
 """
@@ -21,7 +21,7 @@ from leeward.cluster.apiserver.printers.table import (
     spec,
     status,
 )
-from leeward.kube.objects import Obj, annotations_of
+from leeward.kube.objects import Obj, annotations_of, find_condition
 
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
@@ -115,6 +115,17 @@ def _created(obj: Obj, _now: datetime) -> list[Cell]:
     return [name(obj), obj["metadata"].get("creationTimestamp") or UNKNOWN]
 
 
+def _api_service(obj: Obj, now: datetime) -> list[Cell]:
+    service, condition = spec(obj).get("service"), find_condition(obj, "Available")
+    where = f"{service.get('namespace', '')}/{service.get('name', '')}" if service else "Local"
+    available = "Unknown"
+    if condition is not None:
+        available, reason = condition.get("status", ""), condition.get("reason")
+        if available != "True" and reason:
+            available = f"{available} ({reason})"
+    return [name(obj), where, available, age(obj, now)]
+
+
 _CREATED = Printer(columns("Name,Created At:date"), _created)
 _BINDING = Printer(columns("Name,Role,Age,|,Users,Groups,ServiceAccounts"), _binding)
 _RBAC = "rbac.authorization.k8s.io"
@@ -146,5 +157,6 @@ PRINTERS = {
     f"rolebindings.{_RBAC}": _BINDING,
     f"clusterrolebindings.{_RBAC}": _BINDING,
     "limitranges": _CREATED,
+    "apiservices.apiregistration.k8s.io": Printer(columns("Name,Service,Available,Age"), _api_service),
     "customresourcedefinitions.apiextensions.k8s.io": _CREATED,
 }

@@ -186,7 +186,8 @@ class DeploymentController:
     def _set_revision(self, deployment: Obj, revision: str) -> None:
         if annotations_of(deployment).get(REVISION) != revision:
             patch = {"metadata": {"annotations": {REVISION: revision}}}
-            self._client.patch(DEPLOYMENTS, *key_of(deployment), patch, patch_type="merge")
+            key = key_of(deployment)
+            self._client.patch(DEPLOYMENTS, *key, patch, patch_type="merge", subresource="status")
 
     # Sizes -----------------------------------------------------------------------------------------
 

@@ -52,7 +52,6 @@ class ControllerContext:
     clock: Clock
     ids: IdSource
     timing: Timing = field(default_factory=Timing)
-    tracked: Client | None = None  # the same, its writes remembered in metadata.managedFields
     root_ca: str = ""  # PEM, for the kube-root-ca.crt ConfigMaps
     volumes_dir: Path = Path("volumes")  # where local persistent volumes are made
     make_volume: Callable[[Path], None] = lambda path: None

@@ -28,11 +28,6 @@ FINALIZER = "kubernetes"
 
 _FINE = (
     (
-        "NamespaceDeletionContentFailure",
-        "ContentDeleted",
-        "All content successfully deleted, may be waiting on finalization",
-    ),
-    (
         "NamespaceDeletionDiscoveryFailure",
         "ResourcesDiscovered",
         "All resources successfully discovered",
@@ -41,6 +36,11 @@ _FINE = (
         "NamespaceDeletionGroupVersionParsingFailure",
         "ParsedGroupVersions",
         "All legacy kube types successfully parsed",
+    ),
+    (
+        "NamespaceDeletionContentFailure",
+        "ContentDeleted",
+        "All content successfully deleted, may be waiting on finalization",
     ),
 )
 
@@ -78,7 +78,7 @@ def conditions(left: Mapping[str, Sequence[Obj]]) -> list[dict[str, str]]:
         {"type": kind, "status": "False", "reason": reason, "message": message}
         for kind, reason, message in _FINE
     ]
-    return [remaining, *fine, finalizing]
+    return [*fine, remaining, finalizing]
 
 
 class NamespaceController:

@@ -24,7 +24,6 @@ class ServiceAccountController:
 
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
-        self._publisher = context.tracked or context.client
         self._root_ca = context.root_ca
 
     @property
@@ -59,14 +58,14 @@ class ServiceAccountController:
         found = self._client.find("configmaps", namespace, ROOT_CA)
         if found is not None:
             if found.get("data") != data:
-                self._publisher.update("configmaps", {**found, "data": data})
+                self._client.update("configmaps", {**found, "data": data})
             return
         meta = {
             "name": ROOT_CA,
             "namespace": namespace,
             "annotations": {"kubernetes.io/description": _NOTE},
         }
-        self._publisher.create(
+        self._client.create(
             "configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
         )
 

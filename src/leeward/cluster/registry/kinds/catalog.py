@@ -6,7 +6,15 @@ from base64 import b64encode
 
 from leeward.base.registry import Registry
 from leeward.cluster.registry.custom import definitions
-from leeward.cluster.registry.kinds import autoscaling, defaults, pods, services, storage, workloads
+from leeward.cluster.registry.kinds import (
+    apiservices,
+    autoscaling,
+    defaults,
+    pods,
+    services,
+    storage,
+    workloads,
+)
 from leeward.cluster.registry.kinds.fill import fill, update
 from leeward.cluster.registry.kinds.strategy import Part, Strategy
 from leeward.cluster.registry.validation import certificates, objects, policies
@@ -62,6 +70,12 @@ def _timed(status: Obj, old: Obj) -> Obj:
     return update(status, "conditions", lambda items: [{**times, **each} for each in items])
 
 
+def _timed_namespace(status: Obj, old: Obj) -> Obj:
+    """The same for conditions of namespaces."""
+    untimed = {"lastTransitionTime": None}
+    return update(status, "conditions", lambda items: [{**untimed, **each} for each in items])
+
+
 _NODE_INFO = dict.fromkeys(
     (
         "machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "containerRuntimeVersion",
@@ -93,6 +107,7 @@ def in_tree_strategies() -> Registry[Strategy]:
                 prepare_create=_prepare_namespace,
                 prepare_update=_keep_finalizers,
                 validate=objects.namespace_failures,
+                fill_status=_timed_namespace,
                 has_status=True,
                 initial_status={"phase": "Active"},
             ),
@@ -172,6 +187,7 @@ def in_tree_strategies() -> Registry[Strategy]:
                 initial_status={},
             ),
         ),
+        ("apiservices.apiregistration.k8s.io", apiservices.API_SERVICE),
         *defaults.STRATEGIES.items(),
     ):
         registry.register(name, strategy)

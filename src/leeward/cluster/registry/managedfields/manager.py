@@ -1,7 +1,6 @@
 """``metadata.managedFields``: read, brought up to date by every write that is tracked, written.
 
-Writes over the API are tracked, by who asked; the cluster's own components are not, as upstream does not
-track a write to an object that has no managers yet.
+A write to an object that has no managers yet is not tracked.
 
 Source: k8s.io/apimachinery/pkg/util/managedfields/internal (1.36).
 """
@@ -24,6 +23,7 @@ from leeward.cluster.registry.managedfields.fieldset import (
     union,
 )
 from leeward.cluster.registry.managedfields.fieldset import field as field_element
+from leeward.cluster.registry.managedfields.quick import in_order, unchanged_owners
 from leeward.cluster.registry.managedfields.schema import Type, zero
 from leeward.cluster.registry.managedfields.typed import TypeMismatchError, validate
 from leeward.cluster.registry.managedfields.updater import (
@@ -66,6 +66,10 @@ class Writer:
     api_version: str
     time: str
     subresource: str = ""
+
+    def entry_key(self) -> tuple[str, ...]:
+        """Return what tells its entry from others."""
+        return (self.operation, self.name, self.api_version, self.subresource)
 
     def key(self) -> str:
         """Return what tells this manager from others."""
@@ -113,12 +117,7 @@ def _encode(managed: _Managed) -> list[dict[str, Any]]:
         for key, owned in managed.managers.items()
         if owned.fields
     ]
-    return sorted(
-        entries,
-        key=lambda entry: tuple(
-            entry.get(part, "") for part in ("operation", "time", "manager", "apiVersion", "subresource")
-        ),
-    )
+    return in_order(entries)
 
 
 def _start(live: Obj, requested: Any, writer: Writer) -> _Managed:
@@ -167,6 +166,13 @@ def track_update(kind: Type, live: Obj, new: Obj, requested: Any, writer: Writer
         writer: who writes.
         ignored: fields that this kind of write does not set.
     """
+    stored = live["metadata"].get("managedFields")
+    if stored and (requested is None or requested is stored):
+        entries = unchanged_owners(
+            kind, _bare(live), _bare(new), stored, writer.entry_key(), writer.time, ignored
+        )
+        if entries is not None:
+            return {**new, "metadata": {**new["metadata"], "managedFields": entries}}
     managed = _start(live, requested, writer)
     if managed.managers:
         managed = _update(kind, _bare(live), new, managed, writer, ignored)

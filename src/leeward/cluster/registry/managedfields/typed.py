@@ -188,7 +188,7 @@ class _Comparer:
         self.removed: list[Path] = []
 
     def visit(self, kind: Type, old: Any, new: Any, path: Path) -> None:
-        if old is new:
+        if old is new or old == new:
             return
         if old is ABSENT:
             self._add(path, _everything(kind, new))
@@ -220,8 +220,10 @@ class _Comparer:
     def _maps(self, kind: Type, old: Any, new: Any, path: Path) -> None:
         before, after = _or_empty(old, {}), _or_empty(new, {})
         for name in (*before, *(key for key in after if key not in before)):
-            child = kind.fields.get(name) or kind.element or DEDUCED
-            self.visit(child, before.get(name, ABSENT), after.get(name, ABSENT), (*path, field_element(name)))
+            was, now = before.get(name, ABSENT), after.get(name, ABSENT)
+            if was is not now and was != now:
+                child = kind.fields.get(name) or kind.element or DEDUCED
+                self.visit(child, was, now, (*path, field_element(name)))
 
     def _lists(self, kind: Type, old: Any, new: Any, path: Path) -> None:
         before = dict(_items(kind, _or_empty(old, ())))

@@ -54,6 +54,7 @@ FORMS: Mapping[str, Form] = {
     "rolebindings.rbac.authorization.k8s.io": "path",
     "clusterroles.rbac.authorization.k8s.io": "path",
     "clusterrolebindings.rbac.authorization.k8s.io": "path",
+    "apiservices.apiregistration.k8s.io": "path",
 }
 
 

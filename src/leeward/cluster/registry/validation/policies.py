@@ -263,7 +263,7 @@ def _limit(limit: Obj, kind: str, field: str) -> list[Failure]:
         text = "may not be specified when `type` is 'Pod'"
         found += [forbidden(f"{field}.{part}", text) for part in defaults if limit.get(part)]
     else:
-        found += _names(limit, defaults, field, name_failures)
+        found += _names(limit, defaults, field, check)
     storage = any("storage" in (limit.get(part) or {}) for part in ("min", "max"))
     if kind == "PersistentVolumeClaim" and not storage:
         text = "either minimum or maximum storage value is required, but neither was provided"
