@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from leeward.cluster.apiserver.aggregation.availability import obstacle
-from leeward.cluster.apiserver.aggregation.backends import identity
 from leeward.cluster.apiserver.aggregation.merging import (
     RemoteVersion,
     from_resources,
     with_groups,
     with_items,
 )
+from leeward.cluster.apiserver.aggregation.peers import identity
 from leeward.cluster.apiserver.aggregation.registration import MANAGED, built_in, custom, plan
 from leeward.cluster.apiserver.discovery import aggregated, group_list
 from leeward.cluster.apiserver.served import Catalog

@@ -25,7 +25,6 @@ from leeward.base.clock import Clock
 from leeward.base.errors import OperationError
 from leeward.cluster.apiserver.access import Access
 from leeward.cluster.apiserver.aggregation.aggregator import Aggregator
-from leeward.cluster.apiserver.aggregation.backends import Backends
 from leeward.cluster.apiserver.aggregation.registration import Registration, publish
 from leeward.cluster.apiserver.audit import AuditLog
 from leeward.cluster.apiserver.authentication import ADMIN, Authenticator
@@ -59,6 +58,7 @@ from leeward.kube.resources import CRDS
 from leeward.kube.status import TimeoutStatusError
 
 if TYPE_CHECKING:
+    from leeward.cluster.apiserver.aggregation.backends import Backends
     from leeward.cluster.apiserver.streaming.proxy import Proxy
 from leeward.kube.status import StatusError
 
@@ -129,7 +129,7 @@ class ApiServer:
         self._audit = audit
         self._kube_apiserver = kube_apiserver = client.tracked("kube-apiserver", "")
         self._registration = Registration(kube_apiserver)
-        self._aggregator = Aggregator(kube_apiserver, Backends(client, pki, SystemRandom()), clock)
+        self._aggregator = Aggregator(kube_apiserver, self._backends, clock)
         openapi = OpenApi(self.catalog, self._definitions, self._aggregator.documents)
         self._router = Router(
             access=Access(authenticator, rbac, audit, self._in_flight),
@@ -160,6 +160,11 @@ class ApiServer:
         if self._catalog is None:
             self._catalog = Catalog(self._definitions())
         return self._catalog
+
+    def _backends(self) -> Backends:
+        from leeward.cluster.apiserver.aggregation.backends import Backends
+
+        return Backends(self._client, self._pki, SystemRandom())
 
     @cached_property
     def _proxy(self) -> Proxy:

@@ -10,25 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import orjson
 
 from leeward.base.clock import Clock, Timer
 from leeward.cluster.apiserver.aggregation.availability import PASSED, Verdict, failed, obstacle
-from leeward.cluster.apiserver.aggregation.backends import (
-    Backends,
-    UnansweredError,
-    identity,
-    server_name,
-)
 from leeward.cluster.apiserver.aggregation.merging import RemoteVersion, from_list, from_resources
+from leeward.cluster.apiserver.aggregation.peers import UnansweredError, identity, server_name
 from leeward.cluster.apiserver.aggregation.registration import API_SERVICES
 from leeward.cluster.apiserver.discovery import AGGREGATED_TYPE
 from leeward.cluster.apiserver.http import Answer, Request, text_response
-from leeward.cluster.apiserver.streaming.passing import pass_on
 from leeward.cluster.interface.client import Client
 from leeward.cluster.interface.store import Event, Unsubscribe
 from leeward.cluster.registry.admission.webhooks.targets import UnresolvedError
@@ -37,11 +32,15 @@ from leeward.kube.objects import Obj, is_condition_true, labels_of
 from leeward.kube.status import StatusError
 from leeward.kube.wellknown import SERVICE_NAME
 
+if TYPE_CHECKING:
+    from leeward.cluster.apiserver.aggregation.backends import Backends
+
 _log = logging.getLogger(__name__)
 _SLICES = "endpointslices.discovery.k8s.io"
 _AGAIN_SECONDS = 30.0  # after a check that passed, and at most after one that failed
 _FIRST_SECONDS = 0.5
 _FAILURES = 16  # after which the pause grows no more
+_OK = 200
 _ACCEPT = {"accept": f"{AGGREGATED_TYPE},application/json"}
 
 
@@ -63,16 +62,20 @@ class Aggregator:
 
     Args:
         client: reads objects and writes the status of APIServices.
-        backends: reaches the servers.
+        make_backends: makes what reaches the servers, once there is one.
         clock: when to check again.
     """
 
-    def __init__(self, client: Client, backends: Backends, clock: Clock) -> None:
+    def __init__(self, client: Client, make_backends: Callable[[], Backends], clock: Clock) -> None:
         self._client = client
-        self._backends = backends
+        self._make_backends = make_backends
         self._clock = clock
         self._known: dict[str, _Known] = {}
         self._unsubscribe: Unsubscribe | None = None
+
+    @cached_property
+    def _backends(self) -> Backends:
+        return self._make_backends()
 
     def start(self) -> None:
         """Check all, and what changes from now on."""
@@ -94,7 +97,8 @@ class Aggregator:
                 tasks.append(known.task)
         self._known.clear()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._backends.close()
+        if "_backends" in vars(self):
+            await self._backends.close()
 
     def _note(self, event: Event) -> None:
         obj = event.object
@@ -204,7 +208,7 @@ class Aggregator:
 
     async def _document(self, api_service: Obj, path: str, headers: dict[str, str]) -> Any:
         answer = await self._backends.get(api_service, path, headers)
-        if answer.status_code != httpx.codes.OK:
+        if answer.status_code != _OK:
             return {}
         return orjson.loads(answer.content)
 
@@ -252,6 +256,8 @@ class Aggregator:
 
     async def answer(self, request: Request, api_service: Obj) -> Answer:
         """Pass a request on to the server of an APIService."""
+        from leeward.cluster.apiserver.streaming.passing import pass_on
+
         if not is_condition_true(api_service, "Available"):
             return text_response("service unavailable\n", status=503)
         try:

@@ -1,35 +1,28 @@
-"""The servers behind APIServices: where they are, how they are trusted, and how they are told who asks.
+"""The servers behind APIServices: where they are and how they are trusted. Loaded for the first one.
 
-Source: k8s.io/kube-aggregator/pkg/apiserver/handler_proxy.go, k8s.io/client-go/transport/round_trippers.go
-(SetAuthProxyHeaders), pkg/util/proxy (ResolveEndpoint, Kubernetes 1.36).
+Source: k8s.io/kube-aggregator/pkg/apiserver/handler_proxy.go, pkg/util/proxy (ResolveEndpoint, Kubernetes
+1.36).
 """
 
 from __future__ import annotations
 
 import base64
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from random import Random
-from urllib.parse import quote
 
 import httpx
 
+from leeward.cluster.apiserver.aggregation.peers import CHECKER, UnansweredError, identity, server_name
 from leeward.cluster.apiserver.pki import Pki
 from leeward.cluster.apiserver.streaming.passing import Location, in_go
 from leeward.cluster.apiserver.streaming.proxy import unverified
 from leeward.cluster.interface.client import Reader
-from leeward.cluster.interface.user import MASTERS, User
 from leeward.cluster.registry.admission.webhooks.targets import UnresolvedError, endpoint
 from leeward.kube.objects import Obj
 
-CHECKER = User("system:kube-aggregator", (MASTERS,))
 _SECONDS = 5  # for a question of this server's own
-_SAFE = "!#$&'*+-.^_`|~"  # in names of headers, besides letters and digits
 _KEPT = 64
-
-
-class UnansweredError(Exception):
-    """A server did not answer; the text is upstream's."""
 
 
 class Backends:
@@ -128,24 +121,6 @@ class _Lent(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         return await self._transport.handle_async_request(request)
-
-
-def server_name(api_service: Obj) -> str:
-    """Return the name that the certificate of an APIService's server is for."""
-    service = api_service["spec"]["service"]
-    return f"{service['name']}.{service['namespace']}.svc"
-
-
-def identity(user: User) -> Sequence[tuple[str, str]]:
-    """Return the headers that tell an aggregated API server who asks."""
-    named = [("x-remote-user", user.name), *([("x-remote-uid", user.uid)] if user.uid else ())]
-    groups = [("x-remote-group", group) for group in user.groups]
-    extra = [
-        (f"x-remote-extra-{quote(key.lower(), safe=_SAFE)}", value)
-        for key, values in user.extra.items()
-        for value in values
-    ]
-    return [*named, *groups, *extra]
 
 
 def _verified(bundle: str) -> ssl.SSLContext:
