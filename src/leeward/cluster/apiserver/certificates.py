@@ -2,27 +2,22 @@
 
 A WebSocket begins only where the API has one. Elsewhere an Upgrade header is ignored, as HTTP wants it.
 
-Source: uvicorn's protocols over httptools and wsproto; ASGI has no agreed place for a peer's certificate.
+Source: uvicorn's protocol over httptools; ASGI has no agreed place for a peer's certificate.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
-from wsproto.events import Request as WebSocketRequest
 
 from leeward.cluster.apiserver.http import CERTIFICATE, Scope
 
 _WEBSOCKETS = re.compile(rb"/api/v1/namespaces/[^/?]+/pods/[^/?]+/(exec|attach|portforward)/?(\?|$)")
 
 _UNREAD = 1 << 16  # bytes that wait for a slow client; TLS would let eight times as many
-
-_quiet = logging.getLogger("uvicorn.websockets")
-_quiet.setLevel(logging.WARNING)  # it would tell every command with its arguments, secret ones too
 
 
 class CertificateProtocol(HttpToolsProtocol):
@@ -39,7 +34,7 @@ class CertificateProtocol(HttpToolsProtocol):
         """Take note of the certificate."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=_UNREAD)
-        self._certificate = _certificate(transport)
+        self._certificate = certificate_of(transport)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -75,21 +70,14 @@ class CertificateProtocol(HttpToolsProtocol):
         """Say nothing: clients try, and read the answer."""
 
 
-class CertificateWebSocketProtocol(WSProtocol):
-    """WebSockets over TLS, likewise."""
+def websocket_protocol(**arguments: Any) -> asyncio.Protocol:
+    """Return what speaks WebSockets; it is loaded for the first."""
+    from leeward.cluster.apiserver.streaming.protocol import CertificateWebSocketProtocol
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Log where it is quiet."""
-        self.logger = _quiet
-        super().connection_made(transport)
-
-    def handle_connect(self, event: WebSocketRequest) -> None:
-        """Begin; what answers runs after this."""
-        super().handle_connect(event)
-        scope: Scope = self.scope  # type: ignore[assignment] # as above
-        scope[CERTIFICATE] = _certificate(self.transport)
+    return CertificateWebSocketProtocol(**arguments)
 
 
-def _certificate(transport: asyncio.Transport) -> bytes:
+def certificate_of(transport: asyncio.Transport) -> bytes:
+    """Return the certificate of the client at the other end in DER, verified; empty for none."""
     session = transport.get_extra_info("ssl_object")
     return (session.getpeercert(binary_form=True) or b"") if session is not None else b""

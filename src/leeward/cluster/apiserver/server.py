@@ -28,7 +28,7 @@ from leeward.cluster.apiserver.aggregation.aggregator import Aggregator
 from leeward.cluster.apiserver.aggregation.registration import Registration, publish
 from leeward.cluster.apiserver.audit import AuditLog
 from leeward.cluster.apiserver.authentication import ADMIN, Authenticator
-from leeward.cluster.apiserver.certificates import CertificateProtocol, CertificateWebSocketProtocol
+from leeward.cluster.apiserver.certificates import CertificateProtocol, websocket_protocol
 from leeward.cluster.apiserver.http import Answer, Receive, Request, Scope, Send, status_response
 from leeward.cluster.apiserver.limits import SECONDS, InFlight
 from leeward.cluster.apiserver.logs import LogSource
@@ -223,7 +223,7 @@ class ApiServer:
             self,
             loop="none",
             http=CertificateProtocol,
-            ws=CertificateWebSocketProtocol,
+            ws=websocket_protocol,  # type: ignore[arg-type] # it is called as a class is
             ws_ping_interval=None,  # clients that only write would not answer
             ws_per_message_deflate=False,
             lifespan="off",
