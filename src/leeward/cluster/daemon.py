@@ -53,13 +53,13 @@ async def serve(state: StateDir, messenger: Messenger) -> None:
     Raises:
         LeewardError: it could not start; everything is stopped again.
     """
-    from leeward.cluster.build import build_cluster
-
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     with collection_paused():
+        from leeward.cluster.build import build_cluster
+
         cluster = build_cluster(state)
         starting = asyncio.ensure_future(cluster.start(lambda step: messenger.send(step=step)))
         interrupted = asyncio.ensure_future(stopping.wait())

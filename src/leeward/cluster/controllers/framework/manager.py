@@ -21,7 +21,7 @@ from leeward.kube.status import ConflictError, NotFoundError, StatusError
 
 logger = logging.getLogger(__name__)
 BATCH = 16  # keys a turn of the event loop
-_OBJECTS = 256  # objects a turn, at the start
+_OBJECTS = 32  # objects a turn, at the start
 FIELD_MANAGER = "kube-controller-manager"  # what managedFields calls all of them
 
 
