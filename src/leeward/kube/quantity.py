@@ -12,6 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _SHAPE = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([eE][+-]?\d+|Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]?)")
+_NANO = 10**9
+_MAX = Fraction((1 << 63) - 1)
+_MOST_DIGITS = 5000  # more than a number that is not too long to be read can have
 _SCALE: dict[str, Fraction] = {
     "": Fraction(1),
     **{unit: Fraction(1, 1000**power) for power, unit in enumerate("mun", start=1)},
@@ -22,7 +25,7 @@ _SCALE: dict[str, Fraction] = {
 
 @lru_cache(maxsize=4096)
 def parse_quantity(text: str | int | float) -> Fraction:
-    """Return the exact value in base units (cores, bytes).
+    """Return the value in base units (cores, bytes): exact, but whole billionths, and 2⁶³-1 for more than that.
 
     Raises:
         ValueError: `text` is no quantity.
@@ -32,7 +35,13 @@ def parse_quantity(text: str | int | float) -> Fraction:
         raise ValueError(f"{text!r} is not a resource quantity")
     number, suffix = match.groups()
     scale = _SCALE.get(suffix)
-    return Fraction(number) * (Fraction(f"1{suffix}") if scale is None else scale)
+    if scale is None:
+        exponent = int(suffix[1:])
+        # A few characters say numbers that no machine can hold; beyond these bounds only their sign matters.
+        scale = Fraction(10) ** max(-_MOST_DIGITS, min(exponent, _MOST_DIGITS))
+    value = Fraction(number) * scale
+    size = min(Fraction(math.ceil(abs(value) * _NANO), _NANO), _MAX)
+    return -size if value < 0 else size
 
 
 def to_millis(text: str | int | float) -> int:

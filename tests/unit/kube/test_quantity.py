@@ -46,3 +46,24 @@ def test_cpu_counts_in_thousandths_and_both_round_up() -> None:
 @given(st.integers(0, 10**9), st.sampled_from(["Ki", "Mi", "Gi", "k", "M", "G"]))
 def test_a_suffix_multiplies(number: int, suffix: str) -> None:
     assert parse_quantity(f"{number}{suffix}") == number * parse_quantity(f"1{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e99999999", 2**63 - 1),
+        ("-1e99999999", -(2**63 - 1)),
+        ("9Ei", 2**63 - 1),
+        ("0e99999999", 0),
+        ("1e-99999999", Fraction(1, 10**9)),
+        ("-0.00000000011", Fraction(-1, 10**9)),
+        ("1" * 4000 + "e-3999", Fraction("1." + "1" * 8 + "2")),
+    ],
+)
+def test_what_is_too_large_or_too_small_is_the_last_number_there_is(text: str, value: int | Fraction) -> None:
+    assert parse_quantity(text) == value
+
+
+def test_more_digits_than_can_be_read_are_no_quantity() -> None:
+    with pytest.raises(ValueError, match="4300 digits"):
+        parse_quantity("9" * 5000)
