@@ -25,7 +25,7 @@ _SCALE: dict[str, Fraction] = {
 
 @lru_cache(maxsize=4096)
 def parse_quantity(text: str | int | float) -> Fraction:
-    """Return the value in base units (cores, bytes): exact, but whole billionths, and 2⁶³-1 for more than that.
+    """Return the value in base units (cores, bytes): exact to billionths, and 2⁶³-1 for more than that.
 
     Raises:
         ValueError: `text` is no quantity.

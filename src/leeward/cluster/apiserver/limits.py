@@ -32,6 +32,11 @@ class InFlight:
         self._most = {True: reading, False: changing}
         self._held: dict[bool, set[Request]] = {True: set(), False: set()}
 
+    @property
+    def count(self) -> int:
+        """How many places are taken."""
+        return sum(map(len, self._held.values()))
+
     def enter(self, request: Request, asked: Attributes) -> bool:
         """Count a request until it leaves, or let it last; False: there is no place for it."""
         if asked.verb in _LASTING_VERBS or asked.subresource in _LASTING_SUBRESOURCES:

@@ -202,8 +202,11 @@ class ApiServer:
                 answer = await self._router.answer(request)
                 await answer.send(reply)
         except TimeoutError:  # who is told half an answer sees the connection close
+            self._in_flight.leave(request)
             if answer is None:
-                await status_response(TimeoutStatusError(_LATE)).send(reply)
+                with contextlib.suppress(TimeoutError):  # or does not read what was answered before
+                    async with asyncio.timeout(self._seconds):
+                        await status_response(TimeoutStatusError(_LATE)).send(reply)
         finally:
             self._in_flight.leave(request)
 

@@ -161,7 +161,7 @@ class Writes:
             raise BadRequestError("name in URL does not match name in Eviction object")
         options: Mapping[str, Any] = body.get("deleteOptions") or {}
         if is_dry_run(options.get("dryRun") or (), "DeleteOptions"):
-            client = self._rehearsal()
+            client = self._rehearsal().tracked("", served.api_version, request.user)
         evict, grace = client.evict, options.get("gracePeriodSeconds")
         await attended(lambda: evict(path.namespace, path.name, grace_period_seconds=grace))
         return respond(_CREATED, negotiate(request.headers.get("accept", "")), status=201)
@@ -282,7 +282,7 @@ class Writes:
         warnings = _keep_pods_of_jobs(served, options)
         before = self._client.get(served.name, path.namespace, path.name)
         _check_preconditions(before, served, options.get("preconditions") or {})
-        client = (self._rehearsal() if dry else self._client).tracked("", served.api_version)
+        client = (self._rehearsal() if dry else self._client).tracked("", served.api_version, request.user)
         after = await self._remove(client, served, before, options)
         warnings = (*warnings, *client.warnings)
         representation = negotiate(request.headers.get("accept", ""))
@@ -303,7 +303,7 @@ class Writes:
         dry = is_dry_run(options.get("dryRun") or (), "DeleteOptions")
         matcher = matcher_for(list_options.label_selector, list_options.field_selector, served)
         chosen = list(await self._reads.select(path, served, list_options, matcher))
-        client = (self._rehearsal() if dry else self._client).tracked("", served.api_version)
+        client = (self._rehearsal() if dry else self._client).tracked("", served.api_version, request.user)
         for obj in chosen:
             try:
                 await self._remove(client, served, obj, options)
