@@ -111,6 +111,12 @@ class World:
             self.settle("", STARTED_SECONDS if document["kind"] in WORKLOADS else 0.3)
         self._server.call(lambda: self._set_widget(recorded["Widget"][0]["status"]))
         self.settle("", QUIET_SECONDS)
+        while not self._server.call(self._autoscalers_have_looked):  # which they do every 15 s
+            self.settle("", QUIET_SECONDS)
+
+    def _autoscalers_have_looked(self) -> bool:
+        found = self._server.registry.client("admin").list("horizontalpodautoscalers.autoscaling")
+        return all((each.get("status") or {}).get("conditions") for each in found)
 
     def _create(self, obj: Obj) -> None:
         path = self._environment["HOME"] + "/object.yaml"

@@ -55,20 +55,21 @@ def test_an_object_that_stops_matching_is_deleted_for_the_watcher() -> None:
     assert visible(event, lambda obj: obj["metadata"]["labels"].get("app") == "db") is None
 
 
-def test_a_line_is_made_once_for_all_watches_of_a_version() -> None:
+def test_a_line_is_made_once_for_all_watches_of_what_is_served() -> None:
     made: list[str] = []
 
     def shown(obj: dict[str, Any]) -> dict[str, Any]:
         made.append(obj["metadata"]["name"])
         return obj
 
+    served, changed = object(), object()
     shared, big = SharedLines(), {"metadata": {"name": "a", "annotations": {"a": "x" * (3 << 20)}}}
-    lines = [shared.maker("v1", shown)("ADDED", big) for _ in range(3)]
+    lines = [shared.maker(served, shown)("ADDED", big) for _ in range(3)]
     assert (len(set(lines)), made) == (1, ["a"])
-    other = shared.maker("v1", shown)("MODIFIED", {"metadata": {"name": "b"}})
+    other = shared.maker(served, shown)("MODIFIED", {"metadata": {"name": "b"}})
     assert other.startswith(b'{"type":"MODIFIED"')
-    shared.maker("v2", shown)("ADDED", big)  # more than is kept
-    shared.maker("v1", shown)("ADDED", big)
+    shared.maker(changed, shown)("ADDED", big)  # more than is kept
+    shared.maker(served, shown)("ADDED", big)
     assert made == ["a", "b", "a", "a"]
 
 

@@ -276,7 +276,7 @@ class Reads:
             lambda handler: self._store.subscribe([served.name], handler),
             self._clock,
             matches=matches,
-            line=line if alone else self._shared.maker(served.api_version, shown),
+            line=line if alone else self._shared.maker(served, shown),
             bookmark=bookmark,
             revision=lambda: self._store.revision,
             bookmarks=options.bookmarks,

@@ -197,28 +197,28 @@ class SharedLines:
     """Lines that were made for one watch and are the same for others."""
 
     def __init__(self) -> None:
-        self._lines: dict[tuple[str, int, str], tuple[Obj, bytes]] = {}
+        self._lines: dict[tuple[str, int, int], tuple[Obj, object, bytes]] = {}
         self._size = 0
 
-    def maker(self, version: str, shown: Callable[[Obj], Any]) -> Line:
+    def maker(self, served: object, shown: Callable[[Obj], Any]) -> Line:
         """Return what makes the lines of watches that see whole objects.
 
         Args:
-            version: that they see.
+            served: what they watch; another one after a definition has changed.
             shown: what they see of an object.
         """
 
         def line(kind: str, obj: Obj) -> bytes:
-            key = (kind, id(obj), version)  # an object that is kept here keeps its id
+            key = (kind, id(obj), id(served))  # what is kept here keeps its id
             found = self._lines.get(key)
             if found is not None:
-                return found[1]
+                return found[2]
             made = event_line(kind, shown(obj))
             self._size += len(made)
             if self._size > _KEPT:
                 self._lines.clear()
                 self._size = len(made)
-            self._lines[key] = obj, made
+            self._lines[key] = obj, served, made
             return made
 
         return line
