@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
+from leeward.cluster.apiserver.http import Request, Response
+from leeward.cluster.apiserver.paths import parse_resource_path
 from leeward.cluster.apiserver.printers.catalog import printers
 from leeward.cluster.apiserver.reads import Reads
 from leeward.cluster.apiserver.representations import TableMaker
@@ -301,6 +304,30 @@ def test_the_api_lists_objects_of_all_versions_in_the_one_that_is_asked_for(worl
     (shown,) = asyncio.run(reads.as_asked(served, world.admin.list(GATES)))
 
     assert shown["spec"] == {"address": "web:80"}
+
+
+def test_only_the_page_that_is_shown_is_converted(world: World) -> None:
+    for name in ("a", "b", "c"):
+        meta = {"name": name, "namespace": "shop"}
+        made = {"apiVersion": V1, "kind": "Gate", "metadata": meta, "spec": {"host": name, "port": 80}}
+        world.run(lambda made=made: world.client(V1).create(GATES, made))  # type: ignore[misc]
+    served = Catalog([world.admin.get(CRDS, "", GATES)]).find("example.com", "v2", "gates")
+    assert served is not None
+    reads = Reads(world.admin.tracked("", V2), world.registry.store, VirtualClock(), TableMaker(printers()))
+    scope = {"method": "GET", "raw_path": b"/", "headers": [], "query_string": b"limit=2"}
+    request = Request(scope, lambda: asyncio.sleep(0, {}))
+    path = parse_resource_path("/apis/example.com/v2/gates")
+    assert path is not None
+    world.calls.clear()
+
+    answer = asyncio.run(reads.list(request, path, served))
+
+    assert isinstance(answer, Response)
+    assert [each["spec"] for each in orjson.loads(answer.body)["items"]] == [
+        {"address": "a:80"},
+        {"address": "b:80"},
+    ]
+    assert [len(call.review["request"]["objects"]) for call in world.calls] == [2]
 
 
 @pytest.mark.parametrize(

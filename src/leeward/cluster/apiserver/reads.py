@@ -164,16 +164,21 @@ class Reads:
         self, path: ResourcePath, served: Served, options: ListOptions, matcher: Matcher | None
     ) -> Sequence[Obj]:
         """Return the objects of a collection that match, ordered by key."""
-        revision, name = revision_of(options), exact_name(options.field_selector)
-        if revision:
-            items = self._as_of(path, served, options, revision)
-        elif name is not None and (path.namespace or not served.namespaced):
-            found = self._client.find(served.name, path.namespace, name)
-            items = [] if found is None else [found]
-        else:
-            items = self._client.list(served.name, path.namespace)
+        return await self._matching(served, self._candidates(path, served, options), matcher)
+
+    async def _matching(self, served: Served, items: Sequence[Obj], matcher: Matcher | None) -> Sequence[Obj]:
         items = await self.as_asked(served, items)
         return items if matcher is None else [item for item in items if matcher(item)]
+
+    def _candidates(self, path: ResourcePath, served: Served, options: ListOptions) -> Sequence[Obj]:
+        """Return what is stored of a collection and may match."""
+        revision, name = revision_of(options), exact_name(options.field_selector)
+        if revision:
+            return self._as_of(path, served, options, revision)
+        if name is not None and (path.namespace or not served.namespaced):
+            found = self._client.find(served.name, path.namespace, name)
+            return [] if found is None else [found]
+        return self._client.list(served.name, path.namespace)
 
     def _as_of(
         self, path: ResourcePath, served: Served, options: ListOptions, revision: int
@@ -212,10 +217,14 @@ class Reads:
         representation: Representation,
     ) -> Response:
         check_version(options.resource_version, self._store.revision)
-        items = await self.select(path, served, options, matcher)
+        items = self._candidates(path, served, options)
+        if matcher is not None:
+            items = await self._matching(served, items, matcher)
         shown = revision_of(options) or self._store.revision
         goes_on = self._goes_on(path, served, options) if matcher is not None else lambda last: False
         items, metadata = take_page(items, options, shown, goes_on)
+        if matcher is None:  # only what is shown is converted
+            items = await self.as_asked(served, items)
         pretty = request.query.flag("pretty")
         if representation.transform == "Table":
             include = request.query.text("includeObject", "Metadata")

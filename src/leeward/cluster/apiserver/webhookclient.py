@@ -18,7 +18,7 @@ import orjson
 
 from leeward.cluster.registry.admission.webhooks.calls import HookCall, Outcome
 
-_MAX_RESPONSE = 3 * 2**20
+_MAX_RESPONSE = 1 << 26  # bytes; a list is converted in one piece
 _HEADERS = {
     "content-type": "application/json",
     "accept": "application/json, */*",
