@@ -252,6 +252,8 @@ def test_a_database_of_version_1_is_read_and_written_on(path: Path) -> None:
     assert store.list("configmaps") == [old]
     store.create("configmaps", owned("b", "data"))
     before = store.list("configmaps")
+    first, second = (each["metadata"]["managedFields"][0] for each in before)
+    assert first["fieldsV1"] is second["fieldsV1"]
     store.close()
     again = SQLiteStore(path)
     assert again.list("configmaps") == before

@@ -6,6 +6,7 @@ pkg/registry/core/pod/rest/subresources.go for what needs "create" though a WebS
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from leeward.cluster.apiserver.limits import InFlight, too_many
 from leeward.cluster.apiserver.requestinfo import attributes_of
 from leeward.cluster.authorization.attributes import Attributes
 from leeward.cluster.authorization.rbac import Rbac
-from leeward.kube.status import StatusError
+from leeward.kube.status import StatusError, TimeoutStatusError
 
 _CREATED = ("attach", "exec", "portforward")  # of Pods: needs "create" whatever the method
 
@@ -72,6 +73,9 @@ class Access:
             code = answer.status
         except StatusError as error:
             code = error.code
+            raise
+        except asyncio.CancelledError:  # it took too long
+            code = TimeoutStatusError.code
             raise
         else:
             return answer

@@ -47,9 +47,10 @@ class FieldSets:
 
     def joined(self, obj: Obj, lines: bytes | None) -> Obj:
         """Put the sets of :meth:`split` back into `obj`, which becomes the whole object."""
-        if lines is not None:
-            for entry, line in zip(obj["metadata"][_ENTRIES], lines.split(b"\n"), strict=True):
-                entry[_FIELDS] = self._tree(line)
+        if lines is None:
+            return self.shared(obj)
+        for entry, line in zip(obj["metadata"][_ENTRIES], lines.split(b"\n"), strict=True):
+            entry[_FIELDS] = self._tree(line)
         return obj
 
     def _tree(self, text: bytes, tree: Obj | None = None) -> Obj:
