@@ -21,9 +21,13 @@ _RAW = frozenset((f"{META}.FieldsV1", f"{EXTENSIONS}.JSON"))
 Order = Callable[[Any], Any]
 
 
+_KNOWN = 512  # sets of keys of one type
+
+
 class _Plan(NamedTuple):
     ranks: Mapping[str, int]  # of the fields that the type has
     inner: Mapping[str, Order]  # what is done to the value of a field that has keys itself
+    known: dict[tuple[str, ...], list[tuple[str, Order | None]]]  # keys as they are → as they are to be
 
 
 def in_go_order(obj: Obj, *, custom: bool = False) -> Obj:
@@ -39,7 +43,7 @@ def in_go_order(obj: Obj, *, custom: bool = False) -> Obj:
 def _plan(name: str) -> _Plan:
     ranks = {key: rank for rank, key in enumerate(go_fields_of(name))}
     found = {key: _order_of(field) for key, field in fields_of(name).items()}
-    return _Plan(ranks, {key: order for key, order in found.items() if order is not None})
+    return _Plan(ranks, {key: order for key, order in found.items() if order is not None}, {})
 
 
 def _order_of(field: Field) -> Order | None:
@@ -52,23 +56,24 @@ def _order_of(field: Field) -> Order | None:
     if kind not in table() or kind in _RAW:
         return None
     if field.repeated:
-        return lambda value: [_message(each, _plan(kind)) for each in value]
+        return lambda value: _each(value, _plan(kind))
     return lambda value: _message(value, _plan(kind))
 
 
 def _message(value: Any, plan: _Plan) -> Any:
     if not isinstance(value, dict):
         return value
-    ranks, inner = plan
-    try:
-        keys = sorted(value, key=ranks.__getitem__)
-    except KeyError:  # what a type does not have comes last
-        keys = sorted(value, key=lambda key: ranks.get(key, len(ranks)))
-    made = {key: value[key] for key in keys}
-    for key, each in made.items():
-        if isinstance(each, dict | list) and key in inner:
-            made[key] = inner[key](each)
-    return made
+    keys = tuple(value)
+    steps = plan.known.get(keys)
+    if steps is None:
+        last = len(plan.ranks)  # where what a type does not have comes
+        steps = [
+            (key, plan.inner.get(key)) for key in sorted(keys, key=lambda key: plan.ranks.get(key, last))
+        ]
+        if len(plan.known) >= _KNOWN:
+            plan.known.clear()
+        plan.known[keys] = steps
+    return {key: value[key] if order is None else order(value[key]) for key, order in steps}
 
 
 def _each(value: Any, plan: _Plan) -> Any:
@@ -76,6 +81,8 @@ def _each(value: Any, plan: _Plan) -> Any:
 
 
 def _schemas_sorted(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
     return {key: _message(value[key], _plan(SCHEMA)) for key in sorted(value)}
 
 
