@@ -54,6 +54,7 @@ def answered(fails: Any) -> Response:
         catalog=nothing,
         openapi=nothing,
         ready=lambda: (),
+        monitoring=nothing,
         address="",
     )
     answer = asyncio.run(router.answer(Request(scope, receive)))

@@ -15,6 +15,7 @@ from leeward.cluster.apiserver.authentication import Authenticator
 from leeward.cluster.apiserver.http import Answer, Request
 from leeward.cluster.apiserver.impersonation import impersonate, wanted_user
 from leeward.cluster.apiserver.limits import InFlight, too_many
+from leeward.cluster.apiserver.monitoring import Monitoring
 from leeward.cluster.apiserver.requestinfo import attributes_of
 from leeward.cluster.authorization.attributes import Attributes
 from leeward.cluster.authorization.rbac import Rbac
@@ -33,6 +34,7 @@ class Access:
         rbac: knows who may do what.
         audit: takes note; None: nobody does.
         in_flight: knows how many are here already; who is let through leaves it again.
+        monitoring: counts requests; None: nobody does.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class Access:
         rbac: Rbac,
         audit: AuditLog | None = None,
         in_flight: InFlight | None = None,
+        monitoring: Monitoring | None = None,
     ) -> None:
         self._authenticator = authenticator
         self._rbac = rbac
         self._audit = audit
         self._in_flight = in_flight or InFlight()
+        self._monitoring = monitoring
 
     async def through(self, request: Request, dispatch: Dispatch) -> Answer:
         """Return what `dispatch` answers to a request that is allowed; `request.user` is who asks.
@@ -57,7 +61,7 @@ class Access:
         header = request.headers.get("authorization", "")
         requester = self._authenticator.authenticate(header, request.certificate)
         asked = attributes_of(request, requester)
-        code = 500
+        code, began = 500, 0.0 if self._monitoring is None else self._monitoring.begin()
         try:
             wanted = wanted_user(request.header_list)
             if wanted is not None:
@@ -80,6 +84,8 @@ class Access:
         else:
             return answer
         finally:
+            if self._monitoring is not None:
+                self._monitoring.record(asked, code, began)
             if self._audit is not None:
                 self._audit.record(request, requester, asked, code)
 

@@ -13,6 +13,12 @@ from leeward.cluster.apiserver.served import Catalog, Served, Subresource
 
 AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
+_ROOT = (
+    "/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/apis/", "/healthz", "/healthz/etcd",
+    "/healthz/log", "/healthz/ping", "/livez", "/livez/etcd", "/livez/log", "/livez/ping", "/metrics",
+    "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/openid/v1/jwks", "/readyz", "/readyz/etcd", "/readyz/log",
+    "/readyz/ping", "/version",
+)  # fmt: skip
 VERSION_INFO = {
     "major": "1",
     "minor": "36",
@@ -160,3 +166,12 @@ def _aggregated(served: Served) -> dict[str, Any]:
             for found in served.subresources
         ]
     return entry
+
+
+def root_paths(catalog: Catalog) -> list[str]:
+    """Return what ``/`` lists."""
+    versions = [(group, version) for group, found in catalog.groups().items() if group for version in found]
+    documents = [f"/apis/{group}" for group, _ in versions] + [
+        f"/apis/{group}/{version}" for group, version in versions
+    ]
+    return sorted({*_ROOT, *documents})

@@ -37,9 +37,19 @@ class InFlight:
         """How many places are taken."""
         return sum(map(len, self._held.values()))
 
+    @property
+    def reading(self) -> int:
+        """How many of them read."""
+        return len(self._held[True])
+
+    @property
+    def changing(self) -> int:
+        """How many of them change something."""
+        return len(self._held[False])
+
     def enter(self, request: Request, asked: Attributes) -> bool:
         """Count a request until it leaves, or let it last; False: there is no place for it."""
-        if asked.verb in _LASTING_VERBS or asked.subresource in _LASTING_SUBRESOURCES:
+        if lasts(asked):
             request.may_last()
             return True
         reads = asked.verb in _READS
@@ -53,6 +63,11 @@ class InFlight:
         """Give its place to others, if it had one."""
         for held in self._held.values():
             held.discard(request)
+
+
+def lasts(asked: Attributes) -> bool:
+    """Tell whether a request may take as long as it likes."""
+    return asked.verb in _LASTING_VERBS or asked.subresource in _LASTING_SUBRESOURCES
 
 
 def too_many() -> Response:

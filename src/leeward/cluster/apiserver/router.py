@@ -19,6 +19,7 @@ from leeward.cluster.apiserver.aggregation.aggregator import Aggregator
 from leeward.cluster.apiserver.aggregation.merging import with_groups, with_items
 from leeward.cluster.apiserver.apply import field_manager
 from leeward.cluster.apiserver.bodies import read_object
+from leeward.cluster.apiserver.health import ENDPOINTS, Health
 from leeward.cluster.apiserver.http import (
     Answer,
     Request,
@@ -28,6 +29,7 @@ from leeward.cluster.apiserver.http import (
     text_response,
     warning_headers,
 )
+from leeward.cluster.apiserver.monitoring import MEDIA_TYPE, Monitoring
 from leeward.cluster.apiserver.negotiation import wants_aggregated_discovery
 from leeward.cluster.apiserver.openapipages import OpenApiPages
 from leeward.cluster.apiserver.paths import ResourcePath, parse_resource_path
@@ -83,6 +85,7 @@ class Router:
         catalog: tells what is served now.
         openapi: OpenAPI documents.
         ready: names the checks that fail now; empty when the cluster is ready.
+        monitoring: tells what was asked and how long it took.
         address: host and port, for ``/api``.
     """
 
@@ -102,6 +105,7 @@ class Router:
         catalog: Callable[[], Catalog],
         openapi: OpenApiPages,
         ready: Callable[[], Iterable[str]],
+        monitoring: Monitoring,
         address: str,
     ) -> None:
         self._access = access
@@ -116,7 +120,8 @@ class Router:
         self._aggregator = aggregator
         self._catalog = catalog
         self._openapi = openapi
-        self._ready = ready
+        self._health = Health(ready)
+        self._monitoring = monitoring
         self._address = address
 
     async def answer(self, request: Request) -> Answer:
@@ -136,8 +141,12 @@ class Router:
         head = request.path.strip("/").partition("/")[0]
         if head in ("api", "apis"):
             return await self._api(request)
-        if head in ("healthz", "livez", "readyz"):
-            return self._health(request, head)
+        if head in ENDPOINTS:
+            return self._health.answer(request)
+        if request.path.rstrip("/") == "/metrics":
+            if request.method != "GET":
+                raise _method_not_allowed()
+            return Response(self._monitoring.text(), content_type=MEDIA_TYPE)
         if request.path.rstrip("/") == "/version":
             if request.method != "GET":
                 raise _method_not_allowed()
@@ -147,20 +156,8 @@ class Router:
         if self._tokens is not None and request.path.rstrip("/") in (_OPENID, _KEYS):
             return self._openid(request, self._tokens)
         if request.path == "/":
-            return json_response(
-                {"paths": ["/api", "/apis", "/healthz", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]}
-            )
+            return _pretty({"paths": discovery.root_paths(self._catalog())})
         return text_response("404 page not found\n", status=404)
-
-    def _health(self, request: Request, head: str) -> Response:
-        check = request.path.strip("/").partition("/")[2]
-        if check not in ("", "ping"):
-            return text_response("404 page not found\n", status=404)
-        failing = list(self._ready()) if head == "readyz" and not check else []
-        if not failing:
-            return text_response("ok")
-        lines = "".join(f"[-]{name} failed\n" for name in failing)
-        return text_response(f"{lines}readyz check failed\n", status=500)
 
     @staticmethod
     def _openid(request: Request, tokens: Tokens) -> Response:

@@ -29,9 +29,11 @@ from leeward.cluster.apiserver.aggregation.registration import Registration, pub
 from leeward.cluster.apiserver.audit import AuditLog
 from leeward.cluster.apiserver.authentication import ADMIN, Authenticator
 from leeward.cluster.apiserver.certificates import CertificateProtocol, websocket_protocol
+from leeward.cluster.apiserver.discovery import VERSION_INFO
 from leeward.cluster.apiserver.http import Answer, Receive, Request, Scope, Send, status_response
 from leeward.cluster.apiserver.limits import SECONDS, InFlight
 from leeward.cluster.apiserver.logs import LogSource
+from leeward.cluster.apiserver.monitoring import Monitoring
 from leeward.cluster.apiserver.openapi import OpenApi
 from leeward.cluster.apiserver.openapipages import OpenApiPages
 from leeward.cluster.apiserver.paths import ResourcePath
@@ -40,7 +42,7 @@ from leeward.cluster.apiserver.podlogs import PodLogs
 from leeward.cluster.apiserver.printers.catalog import printers
 from leeward.cluster.apiserver.reads import Reads
 from leeward.cluster.apiserver.representations import TableMaker
-from leeward.cluster.apiserver.reviews import Reviews
+from leeward.cluster.apiserver.reviews import RESOURCES, Reviews
 from leeward.cluster.apiserver.router import Router
 from leeward.cluster.apiserver.served import Catalog, Served
 from leeward.cluster.apiserver.streaming.portforward import PortForward
@@ -131,8 +133,9 @@ class ApiServer:
         self._registration = Registration(kube_apiserver)
         self._aggregator = Aggregator(kube_apiserver, self._backends, clock)
         openapi = OpenApi(self.catalog, self._definitions, self._aggregator.documents)
+        monitoring = Monitoring(clock, self._knows, self._in_flight, self._count, VERSION_INFO)
         self._router = Router(
-            access=Access(authenticator, rbac, audit, self._in_flight),
+            access=Access(authenticator, rbac, audit, self._in_flight, monitoring),
             reviews=Reviews(authenticator, rbac, lambda: format_time(clock.now())),
             reads=self._reads,
             writes=Writes(client, dry_client, self._reads),
@@ -145,6 +148,7 @@ class ApiServer:
             catalog=self.catalog,
             openapi=OpenApiPages(openapi, self._aggregator, clock),
             ready=ready,
+            monitoring=monitoring,
             address=f"{_HOST}:{port}",
         )
         self._server: _Server | None = None
@@ -160,6 +164,19 @@ class ApiServer:
         if self._catalog is None:
             self._catalog = Catalog(self._definitions())
         return self._catalog
+
+    def _knows(self, group: str, version: str, resource: str, subresource: str) -> bool:
+        """Tell whether something is served."""
+        served = self.catalog().find(group, version, resource)
+        if served is None:
+            return (group, resource) in RESOURCES
+        return not subresource or served.subresource(subresource) is not None
+
+    def _count(self) -> dict[str, int]:
+        """Return how many objects there are, by resource."""
+        names = {served.name for served in self.catalog().resources}
+        counts = {name: len(self._client.list(name)) for name in names}
+        return {name: count for name, count in counts.items() if count}
 
     def _backends(self) -> Backends:
         from leeward.cluster.apiserver.aggregation.backends import Backends
