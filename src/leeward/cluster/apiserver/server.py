@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 from leeward.kube.status import StatusError
 
 _log = logging.getLogger(__name__)
+logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below it are lines that any client can cause
 _HOST = "127.0.0.1"
 _LATE = "Timeout: request did not complete within the allotted timeout"
 _GRACE_SECONDS = 2
