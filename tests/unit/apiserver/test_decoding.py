@@ -96,9 +96,18 @@ def test_null_means_absent() -> None:
     fitted = fit_object({**given, "metadata": meta}, "v1", "Pod").document
     assert fitted["metadata"] == {"annotations": {"a": ""}}
     assert fitted["spec"]["containers"] == [{"name": "c", "env": [{"name": "A"}, None]}]
-    unknown = {"a": None, "b": [{"c": None, "d": 1}]}
-    assert fit_object(unknown, "example.com/v1", "Widget").document == {"b": [{"d": 1}]}
-    assert fit_document(unknown, "example.com/v1", "Widget").document == unknown
+
+
+def test_of_a_custom_object_only_the_metadata_have_a_type() -> None:
+    given = {
+        "a": None,
+        "b": [{"c": None, "d": 1}],
+        "metadata": {"labels": {"x": None}, "kind": "x", "uid": None},
+    }
+    fitted = fit_object(given, "apps.example.com/v1", "Deployment")
+    assert fitted.document == {**given, "metadata": {"labels": {"x": ""}}}
+    assert fitted.unknown == ["metadata.kind"]
+    assert fit_document({"a": None}, "example.com/v1", "Widget").document == {"a": None}
 
 
 def test_an_empty_scalar_says_nothing_and_an_empty_list_does() -> None:

@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
-
-import orjson
 
 from leeward.cluster.apiserver import bodies, decoding
 from leeward.cluster.apiserver.admission import attended
-from leeward.cluster.apiserver.apply import APPLY, field_manager, force_refused, read_configuration
-from leeward.cluster.apiserver.fitting import fitter
+from leeward.cluster.apiserver.apply import APPLY, checker, field_manager, force_refused, read_configuration
+from leeward.cluster.apiserver.fitting import decoded, fitted_patch, fitter, judged
 from leeward.cluster.apiserver.http import Answer, Request
 from leeward.cluster.apiserver.negotiation import negotiate, respond
 from leeward.cluster.apiserver.options import (
@@ -33,11 +30,8 @@ from leeward.cluster.apiserver.scale import check_is_scale
 from leeward.cluster.apiserver.selection import matcher_for
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
-from leeward.cluster.registry.custom.structure import prune
-from leeward.kube.definitions import read_definitions
 from leeward.kube.objects import Obj, is_terminating
-from leeward.kube.patch.strategic import stray_directives
-from leeward.kube.scale import scale_of
+from leeward.kube.scale import SCALE_VERSION, scale_of
 from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError, StatusError
 
 _CREATED = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
@@ -119,23 +113,19 @@ class Writes:
         shown = self._reads.shown_alone(served, obj, representation, include)
         return respond(shown, representation, status=status, warnings=tuple(warnings))
 
-    async def _scale_answer(self, request: Request, served: Served, obj: Obj) -> Answer:
+    async def _scale_answer(
+        self, request: Request, served: Served, obj: Obj, warnings: Sequence[str] = ()
+    ) -> Answer:
         """Return the Scale of what was written; in a rehearsal it is one already."""
         if obj.get("kind") != "Scale":
             (obj,) = await self._reads.as_asked(served, [obj])
             obj = scale_of(obj, served.scale)
-        return respond(obj, negotiate(request.headers.get("accept", "")))
+        return respond(obj, negotiate(request.headers.get("accept", "")), warnings=tuple(warnings))
 
     @staticmethod
     def _decode(request: Request, served: Served, body: Obj, kind: str) -> tuple[Obj, list[str]]:
         """Return the body as its type has it, and warnings about fields that the type has not."""
-        level = check_field_validation(request.query, kind)
-        if served.custom:
-            return _pruned(body, served, level)
-        fitted, unknown = decoding.fit_object(body, served.api_version, served.kind)
-        if unknown and level == "Strict":
-            raise decoding.strict_error(unknown, served.api_version, served.kind)
-        return fitted, decoding.warnings(unknown) if level == "Warn" else []
+        return decoded(body, served, check_field_validation(request.query, kind))
 
     async def create(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on a collection."""
@@ -219,8 +209,12 @@ class Writes:
         self, request: Request, path: ResourcePath, served: Served, client: TrackingClient, body: Obj
     ) -> Answer:
         check_is_scale(body)
-        meta = bodies.named(body.get("metadata") or {}, path.name)
-        patch: Obj = {"spec": {"replicas": (body.get("spec") or {}).get("replicas", 0)}}
+        scale, unknown = decoding.fit_object(body, SCALE_VERSION, "Scale")
+        warnings = judged(
+            unknown, SCALE_VERSION, "Scale", check_field_validation(request.query, "UpdateOptions")
+        )
+        meta = bodies.named(scale.get("metadata") or {}, path.name)
+        patch: Obj = {"spec": {"replicas": (scale.get("spec") or {}).get("replicas", 0)}}
         if meta.get("resourceVersion"):
             patch["metadata"] = {"resourceVersion": meta["resourceVersion"]}
         updated = await attended(
@@ -228,7 +222,7 @@ class Writes:
                 served.name, path.namespace, path.name, patch, patch_type="merge", subresource="scale"
             )
         )
-        return respond(scale_of(updated, served.scale), negotiate(request.headers.get("accept", "")))
+        return await self._scale_answer(request, served, updated, warnings)
 
     async def patch(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PATCH on an object, its status or its scale."""
@@ -241,10 +235,9 @@ class Writes:
         subresource = path.subresource if path.subresource in ("status", "scale", *_PARTS) else ""
         level = check_field_validation(request.query, "PatchOptions")
         warnings: list[str] = []
-        if patch_type != "json" and subresource != "scale" and not served.custom:
-            patch, warnings = _fitted_patch(patch, served, level, strategic=patch_type == "strategic")
-        elif patch_type == "merge" and subresource != "scale" and isinstance(patch, dict):
-            patch, warnings = _pruned(patch, served, level)
+        strategic = patch_type == "strategic"
+        if patch_type != "json":
+            patch, warnings = fitted_patch(patch, served, subresource, level, strategic=strategic)
         patched = await attended(
             lambda: client.patch(
                 served.name,
@@ -253,11 +246,11 @@ class Writes:
                 patch,
                 patch_type=patch_type,
                 subresource=subresource,
-                fit=None if served.custom or patch_type == "strategic" else fitter(served),
+                fit=None if strategic and subresource != "scale" else fitter(served, subresource),
             )
         )
         if subresource == "scale":
-            return await self._scale_answer(request, served, patched)
+            return await self._scale_answer(request, served, patched, warnings)
         return await self._answer(request, served, patched, warnings=[*warnings, *client.warnings])
 
     async def _apply(
@@ -268,7 +261,12 @@ class Writes:
         force = request.query.flag("force")
         applied, made = await attended(
             lambda: client.apply(
-                served.name, config, namespace=path.namespace, force=force, subresource=path.subresource
+                served.name,
+                config,
+                namespace=path.namespace,
+                force=force,
+                subresource=path.subresource,
+                fit=checker(served),
             )
         )
         if path.subresource == "scale":
@@ -367,58 +365,6 @@ def _warned(warnings: Sequence[str]) -> Iterator[None]:
     except StatusError as error:
         error.warnings = tuple(warnings)
         raise
-
-
-@lru_cache(maxsize=1)
-def _metadata_fields() -> frozenset[str]:
-    return frozenset(read_definitions()["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"]["properties"])
-
-
-def _pruned(body: Obj, served: Served, level: str) -> tuple[Obj, list[str]]:
-    """Return a custom object without the fields that its schema has not, and warnings about these.
-
-    Raises:
-        BadRequestError: there are unknown fields, and validation is strict.
-    """
-    if served.schema is None:
-        return body, []
-    fitted, unknown = prune(body, served.schema)
-    meta = fitted.get("metadata")
-    if isinstance(meta, dict) and not meta.keys() <= _metadata_fields():
-        unknown += [f"metadata.{name}" for name in meta if name not in _metadata_fields()]
-        kept = {name: each for name, each in meta.items() if name in _metadata_fields()}
-        fitted = {**fitted, "metadata": kept}
-    if unknown and level == "Strict":
-        raise decoding.strict_error(unknown, served.api_version, served.kind)
-    return fitted, decoding.warnings(unknown) if level == "Warn" else []
-
-
-def _fitted_patch(patch: Any, served: Served, level: str, *, strategic: bool) -> tuple[Any, list[str]]:
-    """Return a merge patch without the fields that its kind has not, and warnings about these.
-
-    Raises:
-        InvalidError: a value has the wrong type.
-        BadRequestError: there are unknown fields, and validation is strict.
-    """
-    if not isinstance(patch, dict):
-        return patch, []
-    try:
-        fitted, unknown = decoding.fit_document(patch, served.api_version, served.kind)
-    except decoding.WrongTypeError as error:
-        shown = orjson.dumps(patch).decode()
-        cause = {
-            "reason": "FieldValueInvalid",
-            "message": f"Invalid value: {shown}: {error}",
-            "field": "patch",
-        }
-        raise InvalidError(
-            f' "" is invalid: patch: Invalid value: {orjson.dumps(shown).decode()}: {error}',
-            details={"causes": [cause]},
-        ) from None
-    unknown += stray_directives(patch, served.api_version, served.kind) if strategic else []
-    if unknown and level == "Strict":
-        raise decoding.strict_error(unknown, served.api_version, served.kind)
-    return fitted, decoding.warnings(unknown) if level == "Warn" else []
 
 
 def _check_preconditions(obj: Obj, served: Served, wanted: Mapping[str, Any]) -> None:

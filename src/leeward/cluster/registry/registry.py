@@ -52,6 +52,7 @@ from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
 from leeward.cluster.registry.patching import patched_object, patched_scale
+from leeward.cluster.registry.scaling import kept_scale
 from leeward.cluster.registry.steps import Stepper, Steps
 from leeward.cluster.registry.tokens import Tokens
 from leeward.cluster.registry.validation.metadata import meta_failures, meta_update_failures
@@ -450,7 +451,8 @@ class Registry:
             old = self.current(resource, namespace, object_name)
             old = yield from self._versions.as_stored(resource, old)
             if subresource == "scale":
-                new = patched_scale(resource, old, patch, patch_type, self.strategy(resource).scale)
+                scale = self.strategy(resource).scale
+                new = patched_scale(resource, old, patch, patch_type, scale, fit)
                 return (yield from self._replace(resource, old, new, options, subresource))
             asked = yield from self._versions.as_asked(resource, old, options)
             patched = patched_object(resource, asked, patch, patch_type)
@@ -475,8 +477,9 @@ class Registry:
         namespace: str = "",
         force: bool = False,
         subresource: str = "",
+        fit: Fit | None = None,
     ) -> tuple[Obj, bool]:
-        """Apply a configuration; returns the object and whether it was made.
+        """Apply a configuration; returns the object and whether it was made; `fit` checks it.
 
         Raises:
             StatusError: it is refused; a ConflictError names the fields that others own.
@@ -497,6 +500,8 @@ class Registry:
             new = self.ownership.applied(
                 resource, strategy, asked, config, options, force=force, subresource=subresource
             )
+            new = fit(new) if fit is not None else new
+            new = kept_scale(asked, new, strategy.scale) if subresource == "scale" else new
             new, decided = yield from self._versions.applied(resource, strategy, new, asked, options)
             if old is None:
                 new = {**new, "metadata": {**new["metadata"], "namespace": place}} if place else new
