@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from leeward.cluster.apiserver.decoding import fit_document, fit_object, strict_error
+from leeward.cluster.apiserver.decoding import fit_changed, fit_document, fit_object, strict_error
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError
 
@@ -133,3 +133,8 @@ def test_types_of_every_stable_group_are_checked(api_version: str, kind: str) ->
     with pytest.raises(BadRequestError, match="cannot unmarshal array into Go struct field"):
         fit_object({"spec": [1]}, api_version, kind)
     assert fit_object({"nosuch": 1}, api_version, kind).unknown == ["nosuch"]
+
+
+def test_what_policies_leave_of_a_custom_object_has_metadata_of_their_types() -> None:
+    with pytest.raises(ValueError, match=r"number into Go struct field ObjectMeta\.labels of type string"):
+        fit_changed({"metadata": {"labels": {"x": 5}}}, "example.com/v1", "Widget")

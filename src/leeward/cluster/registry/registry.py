@@ -42,7 +42,9 @@ from leeward.cluster.registry.identity import (
     check_meant,
     check_same,
     conflict,
+    in_place,
     status_metadata,
+    still,
     substance,
     with_type,
 )
@@ -218,7 +220,8 @@ class Registry:
         write = attributes_of("CREATE", resource, obj, None, options)
         write.complete = strategy.default
         yield from self.admission.admit(write)
-        obj = self._prepared(resource, strategy, write.obj)
+        obj = in_place(resource, write.obj, obj["metadata"].get("namespace") or "")
+        obj = self._prepared(resource, strategy, obj)
         rules = (version and version.validate_create) or strategy.validate_create or strategy.validate
         failures = [*meta_failures(resource, obj), *rules(obj)] or strategy.validate_rules(obj, None)
         raise_if_any(resource, obj["metadata"]["name"], failures)
@@ -327,7 +330,8 @@ class Registry:
             write = attributes_of("UPDATE", resource, new, old, options, "status")
             yield from self.admission.admit(write)
             if write.obj is not new:  # nothing but status is written here
-                new = {**new, "metadata": write.obj["metadata"], "status": write.obj.get("status") or {}}
+                made = still(resource, write.obj, old)
+                new = {**new, "metadata": made["metadata"], "status": made.get("status") or {}}
             raise_if_any(resource, new["metadata"]["name"], strategy.validate_status(new, old))
         elif subresource in strategy.parts:
             write = attributes_of("UPDATE", resource, obj, old, options, subresource)
@@ -390,7 +394,7 @@ class Registry:
         )
         write.obj, write.complete = new, strategy.default
         yield from self.admission.admit(write)
-        new = strategy.prepare_update(write.obj, old)
+        new = strategy.prepare_update(still(resource, write.obj, old), old)
         if resource.name == "services":
             new = self._addresses.assign(resource, new, old)
         if strategy.has_generation and substance(new) != substance(old):
@@ -421,7 +425,7 @@ class Registry:
         new = strategy.stamp(part.take(strategy.default({**old, **given}), old), old, format_time(self.now()))
         write.obj = self.ownership.updated(resource, strategy, old, new, None, options, subresource)
         yield from self.admission.admit(write)
-        new = write.obj
+        new = still(resource, write.obj, old)
         raise_if_any(resource, new["metadata"]["name"], part.validate(new, old))
         if strategy.has_generation and substance(new) != substance(old):
             generation = old["metadata"].get("generation", 0) + 1
