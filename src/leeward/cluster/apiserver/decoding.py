@@ -212,8 +212,9 @@ class _Fitter:
             return self._value(value, kind, place, owner)
         if not isinstance(value, list):
             raise _wrong(value, owner, f"[]{_short(kind)}")
+        nothing = "" if self._whole and kind in _TEXTS else None
         return [
-            each if each is None else self._value(each, kind, (place, index), owner)
+            nothing if each is None else self._value(each, kind, (place, index), owner)
             for index, each in enumerate(value)
         ]
 

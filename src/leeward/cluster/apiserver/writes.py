@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from leeward.cluster.apiserver import bodies, decoding
+from leeward.cluster.apiserver import bodies
 from leeward.cluster.apiserver.admission import attended
 from leeward.cluster.apiserver.apply import APPLY, checker, field_manager, force_refused, read_configuration
-from leeward.cluster.apiserver.fitting import decoded, fitted_patch, fitter, judged
+from leeward.cluster.apiserver.fitting import decoded, fitted_patch, fitter
 from leeward.cluster.apiserver.http import Answer, Request
 from leeward.cluster.apiserver.negotiation import negotiate, respond
 from leeward.cluster.apiserver.options import (
@@ -26,7 +26,6 @@ from leeward.cluster.apiserver.options import (
 )
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.reads import Reads, make_list
-from leeward.cluster.apiserver.scale import check_is_scale
 from leeward.cluster.apiserver.selection import matcher_for
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
@@ -136,17 +135,31 @@ class Writes:
             made = await attended(lambda: client.create(served.name, obj))
         return await self._answer(request, served, made, 201, [*warnings, *client.warnings])
 
+    @staticmethod
+    async def _read(
+        request: Request, api_version: str, kind: str, options: str = "CreateOptions"
+    ) -> tuple[Obj, list[str]]:
+        """Return the body of a subresource, and warnings about unknown fields."""
+        level = check_field_validation(request.query, options)
+        return await bodies.read_typed(request, api_version, kind, level)
+
+    @staticmethod
+    def _created(request: Request, obj: Obj, warnings: Sequence[str]) -> Answer:
+        accept = request.headers.get("accept", "")
+        return respond(obj, negotiate(accept), status=201, warnings=tuple(warnings))
+
     async def bind(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on ``pods/NAME/binding``."""
         client = self._writer(request, served, "CreateOptions")
-        target = (await bodies.read_object(request)).get("target") or {}
-        await attended(lambda: client.bind(path.namespace, path.name, target.get("name", "")))
-        return respond(_CREATED, negotiate(request.headers.get("accept", "")), status=201)
+        body, warnings = await self._read(request, "v1", "Binding")
+        node = (body.get("target") or {}).get("name", "")
+        await attended(lambda: client.bind(path.namespace, path.name, node))
+        return self._created(request, _CREATED, warnings)
 
     async def evict(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on ``pods/NAME/eviction``."""
         client = self._writer(request, served, "CreateOptions")
-        body = await bodies.read_object(request)
+        body, warnings = await self._read(request, "policy/v1", "Eviction")
         if ((body.get("metadata") or {}).get("name") or path.name) != path.name:
             raise BadRequestError("name in URL does not match name in Eviction object")
         options: Mapping[str, Any] = body.get("deleteOptions") or {}
@@ -154,30 +167,29 @@ class Writes:
             client = self._rehearsal()
         evict, grace = client.evict, options.get("gracePeriodSeconds")
         await attended(lambda: evict(path.namespace, path.name, grace_period_seconds=grace))
-        return respond(_CREATED, negotiate(request.headers.get("accept", "")), status=201)
+        return self._created(request, _CREATED, warnings)
 
     async def request_token(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on ``serviceaccounts/NAME/token``."""
         client = self._writer(request, served, "CreateOptions")
-        body = await bodies.read_object(request, "TokenRequest")
-        made = client.request_token(path.namespace, path.name, body)
-        return respond(made, negotiate(request.headers.get("accept", "")), status=201)
+        body, warnings = await self._read(request, "authentication.k8s.io/v1", "TokenRequest")
+        return self._created(request, client.request_token(path.namespace, path.name, body), warnings)
 
     async def finalize(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PUT on ``namespaces/NAME/finalize``."""
         client = self._writer(request, served, "UpdateOptions")
         obj = bodies.fitted(await bodies.read_object(request, served.kind), served, path)
+        obj, warnings = self._decode(request, served, obj, "UpdateOptions")
         obj = {**obj, "metadata": bodies.named(obj["metadata"], path.name)}
         finalized = await attended(lambda: client.finalize_namespace(obj))
-        return await self._answer(request, served, finalized)
+        return await self._answer(request, served, finalized, warnings=warnings)
 
     async def update(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PUT on an object, its status or its scale."""
         client = self._writer(request, served, "UpdateOptions")
-        body = await bodies.read_object(request, "Scale" if path.subresource == "scale" else served.kind)
         if path.subresource == "scale":
-            return await self._scale(request, path, served, client, body)
-        obj = bodies.fitted(body, served, path)
+            return await self._scale(request, path, served, client)
+        obj = bodies.fitted(await bodies.read_object(request, served.kind), served, path)
         meta = bodies.named(obj["metadata"], path.name)
         obj, warnings = self._decode(request, served, {**obj, "metadata": meta}, "UpdateOptions")
         _check_versioned(obj, served)
@@ -206,13 +218,9 @@ class Writes:
         return await self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
 
     async def _scale(
-        self, request: Request, path: ResourcePath, served: Served, client: TrackingClient, body: Obj
+        self, request: Request, path: ResourcePath, served: Served, client: TrackingClient
     ) -> Answer:
-        check_is_scale(body)
-        scale, unknown = decoding.fit_object(body, SCALE_VERSION, "Scale")
-        warnings = judged(
-            unknown, SCALE_VERSION, "Scale", check_field_validation(request.query, "UpdateOptions")
-        )
+        scale, warnings = await self._read(request, SCALE_VERSION, "Scale", "UpdateOptions")
         meta = bodies.named(scale.get("metadata") or {}, path.name)
         patch: Obj = {"spec": {"replicas": (scale.get("spec") or {}).get("replicas", 0)}}
         if meta.get("resourceVersion"):
@@ -337,11 +345,7 @@ class Writes:
             options["propagationPolicy"] = query.text("propagationPolicy")
         if query.all("dryRun"):
             options["dryRun"] = query.all("dryRun")
-        document = bodies.parse_document(await request.body(), request.content_type)
-        if document is not None:
-            if not isinstance(document, dict):
-                raise BadRequestError("DeleteOptions must be an object")
-            options |= document
+        options |= await bodies.read_delete_options(request)
         check_propagation(options.get("propagationPolicy"))
         return options
 
