@@ -95,7 +95,7 @@ def test_null_means_absent() -> None:
 
     fitted = fit_object({**given, "metadata": meta}, "v1", "Pod").document
     assert fitted["metadata"] == {"annotations": {"a": ""}}
-    assert fitted["spec"]["containers"] == [{"name": "c", "env": [{"name": "A"}, None]}]
+    assert fitted["spec"]["containers"] == [{"name": "c", "env": [{"name": "A"}, {}]}]
 
 
 def test_of_a_custom_object_only_the_metadata_have_a_type() -> None:

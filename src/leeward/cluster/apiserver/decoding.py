@@ -39,6 +39,7 @@ _PLAIN: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "double": ((int, float), "float64"),
     _INT_OR_STRING: ((int, str), "intstr.IntOrString"),
 }
+_SPECIAL = frozenset((*_ANY, *_TIMES, *CHOICES, *_LISTS, *_PLAIN, _QUANTITY))
 _RANGES = {"int32": 1 << 31, "int64": 1 << 63}
 _MAX_UNKNOWN = 100  # fields that are told, as in upstream
 
@@ -212,7 +213,7 @@ class _Fitter:
             return self._value(value, kind, place, owner)
         if not isinstance(value, list):
             raise _wrong(value, owner, f"[]{_short(kind)}")
-        nothing = "" if self._whole and kind in _TEXTS else None
+        nothing = _zero(kind) if self._whole else None
         return [
             nothing if each is None else self._value(each, kind, (place, index), owner)
             for index, each in enumerate(value)
@@ -251,6 +252,15 @@ class _Fitter:
         if kind.endswith("OrStringArray"):
             return [_checked(each, str, owner, "string") for each in value]
         return [apart.message(each, SCHEMA, None, _NOWHERE) for each in value]
+
+
+def _zero(kind: str) -> Any:
+    """Return what a null in a list is to Go."""
+    if kind in _TEXTS:
+        return ""
+    if kind in _RANGES:
+        return 0
+    return {} if kind in table() and kind not in _SPECIAL else None
 
 
 def _checked(value: Any, types: type | tuple[type, ...], owner: _Owner, name: str) -> Any:

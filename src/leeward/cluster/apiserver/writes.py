@@ -254,7 +254,7 @@ class Writes:
                 patch,
                 patch_type=patch_type,
                 subresource=subresource,
-                fit=None if strategic and subresource != "scale" else fitter(served, subresource),
+                fit=fitter(served, subresource),
             )
         )
         if subresource == "scale":

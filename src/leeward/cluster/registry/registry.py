@@ -30,7 +30,7 @@ from leeward.cluster.registry.client import RegistryClient
 from leeward.cluster.registry.conversion.catalog import version_of
 from leeward.cluster.registry.conversion.webhook import WebhookConversion
 from leeward.cluster.registry.conversion.writing import Versions
-from leeward.cluster.registry.custom.cleanup import CLEANUP, check_creatable, going, released
+from leeward.cluster.registry.custom.cleanup import CLEANUP, check_creatable, going, released, resource_of
 from leeward.cluster.registry.custom.definitions import established, initial_status
 from leeward.cluster.registry.custom.strategies import CustomStrategies
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
@@ -556,7 +556,7 @@ class Registry:
         if CLEANUP not in (definition["metadata"].get("finalizers") or ()):
             leaving = self.store.update(CRDS, going(definition, self.now()))
         name = definition["metadata"]["name"]
-        resource = self.resource(name)
+        resource = resource_of(definition)
         for obj in self.store.list(name):
             if self.store.get(name, *key_of(obj)) is obj:
                 self._remove(resource, obj, DeleteOptions())
