@@ -95,3 +95,14 @@ def test_a_required_field_is_named() -> None:
 def test_members_of_sets_and_keyed_lists_are_there_once() -> None:
     failures = list(list_failures([{"k": "a", "v": 1}, {"k": "a", "v": 2}], _KEYED, "maps"))
     assert [str(failure) for failure in failures] == ['maps[1]: Duplicate value: {"k":"a"}']
+
+
+def test_a_pattern_that_cannot_be_read_is_told_with_its_field() -> None:
+    schema = {"properties": {"spec": {"properties": {"a": {"type": "string", "pattern": "(?=x)a"}}}}}
+    (failure,) = schema_failures({"spec": {"a": "xa"}}, schema)
+
+    assert failure.field == "spec.a"
+    assert failure.message == (
+        'Invalid value: "xa": spec.a in body should match \'(?=x)a, but pattern is invalid: '
+        "error parsing regexp: invalid or unsupported Perl syntax: `(?=`'"
+    )
