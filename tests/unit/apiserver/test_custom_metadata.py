@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.apiserver.conftest import DEFINITIONS
+
 WRONG: list[tuple[str, Any, str]] = [
     ("labels", {"x": 5}, "number into Go struct field ObjectMeta.labels of type string"),
     ("labels", "s", "string into Go struct field ObjectMeta.labels of type map[string]string"),
@@ -90,6 +92,17 @@ def test_unknown_metadata_are_dropped_and_told(api: Any) -> None:
     assert "nosuch" not in told.document["metadata"]
     fields = ("metadata.managedFields[0].operatio", "metadata.nosuch")
     assert told.warnings == [f'299 - "unknown field \\"{each}\\""' for each in fields]
+
+
+def test_a_null_in_an_applied_definition_is_no_schema(api: Any) -> None:
+    api.define()
+    definition = api.send("GET", f"{DEFINITIONS}/widgets.example.com").document
+    version = definition["spec"]["versions"][0]
+    version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["none"] = None
+    whole = {**definition, "metadata": {"name": "widgets.example.com"}, "status": None}
+    told = api.patch(f"{DEFINITIONS}/widgets.example.com", whole, "apply")
+
+    assert told.status in (200, 409)
 
 
 def test_numbers_that_are_too_large_are_not_applied(api: Any) -> None:

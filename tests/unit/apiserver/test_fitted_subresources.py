@@ -97,6 +97,12 @@ def test_a_wrong_type_in_delete_options_is_refused(
     assert api.send("GET", pod).status == 200
 
 
+@pytest.mark.parametrize("path", [PODS, f"{PODS}/a"])
+def test_an_empty_propagation_policy_is_none(api: Any, pod: str, path: str) -> None:
+    assert api.send("DELETE", path, {"propagationPolicy": "", "gracePeriodSeconds": 0}).status == 200
+    assert api.send("GET", pod).status == 404
+
+
 def test_what_is_no_delete_options_deletes_nothing(api: Any, pod: str) -> None:
     assert api.send("DELETE", pod, {"kind": "Pod", "apiVersion": "v1"}).status == 400
     assert api.send("GET", pod).status == 200

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from leeward.cluster.registry.custom.schemas import definition_schema_failures
 from leeward.cluster.registry.custom.structure import default, prune
 from leeward.cluster.registry.custom.validation import list_failures, schema_failures
 
@@ -106,3 +107,11 @@ def test_a_pattern_that_cannot_be_read_is_told_with_its_field() -> None:
         'Invalid value: "xa": spec.a in body should match \'(?=x)a, but pattern is invalid: '
         "error parsing regexp: invalid or unsupported Perl syntax: `(?=`'"
     )
+
+
+def test_items_are_one_schema() -> None:
+    schema = {"type": "object", "properties": {"l": {"type": "array", "items": [{"type": "string"}]}}}
+    (failure,) = definition_schema_failures(schema, "s")
+
+    assert failure.field == "s.properties[l].items"
+    assert failure.message == "Forbidden: items must be a schema object and not an array"

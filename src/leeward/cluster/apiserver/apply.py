@@ -112,14 +112,9 @@ def _of_parent(config: Obj, served: Served) -> Obj:
 
 
 def checker(served: Served) -> Fit:
-    """Return what refuses an applied object whose numbers are too large for their fields.
+    """Return what makes an applied object one of its type: numbers fit, and there are no nulls.
 
     Raises, when called:
-        BadRequestError: it has one.
+        BadRequestError: it is none.
     """
-
-    def check(obj: Obj) -> Obj:
-        decoding.fit_object(obj, served.api_version, served.kind)
-        return obj
-
-    return check
+    return lambda obj: decoding.fit_object(obj, served.api_version, served.kind).document

@@ -320,7 +320,7 @@ class Writes:
 
     @staticmethod
     async def _remove(client: TrackingClient, served: Served, obj: Obj, options: Mapping[str, Any]) -> Obj:
-        propagation = options.get("propagationPolicy")
+        propagation = options.get("propagationPolicy") or None
         if options.get("orphanDependents") is not None and not propagation:
             propagation = "Orphan" if options["orphanDependents"] else "Background"
         meta = obj["metadata"]
