@@ -150,27 +150,38 @@ BUILT_IN: tuple[Resource, ...] = (*_rows(_NAMESPACED, True), *_rows(_CLUSTER, Fa
 
 
 def custom_resources(definitions: Iterable[Obj]) -> list[Resource]:
-    """Return the resources that CustomResourceDefinitions define, in their storage version."""
-    found = []
-    for spec in (definition["spec"] for definition in definitions):
+    """Return the resources that CustomResourceDefinitions define, in their storage version.
+
+    A definition that cannot be read, as an earlier release may have stored it, defines none.
+    """
+    return [row for row in map(_custom_resource, definitions) if row is not None]
+
+
+def readable_definitions(definitions: Iterable[Obj]) -> list[Obj]:
+    """Return the definitions that define something."""
+    return [each for each in definitions if _custom_resource(each) is not None]
+
+
+def _custom_resource(definition: Obj) -> Resource | None:
+    try:
+        spec = definition["spec"]
         names = spec["names"]
         version = next((v for v in spec.get("versions") or () if v.get("storage")), {"name": "v1"})
         subresources = tuple(
             name for name in ("status", "scale") if name in (version.get("subresources") or {})
         )
-        found.append(
-            Resource(
-                f"{names['plural']}.{spec['group']}",
-                spec["group"],
-                names["kind"],
-                spec.get("scope") == "Namespaced",
-                version["name"],
-                tuple(names.get("shortNames") or ()),
-                tuple(names.get("categories") or ()),
-                subresources,
-            )
+        return Resource(
+            f"{names['plural']}.{spec['group']}",
+            spec["group"],
+            names["kind"],
+            spec.get("scope") == "Namespaced",
+            version["name"],
+            tuple(names.get("shortNames") or ()),
+            tuple(names.get("categories") or ()),
+            subresources,
         )
-    return found
+    except (AttributeError, KeyError, TypeError):
+        return None
 
 
 def group_of(api_version: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from leeward.cluster.apiserver.decoding import fit_document, fit_object, strict_error
+from leeward.cluster.apiserver.decoding import fit_changed, fit_document, fit_object, strict_error
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError
 
@@ -95,10 +95,19 @@ def test_null_means_absent() -> None:
 
     fitted = fit_object({**given, "metadata": meta}, "v1", "Pod").document
     assert fitted["metadata"] == {"annotations": {"a": ""}}
-    assert fitted["spec"]["containers"] == [{"name": "c", "env": [{"name": "A"}, None]}]
-    unknown = {"a": None, "b": [{"c": None, "d": 1}]}
-    assert fit_object(unknown, "example.com/v1", "Widget").document == {"b": [{"d": 1}]}
-    assert fit_document(unknown, "example.com/v1", "Widget").document == unknown
+    assert fitted["spec"]["containers"] == [{"name": "c", "env": [{"name": "A"}, {}]}]
+
+
+def test_of_a_custom_object_only_the_metadata_have_a_type() -> None:
+    given = {
+        "a": None,
+        "b": [{"c": None, "d": 1}],
+        "metadata": {"labels": {"x": None}, "kind": "x", "uid": None},
+    }
+    fitted = fit_object(given, "apps.example.com/v1", "Deployment")
+    assert fitted.document == {**given, "metadata": {"labels": {"x": ""}}}
+    assert fitted.unknown == ["metadata.kind"]
+    assert fit_document({"a": None}, "example.com/v1", "Widget").document == {"a": None}
 
 
 def test_an_empty_scalar_says_nothing_and_an_empty_list_does() -> None:
@@ -124,3 +133,8 @@ def test_types_of_every_stable_group_are_checked(api_version: str, kind: str) ->
     with pytest.raises(BadRequestError, match="cannot unmarshal array into Go struct field"):
         fit_object({"spec": [1]}, api_version, kind)
     assert fit_object({"nosuch": 1}, api_version, kind).unknown == ["nosuch"]
+
+
+def test_what_policies_leave_of_a_custom_object_has_metadata_of_their_types() -> None:
+    with pytest.raises(ValueError, match=r"number into Go struct field ObjectMeta\.labels of type string"):
+        fit_changed({"metadata": {"labels": {"x": 5}}}, "example.com/v1", "Widget")

@@ -19,7 +19,7 @@ from leeward.cluster.registry.admission.webhooks.calls import HookCall, Outcome
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj
-from leeward.kube.status import AlreadyExistsError, BadRequestError, ForbiddenError, StatusError
+from leeward.kube.status import AlreadyExistsError, BadRequestError, ForbiddenError, InvalidError, StatusError
 
 GROUP = "admissionregistration.k8s.io"
 MUTATING, VALIDATING = f"mutatingwebhookconfigurations.{GROUP}", f"validatingwebhookconfigurations.{GROUP}"
@@ -417,3 +417,45 @@ def test_fields_that_the_kind_has_not_are_left_out_of_what_a_webhook_made(world:
 
     assert made["data"] == {"kept": "yes"}
     assert "nonsense" not in made
+
+
+def _moved(field: str, value: Any) -> Reply:
+    return patching({"op": "add", "path": f"/metadata/{field}", "value": value})
+
+
+def test_a_webhook_moves_no_object_to_another_namespace(world: World) -> None:
+    world.create("b")
+    world.hook(MUTATING, "m", _moved("namespace", "other"))
+
+    with pytest.raises(BadRequestError, match="does not match the namespace sent on the request"):
+        world.create()
+    with pytest.raises(BadRequestError, match="does not match the namespace sent on the request"):
+        _updated(world, "b")
+
+
+def test_an_object_whose_namespace_a_webhook_takes_away_stays_there(world: World) -> None:
+    world.hook(MUTATING, "m", patching({"op": "remove", "path": "/metadata/namespace"}))
+
+    assert world.create()["metadata"]["namespace"] == "shop"
+    assert _updated(world, "a")["metadata"]["namespace"] == "shop"
+
+
+@pytest.mark.parametrize("field", ["name", "uid"])
+def test_a_webhook_makes_no_other_object_of_one_that_is_there(world: World, field: str) -> None:
+    world.create()
+    world.hook(MUTATING, "m", _moved(field, "other"))
+
+    with pytest.raises(InvalidError, match=f'metadata.{field}: Invalid value: "other": field is immutable'):
+        _updated(world, "a")
+    assert [each["metadata"]["name"] for each in world.controller.list("configmaps", "shop")] == ["a"]
+
+
+def test_what_the_server_owns_stays_whatever_a_webhook_says(world: World) -> None:
+    made = world.create()
+    world.hook(MUTATING, "m", _moved("creationTimestamp", "1999-01-01T00:00:00Z"))
+
+    assert _updated(world, "a")["metadata"]["creationTimestamp"] == made["metadata"]["creationTimestamp"]
+
+
+def _updated(world: World, name: str) -> Any:
+    return world.run(lambda: world.client().update("configmaps", config_map(name, data={"a": "b"})))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from leeward.cluster.registry.custom.schemas import definition_schema_failures
 from leeward.cluster.registry.custom.structure import default, prune
 from leeward.cluster.registry.custom.validation import list_failures, schema_failures
 
@@ -95,3 +96,22 @@ def test_a_required_field_is_named() -> None:
 def test_members_of_sets_and_keyed_lists_are_there_once() -> None:
     failures = list(list_failures([{"k": "a", "v": 1}, {"k": "a", "v": 2}], _KEYED, "maps"))
     assert [str(failure) for failure in failures] == ['maps[1]: Duplicate value: {"k":"a"}']
+
+
+def test_a_pattern_that_cannot_be_read_is_told_with_its_field() -> None:
+    schema = {"properties": {"spec": {"properties": {"a": {"type": "string", "pattern": "(?=x)a"}}}}}
+    (failure,) = schema_failures({"spec": {"a": "xa"}}, schema)
+
+    assert failure.field == "spec.a"
+    assert failure.message == (
+        'Invalid value: "xa": spec.a in body should match \'(?=x)a, but pattern is invalid: '
+        "error parsing regexp: invalid or unsupported Perl syntax: `(?=`'"
+    )
+
+
+def test_items_are_one_schema() -> None:
+    schema = {"type": "object", "properties": {"l": {"type": "array", "items": [{"type": "string"}]}}}
+    (failure,) = definition_schema_failures(schema, "s")
+
+    assert failure.field == "s.properties[l].items"
+    assert failure.message == "Forbidden: items must be a schema object and not an array"

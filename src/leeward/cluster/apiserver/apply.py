@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from leeward.cluster.apiserver import decoding
 from leeward.cluster.apiserver.bodies import APPLY
 from leeward.cluster.apiserver.http import Request
 from leeward.cluster.apiserver.options import invalid_options
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.served import Served
+from leeward.cluster.interface.client import Fit
 from leeward.cluster.registry.failures import shown
+from leeward.cluster.registry.managedfields.manager import check_typed
+from leeward.cluster.registry.managedfields.types import built_in_type
 from leeward.kube.objects import Obj
 from leeward.kube.scale import SCALE_VERSION, with_replicas
 from leeward.kube.status import BadRequestError, InvalidError
 
-__all__ = ["APPLY", "field_manager", "force_refused", "read_configuration"]
+__all__ = ["APPLY", "checker", "field_manager", "force_refused", "read_configuration"]
 
 MAX_MANAGER = 128  # characters
 
@@ -67,12 +71,13 @@ def read_configuration(data: bytes, request: Request, path: ResourcePath, served
         raise BadRequestError(f"error decoding YAML: error converting YAML to JSON: yaml: {error}") from None
     if not isinstance(config, dict):
         raise BadRequestError("error decoding YAML: json: cannot unmarshal value into Go value of type map")
-    version, kind = config.get("apiVersion") or "", config.get("kind") or ""
+    version, kind = _text(config.get("apiVersion")), _text(config.get("kind"))
+    if config.get("metadata") is not None:  # they are the same of all kinds
+        naming = {"kind": kind, "metadata": config["metadata"]}
+        check_typed(built_in_type("v1", "ConfigMap"), naming, version)
     if path.subresource == "scale" and (version, kind) == (SCALE_VERSION, "Scale"):
+        config = _of_parent(config, served)
         version, kind = served.api_version, served.kind
-        asked = {key: value for key, value in config.items() if key not in ("spec", "status")}
-        replicas = (config.get("spec") or {}).get("replicas")
-        config = with_replicas({**asked, "apiVersion": version, "kind": kind}, replicas, served.scale)
     if (version, kind) != (served.api_version, served.kind):
         group, _, short = version.rpartition("/")
         raise BadRequestError(f"invalid object type: {group}/{short}, Kind={kind}")
@@ -89,3 +94,27 @@ def read_configuration(data: bytes, request: Request, path: ResourcePath, served
         )
     meta.pop("resourceVersion", None)
     return {**config, "metadata": meta}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _of_parent(config: Obj, served: Served) -> Obj:
+    """Return the configuration of an object that sets the replicas of a Scale."""
+    check_typed(built_in_type(SCALE_VERSION, "Scale"), config, SCALE_VERSION)
+    scale, _ = decoding.fit_object(config, SCALE_VERSION, "Scale")
+    rest = {key: value for key, value in config.items() if key not in ("spec", "status")}
+    parent = {**rest, "apiVersion": served.api_version, "kind": served.kind}
+    if "replicas" not in (config.get("spec") or {}):
+        return parent
+    return with_replicas(parent, (scale.get("spec") or {}).get("replicas", 0), served.scale)
+
+
+def checker(served: Served) -> Fit:
+    """Return what makes an applied object one of its type: numbers fit, and there are no nulls.
+
+    Raises, when called:
+        BadRequestError: it is none.
+    """
+    return lambda obj: decoding.fit_object(obj, served.api_version, served.kind).document

@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from leeward.cluster.apiserver import decoding
+from leeward.cluster.apiserver.fitting import judged
 from leeward.cluster.apiserver.http import JSON, Request
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.served import Served
@@ -99,6 +101,51 @@ async def read_object(request: Request, kind: str = "Object") -> Obj:
             f"{version} ({start} ...)"
         )
     return document
+
+
+async def read_typed(
+    request: Request, api_version: str, kind: str, level: str = "Ignore"
+) -> tuple[Obj, list[str]]:
+    """Return the body of a subresource that has a kind of its own, and warnings about unknown fields.
+
+    Args:
+        request: the request.
+        api_version: of the kind.
+        kind: what the body is.
+        level: of the field validation.
+
+    Raises:
+        BadRequestError: it is something else, or a value in it has the wrong type.
+    """
+    body = await read_object(request, kind)
+    given = body.get("kind") or kind
+    if given != kind:
+        short = (body.get("apiVersion") or api_version).rpartition("/")[2]
+        internal = api_version.partition("/")[0].partition(".")[0] if "/" in api_version else "core"
+        raise BadRequestError(
+            f'{given} in version "{short}" cannot be handled as a {kind}: converting ({short}.{given}) to '
+            f"({internal}.{kind}): unknown conversion"
+        )
+    fitted, unknown = decoding.fit_object(body, api_version, kind)
+    return fitted, judged(unknown, api_version, kind, level)
+
+
+async def read_delete_options(request: Request) -> Obj:
+    """Return the DeleteOptions in a body; {} when it is empty.
+
+    Raises:
+        BadRequestError: it is something else, or a value in it has the wrong type.
+    """
+    document = parse_document(await request.body(), request.content_type)
+    if document is None:
+        return {}
+    try:
+        fitted: Obj = decoding.fit_document(document, "v1", "DeleteOptions", whole=True).document
+    except decoding.WrongTypeError as error:
+        raise BadRequestError(str(error)) from None
+    if fitted.get("kind") not in (None, "", "DeleteOptions"):
+        raise BadRequestError("decoded object cannot be converted to DeleteOptions")
+    return fitted
 
 
 async def read_patch(request: Request, *, custom: bool) -> tuple[PatchType, Any]:

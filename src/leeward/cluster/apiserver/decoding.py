@@ -1,8 +1,8 @@
 """Fits a JSON document to the type of its kind: right types stay, nulls and unknown fields go.
 
 A value of the wrong type is refused in the words of Go's decoder; unknown fields are reported, for the
-caller's ``fieldValidation`` to judge. Types come from the same table as protobuf; a kind that is not in it
-is taken as it is.
+caller's ``fieldValidation`` to judge. Types come from the same table as protobuf; of a kind that is not in
+it, a custom one, only the metadata have a type.
 
 Source: sigs.k8s.io/json (strict and case-sensitive decoding), encoding/json's UnmarshalTypeError.
 """
@@ -39,6 +39,7 @@ _PLAIN: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "double": ((int, float), "float64"),
     _INT_OR_STRING: ((int, str), "intstr.IntOrString"),
 }
+_SPECIAL = frozenset((*_ANY, *_TIMES, *CHOICES, *_LISTS, *_PLAIN, _QUANTITY))
 _RANGES = {"int32": 1 << 31, "int64": 1 << 63}
 _MAX_UNKNOWN = 100  # fields that are told, as in upstream
 
@@ -109,9 +110,18 @@ def fit_document(document: Any, api_version: str, kind: str, *, whole: bool = Fa
     """
     message = message_name(api_version, kind)
     if message not in table():
-        return Fitted(_without_nulls(document) if whole else document, [])
+        return _fit_custom(document, whole=whole)
     fitter = _Fitter(whole=whole)
     return Fitted(fitter.message(document, message, None, _NOWHERE), fitter.unknown)
+
+
+def _fit_custom(document: Any, *, whole: bool) -> Fitted:
+    """Fit the metadata of an object whose kind is not in the table."""
+    if not isinstance(document, dict) or document.get("metadata") is None:
+        return Fitted(document, [])
+    fitter = _Fitter(whole=whole, typed=False)
+    meta = fitter.message(document["metadata"], f"{META}.ObjectMeta", None, _NOWHERE)
+    return Fitted({**document, "metadata": meta}, [f"metadata.{path}" for path in fitter.unknown])
 
 
 def fit_changed(document: Any, api_version: str, kind: str) -> Fitted:
@@ -135,22 +145,22 @@ def warnings(unknown: list[str]) -> list[str]:
     return [f'unknown field "{path}"' for path in sorted(unknown)]
 
 
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
-    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
-
-
 def _cannot(api_version: str, kind: str) -> str:
     return f'{kind} in version "{api_version.rpartition("/")[2]}" cannot be handled as a {kind}'
 
 
 class _Fitter:
-    """Walks one document. A place is only made a text when something is wrong there."""
+    """Walks one document. A place is only made a text when something is wrong there.
 
-    def __init__(self, *, whole: bool) -> None:
+    Args:
+        whole: empty values and nulls are left out.
+        typed: the document is an object, with ``apiVersion`` and ``kind``.
+    """
+
+    def __init__(self, *, whole: bool, typed: bool = True) -> None:
         self.unknown: list[str] = []
         self._whole = whole
+        self._typed = typed
 
     def message(self, value: Any, name: str, place: _Place, owner: _Owner) -> Any:
         """Fit an object.
@@ -168,7 +178,7 @@ class _Fitter:
         result: dict[str, Any] = {}
         for key, inner in value.items():
             field = fields.get(key)
-            if place is None and key in ("kind", "apiVersion"):
+            if place is None and self._typed and key in ("kind", "apiVersion"):
                 result[key] = inner
             elif field is None:
                 if not key.startswith("$"):  # directives of a strategic merge patch
@@ -203,8 +213,9 @@ class _Fitter:
             return self._value(value, kind, place, owner)
         if not isinstance(value, list):
             raise _wrong(value, owner, f"[]{_short(kind)}")
+        nothing = _zero(kind) if self._whole else None
         return [
-            each if each is None else self._value(each, kind, (place, index), owner)
+            nothing if each is None else self._value(each, kind, (place, index), owner)
             for index, each in enumerate(value)
         ]
 
@@ -241,6 +252,15 @@ class _Fitter:
         if kind.endswith("OrStringArray"):
             return [_checked(each, str, owner, "string") for each in value]
         return [apart.message(each, SCHEMA, None, _NOWHERE) for each in value]
+
+
+def _zero(kind: str) -> Any:
+    """Return what a null in a list is to Go."""
+    if kind in _TEXTS:
+        return ""
+    if kind in _RANGES:
+        return 0
+    return {} if kind in table() and kind not in _SPECIAL else None
 
 
 def _checked(value: Any, types: type | tuple[type, ...], owner: _Owner, name: str) -> Any:

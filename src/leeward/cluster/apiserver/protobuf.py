@@ -126,6 +126,8 @@ def message_name(version: str, kind: str) -> str:
     if kind.endswith("Options") and f"{META}.{kind}" in table():
         return f"{META}.{kind}"
     group, _, number = version.rpartition("/")
+    if "." in group and not group.endswith(".k8s.io"):
+        return f"{group}.{number}.{kind}"  # a custom one
     package = _PACKAGES.get(group) or f"k8s.io.api.{group.partition('.')[0]}"
     return f"{package}.{number}.{kind}"
 

@@ -250,10 +250,9 @@ class Router:
         return answer
 
     def _object(self, request: Request, path: ResourcePath, served: Served) -> Handler | None:
-        watched = path.legacy_watch or request.query.flag("watch")
         if _OBJECT_VERBS.get(request.method) not in served.verbs:
             return None
-        if request.method == "GET" and watched:
+        if request.method == "GET" and path.legacy_watch:
             return self._reads.list
         return {
             "GET": self._reads.get,

@@ -8,17 +8,21 @@ Source: the discovery documents of kube-apiserver 1.36 (short names, categories,
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from leeward.cluster.apiserver.decoding import fit_document
 from leeward.cluster.apiserver.printers.custom import custom_printer
 from leeward.cluster.apiserver.printers.table import Printer
 from leeward.cluster.registry.custom.strategies import schema_of
 from leeward.kube.objects import Obj
-from leeward.kube.resources import ALL_VERBS, BUILT_IN, Resource
+from leeward.kube.resources import ALL_VERBS, BUILT_IN, Resource, custom_resources
 from leeward.kube.scale import ScalePaths, scale_paths
 from leeward.kube.versions import version_priority
+
+_log = logging.getLogger(__name__)
 
 _UNSERVED_VERBS = {("namespaces", "deletecollection")}
 
@@ -192,6 +196,34 @@ def _custom(definition: Obj) -> Iterable[Served]:
             deprecation=_deprecation(version, spec),
             converts=(spec.get("conversion") or {}).get("strategy") == "Webhook",
         )
+
+
+class SoundDefinitions:
+    """Leaves out definitions of wrong types, as an earlier release stored them: they stop nobody else."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Obj, bool]] = {}
+
+    def __call__(self, definitions: Iterable[Obj]) -> list[Obj]:
+        """Return the definitions that can be served; those that cannot are logged, once."""
+        judged: dict[str, tuple[Obj, bool]] = {}
+        for each in definitions:
+            name = each["metadata"]["name"]
+            known = self._known.get(name)
+            judged[name] = known if known is not None and known[0] is each else (each, _is_sound(each))
+        self._known = judged
+        return [each for each, sound in judged.values() if sound]
+
+
+def _is_sound(definition: Obj) -> bool:
+    try:
+        fit_document(definition, "apiextensions.k8s.io/v1", "CustomResourceDefinition", whole=True)
+        tuple(_custom(definition))
+        return bool(custom_resources([definition]))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        name = definition["metadata"]["name"]
+        _log.warning("CustomResourceDefinition %s cannot be served: %s", name, error)
+        return False
 
 
 def _deprecation(version: Obj, spec: Obj) -> str:

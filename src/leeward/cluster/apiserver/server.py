@@ -44,7 +44,7 @@ from leeward.cluster.apiserver.reads import Reads
 from leeward.cluster.apiserver.representations import TableMaker
 from leeward.cluster.apiserver.reviews import RESOURCES, Reviews
 from leeward.cluster.apiserver.router import Router
-from leeward.cluster.apiserver.served import Catalog, Served
+from leeward.cluster.apiserver.served import Catalog, Served, SoundDefinitions
 from leeward.cluster.apiserver.streaming.portforward import PortForward
 from leeward.cluster.apiserver.streaming.remotecommand import RemoteCommands
 from leeward.cluster.apiserver.streaming.websocket import refusing
@@ -123,6 +123,7 @@ class ApiServer:
         self._pki = pki
         self.port = port
         self._catalog: Catalog | None = None
+        self._sound = SoundDefinitions()
         self._unsubscribe: Callable[[], None] | None = None
         self._reads = Reads(client, store, clock, TableMaker(printers()))
         self._in_flight, self._seconds = in_flight or InFlight(), seconds
@@ -196,7 +197,7 @@ class ApiServer:
         return await self._proxy.forward(request, path, served)
 
     def _definitions(self) -> list[Obj]:
-        return self._client.list(CRDS)
+        return self._sound(self._client.list(CRDS))
 
     def _definition_changed(self, _event: Event) -> None:
         self._catalog = None

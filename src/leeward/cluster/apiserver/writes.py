@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
-import orjson
-
-from leeward.cluster.apiserver import bodies, decoding
+from leeward.cluster.apiserver import bodies
 from leeward.cluster.apiserver.admission import attended
-from leeward.cluster.apiserver.apply import APPLY, field_manager, force_refused, read_configuration
-from leeward.cluster.apiserver.fitting import fitter
+from leeward.cluster.apiserver.apply import APPLY, checker, field_manager, force_refused, read_configuration
+from leeward.cluster.apiserver.fitting import decoded, fitted_patch, fitter
 from leeward.cluster.apiserver.http import Answer, Request
 from leeward.cluster.apiserver.negotiation import negotiate, respond
 from leeward.cluster.apiserver.options import (
@@ -29,15 +26,11 @@ from leeward.cluster.apiserver.options import (
 )
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.reads import Reads, make_list
-from leeward.cluster.apiserver.scale import check_is_scale
 from leeward.cluster.apiserver.selection import matcher_for
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.interface.client import TrackingClient
-from leeward.cluster.registry.custom.structure import prune
-from leeward.kube.definitions import read_definitions
 from leeward.kube.objects import Obj, is_terminating
-from leeward.kube.patch.strategic import stray_directives
-from leeward.kube.scale import scale_of
+from leeward.kube.scale import SCALE_VERSION, scale_of
 from leeward.kube.status import BadRequestError, ConflictError, InvalidError, NotFoundError, StatusError
 
 _CREATED = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
@@ -119,23 +112,19 @@ class Writes:
         shown = self._reads.shown_alone(served, obj, representation, include)
         return respond(shown, representation, status=status, warnings=tuple(warnings))
 
-    async def _scale_answer(self, request: Request, served: Served, obj: Obj) -> Answer:
+    async def _scale_answer(
+        self, request: Request, served: Served, obj: Obj, warnings: Sequence[str] = ()
+    ) -> Answer:
         """Return the Scale of what was written; in a rehearsal it is one already."""
         if obj.get("kind") != "Scale":
             (obj,) = await self._reads.as_asked(served, [obj])
             obj = scale_of(obj, served.scale)
-        return respond(obj, negotiate(request.headers.get("accept", "")))
+        return respond(obj, negotiate(request.headers.get("accept", "")), warnings=tuple(warnings))
 
     @staticmethod
     def _decode(request: Request, served: Served, body: Obj, kind: str) -> tuple[Obj, list[str]]:
         """Return the body as its type has it, and warnings about fields that the type has not."""
-        level = check_field_validation(request.query, kind)
-        if served.custom:
-            return _pruned(body, served, level)
-        fitted, unknown = decoding.fit_object(body, served.api_version, served.kind)
-        if unknown and level == "Strict":
-            raise decoding.strict_error(unknown, served.api_version, served.kind)
-        return fitted, decoding.warnings(unknown) if level == "Warn" else []
+        return decoded(body, served, check_field_validation(request.query, kind))
 
     async def create(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on a collection."""
@@ -146,17 +135,31 @@ class Writes:
             made = await attended(lambda: client.create(served.name, obj))
         return await self._answer(request, served, made, 201, [*warnings, *client.warnings])
 
+    @staticmethod
+    async def _read(
+        request: Request, api_version: str, kind: str, options: str = "CreateOptions"
+    ) -> tuple[Obj, list[str]]:
+        """Return the body of a subresource, and warnings about unknown fields."""
+        level = check_field_validation(request.query, options)
+        return await bodies.read_typed(request, api_version, kind, level)
+
+    @staticmethod
+    def _created(request: Request, obj: Obj, warnings: Sequence[str]) -> Answer:
+        accept = request.headers.get("accept", "")
+        return respond(obj, negotiate(accept), status=201, warnings=tuple(warnings))
+
     async def bind(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on ``pods/NAME/binding``."""
         client = self._writer(request, served, "CreateOptions")
-        target = (await bodies.read_object(request)).get("target") or {}
-        await attended(lambda: client.bind(path.namespace, path.name, target.get("name", "")))
-        return respond(_CREATED, negotiate(request.headers.get("accept", "")), status=201)
+        body, warnings = await self._read(request, "v1", "Binding")
+        node = (body.get("target") or {}).get("name", "")
+        await attended(lambda: client.bind(path.namespace, path.name, node))
+        return self._created(request, _CREATED, warnings)
 
     async def evict(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on ``pods/NAME/eviction``."""
         client = self._writer(request, served, "CreateOptions")
-        body = await bodies.read_object(request)
+        body, warnings = await self._read(request, "policy/v1", "Eviction")
         if ((body.get("metadata") or {}).get("name") or path.name) != path.name:
             raise BadRequestError("name in URL does not match name in Eviction object")
         options: Mapping[str, Any] = body.get("deleteOptions") or {}
@@ -164,30 +167,29 @@ class Writes:
             client = self._rehearsal().tracked("", served.api_version, request.user)
         evict, grace = client.evict, options.get("gracePeriodSeconds")
         await attended(lambda: evict(path.namespace, path.name, grace_period_seconds=grace))
-        return respond(_CREATED, negotiate(request.headers.get("accept", "")), status=201)
+        return self._created(request, _CREATED, warnings)
 
     async def request_token(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer POST on ``serviceaccounts/NAME/token``."""
         client = self._writer(request, served, "CreateOptions")
-        body = await bodies.read_object(request, "TokenRequest")
-        made = client.request_token(path.namespace, path.name, body)
-        return respond(made, negotiate(request.headers.get("accept", "")), status=201)
+        body, warnings = await self._read(request, "authentication.k8s.io/v1", "TokenRequest")
+        return self._created(request, client.request_token(path.namespace, path.name, body), warnings)
 
     async def finalize(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PUT on ``namespaces/NAME/finalize``."""
         client = self._writer(request, served, "UpdateOptions")
         obj = bodies.fitted(await bodies.read_object(request, served.kind), served, path)
+        obj, warnings = self._decode(request, served, obj, "UpdateOptions")
         obj = {**obj, "metadata": bodies.named(obj["metadata"], path.name)}
         finalized = await attended(lambda: client.finalize_namespace(obj))
-        return await self._answer(request, served, finalized)
+        return await self._answer(request, served, finalized, warnings=warnings)
 
     async def update(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PUT on an object, its status or its scale."""
         client = self._writer(request, served, "UpdateOptions")
-        body = await bodies.read_object(request, "Scale" if path.subresource == "scale" else served.kind)
         if path.subresource == "scale":
-            return await self._scale(request, path, served, client, body)
-        obj = bodies.fitted(body, served, path)
+            return await self._scale(request, path, served, client)
+        obj = bodies.fitted(await bodies.read_object(request, served.kind), served, path)
         meta = bodies.named(obj["metadata"], path.name)
         obj, warnings = self._decode(request, served, {**obj, "metadata": meta}, "UpdateOptions")
         _check_versioned(obj, served)
@@ -216,11 +218,11 @@ class Writes:
         return await self._answer(request, served, updated, warnings=[*warnings, *client.warnings])
 
     async def _scale(
-        self, request: Request, path: ResourcePath, served: Served, client: TrackingClient, body: Obj
+        self, request: Request, path: ResourcePath, served: Served, client: TrackingClient
     ) -> Answer:
-        check_is_scale(body)
-        meta = bodies.named(body.get("metadata") or {}, path.name)
-        patch: Obj = {"spec": {"replicas": (body.get("spec") or {}).get("replicas", 0)}}
+        scale, warnings = await self._read(request, SCALE_VERSION, "Scale", "UpdateOptions")
+        meta = bodies.named(scale.get("metadata") or {}, path.name)
+        patch: Obj = {"spec": {"replicas": (scale.get("spec") or {}).get("replicas", 0)}}
         if meta.get("resourceVersion"):
             patch["metadata"] = {"resourceVersion": meta["resourceVersion"]}
         updated = await attended(
@@ -228,7 +230,7 @@ class Writes:
                 served.name, path.namespace, path.name, patch, patch_type="merge", subresource="scale"
             )
         )
-        return respond(scale_of(updated, served.scale), negotiate(request.headers.get("accept", "")))
+        return await self._scale_answer(request, served, updated, warnings)
 
     async def patch(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer PATCH on an object, its status or its scale."""
@@ -241,10 +243,9 @@ class Writes:
         subresource = path.subresource if path.subresource in ("status", "scale", *_PARTS) else ""
         level = check_field_validation(request.query, "PatchOptions")
         warnings: list[str] = []
-        if patch_type != "json" and subresource != "scale" and not served.custom:
-            patch, warnings = _fitted_patch(patch, served, level, strategic=patch_type == "strategic")
-        elif patch_type == "merge" and subresource != "scale" and isinstance(patch, dict):
-            patch, warnings = _pruned(patch, served, level)
+        strategic = patch_type == "strategic"
+        if patch_type != "json":
+            patch, warnings = fitted_patch(patch, served, subresource, level, strategic=strategic)
         patched = await attended(
             lambda: client.patch(
                 served.name,
@@ -253,11 +254,11 @@ class Writes:
                 patch,
                 patch_type=patch_type,
                 subresource=subresource,
-                fit=None if served.custom or patch_type == "strategic" else fitter(served),
+                fit=fitter(served, subresource),
             )
         )
         if subresource == "scale":
-            return await self._scale_answer(request, served, patched)
+            return await self._scale_answer(request, served, patched, warnings)
         return await self._answer(request, served, patched, warnings=[*warnings, *client.warnings])
 
     async def _apply(
@@ -268,7 +269,12 @@ class Writes:
         force = request.query.flag("force")
         applied, made = await attended(
             lambda: client.apply(
-                served.name, config, namespace=path.namespace, force=force, subresource=path.subresource
+                served.name,
+                config,
+                namespace=path.namespace,
+                force=force,
+                subresource=path.subresource,
+                fit=checker(served),
             )
         )
         if path.subresource == "scale":
@@ -314,7 +320,7 @@ class Writes:
 
     @staticmethod
     async def _remove(client: TrackingClient, served: Served, obj: Obj, options: Mapping[str, Any]) -> Obj:
-        propagation = options.get("propagationPolicy")
+        propagation = options.get("propagationPolicy") or None
         if options.get("orphanDependents") is not None and not propagation:
             propagation = "Orphan" if options["orphanDependents"] else "Background"
         meta = obj["metadata"]
@@ -339,11 +345,7 @@ class Writes:
             options["propagationPolicy"] = query.text("propagationPolicy")
         if query.all("dryRun"):
             options["dryRun"] = query.all("dryRun")
-        document = bodies.parse_document(await request.body(), request.content_type)
-        if document is not None:
-            if not isinstance(document, dict):
-                raise BadRequestError("DeleteOptions must be an object")
-            options |= document
+        options |= await bodies.read_delete_options(request)
         check_propagation(options.get("propagationPolicy"))
         return options
 
@@ -367,58 +369,6 @@ def _warned(warnings: Sequence[str]) -> Iterator[None]:
     except StatusError as error:
         error.warnings = tuple(warnings)
         raise
-
-
-@lru_cache(maxsize=1)
-def _metadata_fields() -> frozenset[str]:
-    return frozenset(read_definitions()["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"]["properties"])
-
-
-def _pruned(body: Obj, served: Served, level: str) -> tuple[Obj, list[str]]:
-    """Return a custom object without the fields that its schema has not, and warnings about these.
-
-    Raises:
-        BadRequestError: there are unknown fields, and validation is strict.
-    """
-    if served.schema is None:
-        return body, []
-    fitted, unknown = prune(body, served.schema)
-    meta = fitted.get("metadata")
-    if isinstance(meta, dict) and not meta.keys() <= _metadata_fields():
-        unknown += [f"metadata.{name}" for name in meta if name not in _metadata_fields()]
-        kept = {name: each for name, each in meta.items() if name in _metadata_fields()}
-        fitted = {**fitted, "metadata": kept}
-    if unknown and level == "Strict":
-        raise decoding.strict_error(unknown, served.api_version, served.kind)
-    return fitted, decoding.warnings(unknown) if level == "Warn" else []
-
-
-def _fitted_patch(patch: Any, served: Served, level: str, *, strategic: bool) -> tuple[Any, list[str]]:
-    """Return a merge patch without the fields that its kind has not, and warnings about these.
-
-    Raises:
-        InvalidError: a value has the wrong type.
-        BadRequestError: there are unknown fields, and validation is strict.
-    """
-    if not isinstance(patch, dict):
-        return patch, []
-    try:
-        fitted, unknown = decoding.fit_document(patch, served.api_version, served.kind)
-    except decoding.WrongTypeError as error:
-        shown = orjson.dumps(patch).decode()
-        cause = {
-            "reason": "FieldValueInvalid",
-            "message": f"Invalid value: {shown}: {error}",
-            "field": "patch",
-        }
-        raise InvalidError(
-            f' "" is invalid: patch: Invalid value: {orjson.dumps(shown).decode()}: {error}',
-            details={"causes": [cause]},
-        ) from None
-    unknown += stray_directives(patch, served.api_version, served.kind) if strategic else []
-    if unknown and level == "Strict":
-        raise decoding.strict_error(unknown, served.api_version, served.kind)
-    return fitted, decoding.warnings(unknown) if level == "Warn" else []
 
 
 def _check_preconditions(obj: Obj, served: Served, wanted: Mapping[str, Any]) -> None:

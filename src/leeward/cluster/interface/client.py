@@ -230,7 +230,14 @@ class TrackingClient(Client, Protocol):
         ...
 
     def apply(
-        self, resource: str, config: Obj, *, namespace: str = "", force: bool = False, subresource: str = ""
+        self,
+        resource: str,
+        config: Obj,
+        *,
+        namespace: str = "",
+        force: bool = False,
+        subresource: str = "",
+        fit: Fit | None = None,
     ) -> tuple[Obj, bool]:
         """Apply a configuration (server-side apply); returns the object and whether it was made.
 
@@ -240,6 +247,7 @@ class TrackingClient(Client, Protocol):
             namespace: where.
             force: take fields from others.
             subresource: "" for the object, "status" or "scale" for a part of it.
+            fit: refuses a result that is not of its type.
 
         Raises:
             ConflictError: others own fields that would change, and `force` is not given.

@@ -140,10 +140,23 @@ class RegistryClient:
         )
 
     def apply(
-        self, resource: str, config: Obj, *, namespace: str = "", force: bool = False, subresource: str = ""
+        self,
+        resource: str,
+        config: Obj,
+        *,
+        namespace: str = "",
+        force: bool = False,
+        subresource: str = "",
+        fit: Fit | None = None,
     ) -> tuple[Obj, bool]:
         return self._registry.apply(
-            resource, config, self._options, namespace=namespace, force=force, subresource=subresource
+            resource,
+            config,
+            self._options,
+            namespace=namespace,
+            force=force,
+            subresource=subresource,
+            fit=fit,
         )
 
     def delete(

@@ -16,6 +16,7 @@ from leeward.kube.status import BadRequestError, ConflictError, UnreadableVersio
 
 SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 _NOT_FOR_NEW = (*SERVER_OWNED, "resourceVersion", "selfLink", "managedFields", "namespace")
+_OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 _BY_COMPONENTS = {  # what a component may change with a status
     **dict.fromkeys(("Node", "Pod"), ("labels", "annotations")),
     "Deployment": ("annotations",),
@@ -101,12 +102,46 @@ def check_same(resource: Resource, meta: Obj, old: Obj) -> None:
             f"the name of the object ({name}) does not match the name on the URL ({old['name']})"
         )
     if resource.namespaced and meta.get("namespace") not in (None, "", old.get("namespace")):
-        raise BadRequestError(
-            "the namespace of the provided object does not match the namespace sent on the request"
-        )
+        raise BadRequestError(_OTHER_NAMESPACE)
     uid = meta.get("uid")
     if uid and uid != old["uid"]:
         raise_if_any(resource, name, [invalid("metadata.uid", uid, "field is immutable")] * 2)
+
+
+def in_place(resource: Resource, obj: Obj, namespace: str) -> Obj:
+    """Return what policies and webhooks made of an object; it is in the namespace that it was sent to.
+
+    Raises:
+        BadRequestError: they moved it to another one.
+    """
+    given = obj["metadata"].get("namespace") or ""
+    if given == namespace:
+        return obj
+    if given and resource.namespaced:
+        raise BadRequestError(_OTHER_NAMESPACE)
+    meta = {key: value for key, value in obj["metadata"].items() if key != "namespace"}
+    return {**obj, "metadata": {**meta, "namespace": namespace} if namespace else meta}
+
+
+def still(resource: Resource, obj: Obj, old: Obj) -> Obj:
+    """Return what policies and webhooks made of the next state of an object; what the server owns stays.
+
+    Raises:
+        BadRequestError: it has another namespace.
+        InvalidError: it has another name or uid.
+    """
+    obj, was = in_place(resource, obj, old["metadata"].get("namespace") or ""), old["metadata"]
+    meta = obj["metadata"]
+    if all(meta.get(key) == was.get(key) for key in ("name", *SERVER_OWNED)):
+        return obj
+    failures = []
+    for key in ("name", "uid"):
+        value = meta.get(key) or ""
+        if value != was.get(key) and (value or key == "name"):
+            failures += [invalid(f"metadata.{key}", value, "field is immutable")] * 2
+    raise_if_any(resource, meta.get("name") or "", failures)
+    rest = {key: value for key, value in meta.items() if key not in SERVER_OWNED}
+    return {**obj, "metadata": {**rest, **{key: was[key] for key in SERVER_OWNED if key in was}}}
 
 
 def substance(obj: Obj) -> Obj:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from leeward.cluster.interface.client import PatchType
+from leeward.cluster.interface.client import Fit, PatchType
 from leeward.cluster.registry.identity import check_is_object, check_same
 from leeward.cluster.registry.scaling import scale_to_patch, scaled
 from leeward.kube.objects import Obj
@@ -31,9 +31,14 @@ def patched_object(resource: Resource, old: Obj, patch: Any, patch_type: PatchTy
 
 
 def patched_scale(
-    resource: Resource, old: Obj, patch: Any, patch_type: PatchType, paths: ScalePaths | None
+    resource: Resource,
+    old: Obj,
+    patch: Any,
+    patch_type: PatchType,
+    paths: ScalePaths | None,
+    fit: Fit | None,
 ) -> Obj:
-    """Return an object with the replicas that a patch of its scale says.
+    """Return an object with the replicas that a patch of its scale says; `fit` makes the result a Scale.
 
     Raises:
         StatusError: the patch is none, or does not fit.
@@ -41,5 +46,6 @@ def patched_scale(
     scale = scale_to_patch(old, paths)
     patched = patched_object(resource, scale, patch, "merge" if patch_type == "strategic" else patch_type)
     check_is_object(patched)
+    patched = fit(patched) if fit is not None else patched
     check_same(resource, {**old["metadata"], **patched["metadata"]}, old["metadata"])
     return scaled(old, patched, paths)

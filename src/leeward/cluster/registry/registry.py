@@ -30,7 +30,7 @@ from leeward.cluster.registry.client import RegistryClient
 from leeward.cluster.registry.conversion.catalog import version_of
 from leeward.cluster.registry.conversion.webhook import WebhookConversion
 from leeward.cluster.registry.conversion.writing import Versions
-from leeward.cluster.registry.custom.cleanup import CLEANUP, check_creatable, going, released
+from leeward.cluster.registry.custom.cleanup import CLEANUP, check_creatable, going, released, resource_of
 from leeward.cluster.registry.custom.definitions import established, initial_status
 from leeward.cluster.registry.custom.strategies import CustomStrategies
 from leeward.cluster.registry.deletion import check_preconditions, is_ready_to_go, plan_deletion
@@ -42,7 +42,9 @@ from leeward.cluster.registry.identity import (
     check_meant,
     check_same,
     conflict,
+    in_place,
     status_metadata,
+    still,
     substance,
     with_type,
 )
@@ -52,6 +54,7 @@ from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.ownership import Ownership
 from leeward.cluster.registry.patching import patched_object, patched_scale
+from leeward.cluster.registry.scaling import kept_scale
 from leeward.cluster.registry.steps import Stepper, Steps
 from leeward.cluster.registry.tokens import Tokens
 from leeward.cluster.registry.validation.metadata import meta_failures, meta_update_failures
@@ -217,7 +220,8 @@ class Registry:
         write = attributes_of("CREATE", resource, obj, None, options)
         write.complete = strategy.default
         yield from self.admission.admit(write)
-        obj = self._prepared(resource, strategy, write.obj)
+        obj = in_place(resource, write.obj, obj["metadata"].get("namespace") or "")
+        obj = self._prepared(resource, strategy, obj)
         rules = (version and version.validate_create) or strategy.validate_create or strategy.validate
         failures = [*meta_failures(resource, obj), *rules(obj)] or strategy.validate_rules(obj, None)
         raise_if_any(resource, obj["metadata"]["name"], failures)
@@ -326,7 +330,8 @@ class Registry:
             write = attributes_of("UPDATE", resource, new, old, options, "status")
             yield from self.admission.admit(write)
             if write.obj is not new:  # nothing but status is written here
-                new = {**new, "metadata": write.obj["metadata"], "status": write.obj.get("status") or {}}
+                made = still(resource, write.obj, old)
+                new = {**new, "metadata": made["metadata"], "status": made.get("status") or {}}
             raise_if_any(resource, new["metadata"]["name"], strategy.validate_status(new, old))
         elif subresource in strategy.parts:
             write = attributes_of("UPDATE", resource, obj, old, options, subresource)
@@ -389,7 +394,7 @@ class Registry:
         )
         write.obj, write.complete = new, strategy.default
         yield from self.admission.admit(write)
-        new = strategy.prepare_update(write.obj, old)
+        new = strategy.prepare_update(still(resource, write.obj, old), old)
         if resource.name == "services":
             new = self._addresses.assign(resource, new, old)
         if strategy.has_generation and substance(new) != substance(old):
@@ -420,7 +425,7 @@ class Registry:
         new = strategy.stamp(part.take(strategy.default({**old, **given}), old), old, format_time(self.now()))
         write.obj = self.ownership.updated(resource, strategy, old, new, None, options, subresource)
         yield from self.admission.admit(write)
-        new = write.obj
+        new = still(resource, write.obj, old)
         raise_if_any(resource, new["metadata"]["name"], part.validate(new, old))
         if strategy.has_generation and substance(new) != substance(old):
             generation = old["metadata"].get("generation", 0) + 1
@@ -450,7 +455,8 @@ class Registry:
             old = self.current(resource, namespace, object_name)
             old = yield from self._versions.as_stored(resource, old)
             if subresource == "scale":
-                new = patched_scale(resource, old, patch, patch_type, self.strategy(resource).scale)
+                scale = self.strategy(resource).scale
+                new = patched_scale(resource, old, patch, patch_type, scale, fit)
                 return (yield from self._replace(resource, old, new, options, subresource))
             asked = yield from self._versions.as_asked(resource, old, options)
             patched = patched_object(resource, asked, patch, patch_type)
@@ -475,8 +481,9 @@ class Registry:
         namespace: str = "",
         force: bool = False,
         subresource: str = "",
+        fit: Fit | None = None,
     ) -> tuple[Obj, bool]:
-        """Apply a configuration; returns the object and whether it was made.
+        """Apply a configuration; returns the object and whether it was made; `fit` checks it.
 
         Raises:
             StatusError: it is refused; a ConflictError names the fields that others own.
@@ -497,6 +504,8 @@ class Registry:
             new = self.ownership.applied(
                 resource, strategy, asked, config, options, force=force, subresource=subresource
             )
+            new = fit(new) if fit is not None else new
+            new = kept_scale(asked, new, strategy.scale) if subresource == "scale" else new
             new, decided = yield from self._versions.applied(resource, strategy, new, asked, options)
             if old is None:
                 new = {**new, "metadata": {**new["metadata"], "namespace": place}} if place else new
@@ -547,7 +556,7 @@ class Registry:
         if CLEANUP not in (definition["metadata"].get("finalizers") or ()):
             leaving = self.store.update(CRDS, going(definition, self.now()))
         name = definition["metadata"]["name"]
-        resource = self.resource(name)
+        resource = resource_of(definition)
         for obj in self.store.list(name):
             if self.store.get(name, *key_of(obj)) is obj:
                 self._remove(resource, obj, DeleteOptions())

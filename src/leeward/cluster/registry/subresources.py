@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.requests import attributes_of
-from leeward.cluster.registry.identity import check_meant, finalized
+from leeward.cluster.registry.identity import check_meant, finalized, still
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.steps import Steps
 from leeward.kube.conditions import with_condition
@@ -184,6 +184,7 @@ def finalize_namespace(registry: Registry, obj: Obj, options: WriteOptions) -> O
         new = registry.ownership.updated(resource, strategy, old, new, given, options, "finalize")
         write = attributes_of("UPDATE", resource, new, old, options, "finalize")
         yield from registry.admission.admit(write)
+        write.obj = still(resource, write.obj, old)
         yield from registry.admission.validate(write)
         if options.dry_run:
             return write.obj

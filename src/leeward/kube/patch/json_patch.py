@@ -22,6 +22,7 @@ def json_kind(value: Any) -> str:
 
 
 _MOST_OPERATIONS = 10_000
+_MOST_DIGITS = 20  # of an index
 _MOST_COPIED = 3 * 1024 * 1024  # bytes
 _INDEX = "invalid index referenced"
 _GROWN = "Unable to complete the copy, the accumulated size increase of copy is {}, exceeding the limit {}"
@@ -53,25 +54,26 @@ def apply_json_patch(target: Any, patch: Any) -> Any:
     if len(patch) > _MOST_OPERATIONS:
         text = f"The allowed maximum operations in a JSON patch is {_MOST_OPERATIONS}, got {len(patch)}"
         raise PatchTooLargeError(text)
-    copied = 0
+    draft, copied = _Draft(target), 0
     for operation in patch:
         if not isinstance(operation, dict):
             raise _undecodable(operation, "handlers.jsonPatchOp")
         if operation.get("op") == "copy":
-            copied += len(orjson.dumps(_get(target, _parse(operation.get("from")))))
+            copied += len(orjson.dumps(_get(draft.root, _parse(operation.get("from")))))
             if copied > _MOST_COPIED:
                 raise InvalidError(_GROWN.format(copied, _MOST_COPIED), details={})
-        target = _apply(target, operation)
-    return target
+        draft.apply(operation)
+    return draft.root
 
 
 def refused_operation(target: Any, patch: list[dict[str, Any]]) -> str | None:
     """Return why the operations of a patch do not fit `target`; None: only a test does not hold."""
+    draft = _Draft(target)
     for operation in patch:
         try:
-            target = _apply(target, operation)
+            draft.apply(operation)
         except RejectedError:
-            return _why(target, operation)
+            return _why(draft.root, operation)
     return None
 
 
@@ -106,31 +108,96 @@ def _undecodable(value: Any, kind: str) -> BadRequestError:
     )
 
 
-def _apply(target: Any, operation: dict[str, Any]) -> Any:
-    name, path, value = operation.get("op"), _parse(operation.get("path")), operation.get("value")
-    if name == "add":
-        return _add(target, path, value)
-    if name == "remove":
-        return _remove(target, path)
-    if name == "replace":
-        return _replace(target, path, value)
-    if name == "move":
-        source = _parse(operation.get("from"))
-        return _add(_remove(target, source), path, _get(target, source))
-    if name == "copy":
-        return _add(target, path, _get(target, _parse(operation.get("from"))))
-    if name == "test" and _found(target, path) == value:
-        return target
-    raise RejectedError
+class _Draft:
+    """What operations have made so far. A container is copied before its first change, and then is ours.
 
+    Invariant: in a container that is not ours there is none that is; what was given is never changed.
+    """
 
-def _replace(target: Any, path: list[str], value: Any) -> Any:
-    """Replace a value; a key of an object need not be there."""
-    parent = _get(target, path[:-1]) if path else None
-    if isinstance(parent, dict):
-        return _add(target, path, value)
-    _get(target, path)
-    return value if not path else _add(_remove(target, path), path, value)
+    def __init__(self, root: Any) -> None:
+        self.root = root
+        self._ours: dict[int, Any] = {}  # by identity; holds them, so that no other gets the same one
+
+    def apply(self, operation: dict[str, Any]) -> None:
+        """Carry out one operation.
+
+        Raises:
+            RejectedError: it does not fit.
+        """
+        name, path, value = operation.get("op"), _parse(operation.get("path")), operation.get("value")
+        if name == "add":
+            self._add(path, value)
+        elif name == "remove":
+            self._remove(path)
+        elif name == "replace":
+            self._replace(path, value)
+        elif name == "move":
+            self._move(_parse(operation.get("from")), path)
+        elif name == "copy":
+            self._add(path, self._given_away(_get(self.root, _parse(operation.get("from")))))
+        elif name != "test" or _found(self.root, path) != value:
+            raise RejectedError
+
+    def _own(self, container: Any) -> Any:
+        """Return a container that may be changed."""
+        if id(container) in self._ours:
+            return container
+        made = dict(container) if isinstance(container, dict) else list(container)
+        self._ours[id(made)] = made
+        return made
+
+    def _given_away(self, value: Any) -> Any:
+        """Return a value that is in two places from now on: whoever changes one of them copies it first."""
+        pending = [value]
+        while pending:
+            each = pending.pop()
+            if self._ours.pop(id(each), None) is not None:
+                pending.extend(each.values() if isinstance(each, dict) else each)
+        return value
+
+    def _parent(self, path: list[str]) -> Any:
+        """Return the container of a path's last part, which may be changed."""
+        _get(self.root, path[:-1])
+        if not isinstance(self.root, dict | list):
+            raise RejectedError
+        here = self.root = self._own(self.root)
+        for part in path[:-1]:
+            key = part if isinstance(here, dict) else _position(here, part, new=False)
+            if not isinstance(here[key], dict | list):
+                raise RejectedError
+            here[key] = self._own(here[key])
+            here = here[key]
+        return here
+
+    def _add(self, path: list[str], value: Any) -> None:
+        if not path:
+            self.root = value
+            return
+        parent = self._parent(path)
+        if isinstance(parent, dict):
+            parent[path[-1]] = value
+        else:
+            parent.insert(_position(parent, path[-1], new=True), value)
+
+    def _remove(self, path: list[str]) -> None:
+        if not path:
+            raise RejectedError
+        _get(self.root, path)
+        parent = self._parent(path)
+        del parent[path[-1] if isinstance(parent, dict) else _position(parent, path[-1], new=False)]
+
+    def _replace(self, path: list[str], value: Any) -> None:
+        """Replace a value; a key of an object need not be there."""
+        if not path:
+            self.root = value
+            return
+        parent = self._parent(path)
+        parent[path[-1] if isinstance(parent, dict) else _position(parent, path[-1], new=False)] = value
+
+    def _move(self, source: list[str], path: list[str]) -> None:
+        value = _get(self.root, source)
+        self._remove(source)
+        self._add(path, value)
 
 
 def _found(target: Any, path: list[str]) -> Any:
@@ -149,7 +216,8 @@ def _parse(pointer: Any) -> list[str]:
 def _position(container: list[Any], part: str, *, new: bool) -> int:
     if new and part == "-":
         return len(container)
-    if not part.isdigit() or int(part) >= len(container) + (1 if new else 0):
+    is_index = part.isascii() and part.isdigit() and len(part) <= _MOST_DIGITS
+    if not is_index or int(part) >= len(container) + (1 if new else 0):
         raise RejectedError
     return int(part)
 
@@ -163,35 +231,3 @@ def _get(target: Any, path: list[str]) -> Any:
         else:
             raise RejectedError
     return target
-
-
-def _add(target: Any, path: list[str], value: Any) -> Any:
-    if not path:
-        return value
-    part, rest = path[0], path[1:]
-    if isinstance(target, dict):
-        if rest and part not in target:
-            raise RejectedError
-        return {**target, part: _add(target.get(part), rest, value)}
-    if isinstance(target, list):
-        index = _position(target, part, new=not rest)
-        if rest:
-            return [*target[:index], _add(target[index], rest, value), *target[index + 1 :]]
-        return [*target[:index], value, *target[index:]]
-    raise RejectedError
-
-
-def _remove(target: Any, path: list[str]) -> Any:
-    if not path:
-        raise RejectedError
-    part, rest = path[0], path[1:]
-    if isinstance(target, dict) and part in target:
-        if rest:
-            return {**target, part: _remove(target[part], rest)}
-        return {key: value for key, value in target.items() if key != part}
-    if isinstance(target, list):
-        index = _position(target, part, new=False)
-        if rest:
-            return [*target[:index], _remove(target[index], rest), *target[index + 1 :]]
-        return [*target[:index], *target[index + 1 :]]
-    raise RejectedError

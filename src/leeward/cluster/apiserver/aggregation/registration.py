@@ -17,7 +17,7 @@ from typing import NamedTuple
 from leeward.cluster.apiserver.pki import FRONT_PROXY, Pki
 from leeward.cluster.interface.client import Client
 from leeward.kube.objects import Obj
-from leeward.kube.resources import CRDS
+from leeward.kube.resources import CRDS, readable_definitions
 
 API_SERVICES = "apiservices.apiregistration.k8s.io"
 OWN_GROUP = "apiregistration.k8s.io"  # has no APIService
@@ -126,7 +126,7 @@ class Registration:
 
     def follow(self) -> None:
         """Let those of custom resources be as the definitions say."""
-        changes = plan(custom(self._client.list(CRDS)), self._client.list(API_SERVICES))
+        changes = plan(custom(readable_definitions(self._client.list(CRDS))), self._client.list(API_SERVICES))
         for obj in changes.create:
             self._client.create(API_SERVICES, obj)
         for obj in changes.update:

@@ -9,10 +9,20 @@ from datetime import datetime
 
 from leeward.kube.conditions import with_condition
 from leeward.kube.objects import Obj, format_time, is_terminating
-from leeward.kube.resources import Resource
+from leeward.kube.resources import Resource, custom_resources
 from leeward.kube.status import ForbiddenError
 
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
+
+
+def resource_of(definition: Obj) -> Resource:
+    """Return the resource of a definition that goes; of one that cannot be read what its name says."""
+    name: str = definition["metadata"]["name"]
+    for resource in custom_resources([definition]):
+        if resource.name == name:
+            return resource
+    plural, _, group = name.partition(".")
+    return Resource(name, group, plural, namespaced=True)
 
 
 def going(definition: Obj, now: datetime) -> Obj:

@@ -36,6 +36,8 @@ def _default(obj: Obj) -> Obj:
     if names.get("kind"):
         names = fill(names, singular=names["kind"].lower(), listKind=f"{names['kind']}List")
     spec = fill({**spec, "names": names}, conversion={"strategy": "None"})
+    if not all("name" in each for each in spec.get("versions") or ()):
+        spec["versions"] = [{"name": "", **each} for each in spec["versions"]]
     return {**obj, "spec": update(spec, "conversion", _default_conversion)}
 
 

@@ -48,7 +48,9 @@ def _node(schema: Schema, path: str) -> Iterator[Failure]:
     for name, each in sorted((schema.get("properties") or {}).items()):
         yield from _node(each, f"{path}.properties[{name}]")
     yield from _extra(schema, path)
-    if isinstance(items, Mapping):
+    if isinstance(items, list):
+        yield forbidden(f"{path}.items", "items must be a schema object and not an array")
+    elif isinstance(items, Mapping):
         yield from _node(items, f"{path}.items")
 
 

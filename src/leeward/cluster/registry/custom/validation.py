@@ -14,7 +14,7 @@ import orjson
 from leeward.cluster.registry.custom.formats import has_format
 from leeward.cluster.registry.custom.structure import Schema
 from leeward.cluster.registry.failures import Failure, required
-from leeward.kube.regexp import matches
+from leeward.kube.regexp import matches, mistake
 
 _INT_OR_STRING = "x-kubernetes-int-or-string"
 _EMBEDDED = "x-kubernetes-embedded-resource"
@@ -108,7 +108,10 @@ def _string(value: str, schema: Schema, path: str) -> Iterator[Failure]:
     if shortest is not None and len(value) < shortest:
         yield _invalid(path, value, f"should be at least {shortest} chars long")
     pattern = schema.get("pattern")
-    if pattern and not matches(pattern, value):
+    wrong = mistake(pattern) if pattern else ""
+    if wrong:  # as only a definition of an earlier release can have it
+        yield _invalid(path, value, f"should match '{pattern}, but pattern is invalid: {wrong}'")
+    elif pattern and not matches(pattern, value):
         yield _invalid(path, value, f"should match '{pattern}'")
     form = schema.get("format")
     if form and not has_format(value, form):

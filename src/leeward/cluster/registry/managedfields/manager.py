@@ -255,12 +255,7 @@ def apply_config(
     """
     if config["metadata"].get("managedFields"):
         raise BadRequestError("metadata.managedFields must be nil")
-    try:
-        validate(kind, config)
-    except TypeMismatchError as error:
-        raise TypedPatchError(
-            f"failed to create typed patch object ({_subject(config, writer)}): {error}"
-        ) from None
+    check_typed(kind, config, writer.api_version)
     base: Any = zero(kind) if live is None else _bare(live)
     managed = _Managed({}, {}) if live is None else _start(live, None, writer)
     if live is not None and not managed.managers:
@@ -293,11 +288,25 @@ def _without_nulls(obj: Obj) -> Obj:
     }
 
 
-def _subject(config: Obj, writer: Writer) -> str:
-    meta = config["metadata"]
-    group, _, version = writer.api_version.rpartition("/")
+def check_typed(kind: Type, config: Obj, api_version: str) -> None:
+    """Refuse a configuration that does not fit its type.
+
+    Raises:
+        TypedPatchError: it does not.
+    """
+    try:
+        validate(kind, config)
+    except TypeMismatchError as error:
+        subject = _subject(config, api_version)
+        raise TypedPatchError(f"failed to create typed patch object ({subject}): {error}") from None
+
+
+def _subject(config: Obj, api_version: str) -> str:
+    given = config.get("metadata")
+    meta = given if isinstance(given, dict) else {}
+    group, _, version = api_version.rpartition("/")
     name = f"{meta.get('namespace', '')}/{meta.get('name', '')}"
-    return f"{name}; {group}/{version}, Kind={config['kind']}"
+    return f"{name}; {group}/{version}, Kind={config.get('kind', '')}"
 
 
 def _conflict(error: FieldConflictError, managed: _Managed) -> ConflictError:

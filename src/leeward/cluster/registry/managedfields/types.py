@@ -13,6 +13,7 @@ from leeward.cluster.registry.managedfields.schema import DEDUCED, Type, make_ty
 from leeward.kube.definitions import kinds, read_definitions
 from leeward.kube.gofields import go_fields
 from leeward.kube.objects import Obj
+from leeward.kube.resources import readable_definitions
 
 _OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
@@ -47,7 +48,7 @@ class CustomTypes:
     def find(self, definitions: Iterable[Obj], api_version: str, kind: str) -> Type:
         """Return the type of a custom kind; deduced when it has no schema."""
         group, _, version = api_version.rpartition("/")
-        for definition in definitions:
+        for definition in readable_definitions(definitions):
             spec = definition["spec"]
             if spec["group"] == group and spec["names"]["kind"] == kind:
                 return self._of(definition, version)
