@@ -18,6 +18,7 @@ from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.apiserver.streaming import channels
 from leeward.cluster.apiserver.streaming.channels import Channels
+from leeward.cluster.apiserver.streaming.connecting import admitted
 from leeward.cluster.apiserver.streaming.remotecommand import (
     choose_protocol,
     require_node,
@@ -25,7 +26,7 @@ from leeward.cluster.apiserver.streaming.remotecommand import (
 )
 from leeward.cluster.apiserver.streaming.tunnel import Forward, Tunnel, TunnelEnd, read_port
 from leeward.cluster.apiserver.streaming.websocket import ClientGoneError, Upgrade, WebSocket
-from leeward.cluster.interface.client import Client
+from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.interface.runtime import RuntimeFailureError, RuntimeService
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError
@@ -41,16 +42,19 @@ class PortForward:
     """Serves port-forwarding.
 
     Args:
-        client: reads Pods.
+        client: reads Pods, and asks admission.
         runtime: reaches their ports.
     """
 
-    def __init__(self, client: Client, runtime: RuntimeService) -> None:
+    def __init__(self, client: TrackingClient, runtime: RuntimeService) -> None:
         self._client = client
         self._runtime = runtime
 
     async def forward(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer ``pods/NAME/portforward``."""
+        texts = [text for value in request.query.all("ports") for text in value.split(",")]
+        fields = {"ports": [read_port(text) for text in texts if read_port(text)]}
+        await admitted(self._client, request, path, served, fields)
         pod = self._client.get(served.name, path.namespace, path.name)
         require_node(pod)
         require_websocket(request)

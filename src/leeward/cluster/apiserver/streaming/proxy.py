@@ -19,8 +19,9 @@ import httpx
 from leeward.cluster.apiserver.http import Answer, Request, Response
 from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.served import Served
+from leeward.cluster.apiserver.streaming.connecting import admitted
 from leeward.cluster.apiserver.streaming.passing import PORTS, Location, pass_on
-from leeward.cluster.interface.client import Client
+from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.registry.validation.formats import parse_ip
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError, NotFoundError, ServiceUnavailableError
@@ -41,10 +42,10 @@ class Proxy:
     """Passes requests on.
 
     Args:
-        client: reads Pods, Services and endpoints.
+        client: reads Pods, Services and endpoints, and asks admission.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: TrackingClient) -> None:
         self._client = client
         self._turn = itertools.count()
         one = httpx.Limits(max_connections=None, max_keepalive_connections=0)  # what answers may be gone next
@@ -53,6 +54,7 @@ class Proxy:
 
     async def forward(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer any method on ``proxy``."""
+        await admitted(self._client, request, path, served, {"path": path.rest and f"/{path.rest}"})
         wanted = read_name(path.name, served.singular)
         if served.name == "pods":
             location = pod_location(self._client.get(served.name, path.namespace, wanted.name), wanted)

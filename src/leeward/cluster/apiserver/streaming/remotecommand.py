@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -23,8 +23,9 @@ from leeward.cluster.apiserver.podlogs import choose_container
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.apiserver.streaming import channels
 from leeward.cluster.apiserver.streaming.channels import Channels
+from leeward.cluster.apiserver.streaming.connecting import admitted
 from leeward.cluster.apiserver.streaming.websocket import ClientGoneError, Upgrade, WebSocket
-from leeward.cluster.interface.client import Client
+from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.interface.runtime import RuntimeFailureError, RuntimeService
 from leeward.cluster.interface.streams import Output, Streams, StreamsWanted
 from leeward.kube.objects import Obj
@@ -42,47 +43,52 @@ class RemoteCommands:
     """Serves exec and attach.
 
     Args:
-        client: reads Pods.
+        client: reads Pods, and asks admission.
         runtime: runs their containers.
     """
 
-    def __init__(self, client: Client, runtime: RuntimeService) -> None:
+    def __init__(self, client: TrackingClient, runtime: RuntimeService) -> None:
         self._client = client
         self._runtime = runtime
 
     async def exec(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer ``pods/NAME/exec``."""
-        command = request.query.all("command")
+        query = request.query
+        fields = {**stream_fields(query), "command": query.all("command")}
+        options = await admitted(self._client, request, path, served, fields)
+        command = read_command(options)
 
         def start(wanted: StreamsWanted) -> Open:
             return lambda container: self._runtime.open_exec(container, command, wanted)
 
-        answer = self._answer(request, path, served, start, "error executing command in container")
+        answer = self._answer(request, path, served, options, start, "error executing command in container")
         if not command:
             raise BadRequestError("missing required command")  # as containerd has it
         return answer
 
     async def attach(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer ``pods/NAME/attach``."""
+        options = await admitted(self._client, request, path, served, stream_fields(request.query))
 
         def start(wanted: StreamsWanted) -> Open:
             return lambda container: self._runtime.open_attach(container, wanted)
 
-        return self._answer(request, path, served, start, "error attaching to container")
+        return self._answer(request, path, served, options, start, "error attaching to container")
 
     def _answer(
         self,
         request: Request,
         path: ResourcePath,
         served: Served,
+        options: Obj,
         start: Callable[[StreamsWanted], Open],
         failing: str,
     ) -> Answer:
         pod = self._client.get(served.name, path.namespace, path.name)
-        name = choose_container(pod, request.query.text("container"))
+        name = choose_container(pod, str(options.get("container") or ""))
         require_node(pod)
         require_websocket(request)
-        wanted = read_wanted(request.query)
+        wanted = read_wanted(options)
         protocol = choose_protocol(request, PROTOCOLS)
         container = running_container(pod, name)
         if not container and protocol != channels.V5:
@@ -203,19 +209,32 @@ def choose_protocol(request: Request, known: tuple[str, ...]) -> str:
     return found
 
 
-def read_wanted(query: Query) -> StreamsWanted:
+def stream_fields(query: Query) -> dict[str, Any]:
+    """Return what PodExecOptions and PodAttachOptions have in common."""
+    flags = {name: query.flag(name) for name in ("stdin", "stdout", "stderr", "tty")}
+    return {**flags, "container": query.text("container")}
+
+
+def read_command(options: Obj) -> list[str]:
+    """Return the command of PodExecOptions.
+
+    Raises:
+        StatusError: admission made something else of it.
+    """
+    command = options.get("command") or []
+    if not isinstance(command, list) or not all(isinstance(each, str) for each in command):
+        raise StatusError("Internal error occurred: the command that admission left is no list of strings")
+    return command
+
+
+def read_wanted(options: Mapping[str, Any]) -> StreamsWanted:
     """Return which streams a client wants.
 
     Raises:
         BadRequestError: none.
     """
-    tty = query.flag("tty")
-    wanted = StreamsWanted(
-        stdin=query.flag("stdin"),
-        stdout=query.flag("stdout"),
-        stderr=query.flag("stderr") and not tty,
-        tty=tty,
-    )
+    stdin, stdout, stderr, tty = (bool(options.get(name)) for name in ("stdin", "stdout", "stderr", "tty"))
+    wanted = StreamsWanted(stdin=stdin, stdout=stdout, stderr=stderr and not tty, tty=tty)
     if not (wanted.stdin or wanted.stdout or wanted.stderr):
         raise BadRequestError("you must specify at least 1 of stdin, stdout, stderr")
     return wanted
