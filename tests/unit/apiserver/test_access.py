@@ -262,8 +262,11 @@ def test_changes_and_refusals_are_written_down_and_reads_are_not(tmp_path: Path)
         through(asking, audit)
     with pytest.raises(StatusError):
         through(request("GET", POD), audit)
+    through(request("GET", f"{POD}/a/proxy/delete-all", authorization="Bearer root-token"), audit)
     audit.close()
-    made, refused, read = map(orjson.loads, (tmp_path / "logs" / "audit.log").read_bytes().splitlines())
+    made, refused, read, proxied = map(
+        orjson.loads, (tmp_path / "logs" / "audit.log").read_bytes().splitlines()
+    )
     assert (made["verb"], made["requestURI"], made["responseStatus"]) == (
         "create",
         f"{POD}?dryRun=All",
@@ -271,6 +274,7 @@ def test_changes_and_refusals_are_written_down_and_reads_are_not(tmp_path: Path)
     )
     assert made["objectRef"] == {"resource": "pods", "namespace": "shop", "apiVersion": "v1"}
     assert (made["user"]["username"], made["userAgent"]) == ("kubernetes-admin", "k/1")
+    assert proxied["objectRef"]["subresource"] == "proxy"
     assert refused["impersonatedUser"]["username"] == "jane"
     assert [each["responseStatus"]["code"] for each in (refused, read)] == [403, 403]
     assert (tmp_path / "logs" / "audit.log").stat().st_mode & 0o777 == 0o600
