@@ -3,6 +3,9 @@
 Channel 3 gets a Status in the end: Success, NonZeroExitCode with the code as a cause, or what went wrong. To
 clients of v5 that is told also when nothing can be started at all; older ones get an HTTP answer then.
 
+Input waits for a program within a bound. When there is no room, the client has to wait; as nothing is read
+from it then, it is sent nothing now and again, which fails when it has gone. That ends the command.
+
 Source: k8s.io/kubelet/pkg/cri/streaming/remotecommand (exec.go, websocket.go),
 k8s.io/apiserver/pkg/util/proxy/streamtranslator.go, pkg/registry/core/pod/strategy.go (streamLocation),
 pkg/kubelet/kubelet_pods.go (Kubernetes 1.36).
@@ -24,6 +27,7 @@ from leeward.cluster.apiserver.served import Served
 from leeward.cluster.apiserver.streaming import channels
 from leeward.cluster.apiserver.streaming.channels import Channels
 from leeward.cluster.apiserver.streaming.connecting import admitted
+from leeward.cluster.apiserver.streaming.waiting import Waiting
 from leeward.cluster.apiserver.streaming.websocket import ClientGoneError, Upgrade, WebSocket
 from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.interface.runtime import RuntimeFailureError, RuntimeService
@@ -35,6 +39,8 @@ PROTOCOLS = (channels.V5, channels.V4, channels.V4_BASE64, channels.V1, channels
 SUCCESS = {"metadata": {}, "status": "Success"}
 _STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 _OUTPUTS: tuple[tuple[Output, int], ...] = (("stdout", channels.STDOUT), ("stderr", channels.STDERR))
+
+_PROBE = 5.0  # seconds without room for input before the client is looked for
 
 Open = Callable[[str], Awaitable[Streams]]
 
@@ -95,8 +101,8 @@ class RemoteCommands:
             return text_response(f'container not found ("{name}")', status=500)
 
         async def talk(socket: WebSocket) -> None:
-            speaker = _Speaker(socket, Channels(protocol))
-            await speaker.greet(wanted)
+            speaker = Speaker(socket, Channels(protocol), wanted)
+            await speaker.greet()
             if not container:
                 text = f'unable to upgrade connection: container not found ("{name}")'
                 await speaker.conclude(internal_error(text))
@@ -114,37 +120,52 @@ class RemoteCommands:
         return Upgrade(request, protocol, talk)
 
 
-class _Speaker:
-    """One conversation between a client and a program."""
+class Speaker:
+    """One conversation between a client and a program.
 
-    def __init__(self, socket: WebSocket, framing: Channels) -> None:
+    Args:
+        socket: the client's.
+        framing: how its messages look.
+        wanted: the streams that it wants.
+        probe: seconds without room for its input before it is looked for.
+    """
+
+    def __init__(
+        self, socket: WebSocket, framing: Channels, wanted: StreamsWanted, *, probe: float = _PROBE
+    ) -> None:
         self._socket = socket
         self._framing = framing
+        self._wanted = wanted
+        self._probe = probe
+        self._input = Waiting()
 
-    async def say(self, channel: int, data: bytes) -> None:
+    async def _say(self, channel: int, data: bytes) -> None:
         await self._socket.send(self._framing.pack(channel, data), text=self._framing.text)
 
-    async def greet(self, wanted: StreamsWanted) -> None:
+    async def greet(self) -> None:
         """Say nothing on the first channel that can be written, which tells that the connection is there."""
+        wanted = self._wanted
         first = channels.STDOUT if wanted.stdout else channels.STDERR if wanted.stderr else channels.ERROR
-        await self.say(first, b"")
+        await self._say(first, b"")
 
     async def conclude(self, status: dict[str, Any]) -> None:
+        """Say how it ended."""
         if self._framing.has_status:
-            await self.say(channels.ERROR, orjson.dumps(status))
+            await self._say(channels.ERROR, orjson.dumps(status))
         elif status["status"] != "Success":
-            await self.say(channels.ERROR, status["message"].encode())
+            await self._say(channels.ERROR, status["message"].encode())
 
     async def converse(self, streams: Streams) -> None:
         """Carry data both ways until the program ends or the client goes."""
         listening = asyncio.create_task(self._listen(streams))
+        feeding = asyncio.create_task(self._feed(streams))
         telling = asyncio.create_task(self._tell(streams))
         try:
             await asyncio.wait((listening, telling), return_when=asyncio.FIRST_COMPLETED)
             if telling.done():
                 telling.result()
         finally:
-            for task in (listening, telling):
+            for task in (listening, feeding, telling):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, ClientGoneError):
                     await task
@@ -159,7 +180,7 @@ class _Speaker:
     async def _copy(self, streams: Streams, output: Output, channel: int) -> None:
         try:
             while data := await streams.read(output):
-                await self.say(channel, data)
+                await self._say(channel, data)
         except ClientGoneError:  # which whoever listens notices too
             return
 
@@ -168,12 +189,31 @@ class _Speaker:
             received = self._framing.unpack(message)
             if received is None:
                 continue
-            if received.channel == channels.STDIN:
-                await (streams.end_input() if received.closed else streams.write(received.data))
+            if received.channel == channels.STDIN and (received.closed or received.data):
+                await self._take(b"" if received.closed else received.data)
             elif received.channel == channels.RESIZE and not received.closed:
                 size = read_size(received.data)
                 if size is not None:
                     streams.resize(*size)
+
+    async def _take(self, data: bytes) -> None:
+        """Let input wait for the program, when there is room for it.
+
+        Raises:
+            ClientGoneError: the client has gone before that.
+        """
+        while not await self._input.room(self._probe):
+            await self.greet()
+        self._input.put(data)
+
+    async def _feed(self, streams: Streams) -> None:
+        """Give the program its input, as it takes it."""
+        try:
+            while data := await self._input.get():
+                await streams.write(data)
+            await streams.end_input()
+        finally:
+            self._input.close()
 
 
 def require_websocket(request: Request) -> None:
