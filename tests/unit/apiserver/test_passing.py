@@ -14,6 +14,7 @@ from leeward.cluster.apiserver.streaming.passing import Location, Proxied, pass_
 from leeward.kube.status import BadRequestError
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+TOKEN = (b"sec-websocket-protocol", b"v4.channel.k8s.io, base64url.bearer.authorization.k8s.io.cm9vdA")
 GONE: Message = {"type": "http.disconnect"}
 
 
@@ -72,13 +73,14 @@ def test_a_path_arrives_as_it_was_sent(target: str, arrives: bytes) -> None:
 
 def test_headers_arrive_whatever_their_bytes_are() -> None:
     async def body(port: int, met: asyncio.Queue[Streams]) -> None:
-        asker = Asker(headers=[(b"x-name", "J\xe9r\xf4me".encode()), (b"x-old", b"caf\xe9")])
+        asker = Asker(headers=[(b"x-name", "J\xe9r\xf4me".encode()), (b"x-old", b"caf\xe9"), TOKEN])
         asking = asyncio.create_task(asker.ask(port, identity=[("x-remote-user", "J\xe9r\xf4me")]))
         reader, writer = await met.get()
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         assert b"x-name: j\xc3\xa9r\xc3\xb4me\r\n" in head
         assert b"x-old: caf\xe9\r\n" in head
         assert b"x-remote-user: j\xc3\xa9r\xc3\xb4me\r\n" in head
+        assert b"bearer" not in head
         writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
         await asking
         writer.close()

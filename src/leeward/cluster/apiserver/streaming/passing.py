@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from leeward.cluster.apiserver.http import Request, Send
+from leeward.cluster.apiserver.http import TOKEN_PROTOCOL, Request, Send
 from leeward.kube.status import BadRequestError, ServiceUnavailableError
 
 _TIMEOUT = httpx.Timeout(None, connect=10)  # as long as the client waits
@@ -175,7 +175,10 @@ def _request_headers(request: Request, location: Location) -> list[tuple[str, st
     kept = [
         (key, value)
         for key, value in request.header_list
-        if key not in _HOP and key not in _OURS and not key.startswith(_IDENTITY)
+        if key not in _HOP
+        and key not in _OURS
+        and not key.startswith(_IDENTITY)
+        and TOKEN_PROTOCOL not in value
     ]
     where = location.host if PORTS[location.scheme] == location.port else f"{location.host}:{location.port}"
     return [
