@@ -7,8 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -236,6 +237,66 @@ def test_who_may_only_get_may_not_exec(kubectl: Kubectl) -> None:
     kubectl.ok("create", "role", "runner", "--verb=create", "--resource=pods/exec")
     kubectl.ok("create", "rolebinding", "runner", "--role=runner", "--user=jane")
     kubectl.ok("exec", "web", "--as=jane", "--", "true")
+
+
+POLICY = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: no-talk}
+spec:
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], operations: [CONNECT], resources: [pods/exec, services/proxy]}
+  validations: [{expression: "request.userInfo.username != 'eve'", message: not you, reason: Forbidden}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: no-talk}
+spec: {policyName: no-talk, validationActions: [Deny]}
+"""
+
+
+def test_policies_say_who_may_talk_to_pods_and_services(kubectl: Kubectl) -> None:
+    kubectl.ok("apply", "-f", "-", stdin=POLICY.encode())
+    eve = ("--as=eve", "--as-group=system:masters")
+    try:
+        assert "denied request: not you" in kubectl.fails("exec", "web", *eve, "--", "true")
+        assert "not you" in kubectl.fails("get", "--raw", f"{RAW}/services/web/proxy/", *eve)
+        kubectl.ok("get", "--raw", f"{RAW}/pods/web/proxy/", *eve)
+        kubectl.ok("exec", "web", "--", "true")
+    finally:
+        kubectl.ok("delete", "-f", "-", stdin=POLICY.encode())
+
+
+def is_running(*command: str) -> bool:
+    """Tell whether a command runs anywhere on this machine."""
+    wanted = "\0".join((*command, "")).encode()
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if each.read_bytes() == wanted:
+                return True
+        except OSError:  # it has ended
+            continue
+    return False
+
+
+def test_a_command_that_takes_no_input_ends_with_its_client(kubectl: Kubectl) -> None:
+    stuck = ("sleep", "43210")
+    with (
+        Path("/dev/zero").open("rb") as zeros,
+        subprocess.Popen([*kubectl.command, "exec", "-i", "web", "--", *stuck], stdin=zeros) as process,
+    ):
+        until(lambda: is_running(*stuck))
+        time.sleep(2)  # until nothing more fits between the two
+        process.kill()
+    until(lambda: not is_running(*stuck))
+
+
+def until(holds: Callable[[], bool], seconds: float = 40) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "that takes too long"
+        time.sleep(0.2)
 
 
 def python(script: str, kubeconfig: Path) -> list[str]:

@@ -239,6 +239,40 @@ def through(asking: Request, audit: AuditLog | None = None) -> User:
 POD = "/api/v1/namespaces/shop/pods"
 
 
+PREFIX = "base64url.bearer.authorization.k8s.io."
+
+
+def websocket(*protocols: str) -> Request:
+    made = request("GET", f"{POD}/a")
+    made._scope.update(type="websocket", subprotocols=list(protocols))
+    return made
+
+
+def test_a_browser_sends_its_token_as_a_protocol_which_is_not_one_offered() -> None:
+    asking = websocket("v5.channel.k8s.io", f"{PREFIX}cm9vdC10b2tlbg")
+    assert through(asking) == ADMIN
+    assert asking.protocols == ["v5.channel.k8s.io"]
+    with pytest.raises(ForbiddenError):  # nobody
+        through(websocket("v5.channel.k8s.io", PREFIX))
+
+
+@pytest.mark.parametrize(
+    "protocols",
+    [
+        [f"{PREFIX}cm9vdC10b2tlbg"],
+        ["v5.channel.k8s.io", f"{PREFIX}cm9vdC10b2tlbg", f"{PREFIX}cm9vdC10b2tlbg"],
+        ["v5.channel.k8s.io", f"{PREFIX}cm9vdC10b2tlbg=="],
+        ["v5.channel.k8s.io", f"{PREFIX}b3RoZXI"],
+        ["v5.channel.k8s.io", f"{PREFIX}_w"],
+        ["v5.channel.k8s.io", f"{PREFIX}c"],
+    ],
+    ids=["alone", "two", "padded", "another's", "no-text", "cut"],
+)
+def test_a_token_as_a_protocol_that_is_wrong_is_refused(protocols: list[str]) -> None:
+    with pytest.raises(UnauthorizedError):
+        through(websocket(*protocols))
+
+
 def test_a_request_is_carried_out_as_who_is_meant() -> None:
     assert through(request("POST", POD, authorization="Bearer root-token")) == ADMIN
     header: dict[str, Any] = {
@@ -262,8 +296,11 @@ def test_changes_and_refusals_are_written_down_and_reads_are_not(tmp_path: Path)
         through(asking, audit)
     with pytest.raises(StatusError):
         through(request("GET", POD), audit)
+    through(request("GET", f"{POD}/a/proxy/delete-all", authorization="Bearer root-token"), audit)
     audit.close()
-    made, refused, read = map(orjson.loads, (tmp_path / "logs" / "audit.log").read_bytes().splitlines())
+    made, refused, read, proxied = map(
+        orjson.loads, (tmp_path / "logs" / "audit.log").read_bytes().splitlines()
+    )
     assert (made["verb"], made["requestURI"], made["responseStatus"]) == (
         "create",
         f"{POD}?dryRun=All",
@@ -271,6 +308,7 @@ def test_changes_and_refusals_are_written_down_and_reads_are_not(tmp_path: Path)
     )
     assert made["objectRef"] == {"resource": "pods", "namespace": "shop", "apiVersion": "v1"}
     assert (made["user"]["username"], made["userAgent"]) == ("kubernetes-admin", "k/1")
+    assert proxied["objectRef"]["subresource"] == "proxy"
     assert refused["impersonatedUser"]["username"] == "jane"
     assert [each["responseStatus"]["code"] for each in (refused, read)] == [403, 403]
     assert (tmp_path / "logs" / "audit.log").stat().st_mode & 0o777 == 0o600

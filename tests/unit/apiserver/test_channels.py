@@ -15,6 +15,7 @@ from leeward.cluster.apiserver.streaming.remotecommand import (
     read_size,
     read_wanted,
     running_container,
+    stream_fields,
 )
 from leeward.cluster.interface.streams import StreamsWanted
 from leeward.kube.status import BadRequestError
@@ -56,10 +57,10 @@ def test_the_client_s_favourite_of_what_is_known_is_chosen() -> None:
 
 
 def test_a_terminal_has_one_output_and_no_streams_are_too_few() -> None:
-    wanted = read_wanted(Query([("stdout", "true"), ("stderr", "true"), ("tty", "true")]))
+    wanted = read_wanted(stream_fields(Query([("stdout", "true"), ("stderr", "true"), ("tty", "true")])))
     assert wanted == StreamsWanted(stdout=True, tty=True)
     with pytest.raises(BadRequestError, match="at least 1 of stdin, stdout, stderr"):
-        read_wanted(Query([("stdout", "false")]))
+        read_wanted(stream_fields(Query([("stdout", "false")])))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from leeward.cluster.apiserver.audit import AuditLog
-from leeward.cluster.apiserver.authentication import Authenticator
+from leeward.cluster.apiserver.authentication import Authenticator, token_of_protocols
 from leeward.cluster.apiserver.http import Answer, Request
 from leeward.cluster.apiserver.impersonation import impersonate, wanted_user
 from leeward.cluster.apiserver.limits import InFlight, too_many
@@ -59,6 +59,9 @@ class Access:
             ForbiddenError: they may not.
         """
         header = request.headers.get("authorization", "")
+        if not header and not request.certificate:
+            token = token_of_protocols(request.protocol_tokens, request.protocols)
+            header = f"Bearer {token}" if token else ""
         requester = self._authenticator.authenticate(header, request.certificate)
         asked = attributes_of(request, requester)
         code, began = 500, 0.0 if self._monitoring is None else self._monitoring.begin()

@@ -1,8 +1,8 @@
 """Audit: a line of JSON for every request that could change something or was refused: who, what, outcome.
 
-Level Metadata: no bodies, so no Secrets. Reads are left out unless they were refused or
-became a conversation, and so is the cluster
-itself, whose components do not ask over HTTPS. The file is rotated once, by size.
+Level Metadata: no bodies, so no Secrets. Reads are left out unless they were refused, became a
+conversation or went through a proxy, where they may do anything. So is the cluster itself, whose components
+do not ask over HTTPS. The file is rotated once, by size.
 
 Source: k8s.io/apiserver/pkg/apis/audit/v1 (Event), pkg/audit/policy (Kubernetes 1.36).
 """
@@ -53,7 +53,7 @@ class AuditLog:
             asked: what was asked for, by whom it was carried out as.
             code: the HTTP status of the answer.
         """
-        if asked.verb in _READS and code not in (101, 401, 403):
+        if asked.verb in _READS and asked.subresource != "proxy" and code not in (101, 401, 403):
             return
         now = self._now()
         event: dict[str, Any] = {

@@ -2,13 +2,15 @@
 
 Invariant: a credential that is wrong is refused, never taken for none.
 
-Source: k8s.io/apiserver/pkg/authentication/request/{x509,bearertoken,anonymous,union}, pkg/serviceaccount
-(Kubernetes 1.36).
+Source: k8s.io/apiserver/pkg/authentication/request/{x509,bearertoken,websocket,anonymous,union},
+pkg/serviceaccount (Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
+import base64
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -19,6 +21,7 @@ from leeward.cluster.apiserver.http import NOBODY
 from leeward.cluster.interface.user import AUTHENTICATED, MASTERS, User
 from leeward.kube.status import UnauthorizedError
 
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 ADMIN = User("kubernetes-admin", (MASTERS, AUTHENTICATED))
 
 
@@ -74,6 +77,30 @@ class Authenticator:
         if account is None:
             return None
         return User(account.name, (*account.groups, AUTHENTICATED), account.uid, account.extra)
+
+
+def token_of_protocols(tokens: Sequence[str], protocols: Sequence[str]) -> str:
+    """Return the bearer token that a WebSocket's client sends as a protocol; "" for none.
+
+    Args:
+        tokens: all that are sent so, in base64url without padding.
+        protocols: the others, one of which is for the answer.
+
+    Raises:
+        UnauthorizedError: there are several, or one that cannot be read, or no other protocol.
+    """
+    if not tokens:
+        return ""
+    encoded = tokens[0]
+    if len(tokens) > 1 or not _BASE64URL.fullmatch(encoded) or len(encoded) % 4 == 1:
+        raise UnauthorizedError("Unauthorized")
+    try:
+        token = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    except UnicodeDecodeError:
+        raise UnauthorizedError("Unauthorized") from None
+    if token and not protocols:
+        raise UnauthorizedError("Unauthorized")
+    return token
 
 
 def of_certificate(der: bytes) -> User:

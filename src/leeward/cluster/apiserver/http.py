@@ -30,6 +30,7 @@ CERTIFICATE = "client_certificate"  # in the scope of a request, in DER
 MAX_BODY = 3 * 2**20
 _ALL_WARNINGS, _A_WARNING = 4096, 256  # characters
 _PIECE = 1 << 18  # bytes that are given to a connection before the client has read some
+TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io."  # how a token begins that is sent as a protocol
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 
@@ -89,7 +90,14 @@ class Request:
     @property
     def protocols(self) -> list[str]:
         """The protocols that the client of a WebSocket offers, the one that it likes best first."""
-        return list(self._scope.get("subprotocols") or ())
+        offered = self._scope.get("subprotocols") or ()
+        return [each for each in offered if not each.startswith(TOKEN_PROTOCOL)]
+
+    @property
+    def protocol_tokens(self) -> list[str]:
+        """The bearer tokens, encoded, that the client of a WebSocket sends as protocols, as browsers do."""
+        offered = self._scope.get("subprotocols") or ()
+        return [each.removeprefix(TOKEN_PROTOCOL) for each in offered if each.startswith(TOKEN_PROTOCOL)]
 
     @property
     def has_body(self) -> bool:

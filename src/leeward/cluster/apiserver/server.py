@@ -47,7 +47,7 @@ from leeward.cluster.apiserver.router import Router
 from leeward.cluster.apiserver.served import Catalog, Served, SoundDefinitions
 from leeward.cluster.apiserver.streaming.portforward import PortForward
 from leeward.cluster.apiserver.streaming.remotecommand import RemoteCommands
-from leeward.cluster.apiserver.streaming.websocket import refusing
+from leeward.cluster.apiserver.streaming.websocket import MAX_MESSAGE, refusing
 from leeward.cluster.apiserver.writes import Writes
 from leeward.cluster.authorization.rbac import Rbac
 from leeward.cluster.interface.client import TrackingClient
@@ -246,6 +246,7 @@ class ApiServer:
             loop="none",
             http=CertificateProtocol,
             ws=websocket_protocol,  # type: ignore[arg-type] # it is called as a class is
+            ws_max_size=MAX_MESSAGE,
             ws_ping_interval=None,  # clients that only write would not answer
             ws_per_message_deflate=False,
             lifespan="off",

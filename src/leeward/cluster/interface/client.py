@@ -219,6 +219,25 @@ class TrackingClient(Client, Protocol):
         """
         ...
 
+    def connect(self, resource: str, namespace: str, name: str, subresource: str, asked: Obj) -> Obj:
+        """Ask admission whether somebody may talk to an object through a subresource such as ``exec``.
+
+        Args:
+            resource: of what kind the object is.
+            namespace: where it is.
+            name: as in the URL; the proxies' has a scheme and a port.
+            subresource: through which.
+            asked: what for, an object such as PodExecOptions.
+
+        Returns:
+            What admission made of `asked`.
+
+        Raises:
+            WaitingError: webhooks are being asked.
+            StatusError: it is refused.
+        """
+        ...
+
     def tracked(self, manager: str, api_version: str, user: User | None = None) -> TrackingClient:
         """Return a client whose writes are remembered in ``metadata.managedFields``.
 

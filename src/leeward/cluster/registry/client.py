@@ -186,6 +186,10 @@ class RegistryClient:
     def evict(self, namespace: str, pod: str, *, grace_period_seconds: int | None = None) -> None:
         subresources.evict(self._registry, namespace, pod, self._options, grace_period_seconds)
 
+    def connect(self, resource: str, namespace: str, name: str, subresource: str, asked: Obj) -> Obj:
+        place = subresources.ConnectPlace(namespace, name, subresource)
+        return subresources.connect(self._registry, resource, asked, place, self._options)
+
     def request_token(self, namespace: str, account: str, request: Obj) -> Obj:
         return request_token(self._registry, namespace, account, request, self._options)
 

@@ -5,7 +5,7 @@ Source: pkg/registry/core/pod/storage/{storage,eviction}.go, pkg/registry/core/n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.requests import attributes_of
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from leeward.cluster.registry.registry import Registry
 
 _BUDGETS = "poddisruptionbudgets.policy"
+
+
+class ConnectPlace(NamedTuple):
+    """What somebody wants to talk to."""
+
+    namespace: str
+    name: str  # as in the URL: the proxies' has a scheme and a port
+    subresource: str
 
 
 def bind(registry: Registry, namespace: str, name: str, node: str, options: WriteOptions) -> None:
@@ -81,6 +89,36 @@ def _write(registry: Registry, kind: str, obj: Obj, options: WriteOptions, subre
     write = attributes_of("CREATE", registry.resource("pods"), typed, None, options, subresource)
     write.kind = {"group": group, "version": "v1", "kind": kind}
     return write
+
+
+def connect(registry: Registry, resource: str, asked: Obj, place: ConnectPlace, options: WriteOptions) -> Obj:
+    """Ask admission about a conversation with an object, or a request to it; returns what it made of `asked`.
+
+    Raises:
+        StatusError: it is refused.
+    """
+    what = ("connect", resource, *place, asked)
+    return registry.carry_out(lambda: _connect(registry, resource, asked, place, options), options, what)
+
+
+def _connect(
+    registry: Registry, resource: str, asked: Obj, place: ConnectPlace, options: WriteOptions
+) -> Steps[Obj]:
+    write = Attributes(
+        operation="CONNECT",
+        resource=registry.resource(resource),
+        obj=asked,
+        subresource=place.subresource,
+        namespace=place.namespace,
+        name=place.name,
+        user=options.user,
+        kind={"group": "", "version": "v1", "kind": asked["kind"]},
+        version=options.api_version.rpartition("/")[2],
+        warn=options.warn,
+    )
+    yield from registry.admission.admit(write)
+    yield from registry.admission.validate(write)
+    return write.obj
 
 
 def evict(

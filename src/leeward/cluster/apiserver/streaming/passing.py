@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
 
 import httpx
 
-from leeward.cluster.apiserver.http import Request, Send
-from leeward.kube.status import ServiceUnavailableError
+from leeward.cluster.apiserver.http import TOKEN_PROTOCOL, Request, Send
+from leeward.kube.status import BadRequestError, ServiceUnavailableError
 
 _TIMEOUT = httpx.Timeout(None, connect=10)  # as long as the client waits
+_AS_SENT = "".join(map(chr, range(0x21, 0x7F)))  # of a path and query; other bytes are quoted
 PORTS = {"http": 80, "https": 443}
 # What belongs to one connection, and what is for the API only.
 _HOP = frozenset(
@@ -59,24 +60,69 @@ async def pass_on(
         name: of the server, as its certificate has it; "" for its address.
 
     Raises:
+        BadRequestError: the client has gone.
         ServiceUnavailableError: nobody answers.
     """
+    body = _Body(request)
+    headers = [(key.encode(), value.encode("latin-1")) for key, value in _request_headers(request, location)]
+    headers += [(key.encode(), value.encode()) for key, value in identity]
     asked = httpx.Request(
         request.method,
-        httpx.URL(
-            scheme=location.scheme, host=location.host, port=location.port, raw_path=target.encode("latin-1")
-        ),
-        headers=[*_request_headers(request, location), *identity],
-        content=request.chunks() if request.has_body else None,
-        extensions={"timeout": _TIMEOUT.as_dict(), **({"sni_hostname": name} if name else {})},
+        httpx.URL(scheme=location.scheme, host=location.host, port=location.port),
+        headers=headers,
+        content=body.chunks() if request.has_body else None,
+        extensions={
+            "timeout": _TIMEOUT.as_dict(),
+            "target": quote(target, safe=_AS_SENT, encoding="latin-1").encode(),  # dots stay, too
+            **({"sni_hostname": name} if name else {}),
+        },
     )
     try:
-        answer = await transport.handle_async_request(asked)
+        answer = await _unless_gone(transport.handle_async_request(asked), body)
     except (httpx.HTTPError, OSError) as error:
         where = f"{location.host}:{location.port}"
         text = f"error trying to reach service: dial tcp {where}: {in_go(error)}"
         raise ServiceUnavailableError(text) from error
     return Proxied(answer, request, location, prefix)
+
+
+class _Body:
+    """The body of a request while it passes, and what comes after it: that the client goes."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._passed = asyncio.Event()
+        if not request.has_body:
+            self._passed.set()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield it; who goes meanwhile breaks it off."""
+        async for chunk in self._request.chunks():
+            yield chunk
+        self._passed.set()
+
+    async def gone(self) -> None:
+        """Return when all of it has passed and the client has gone: only one may listen at a time."""
+        await self._passed.wait()
+        await self._request.gone()
+
+
+async def _unless_gone(answering: Coroutine[Any, Any, httpx.Response], body: _Body) -> httpx.Response:
+    """Return an answer's head, as long as somebody waits for it.
+
+    Raises:
+        BadRequestError: nobody does any more.
+    """
+    answer, gone = asyncio.ensure_future(answering), asyncio.ensure_future(body.gone())
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        raise BadRequestError("the client went away")
+    finally:
+        for task in (answer, gone):
+            task.cancel()
+        await asyncio.gather(answer, gone, return_exceptions=True)
 
 
 class Proxied:
@@ -129,7 +175,10 @@ def _request_headers(request: Request, location: Location) -> list[tuple[str, st
     kept = [
         (key, value)
         for key, value in request.header_list
-        if key not in _HOP and key not in _OURS and not key.startswith(_IDENTITY)
+        if key not in _HOP
+        and key not in _OURS
+        and not key.startswith(_IDENTITY)
+        and TOKEN_PROTOCOL not in value
     ]
     where = location.host if PORTS[location.scheme] == location.port else f"{location.host}:{location.port}"
     return [
@@ -148,8 +197,8 @@ def _pairs(headers: httpx.Headers) -> list[tuple[str, str]]:
 
 def redirected(target: str, location: Location, prefix: str) -> str:
     """Return a redirection as our client can follow it, when it stays where it was."""
-    parts = urlsplit(target)
     with contextlib.suppress(ValueError):
+        parts = urlsplit(target)
         same = parts.hostname == location.host and (parts.port or PORTS.get(parts.scheme)) == location.port
         if (same or not parts.netloc) and parts.path.startswith("/"):
             return prefix + parts._replace(scheme="", netloc="").geturl()

@@ -18,14 +18,16 @@ from leeward.cluster.apiserver.paths import ResourcePath
 from leeward.cluster.apiserver.served import Served
 from leeward.cluster.apiserver.streaming import channels
 from leeward.cluster.apiserver.streaming.channels import Channels
+from leeward.cluster.apiserver.streaming.connecting import admitted
 from leeward.cluster.apiserver.streaming.remotecommand import (
     choose_protocol,
     require_node,
     require_websocket,
 )
-from leeward.cluster.apiserver.streaming.tunnel import Forward, Tunnel, TunnelEnd, read_port
+from leeward.cluster.apiserver.streaming.tunnel import PATIENCE, Forward, Tunnel, TunnelEnd, read_port, stuck
+from leeward.cluster.apiserver.streaming.waiting import Waiting
 from leeward.cluster.apiserver.streaming.websocket import ClientGoneError, Upgrade, WebSocket
-from leeward.cluster.interface.client import Client
+from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.interface.runtime import RuntimeFailureError, RuntimeService
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError
@@ -33,7 +35,6 @@ from leeward.kube.status import BadRequestError
 TUNNEL = "SPDY/3.1+portforward.k8s.io"
 PROTOCOLS = (TUNNEL, channels.V4, channels.V4_BASE64)
 _MAX_PORTS = 127  # two channels each, in one byte
-_MAX_WAITING = 64  # messages for one port before the client has to wait
 _CHUNK = 1 << 15  # bytes
 
 
@@ -41,16 +42,19 @@ class PortForward:
     """Serves port-forwarding.
 
     Args:
-        client: reads Pods.
+        client: reads Pods, and asks admission.
         runtime: reaches their ports.
     """
 
-    def __init__(self, client: Client, runtime: RuntimeService) -> None:
+    def __init__(self, client: TrackingClient, runtime: RuntimeService) -> None:
         self._client = client
         self._runtime = runtime
 
     async def forward(self, request: Request, path: ResourcePath, served: Served) -> Answer:
         """Answer ``pods/NAME/portforward``."""
+        texts = [text for value in request.query.all("ports") for text in value.split(",")]
+        fields = {"ports": [read_port(text) for text in texts if read_port(text)]}
+        await admitted(self._client, request, path, served, fields)
         pod = self._client.get(served.name, path.namespace, path.name)
         require_node(pod)
         require_websocket(request)
@@ -59,7 +63,7 @@ class PortForward:
         if protocol == TUNNEL:
             return Upgrade(request, protocol, lambda socket: Tunnel(socket, connect).serve())
         ports = read_ports(request.query)
-        return Upgrade(request, protocol, lambda socket: _Ports(socket, protocol, ports).serve(connect))
+        return Upgrade(request, protocol, lambda socket: Ports(socket, protocol, ports).serve(connect))
 
     def _forward_to(self, pod: Obj) -> Forward:
         meta = pod["metadata"]
@@ -115,14 +119,17 @@ def read_ports(query: Query) -> list[int]:
     return ports
 
 
-class _Ports:
+class Ports:
     """A WebSocket with two channels for each port."""
 
-    def __init__(self, socket: WebSocket, protocol: str, ports: list[int]) -> None:
+    def __init__(
+        self, socket: WebSocket, protocol: str, ports: list[int], *, patience: float = PATIENCE
+    ) -> None:
+        self._patience = patience
         self._socket = socket
         self._framing = Channels(protocol)
         self._ports = ports
-        self._arrived: list[asyncio.Queue[bytes]] = [asyncio.Queue(_MAX_WAITING) for _ in ports]
+        self._arrived = [Waiting() for _ in ports]
 
     async def serve(self, forward: Forward) -> None:
         """Connect to every port, and carry data until the client goes or all connections have ended."""
@@ -131,33 +138,41 @@ class _Ports:
                 await self._say(channel, struct.pack("<H", port))
         forwarding = [asyncio.create_task(self._run(index, forward)) for index in range(len(self._ports))]
         listening = asyncio.create_task(self._listen(forwarding))
-        ended = asyncio.gather(*forwarding)
+        ended = asyncio.ensure_future(asyncio.wait(forwarding))
         try:
             await asyncio.wait((listening, ended), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (listening, *forwarding):
+            for task in (listening, ended, *forwarding):
                 task.cancel()
-            await asyncio.gather(listening, *forwarding, return_exceptions=True)
-            with contextlib.suppress(asyncio.CancelledError):
-                await ended
+            results = await asyncio.gather(listening, *forwarding, ended, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, ClientGoneError):
+                raise result
 
     async def _run(self, index: int, forward: Forward) -> None:
         end = TunnelEnd(self._arrived[index].get, lambda data: self._say(2 * index, data))
-        with contextlib.suppress(ClientGoneError):
+        try:
             problem = await forward(self._ports[index], end)
             if problem:
                 await self._say(2 * index + 1, problem.encode())
+        except ClientGoneError:  # which whoever listens notices too
+            return
+        finally:
+            self._arrived[index].close()
 
     async def _listen(self, forwarding: list[asyncio.Task[None]]) -> None:
         while (message := await self._socket.receive()) is not None:
             received = self._framing.unpack(message)
             if received is None or received.channel % 2 or received.channel // 2 >= len(self._ports):
                 continue
-            task, queue = forwarding[received.channel // 2], self._arrived[received.channel // 2]
-            if received.data and not task.done():
-                putting = asyncio.ensure_future(queue.put(received.data))
-                await asyncio.wait({putting, task}, return_when=asyncio.FIRST_COMPLETED)
-                putting.cancel()
+            index = received.channel // 2
+            if not received.data:
+                continue
+            if await self._arrived[index].room(self._patience):
+                self._arrived[index].put(received.data)
+            else:
+                await self._say(2 * index + 1, stuck(self._ports[index]).encode())
+                forwarding[index].cancel()
 
     async def _say(self, channel: int, data: bytes) -> None:
         await self._socket.send(self._framing.pack(channel, data), text=self._framing.text)

@@ -18,8 +18,10 @@ VERSION = 3
 SYN_STREAM, SYN_REPLY, RST_STREAM, SETTINGS, _, PING, GOAWAY, HEADERS, WINDOW_UPDATE = range(1, 10)
 FIN = 1
 PROTOCOL_ERROR, INVALID_STREAM, REFUSED_STREAM = 1, 2, 3  # why a stream was reset
+CANCEL = 5
 MAX_FRAME = 1 << 20  # bytes of payload that are read
 _MAX_HEADERS = 1 << 16  # bytes, decompressed
+_MAX_NAMES = 64  # of headers in a frame
 _CONTROL = 0x8000
 _HEAD = 8
 
@@ -72,7 +74,7 @@ class SpdyReader:
         self._inflate = zlib.decompressobj(zdict=DICTIONARY)
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Yield the frames that are complete now; what is of no interest here is left out.
+        """Yield the frames that are complete now; of those of no interest here the kind alone.
 
         Raises:
             SpdyError: this is no SPDY.
@@ -97,6 +99,7 @@ class SpdyReader:
     def _control(self, kind: int, flags: int, payload: bytes) -> Iterator[Frame]:
         before = {SYN_STREAM: 10, SYN_REPLY: 4, HEADERS: 4, RST_STREAM: 8, PING: 4, GOAWAY: 8}.get(kind)
         if before is None:
+            yield Frame(kind)
             return
         if len(payload) < before:
             raise SpdyError(f"a frame of type {kind} that is too short")
@@ -119,7 +122,9 @@ def _read_headers(text: bytes) -> dict[str, str]:
     (count,), offset = struct.unpack_from(">I", text), 4
     found: dict[str, str] = {}
     words = []
-    for _ in range(min(count, _MAX_HEADERS) * 2):
+    if count > _MAX_NAMES:
+        raise SpdyError(f"{count} headers")
+    for _ in range(count * 2):
         (size,) = struct.unpack_from(">I", text, offset)
         words.append(text[offset + 4 : offset + 4 + size].decode())
         offset += 4 + size

@@ -1,5 +1,8 @@
 """SPDY over a WebSocket: streams that the client opens, each pair of which is a connection to a port.
 
+What a connection takes too slowly waits, within a bound; then the tunnel waits with it, and in the end a
+connection that takes nothing at all is reset.
+
 A connection is two streams with the headers ``port`` and ``requestid``, one of ``streamtype`` error, the
 other data. Each binary message is a piece of the SPDY connection's bytes, cut anywhere.
 
@@ -16,10 +19,12 @@ from dataclasses import dataclass, field
 
 from leeward.cluster.apiserver.streaming import spdy
 from leeward.cluster.apiserver.streaming.spdy import Frame, SpdyError, SpdyReader, SpdyWriter
+from leeward.cluster.apiserver.streaming.waiting import Waiting, let_others
 from leeward.cluster.apiserver.streaming.websocket import ClientGoneError, WebSocket
 
 MAX_STREAMS = 2000  # open at a time
-_MAX_WAITING = 64  # messages for one connection before the client has to wait
+PATIENCE = 10.0  # seconds without room for more before a connection counts as stuck
+_AT_A_TIME = 256  # frames of one message, before others have their turn
 _MAX_PAYLOAD = 1 << 16  # of a frame that is sent
 
 
@@ -48,7 +53,7 @@ class _Pair:
     port: str
     error: int = 0
     data: int = 0
-    arrived: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(_MAX_WAITING))
+    arrived: Waiting = field(default_factory=Waiting)
     task: asyncio.Task[None] | None = None
 
 
@@ -58,9 +63,11 @@ class Tunnel:
     Args:
         socket: it.
         forward: connects to a port and carries data both ways until one end has no more.
+        patience: seconds that a connection without room may hold up the others.
     """
 
-    def __init__(self, socket: WebSocket, forward: Forward) -> None:
+    def __init__(self, socket: WebSocket, forward: Forward, *, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._socket = socket
         self._forward = forward
         self._reader = SpdyReader()
@@ -72,7 +79,9 @@ class Tunnel:
         """Serve until the client goes."""
         try:
             while (message := await self._socket.receive()) is not None:
-                for frame in self._reader.feed(message):
+                for at, frame in enumerate(self._reader.feed(message), 1):
+                    if frame.headers or at % _AT_A_TIME == 0:
+                        await let_others()
                     await self._handle(frame)
         except SpdyError:
             await self._socket.send(self._writer.goaway(max(self._streams, default=0)))
@@ -121,27 +130,32 @@ class Tunnel:
 
     async def _queue(self, pair: _Pair, data: bytes) -> None:
         """Hand data to a connection when it has room for it, unless it ends before."""
-        if pair.task is None and pair.arrived.full():  # the stream for errors does not come
+        if pair.task is None and not pair.arrived.has_room:  # the stream for errors does not come
             await self._socket.send(self._writer.reset(pair.data, spdy.PROTOCOL_ERROR))
             await self._end(pair)
-            return
-        putting = asyncio.ensure_future(pair.arrived.put(data))
-        ending = {pair.task} if pair.task is not None else set()
-        await asyncio.wait({putting, *ending}, return_when=asyncio.FIRST_COMPLETED)
-        putting.cancel()
+        elif await pair.arrived.room(self._patience):
+            pair.arrived.put(data)
+        else:
+            await self._end(pair)
+            await self._socket.send(self._writer.data(pair.error, stuck(pair.port).encode(), fin=True))
+            await self._socket.send(self._writer.reset(pair.data, spdy.CANCEL))
 
     async def _connect(self, number: str, pair: _Pair) -> None:
         async def send(data: bytes) -> None:
             for start in range(0, len(data), _MAX_PAYLOAD):
                 await self._socket.send(self._writer.data(pair.data, data[start : start + _MAX_PAYLOAD]))
 
-        with contextlib.suppress(ClientGoneError):
+        try:
             problem = await self._forward(int(pair.port), TunnelEnd(pair.arrived.get, send))
             if problem:
                 await self._socket.send(self._writer.data(pair.error, problem.encode()))
             for stream in (pair.error, pair.data):
                 await self._socket.send(self._writer.data(stream, b"", fin=True))
-        self._forget(number, pair)
+        except ClientGoneError:
+            return
+        finally:
+            pair.arrived.close()
+            self._forget(number, pair)
 
     def _forget(self, number: str, pair: _Pair) -> None:
         self._pairs.pop(number, None)
@@ -166,6 +180,11 @@ def _problem(headers: Mapping[str, str]) -> str:
     return (
         "" if read_port(headers.get("port", "")) else f"unable to parse {headers.get('port', '')!r} as a port"
     )
+
+
+def stuck(port: int | str) -> str:
+    """Return what is told of a connection that takes nothing."""
+    return f"error forwarding port {port}: what listens there does not read what is sent"
 
 
 def read_port(text: str) -> int:

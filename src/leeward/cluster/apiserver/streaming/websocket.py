@@ -9,9 +9,12 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from leeward.cluster.apiserver.http import Message, Request, Send
+from leeward.cluster.apiserver.streaming.waiting import let_others
 
 _log = logging.getLogger(__name__)
 _INTERNAL_ERROR = 1011
+MAX_MESSAGE = 1 << 20  # bytes
+_AT_A_TIME = 256  # messages that may have come at once, before others have their turn
 
 
 class ClientGoneError(Exception):
@@ -29,9 +32,13 @@ class WebSocket:
     def __init__(self, request: Request, send: Send) -> None:
         self._request = request
         self._send = send
+        self._received = 0
 
     async def receive(self) -> bytes | None:
         """Return the next message; None when the client has gone."""
+        self._received += 1
+        if self._received % _AT_A_TIME == 0:
+            await let_others()
         while True:
             message = await self._request.receive()
             if message["type"] == "websocket.receive":
