@@ -69,7 +69,8 @@ def container_config(
     """Return a container as the runtime is asked for it."""
     pod_security = pod["spec"].get("securityContext") or {}
     security = {**pod_security, **(container.get("securityContext") or {})}
-    limits = (container.get("resources") or {}).get("limits") or {}
+    resources = container.get("resources") or {}
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     lifecycle = container.get("lifecycle") or {}
     groups = [*(pod_security.get("supplementalGroups") or ())]
     if "fsGroup" in pod_security:
@@ -94,6 +95,8 @@ def container_config(
         stdin_once=bool(container.get("stdinOnce")),
         memory_limit_bytes=to_units(limits["memory"]) if "memory" in limits else None,
         cpu_limit_millis=to_millis(limits["cpu"]) if "cpu" in limits else None,
+        memory_request_bytes=to_units(requests.get("memory") or 0),
+        cpu_request_millis=to_millis(requests.get("cpu") or 0),
         stop_signal=lifecycle.get("stopSignal"),
     )
 
