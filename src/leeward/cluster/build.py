@@ -151,6 +151,7 @@ class Cluster:
                 clock=self._clock,
                 ids=ids,
                 timing=self._config.timing,
+                metrics=self._metrics,
                 root_ca=self._pki.ca_certificate.read_text(),
                 volumes_dir=self._state.volumes,
                 make_volume=_make_volume,
