@@ -172,6 +172,11 @@ def test_a_port_is_forwarded(kubectl: Kubectl, talker: str) -> None:
         assert answer.read() == b"hello\n"
 
 
+def test_top_shows_what_pods_and_nodes_use(kubectl: Kubectl, talker: str) -> None:
+    assert talker in kubectl.ok("top", "pods", "--containers")
+    assert "CPU(%)" in kubectl.ok("top", "nodes")
+
+
 def test_a_custom_resource_is_defined_watched_scaled_and_has_a_status(kubectl: Kubectl) -> None:
     definition = f"customresourcedefinition/widgets.{GROUP}"
     widgets = f"widgets.{GROUP}"
