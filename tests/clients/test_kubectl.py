@@ -156,6 +156,13 @@ def test_a_command_is_executed_with_its_streams(kubectl: Kubectl, talker: str) -
 
 
 @pytest.mark.skipif(shutil.which("tar") is None, reason="kubectl cp needs tar")
+def test_a_container_that_is_added_to_a_pod_runs_in_it(kubectl: Kubectl, talker: str) -> None:
+    kubectl.ok("debug", talker, "--image=busybox", "--container=look", "--", "sh", "-c", "hostname")
+    ended = "jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.reason}=Completed"
+    kubectl.ok("wait", f"--for={ended}", f"pod/{talker}", LIMIT)
+    assert kubectl.ok("logs", talker, "-c", "look") == f"{talker}\n"
+
+
 def test_files_and_directories_are_copied(kubectl: Kubectl, talker: str, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "file").write_text("hello")

@@ -85,6 +85,7 @@ class ContainerConfig:
     mounts: Sequence[Mount] = ()
     log_path: Path  # lines as CRI writes them: "<RFC 3339 nano> stdout|stderr F|P <text>"
     attempt: int = 0
+    shares_with: str = ""  # id of the container whose processes it sees; "": its own alone
     user: int | None = None
     group: int | None = None
     supplemental_groups: Sequence[int] = ()
@@ -218,7 +219,7 @@ class RuntimeService(Protocol):
     def stats(self, container_ids: Collection[str]) -> Mapping[str, ContainerStats]:
         """Measure containers now; those that do not run or cannot be measured here are left out.
 
-        Takes milliseconds at most, and nothing when nobody asks: no counts are kept between calls.
+        Takes about a millisecond for each of their processes at most, and nothing when nobody asks.
         """
         ...
 

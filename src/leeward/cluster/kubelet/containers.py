@@ -65,8 +65,9 @@ def container_config(
     mounts: Sequence[Mount],
     *,
     attempt: int,
+    shares_with: str = "",
 ) -> ContainerConfig:
-    """Return a container as the runtime is asked for it."""
+    """Return a container as the runtime is asked for it; it sees the processes of `shares_with`, if any."""
     pod_security = pod["spec"].get("securityContext") or {}
     security = {**pod_security, **(container.get("securityContext") or {})}
     resources = container.get("resources") or {}
@@ -86,6 +87,7 @@ def container_config(
         mounts=mounts,
         log_path=log_path(host.logs_dir, pod, container["name"], attempt),
         attempt=attempt,
+        shares_with=shares_with,
         user=security.get("runAsUser"),
         group=security.get("runAsGroup"),
         supplemental_groups=groups,
