@@ -156,6 +156,13 @@ def test_a_command_is_executed_with_its_streams(kubectl: Kubectl, talker: str) -
 
 
 @pytest.mark.skipif(shutil.which("tar") is None, reason="kubectl cp needs tar")
+def test_a_container_that_is_added_to_a_pod_runs_in_it(kubectl: Kubectl, talker: str) -> None:
+    kubectl.ok("debug", talker, "--image=busybox", "--container=look", "--", "sh", "-c", "hostname")
+    ended = "jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.reason}=Completed"
+    kubectl.ok("wait", f"--for={ended}", f"pod/{talker}", LIMIT)
+    assert kubectl.ok("logs", talker, "-c", "look") == f"{talker}\n"
+
+
 def test_files_and_directories_are_copied(kubectl: Kubectl, talker: str, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "file").write_text("hello")
@@ -170,6 +177,11 @@ def test_a_port_is_forwarded(kubectl: Kubectl, talker: str) -> None:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer,
     ):
         assert answer.read() == b"hello\n"
+
+
+def test_top_shows_what_pods_and_nodes_use(kubectl: Kubectl, talker: str) -> None:
+    assert talker in kubectl.ok("top", "pods", "--containers")
+    assert "CPU(%)" in kubectl.ok("top", "nodes")
 
 
 def test_a_custom_resource_is_defined_watched_scaled_and_has_a_status(kubectl: Kubectl) -> None:

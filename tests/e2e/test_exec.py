@@ -186,6 +186,24 @@ def test_run_with_input_ends_when_the_input_does(kubectl: Kubectl) -> None:
     ]
 
 
+def test_a_container_that_is_added_for_looking_sees_the_processes_of_its_target(kubectl: Kubectl) -> None:
+    debug = ("debug", "shell", "--image=busybox", "--target=echo", "--quiet")
+    script = "tr '\\0' ' ' < /proc/1/cmdline; hostname; read a; echo got $a; exit 4"
+    done = kubectl.run(*debug, "-i", "--container=look", "--", "sh", "-c", script, stdin=b"typed\n")
+    shown = kubectl.ok("logs", "shell", "-c", "look") + done.stdout.decode()
+    for text in ("while read a", "shell\n", "got typed"):
+        assert text in shown
+    ended = "jsonpath={.status.ephemeralContainerStatuses[?(@.name=='look')].state.terminated.exitCode}=4"
+    kubectl.ok("wait", f"--for={ended}", "pod/shell", "--timeout=20s")
+    shown = on_a_terminal([*kubectl.command, *debug, "-it", "--", "sh"], b"echo $((40+2))\nexit\n")
+    assert "42" in shown
+    kubectl.ok(*debug, "--container=stay", "--", "sleep", "600")
+    running = "jsonpath={.status.ephemeralContainerStatuses[?(@.name=='stay')].ready}=false"
+    kubectl.ok("wait", f"--for={running}", "pod/shell", "--timeout=20s")
+    assert kubectl.ok("exec", "shell", "-c", "stay", "--", "hostname") == "shell\n"
+    assert kubectl.ok("get", "pod", "shell", "-o", "jsonpath={.status.phase}") == "Running"
+
+
 @pytest.mark.skipif(shutil.which("tar") is None, reason="kubectl cp needs tar")
 def test_files_are_copied_both_ways(kubectl: Kubectl, tmp_path: Path) -> None:
     sent = os.urandom(3_000_000)

@@ -30,6 +30,7 @@ from leeward.cluster.kubelet.fleet import Fleet
 from leeward.cluster.kubelet.kubelet import Kubelet
 from leeward.cluster.kubelet.nodestatus import capacity
 from leeward.cluster.kubelet.podworker import Host
+from leeward.cluster.metrics.sampler import Sampler
 from leeward.cluster.network.network import Network
 from leeward.cluster.network.podnetwork import BridgePodNetwork
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
@@ -94,6 +95,7 @@ class Cluster:
             ),
         )
         self._simulated = self._runtime.name == "simulated"
+        self._metrics = Sampler(self._runtime, clock)
         self._manager = ControllerManager(self._controllers(ids), client("system:controllers"), clock)
         self._scheduler = Scheduler(client("default-scheduler", manager="kube-scheduler"), clock)
         kubelet = client("system:kubelet", manager="kubelet")
@@ -135,6 +137,7 @@ class Cluster:
             ready=self._unready,
             pod_logs=self._log_file,
             runtime=self._runtime,
+            metrics=self._metrics,
             tokens=self._registry.tokens,
             audit=AuditLog(state.logs / "audit.log", lambda: format_micro_time(clock.now()), ids),
         )
@@ -148,6 +151,7 @@ class Cluster:
                 clock=self._clock,
                 ids=ids,
                 timing=self._config.timing,
+                metrics=self._metrics,
                 root_ca=self._pki.ca_certificate.read_text(),
                 volumes_dir=self._state.volumes,
                 make_volume=_make_volume,
@@ -171,7 +175,13 @@ class Cluster:
         """
         progress("starting the API")
         dns = str(self._plan.dns) if self._plan.isolated and not self._simulated else ""
-        bootstrap(self._registry, api_address=_HOST, api_port=self._config.api_port, dns_address=dns)
+        bootstrap(
+            self._registry,
+            api_address=_HOST,
+            api_port=self._config.api_port,
+            dns_address=dns,
+            metrics=True,
+        )
         await self._api.start()
         self._write_kubeconfig()
         self._manager.start()

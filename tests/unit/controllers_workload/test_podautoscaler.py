@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from leeward.cluster.controllers.podautoscaler import plan
+from leeward.cluster.controllers.podautoscaler.metrics import Target
+from leeward.cluster.controllers.podautoscaler.pace import History
 from leeward.kube.objects import Obj
 
 if TYPE_CHECKING:
@@ -121,7 +123,7 @@ def test_a_refused_change_of_scale_is_reported(stage: Stage) -> None:
         "status": {"desiredReplicas": 0},
     }
     now = stage.clock.now()
-    told = plan.not_rescaled(autoscaler, plan.look(autoscaler, 6, now), "no", now)
+    told = plan.not_rescaled(autoscaler, plan.look(autoscaler, Target(replicas=6), History(), now), "no", now)
     (condition,) = told.autoscaler["status"]["conditions"]
     assert (condition["status"], condition["reason"]) == ("False", "FailedUpdateScale")
     assert told.warnings[0].message.endswith(
@@ -156,6 +158,6 @@ def test_of_every_kind_of_metric_it_is_said_that_it_cannot_be_had(
         "spec": {"maxReplicas": 4, "metrics": [metric]},
         "status": {"desiredReplicas": 0},
     }
-    outcome = plan.look(autoscaler, 2, stage.clock.now())
+    outcome = plan.look(autoscaler, Target(replicas=2), History(), stage.clock.now())
     assert [warned.reason for warned in outcome.warnings] == [reason, "FailedComputeMetricsReplicas"]
     assert outcome.warnings[0].message in outcome.warnings[1].message

@@ -13,7 +13,12 @@ import pytest
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
 from leeward.cluster.config import ClusterConfig
-from leeward.cluster.interface.runtime import ContainerExit, ExecResult, RuntimeFailureError
+from leeward.cluster.interface.runtime import (
+    ContainerConfig,
+    ContainerExit,
+    ExecResult,
+    RuntimeFailureError,
+)
 from leeward.cluster.kubelet.fleet import Fleet
 from leeward.cluster.kubelet.kubelet import Kubelet
 from leeward.cluster.kubelet.podworker import Host
@@ -70,6 +75,10 @@ class ScriptedRuntime(SimulatedRuntime):
     def running(self, name: str) -> str:
         """Return the id of the running container of that name."""
         return next(key for key, each in self.live.items() if each == name)
+
+    def config(self, container_id: str) -> ContainerConfig:
+        """Return what the kubelet asked for."""
+        return self._containers[container_id].config
 
     def lose_everything(self) -> None:
         """The runtime's own process is killed: sandboxes and containers are gone."""

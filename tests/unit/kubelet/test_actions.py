@@ -41,6 +41,16 @@ def test_what_runs_is_not_started_again() -> None:
     assert plan(_pod("a", "b"), _records(a="running", b="waiting"), 0) == Actions(("b",))
 
 
+def test_an_ephemeral_container_starts_at_any_time_and_never_again() -> None:
+    pod = _pod("a", init=_INIT)
+    pod["spec"]["ephemeralContainers"] = [{"name": "look"}]
+    first = {"one": "running", "two": "waiting", "a": "waiting"}
+    assert plan(pod, _records(**first), 0) == Actions()
+    assert plan(pod, _records(**first, look="waiting"), 0) == Actions(("look",))
+    assert plan(pod, _records(**first, look="running"), 0) == Actions()
+    assert plan(pod, _records(**first, look=1), 0) == Actions()
+
+
 @pytest.mark.parametrize(
     ("one", "two", "expected"),
     [

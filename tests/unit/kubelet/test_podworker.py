@@ -331,3 +331,33 @@ def test_a_hook_that_takes_longer_than_the_grace_period_is_cut_short(world: Worl
         assert world.find() is None
 
     world.run(body)
+
+
+def test_an_ephemeral_container_that_is_added_runs_once_and_has_a_status(world: World) -> None:
+    async def body() -> None:
+        await world.pod()
+        added = {
+            "name": "look",
+            "image": "tools:1",
+            "targetContainerName": "c",
+            "terminationMessagePolicy": "File",
+            "imagePullPolicy": "IfNotPresent",
+        }
+        patch = {"spec": {"ephemeralContainers": [added]}}
+        world.client.patch("pods", "default", "web", patch, subresource="ephemeralcontainers")
+        await world.settle()
+        (status,) = world.status()["ephemeralContainerStatuses"]
+        assert (status["name"], status["ready"], status["restartCount"]) == ("look", False, 0)
+        assert "running" in status["state"]
+        assert "started" not in status
+        looking = world.runtime.running("look")
+        assert world.runtime.config(looking).shares_with == world.runtime.running("c")
+
+        world.runtime.end(looking, 3)
+        await world.settle(700)
+        (status,) = world.status()["ephemeralContainerStatuses"]
+        assert status["state"]["terminated"]["exitCode"] == 3
+        assert list(world.runtime.live.values()) == ["c"]
+        assert world.status()["phase"] == "Running"
+
+    world.run(body)

@@ -15,10 +15,11 @@ from leeward.base.ids import SeededIds
 from leeward.cluster.interface.runtime import (
     ContainerConfig,
     ContainerExit,
+    ContainerStats,
     RuntimeFailureError,
     SandboxConfig,
 )
-from leeward.cluster.runtimes.simulated.runtime import SimulatedRuntime
+from leeward.cluster.runtimes.simulated.runtime import Load, SimulatedRuntime
 
 
 class _Bench:
@@ -208,5 +209,38 @@ def test_every_image_is_there_and_logs_have_a_place(bench: _Bench, tmp_path: Pat
         container = await bench.container(await bench.sandbox(), "logging")
         assert container.startswith("simulated://")
         assert (tmp_path / "logging" / "0.log").is_file()
+
+    _run(body)
+
+
+def test_a_container_uses_half_of_what_it_requests_unless_the_load_says_otherwise(bench: _Bench) -> None:
+    async def body() -> None:
+        sandbox = await bench.sandbox()
+        container = await bench.container(sandbox, cpu_request_millis=300, memory_request_bytes=1024)
+        waiting = await bench.container(sandbox, "waiting", start=False)
+        bench.clock.advance(2)
+        found = bench.runtime.stats([container, waiting, "none"])
+        assert found == {container: ContainerStats(300_000_000, 512)}
+
+    _run(body)
+
+
+def test_a_load_may_change_with_time(tmp_path: Path) -> None:
+    bench = _Bench(tmp_path)
+    load = Load(100, 1)
+    bench.runtime = SimulatedRuntime(
+        bench.clock, SeededIds(1), IPv4Network("10.0.0.0/24"), load=lambda sandbox, config: load
+    )
+
+    async def body() -> None:
+        nonlocal load
+        container = await bench.container(await bench.sandbox())
+        bench.clock.advance(1)
+        first = bench.runtime.stats([container])[container]
+        bench.clock.advance(1)
+        load = Load(500, 2)
+        second = bench.runtime.stats([container])[container]
+        assert (first.memory_bytes, second.memory_bytes) == (1, 2)
+        assert second.cpu_nanoseconds - first.cpu_nanoseconds == 500_000_000
 
     _run(body)

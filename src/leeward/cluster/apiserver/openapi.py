@@ -161,6 +161,8 @@ def make_document(resources: list[Served], custom: list[Obj]) -> dict[str, Any]:
             name = f"{'.'.join(reversed(served.group.split('.')))}.{served.version}.{served.kind}"
             definitions[name] = _custom_schema(served, custom, definitions)
             names[(served.group, served.version, served.kind)] = name
+        elif served.schema is not None:
+            names |= _described(served, definitions)
     roots: list[str] = list(_EXTRA_ROOTS)
     paths: dict[str, Any] = {}
     for served in resources:
@@ -177,6 +179,32 @@ def make_document(resources: list[Served], custom: list[Obj]) -> dict[str, Any]:
         "info": {"title": "Kubernetes", "version": "v1.36.0"},
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": schemas.closure(definitions, roots)},
+    }
+
+
+def _described(served: Served, definitions: dict[str, Any]) -> dict[tuple[str, str, str], str]:
+    """Add the types of a kind that comes with its schema; returns their names."""
+    prefix = f"{'.'.join(reversed(served.group.split('.')))}.{served.version}"
+    name, listing = f"{prefix}.{served.kind}", f"{prefix}.{served.list_kind}"
+    group = {"group": served.group, "version": served.version}
+    definitions[name] = {
+        **(served.schema or {}),
+        "x-kubernetes-group-version-kind": [{**group, "kind": served.kind}],
+    }
+    definitions[listing] = {
+        "type": "object",
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"$ref": f"#/$defs/{_META}.ListMeta"},
+            "items": {"type": "array", "items": {"$ref": f"#/$defs/{name}"}},
+        },
+        "required": ["items"],
+        "x-kubernetes-group-version-kind": [{**group, "kind": served.list_kind}],
+    }
+    return {
+        (served.group, served.version, served.kind): name,
+        (served.group, served.version, served.list_kind): listing,
     }
 
 
@@ -254,7 +282,7 @@ def _paths(served: Served, kind: str, listing: str) -> dict[str, Any]:
     shared = [{"name": "namespace", "in": "path", "required": True, "schema": {"type": "string"}}]
     shared = shared if served.namespaced else []
     named = [*shared, {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
-    paths = {
+    paths: dict[str, Any] = {
         f"{scope}/{served.plural}": {
             "parameters": shared,
             "get": _operation(served, "list", listing),
@@ -268,6 +296,8 @@ def _paths(served: Served, kind: str, listing: str) -> dict[str, Any]:
             "delete": _operation(served, "delete", f"{_META}.Status"),
         },
     }
+    if set(served.verbs) <= {"get", "list"}:
+        paths = {path: {key: each[key] for key in ("parameters", "get")} for path, each in paths.items()}
     if served.namespaced:
         paths[f"{root}/{served.plural}"] = {"get": _operation(served, "list", listing)}
     if served.subresource("status"):

@@ -76,6 +76,8 @@ def is_running(pod: Obj | None, container: str) -> bool:
     state = _status(pod, container).get("state") or {}
     if state.get("running") is not None or state.get("waiting") is not None:
         return True
+    if any(each["name"] == container for each in pod["spec"].get("ephemeralContainers") or ()):
+        return False  # it runs once
     always = (pod["spec"].get("restartPolicy") or "Always") == "Always"
     finished = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
     return always and not finished and not pod["metadata"].get("deletionTimestamp")

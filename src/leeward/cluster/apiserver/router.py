@@ -29,6 +29,7 @@ from leeward.cluster.apiserver.http import (
     text_response,
     warning_headers,
 )
+from leeward.cluster.apiserver.metrics import GROUP, ResourceMetrics
 from leeward.cluster.apiserver.monitoring import MEDIA_TYPE, Monitoring
 from leeward.cluster.apiserver.negotiation import wants_aggregated_discovery
 from leeward.cluster.apiserver.openapipages import OpenApiPages
@@ -80,6 +81,7 @@ class Router:
         commands: exec and attach; None likewise.
         ports: port-forwarding; None likewise.
         proxy: passes requests on to Pods and Services.
+        metrics: tells what Pods and nodes use; None: nobody does.
         tokens: tells what others check tokens of service accounts with; None: there are none.
         aggregator: knows the APIs that other servers serve.
         catalog: tells what is served now.
@@ -100,6 +102,7 @@ class Router:
         commands: RemoteCommands | None,
         ports: PortForward | None,
         proxy: Handler,
+        metrics: ResourceMetrics | None = None,
         tokens: Tokens | None,
         aggregator: Aggregator,
         catalog: Callable[[], Catalog],
@@ -116,6 +119,7 @@ class Router:
         self._commands = commands
         self._ports = ports
         self._proxy = proxy
+        self._metrics = metrics
         self._tokens = tokens
         self._aggregator = aggregator
         self._catalog = catalog
@@ -231,7 +235,11 @@ class Router:
         return json_response(done, status=201)
 
     async def _resource(self, request: Request, path: ResourcePath, served: Served) -> Answer:
-        if path.subresource:
+        handler: Handler | None
+        if self._metrics is not None and served.group == GROUP:
+            reading = request.method == "GET" and not path.subresource
+            handler = (self._metrics.get if path.name else self._metrics.list) if reading else None
+        elif path.subresource:
             handler = self._subresource(request, path, served)
         elif path.name:
             handler = self._object(request, path, served)

@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from leeward.cluster.apiserver.labelselectors import parse_label_selector
 from leeward.cluster.apiserver.served import Served
+from leeward.cluster.registry.labelselectors import parse_label_selector
 from leeward.kube.objects import Obj, labels_of
 from leeward.kube.selectors import matches_requirement
 from leeward.kube.status import BadRequestError

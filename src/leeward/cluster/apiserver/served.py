@@ -119,7 +119,7 @@ class Served:
     verbs: Sequence[str] = ALL_VERBS
     custom: bool = False
     storage_version: str = ""
-    schema: Mapping[str, Any] | None = field(default=None, compare=False)  # of a custom kind
+    schema: Mapping[str, Any] | None = field(default=None, compare=False)  # of a kind that Kubernetes has not
     selectable: Sequence[str] = ()  # fields by which a custom kind is selected
     printer: Printer | None = field(default=None, compare=False)  # of a custom kind
     scale: ScalePaths | None = None  # where a custom kind keeps its replicas
@@ -251,9 +251,10 @@ class Catalog:
 
     Args:
         definitions: the CustomResourceDefinitions.
+        more: resources that are no objects in the store.
     """
 
-    def __init__(self, definitions: Iterable[Obj] = ()) -> None:
+    def __init__(self, definitions: Iterable[Obj] = (), more: Iterable[Served] = ()) -> None:
         rows = [*BUILT_IN, *(row._replace(version="v1") for row in BUILT_IN if row.group == "autoscaling")]
         rows += [row._replace(verbs=("create",)) for row in _REVIEWS]
         self.resources: list[Served] = [
@@ -261,6 +262,7 @@ class Catalog:
         ]
         for definition in definitions:
             self.resources.extend(_custom(definition))
+        self.resources.extend(more)
         self._by_url = {(found.group, found.version, found.plural): found for found in self.resources}
 
     def find(self, group: str, version: str, plural: str) -> Served | None:

@@ -33,6 +33,7 @@ from leeward.cluster.apiserver.discovery import VERSION_INFO
 from leeward.cluster.apiserver.http import Answer, Receive, Request, Scope, Send, status_response
 from leeward.cluster.apiserver.limits import SECONDS, InFlight
 from leeward.cluster.apiserver.logs import LogSource
+from leeward.cluster.apiserver.metrics import ResourceMetrics, resources
 from leeward.cluster.apiserver.monitoring import Monitoring
 from leeward.cluster.apiserver.openapi import OpenApi
 from leeward.cluster.apiserver.openapipages import OpenApiPages
@@ -51,6 +52,7 @@ from leeward.cluster.apiserver.streaming.websocket import MAX_MESSAGE, refusing
 from leeward.cluster.apiserver.writes import Writes
 from leeward.cluster.authorization.rbac import Rbac
 from leeward.cluster.interface.client import TrackingClient
+from leeward.cluster.interface.metrics import MetricsSource
 from leeward.cluster.interface.runtime import RuntimeService
 from leeward.cluster.interface.store import Event, Store
 from leeward.cluster.interface.user import User
@@ -93,6 +95,7 @@ class ApiServer:
         ready: names the checks that fail now; empty when ready.
         pod_logs: finds container logs; None when nothing runs.
         runtime: runs the containers to talk to; None when nothing runs.
+        metrics: measures Pods; None: there is no metrics API.
         tokens: checks tokens of service accounts; None: there are none.
         audit: takes note of what is asked; None: nobody does.
         admin: who has the administrator's token.
@@ -112,6 +115,7 @@ class ApiServer:
         ready: Callable[[], Iterable[str]] = tuple,
         pod_logs: LogSource | None = None,
         runtime: RuntimeService | None = None,
+        metrics: MetricsSource | None = None,
         tokens: Tokens | None = None,
         audit: AuditLog | None = None,
         admin: User = ADMIN,
@@ -125,7 +129,9 @@ class ApiServer:
         self._catalog: Catalog | None = None
         self._sound = SoundDefinitions()
         self._unsubscribe: Callable[[], None] | None = None
-        self._reads = Reads(client, store, clock, TableMaker(printers()))
+        tables = TableMaker(printers())
+        self._reads = Reads(client, store, clock, tables)
+        self._measured = [] if metrics is None else resources()
         self._in_flight, self._seconds = in_flight or InFlight(), seconds
         rbac = Rbac(client)
         accounts = None if tokens is None else AccountTokens(tokens, client.find)
@@ -145,6 +151,7 @@ class ApiServer:
             commands=None if runtime is None else RemoteCommands(client, runtime),
             ports=None if runtime is None else PortForward(client, runtime),
             proxy=self._forward,
+            metrics=None if metrics is None else ResourceMetrics(client, metrics, clock, tables),
             tokens=tokens,
             aggregator=self._aggregator,
             catalog=self.catalog,
@@ -164,7 +171,7 @@ class ApiServer:
     def catalog(self) -> Catalog:
         """Return what is served now."""
         if self._catalog is None:
-            self._catalog = Catalog(self._definitions())
+            self._catalog = Catalog(self._definitions(), self._measured)
         return self._catalog
 
     def _knows(self, group: str, version: str, resource: str, subresource: str) -> bool:
@@ -239,7 +246,7 @@ class ApiServer:
         self.port = listener.getsockname()[1]
         self._unsubscribe = self._store.subscribe([CRDS], self._definition_changed)
         publish(self._kube_apiserver, self._pki)
-        self._registration.begin(Catalog().groups())
+        self._registration.begin(Catalog(more=self._measured).groups())
         self._aggregator.start()
         config = uvicorn.Config(
             self,

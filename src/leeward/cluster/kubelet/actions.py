@@ -29,7 +29,7 @@ def plan(pod: Obj, records: Mapping[str, Record], now: float) -> Actions:
 
     Init containers run one after another, each to its end, sidecars among them until they have started;
     then all containers run. A container that ended is started again if the restart policy says so and
-    its back-off is over.
+    its back-off is over. Ephemeral containers start whenever they are there, and once.
 
     Args:
         pod: the Pod.
@@ -40,6 +40,9 @@ def plan(pod: Obj, records: Mapping[str, Record], now: float) -> Actions:
     policy = spec.get("restartPolicy", "Always")
     starts: list[str] = []
     later: list[float] = []
+    for container in spec.get("ephemeralContainers") or ():
+        if container["name"] in records:
+            _consider(records[container["name"]], "Never", now, starts, later)
     for container in spec.get("initContainers") or ():
         record = records[container["name"]]
         sidecar = container.get("restartPolicy") == "Always"

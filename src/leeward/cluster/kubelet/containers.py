@@ -65,11 +65,13 @@ def container_config(
     mounts: Sequence[Mount],
     *,
     attempt: int,
+    shares_with: str = "",
 ) -> ContainerConfig:
-    """Return a container as the runtime is asked for it."""
+    """Return a container as the runtime is asked for it; it sees the processes of `shares_with`, if any."""
     pod_security = pod["spec"].get("securityContext") or {}
     security = {**pod_security, **(container.get("securityContext") or {})}
-    limits = (container.get("resources") or {}).get("limits") or {}
+    resources = container.get("resources") or {}
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     lifecycle = container.get("lifecycle") or {}
     groups = [*(pod_security.get("supplementalGroups") or ())]
     if "fsGroup" in pod_security:
@@ -85,6 +87,7 @@ def container_config(
         mounts=mounts,
         log_path=log_path(host.logs_dir, pod, container["name"], attempt),
         attempt=attempt,
+        shares_with=shares_with,
         user=security.get("runAsUser"),
         group=security.get("runAsGroup"),
         supplemental_groups=groups,
@@ -94,6 +97,8 @@ def container_config(
         stdin_once=bool(container.get("stdinOnce")),
         memory_limit_bytes=to_units(limits["memory"]) if "memory" in limits else None,
         cpu_limit_millis=to_millis(limits["cpu"]) if "cpu" in limits else None,
+        memory_request_bytes=to_units(requests.get("memory") or 0),
+        cpu_request_millis=to_millis(requests.get("cpu") or 0),
         stop_signal=lifecycle.get("stopSignal"),
     )
 

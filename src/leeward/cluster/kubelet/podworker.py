@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -92,10 +92,10 @@ class PodWorker:
         statuses = pod.get("status") or {}
         known = {
             each["name"]: each
-            for kind in ("initContainerStatuses", "containerStatuses")
+            for kind in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
             for each in statuses.get(kind) or ()
         }
-        specs = [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
+        specs = _containers(pod)
         self.records = {c["name"]: record_from_status(c, known.get(c["name"]), now) for c in specs}
         for record in self.records.values():
             if record.reason == "ContainerStatusUnknown":
@@ -104,6 +104,8 @@ class PodWorker:
     def update(self, pod: Obj) -> None:
         """Take note of a new state of the Pod."""
         self.pod = pod
+        for container in _ephemeral(pod):
+            self.records.setdefault(container["name"], Record(container["name"], container["image"]))
         self._wake.set()
 
     def exited(self, exit_: ContainerExit) -> None:
@@ -277,7 +279,14 @@ class PodWorker:
             if record.phase == "terminated":
                 record.last = record.terminated()
             config = container_config(
-                host, self.pod, spec, image, environment, mounts, attempt=record.attempt + (1 if again else 0)
+                host,
+                self.pod,
+                spec,
+                image,
+                environment,
+                mounts,
+                attempt=record.attempt + (1 if again else 0),
+                shares_with=self.records[target].container_id if (target := _target(spec)) else "",
             )
             container_id = await host.runtime.create_container(self._sandbox.id, config)
             record.container_id, record.image_id = container_id, image.id
@@ -298,7 +307,8 @@ class PodWorker:
             self._start_failed(record, RuntimeFailureError(str(error), reason="CreateContainerError"))
             return
         self._event("Normal", "Started", f"Started container {name}")
-        self._begin_probes(record, spec)
+        if name not in {each["name"] for each in _ephemeral(self.pod)}:
+            self._begin_probes(record, spec)
         post_start = (spec.get("lifecycle") or {}).get("postStart")
         if post_start:
             problem = await self._until(
@@ -436,11 +446,7 @@ class PodWorker:
             self._stop_probes(name)
 
     def _spec(self, name: str) -> Obj:
-        spec = self.pod["spec"]
-        found: Obj = next(
-            c for c in [*(spec.get("initContainers") or ()), *spec["containers"]] if c["name"] == name
-        )
-        return found
+        return next(container for container in _containers(self.pod) if container["name"] == name)
 
     def _problem(self, about: str, reason: str, message: str) -> None:
         """Record a Warning once per message."""
@@ -464,6 +470,7 @@ class PodWorker:
             current,
             [self.records[c["name"]] for c in spec["containers"]],
             [self.records[c["name"]] for c in spec.get("initContainers") or ()],
+            [self.records[c["name"]] for c in _ephemeral(self.pod) if c["name"] in self.records],
             pod_ip=self._facts.get("status.podIP", status.get("podIP", "")),
             host_ip=self._host.host_ip,
             started_at=parse_time(started) if started else self._started_at,
@@ -473,3 +480,19 @@ class PodWorker:
         if new != status:
             with contextlib.suppress(NotFoundError, ConflictError):
                 self.pod = self._host.client.update_status("pods", {**current, "status": new})
+
+
+def _containers(pod: Obj) -> list[Obj]:
+    """Return all containers of a Pod, of every kind."""
+    spec = pod["spec"]
+    return [*(spec.get("initContainers") or ()), *spec["containers"], *_ephemeral(pod)]
+
+
+def _ephemeral(pod: Obj) -> Sequence[Obj]:
+    """Return the containers that were added to look into a Pod."""
+    return pod["spec"].get("ephemeralContainers") or ()
+
+
+def _target(container: Obj) -> str:
+    """Return the container whose processes an ephemeral one sees; "" for none."""
+    return str(container.get("targetContainerName") or "")

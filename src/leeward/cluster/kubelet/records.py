@@ -5,6 +5,7 @@ Source: pkg/kubelet/kubelet_pods.go (convertToAPIContainerStatuses, getPhase), p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -133,6 +134,7 @@ def make_status(
     pod: Obj,
     records: list[Record],
     init: list[Record],
+    ephemeral: Sequence[Record] = (),
     *,
     pod_ip: str,
     host_ip: str,
@@ -146,6 +148,7 @@ def make_status(
         pod: as last read.
         records: its containers.
         init: its init containers.
+        ephemeral: those that were added to look into it.
         pod_ip: "" before there is one.
         host_ip: the node's address.
         started_at: when the kubelet took the Pod.
@@ -193,10 +196,17 @@ def make_status(
     if init:
         status["initContainerStatuses"] = [record.to_status() for record in init]
     status["containerStatuses"] = [record.to_status() for record in records]
+    if ephemeral:
+        status["ephemeralContainerStatuses"] = [_without_start(record.to_status()) for record in ephemeral]
     if failure:
         status["reason"], status["message"] = failure
     status["observedGeneration"] = pod["metadata"].get("generation", 0)
     return status
+
+
+def _without_start(status: Obj) -> Obj:
+    """Return the status of a container that is never probed."""
+    return {key: value for key, value in status.items() if key != "started"}
 
 
 def _is_true(status: Obj, kind: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from leeward.cluster.authorization.bootstrappolicy import bootstrap_policy
+from leeward.cluster.authorization.rbac import CLUSTER_ROLES
 from leeward.cluster.interface.user import User
 from leeward.cluster.registry.admission.plugins.storageclass import DEFAULT_CLASS
 from leeward.cluster.registry.options import WriteOptions
@@ -21,7 +22,9 @@ PROVISIONER = "leeward.dev/local"
 INGRESS_CONTROLLER = "leeward.dev/ingress"
 
 
-def bootstrap(registry: Registry, *, api_address: str, api_port: int, dns_address: str = "") -> None:
+def bootstrap(
+    registry: Registry, *, api_address: str, api_port: int, dns_address: str = "", metrics: bool = False
+) -> None:
     """Create what is missing.
 
     Args:
@@ -29,6 +32,7 @@ def bootstrap(registry: Registry, *, api_address: str, api_port: int, dns_addres
         api_address: where the API server listens.
         api_port: its port.
         dns_address: cluster IP of the DNS Service; "" for none.
+        metrics: whether there is a metrics API.
     """
     for name in SYSTEM_NAMESPACES:
         _ensure(registry, "namespaces", {"metadata": {"name": name}})
@@ -62,6 +66,8 @@ def bootstrap(registry: Registry, *, api_address: str, api_port: int, dns_addres
     _ensure(registry, "endpointslices.discovery.k8s.io", slice_)
     if dns_address:
         _ensure(registry, "services", _dns_service(dns_address))
+    if metrics:
+        _ensure(registry, CLUSTER_ROLES, _metrics_reader(), "kube-apiserver")
 
 
 def _ensure(registry: Registry, resource: str, obj: Obj, manager: str = "") -> None:
@@ -99,6 +105,20 @@ def _authentication_readers() -> Iterable[tuple[str, Obj]]:
             "subjects": [{"kind": "User", "apiGroup": group, "name": user} for user in users],
         },
     )
+
+
+def _metrics_reader() -> Obj:
+    """Return what lets who may view, edit or administer see what Pods use.
+
+    Source: kubernetes-sigs/metrics-server manifests/base/rbac.yaml (v0.9.0)
+    """
+    labels = {f"rbac.authorization.k8s.io/aggregate-to-{role}": "true" for role in ("admin", "edit", "view")}
+    rule = {
+        "apiGroups": ["metrics.k8s.io"],
+        "resources": ["pods", "nodes"],
+        "verbs": ["get", "list", "watch"],
+    }
+    return {"metadata": {"name": "system:aggregated-metrics-reader", "labels": labels}, "rules": [rule]}
 
 
 def _kubernetes_service(port: int) -> Obj:

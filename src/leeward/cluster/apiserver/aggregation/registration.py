@@ -43,8 +43,14 @@ PRIORITIES: Mapping[str, int] = {  # of built-in groups
     "discovery.k8s.io": 16200,
     "resource.k8s.io": 16200,
     "flowcontrol.apiserver.k8s.io": 16100,
+    "metrics.k8s.io": 100,
 }
-_VERSIONS = {("", "v1"): 1, ("autoscaling", "v2"): 30, ("flowcontrol.apiserver.k8s.io", "v1"): 21}
+_VERSIONS = {
+    ("", "v1"): 1,
+    ("autoscaling", "v2"): 30,
+    ("flowcontrol.apiserver.k8s.io", "v1"): 21,
+    ("metrics.k8s.io", "v1beta1"): 100,
+}
 CUSTOM_PRIORITY = 1000
 _CUSTOM_VERSION = 100
 _CONFIG = ("kube-system", "extension-apiserver-authentication")

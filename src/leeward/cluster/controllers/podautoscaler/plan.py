@@ -1,34 +1,18 @@
 """What an autoscaler says of its target, and how many replicas it wants. Pure.
 
-This cluster has no metrics API, so replicas follow the bounds of an autoscaler alone: it says of every metric
-what upstream's says where none is installed.
-
-Source: ``horizontal.go`` and ``replica_calculator.go`` of pkg/controller/podautoscaler, metrics/client.go
-(Kubernetes 1.36).
+Source: ``horizontal.go`` of pkg/controller/podautoscaler (Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
 
+from leeward.cluster.controllers.podautoscaler.metrics import Failure, Proposal, Target, Warned, propose
+from leeward.cluster.controllers.podautoscaler.pace import History, Step, step
 from leeward.kube.conditions import with_condition
 from leeward.kube.objects import Obj, format_time
-
-_NO_RESOURCE = "the server could not find the requested resource (get {}.metrics.k8s.io)"
-_NO_CUSTOM = (
-    "unable to fetch metrics from custom metrics API: "
-    "no custom metrics API (custom.metrics.k8s.io) registered"
-)
-
-
-class Warned(NamedTuple):
-    """What is recorded about an autoscaler."""
-
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +23,7 @@ class Outcome:
     replicas: int | None = None  # to scale to; None: no change
     reason: str = ""  # for that
     warnings: Sequence[Warned] = ()
+    history: History = field(default_factory=History)
 
 
 def _set(autoscaler: Obj, now: datetime, kind: str, status: str, reason: str, message: str) -> Obj:
@@ -53,8 +38,9 @@ def without_scale(autoscaler: Obj, error: str, now: datetime) -> Outcome:
     return Outcome(told, warnings=[Warned("FailedGetScale", error)])
 
 
-def look(autoscaler: Obj, current: int, now: datetime) -> Outcome:
+def look(autoscaler: Obj, target: Target, history: History, now: datetime) -> Outcome:
     """Compare the replicas that the target is to have with what the autoscaler wants."""
+    current, history = target.replicas, history.begun(target.replicas, now)
     text = "the HPA controller was able to get the target's current scale"
     told = _set(autoscaler, now, "AbleToScale", "True", "SucceededGetScale", text)
     spec = autoscaler["spec"]
@@ -62,14 +48,14 @@ def look(autoscaler: Obj, current: int, now: datetime) -> Outcome:
     if current == 0 and least != 0:
         text = "scaling is disabled since the replica count of the target is zero"
         told = _set(told, now, "ScalingActive", "False", "ScalingDisabled", text)
-        return Outcome(_counted(told, current, 0, None))
+        return Outcome(_counted(told, current, 0, None), history=history)
     if current > most:
         why = "Current number of replicas above Spec.MaxReplicas"
-        return Outcome(_counted(told, current, most, None), most, why)
+        return Outcome(_counted(told, current, most, None), most, why, history=history)
     if current < least:
         why = "Current number of replicas below Spec.MinReplicas"
-        return Outcome(_counted(told, current, least, None), least, why)
-    return _measured(told, current, now)
+        return Outcome(_counted(told, current, least, None), least, why, history=history)
+    return _measured(told, target, history, now)
 
 
 def _counted(autoscaler: Obj, current: int, desired: int, metrics: Sequence[Obj] | None) -> Obj:
@@ -79,55 +65,48 @@ def _counted(autoscaler: Obj, current: int, desired: int, metrics: Sequence[Obj]
     return {**autoscaler, "status": {**status, **kept}}
 
 
-def _measured(autoscaler: Obj, current: int, now: datetime) -> Outcome:
-    """Say that no metric can be had."""
-    namespace, metrics = autoscaler["metadata"]["namespace"], autoscaler["spec"].get("metrics") or ()
-    failures = [_failure(metric, namespace) for metric in metrics]
-    desired = (autoscaler.get("status") or {}).get("desiredReplicas", 0)
-    told = _counted(autoscaler, current, desired, [{"type": ""} for _ in metrics])
-    if not failures:
-        return Outcome(told)
-    (reason, first), whole = failures[0]
-    text = f"the HPA was unable to compute the replica count: {first}"
-    told = _set(told, now, "ScalingActive", "False", reason, text)
-    count = len(failures)
-    summary = f"invalid metrics ({count} invalid out of {count}), first error is: {whole}"
-    warnings = [*(warned for warned, _ in failures), Warned("FailedComputeMetricsReplicas", summary)]
-    return Outcome(told, warnings=warnings)
+def _measured(autoscaler: Obj, target: Target, history: History, now: datetime) -> Outcome:
+    """Follow the metrics, as far as they can be had."""
+    current, desired = target.replicas, (autoscaler.get("status") or {}).get("desiredReplicas", 0)
+    if (obstacle := target.obstacle) is not None:
+        warned, message = obstacle
+        told = _set(autoscaler, now, "ScalingActive", "False", "InvalidSelector", message)
+        failed = Warned("FailedComputeMetricsReplicas", warned.message)
+        return Outcome(_counted(told, current, desired, None), warnings=[warned, failed], history=history)
+    metrics = autoscaler["spec"].get("metrics") or ()
+    found = [propose(autoscaler, metric, target, now) for metric in metrics]
+    statuses = [each.status if isinstance(each, Proposal) else {"type": ""} for each in found]
+    failures = [each for each in found if isinstance(each, Failure)]
+    best = max((each for each in found if isinstance(each, Proposal)), key=_wanted, default=None)
+    warnings = [each.warned for each in failures]
+    if failures and (best is None or best.replicas < current):
+        (reason, first), whole = failures[0]
+        text = f"the HPA was unable to compute the replica count: {first}"
+        told = _set(autoscaler, now, "ScalingActive", "False", reason, text)
+        summary = f"invalid metrics ({len(failures)} invalid out of {len(found)}), first error is: {whole}"
+        warnings.append(Warned("FailedComputeMetricsReplicas", summary))
+        counted = _counted(told, current, desired, statuses)
+        return Outcome(counted, warnings=warnings, history=history)
+    if best is None:
+        return Outcome(_counted(autoscaler, current, desired, statuses), history=history)
+    text = f"the HPA was able to successfully calculate a replica count from {best.name}"
+    told = _set(autoscaler, now, "ScalingActive", "True", "ValidMetricFound", text)
+    above = f"{best.name} above target" if best.replicas > current else ""
+    why = "All metrics below target" if best.replicas < current else above
+    went = step(autoscaler["spec"], current, best.replicas, history, now)
+    told = _counted(_paced(told, went, now), current, went.replicas, statuses)
+    replicas = went.replicas if went.replicas != current else None
+    return Outcome(told, replicas, why, warnings, went.history)
 
 
-def _failure(metric: Obj, namespace: str) -> tuple[Warned, str]:
-    """Return what is said of one metric, and what the summary says of it."""
-    kind = metric["type"]
-    if kind in ("Resource", "ContainerResource"):
-        source = metric["resource" if kind == "Resource" else "containerResource"]
-        return _resource_failure(source, kind)
-    if kind == "External":
-        name = metric["external"]["metric"]["name"]
-        missing = _NO_RESOURCE.format(f"{name}.external")
-        text = (
-            f"failed to get {name} external metric: unable to get external metric {namespace}/{name}/nil: "
-            f"unable to fetch metrics from external metrics API: {missing}"
-        )
-        return Warned("FailedGetExternalMetric", text), f"failed to get {name} external metric value: {text}"
-    if kind == "Object":
-        source = metric["object"]
-        what, name = source["describedObject"], source["metric"]["name"]
-        text = f"unable to get metric {name}: {what['kind']} on {namespace} {what['name']}/{_NO_CUSTOM}"
-        return Warned("FailedGetObjectMetric", text), f"failed to get object metric value: {text}"
-    text = f"unable to get metric {metric['pods']['metric']['name']}: {_NO_CUSTOM}"
-    return Warned("FailedGetPodsMetric", text), f"failed to get pods metric value: {text}"
+def _wanted(proposal: Proposal) -> int:
+    return proposal.replicas
 
 
-def _resource_failure(source: Obj, kind: str) -> tuple[Warned, str]:
-    name = source["name"]
-    what = "usage" if source["target"].get("averageValue") is not None else "utilization"
-    text = (
-        f"failed to get {name} {what}: unable to get metrics for resource {name}: "
-        f"unable to fetch metrics from resource metrics API: {_NO_RESOURCE.format('pods')}"
-    )
-    word = "resource" if kind == "Resource" else "container"
-    return Warned(f"FailedGet{kind}Metric", text), f"failed to get {name} {word} metric value: {text}"
+def _paced(autoscaler: Obj, went: Step, now: datetime) -> Obj:
+    """Say how fast the target may go."""
+    told = _set(autoscaler, now, "AbleToScale", "True", *went.able)
+    return _set(told, now, "ScalingLimited", str(went.is_limited), *went.limited)
 
 
 def rescaled(outcome: Outcome, now: datetime) -> Outcome:
@@ -135,7 +114,10 @@ def rescaled(outcome: Outcome, now: datetime) -> Outcome:
     text = f"the HPA controller was able to update the target scale to {outcome.replicas}"
     told = _set(outcome.autoscaler, now, "AbleToScale", "True", "SucceededRescale", text)
     status = {**told["status"], "lastScaleTime": format_time(now)}
-    return replace(outcome, autoscaler={**told, "status": status})
+    history, before = outcome.history, told["status"].get("currentReplicas", 0)
+    if told["spec"].get("behavior") is not None and outcome.replicas is not None:
+        history = history.scaled(before, outcome.replicas, now)
+    return replace(outcome, autoscaler={**told, "status": status}, history=history)
 
 
 def not_rescaled(autoscaler: Obj, outcome: Outcome, error: str, now: datetime) -> Outcome:
@@ -152,4 +134,5 @@ def not_rescaled(autoscaler: Obj, outcome: Outcome, error: str, now: datetime) -
     desired = autoscaler["status"].get("desiredReplicas", 0)
     current = outcome.autoscaler["status"].get("currentReplicas", 0)
     why = f"New size: {outcome.replicas}; reason: {outcome.reason}; error: {error}"
-    return Outcome(_counted(told, current, desired, None), warnings=[Warned("FailedRescale", why)])
+    warned = [*outcome.warnings, Warned("FailedRescale", why)]
+    return Outcome(_counted(told, current, desired, None), warnings=warned, history=outcome.history)

@@ -46,6 +46,11 @@ class LauncherControl:
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The launcher's; 0 when it does not run."""
+        return self._process.pid if self._process is not None else 0
+
     def start(self) -> None:
         """Start the launcher; call on the thread of the event loop, whose life its children share."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

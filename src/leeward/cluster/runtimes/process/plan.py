@@ -61,6 +61,7 @@ def launch_spec(
         "readOnlyRoot": config.read_only_root,
         "privileged": mode == "root",
         "sandboxPid": 0 if sandbox.host_network else sandbox_pid,
+        "sharesWith": config.shares_with,
         "uid": config.user or 0,
         "gid": config.group or 0,
         "groups": list(config.supplemental_groups),

@@ -14,7 +14,7 @@ import logging
 import shutil
 import signal
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from leeward.cluster.interface.network import PodNetwork
 from leeward.cluster.interface.runtime import (
     ContainerConfig,
     ContainerExit,
+    ContainerStats,
     ExecResult,
     RuntimeFailureError,
     RuntimeService,
@@ -39,6 +40,7 @@ from leeward.cluster.runtimes.process.images import ImageStore
 from leeward.cluster.runtimes.process.interpreters import make_shims
 from leeward.cluster.runtimes.process.isolation import Isolation
 from leeward.cluster.runtimes.process.plan import launch_spec, sandbox_files
+from leeward.cluster.runtimes.process.usage import Root, measure
 
 logger = logging.getLogger(__name__)
 TIMEOUT_EXIT_CODE = 124
@@ -62,6 +64,7 @@ class _Container:
     stop_signal: int
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     started: bool = False
+    pid: int = 0
     exit: ContainerExit | None = None
 
 
@@ -204,8 +207,8 @@ class ProcessRuntime:
     async def start_container(self, container_id: str) -> None:
         """Start it."""
         container = self._find(container_id)
-        await self._control.ask("start", container=container_id, spec=container.spec)
-        container.started = True
+        answer = await self._control.ask("start", container=container_id, spec=container.spec)
+        container.started, container.pid = True, answer["pid"]
 
     async def stop_container(self, container_id: str, grace_seconds: float) -> None:
         """Ask it to end, kill it after the grace period, wait for its end."""
@@ -266,6 +269,17 @@ class ProcessRuntime:
         isolated = self._network is not None and not found.config.host_network
         where = f"{found.config.namespace}/{found.config.name}"
         return await sessions.open_port(self._control, found.pid if isolated else 0, where, port)
+
+    def stats(self, container_ids: Collection[str]) -> Mapping[str, ContainerStats]:
+        """Measure the processes of containers."""
+        found = (self._containers.get(name) for name in container_ids)
+        supervised = self._isolation.mode == "userns"
+        roots = {
+            each.id: Root(each.pid, supervised)
+            for each in found
+            if each is not None and each.pid and not each.ended.is_set()
+        }
+        return measure(roots, self._control.pid) if roots else {}
 
     def on_exit(self, handler: Callable[[ContainerExit], None]) -> None:
         """Call `handler` with every end of a container."""

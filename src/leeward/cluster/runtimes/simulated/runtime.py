@@ -2,16 +2,17 @@
 
 A container is running after `start_seconds` and ready at once; it ends when it is stopped, or by itself
 after the seconds its annotation-free command says: ``sleep N`` ends with 0 after N seconds, ``exit N`` with
-code N at once. Probes by exec pass while it runs.
+code N at once. Probes by exec pass while it runs. What it uses is what a function of its configuration says,
+half of what it requests unless told otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from leeward import __version__
 from leeward.base.clock import Clock, Timer
@@ -19,6 +20,7 @@ from leeward.base.ids import IdSource
 from leeward.cluster.interface.runtime import (
     ContainerConfig,
     ContainerExit,
+    ContainerStats,
     ExecResult,
     Image,
     ImageService,
@@ -32,12 +34,29 @@ from leeward.cluster.interface.streams import Connection, Streams, StreamsWanted
 _NOTHING_RUNS = "rpc error: code = Unimplemented desc = the simulated runtime runs no programs"
 
 
+class Load(NamedTuple):
+    """What a simulated container uses at a time."""
+
+    cpu_millis: float
+    memory_bytes: int
+
+
+LoadOf = Callable[[SandboxConfig, ContainerConfig], Load]
+
+
+def half_of_requests(sandbox: SandboxConfig, config: ContainerConfig) -> Load:
+    """Return a load of half of what a container requests."""
+    return Load(config.cpu_request_millis / 2, config.memory_request_bytes // 2)
+
+
 @dataclass
 class _Container:
     config: ContainerConfig
     sandbox: str
     running: bool = False
     timer: Timer | None = None
+    counted: float = 0.0  # until when `cpu_nanoseconds` counts, monotonic
+    cpu_nanoseconds: int = 0
 
 
 class SimulatedRuntime:
@@ -48,15 +67,23 @@ class SimulatedRuntime:
         ids: names.
         network: Pod addresses; nothing listens there.
         start_seconds: from start to running.
+        load: what each container uses; what it says holds since it was asked before.
     """
 
     def __init__(
-        self, clock: Clock, ids: IdSource, network: IPv4Network, *, start_seconds: float = 0.05
+        self,
+        clock: Clock,
+        ids: IdSource,
+        network: IPv4Network,
+        *,
+        start_seconds: float = 0.05,
+        load: LoadOf = half_of_requests,
     ) -> None:
         self._clock = clock
         self._ids = ids
         self._network = network
         self._start_seconds = start_seconds
+        self._load = load
         self._next = 10
         self._sandboxes: dict[str, SandboxConfig] = {}
         self._containers: dict[str, _Container] = {}
@@ -121,7 +148,7 @@ class SimulatedRuntime:
         """Start it, after a delay."""
         container = self._containers[container_id]
         await self._clock.sleep(self._start_seconds)
-        container.running = True
+        container.running, container.counted = True, self._clock.monotonic()
         ending = _ending([*(container.config.command or ()), *(container.config.args or ())])
         if ending is not None:
             seconds, code = ending
@@ -152,6 +179,20 @@ class SimulatedRuntime:
     async def open_port(self, pod_uid: str, port: int) -> Connection:
         """Refuse: nothing listens."""
         raise RuntimeFailureError(_NOTHING_RUNS)
+
+    def stats(self, container_ids: Collection[str]) -> Mapping[str, ContainerStats]:
+        """Say what containers would use."""
+        found: dict[str, ContainerStats] = {}
+        now = self._clock.monotonic()
+        for name in container_ids:
+            container = self._containers.get(name)
+            if container is None or not container.running:
+                continue
+            load = self._load(self._sandboxes[container.sandbox], container.config)
+            container.cpu_nanoseconds += round(load.cpu_millis * (now - container.counted) * 1_000_000)
+            container.counted = now
+            found[name] = ContainerStats(container.cpu_nanoseconds, load.memory_bytes)
+        return found
 
     def on_exit(self, handler: Callable[[ContainerExit], None]) -> None:
         """Call `handler` with every end."""

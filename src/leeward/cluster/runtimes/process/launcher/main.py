@@ -156,7 +156,10 @@ class Launcher:
             else:
                 children.container(spec, stdio)
 
-        if spec["mode"] == "root":
+        if spec["mode"] == "root" and spec.get("sharesWith"):
+            shared = self._running(spec["sharesWith"])
+            linux.enter(shared.pid, {"pid": linux.CLONE_NEWPID})
+        elif spec["mode"] == "root":
             linux.unshare(linux.CLONE_NEWPID)
         try:
             return self._fork(body, errors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leeward.cluster.apiserver.labelselectors import parse_label_selector
+from leeward.cluster.registry.labelselectors import parse_label_selector
 from leeward.kube.status import BadRequestError
 
 

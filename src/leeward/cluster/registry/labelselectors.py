@@ -1,4 +1,4 @@
-"""Label selectors of a query string, as tokens and then as requirements.
+"""Label selectors as text, as tokens and then as requirements.
 
 Invariant: pure; what cannot be read is refused in the words of Kubernetes, which clients show.
 
