@@ -213,7 +213,7 @@ class _Fitter:
             return self._value(value, kind, place, owner)
         if not isinstance(value, list):
             raise _wrong(value, owner, f"[]{_short(kind)}")
-        nothing = _zero(kind) if self._whole else None
+        nothing = _zero(kind) if self._whole and None in value else None
         return [
             nothing if each is None else self._value(each, kind, (place, index), owner)
             for index, each in enumerate(value)
