@@ -13,7 +13,7 @@ from leeward.cluster.apiserver.streaming.waiting import let_others
 
 _log = logging.getLogger(__name__)
 _INTERNAL_ERROR = 1011
-MAX_MESSAGE = 1 << 20  # bytes
+MAX_MESSAGE = 1 << 24  # bytes; Python clients send a whole file at once
 _AT_A_TIME = 256  # messages that may have come at once, before others have their turn
 
 
