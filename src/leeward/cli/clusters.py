@@ -264,6 +264,13 @@ def start(options: StartOptions, progress: Callable[[str], None]) -> StateDir:
     return _start_once(options, progress)
 
 
+def _tell_moved(before: dict[str, Any], now: dict[str, Any], progress: Callable[[str], None]) -> None:
+    """Say which ports a cluster had before and has no more: others know them."""
+    for key, what in (("apiPort", "the Kubernetes API"), ("ingressPort", "the ingress")):
+        if key in before and before[key] != now[key]:
+            progress(f"note: {what} is at port {now[key]} now, not at {before[key]} as before")
+
+
 def _lost_a_port(options: StartOptions) -> bool:
     """Tell whether a port that was free when it was chosen has been taken since."""
     state = state_of(options.name, options.state)
@@ -275,7 +282,10 @@ def _lost_a_port(options: StartOptions) -> bool:
 
 
 def _start_once(options: StartOptions, progress: Callable[[str], None]) -> StateDir:
+    known = state_of(options.name, options.state)
+    before = known.load() if known.exists() else {}
     state = prepare(options)
+    _tell_moved(before, state.load(), progress)
     reading, writing = os.pipe()
     with state.daemon_log.open("ab") as log:
         process = subprocess.Popen(

@@ -7,6 +7,7 @@ and rules, API, controllers and scheduler, containers, nodes, the way in.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
 from collections.abc import Callable, Iterable
@@ -14,6 +15,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from leeward.base.clock import Clock, SystemClock
+from leeward.base.errors import UserInputError
 from leeward.base.ids import IdSource, SystemIds
 from leeward.cluster.apiserver.admission import ask
 from leeward.cluster.apiserver.audit import AuditLog
@@ -41,7 +43,12 @@ from leeward.cluster.runtimes.catalog import RuntimeContext, build_runtime
 from leeward.cluster.scheduler.scheduler import Scheduler
 from leeward.cluster.statedir import StateDir, config_from_record
 from leeward.cluster.store.sqlite import SQLiteStore
-from leeward.kube.kubeconfig import make_kubeconfig, write_kubeconfig
+from leeward.kube.kubeconfig import (
+    load_kubeconfig,
+    make_kubeconfig,
+    renewed_kubeconfig,
+    write_kubeconfig,
+)
 from leeward.kube.objects import Obj, format_micro_time, is_condition_true
 
 logger = logging.getLogger(__name__)
@@ -229,13 +236,17 @@ class Cluster:
             unsubscribe()
 
     def _write_kubeconfig(self) -> None:
+        """Write how the cluster is reached; what somebody else wrote into the file stays."""
+        name, path = f"leeward-{self._config.name}", self._state.kubeconfig
         config = make_kubeconfig(
-            name=f"leeward-{self._config.name}",
+            name=name,
             server=self._api.url,
             ca_data=self._pki.ca_data,
             token=self._pki.admin_token,
         )
-        write_kubeconfig(self._state.kubeconfig, config)
+        with contextlib.suppress(UserInputError):  # it is ours, and of no use as it is
+            config = renewed_kubeconfig(config, load_kubeconfig(path))
+        write_kubeconfig(path, config)
 
     def _log_file(self, pod: Obj, container: str, *, previous: bool) -> Path | None:
         """Return where the kubelet keeps a container's output."""

@@ -113,6 +113,21 @@ def merge_kubeconfig(
     return merged
 
 
+def renewed_kubeconfig(mine: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `before` with the cluster and user of `mine`; contexts and what else was changed stay.
+
+    Raises:
+        UserInputError: `before` is no kubeconfig.
+    """
+    try:
+        merged = merge_kubeconfig(mine, before, switch=False)
+        kept = {entry["name"]: entry for entry in before.get("contexts") or ()}
+        merged["contexts"] = [kept.get(entry["name"], entry) for entry in merged["contexts"]]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserInputError(f"not a kubeconfig: {error}") from error
+    return merged
+
+
 def remove_from_kubeconfig(name: str, theirs: Mapping[str, Any]) -> dict[str, Any]:
     """Return `theirs` without the cluster, user and context called `name`."""
     merged = dict(theirs)

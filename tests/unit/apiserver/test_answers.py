@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from leeward.base.clock import VirtualClock
+from leeward.base.errors import UserInputError
 from leeward.cluster.apiserver.logs import LogOptions, render_line
 from leeward.cluster.apiserver.openapi import make_document
 from leeward.cluster.apiserver.pki import ensure_pki
@@ -17,7 +18,13 @@ from leeward.cluster.apiserver.protobuf import decode
 from leeward.cluster.apiserver.served import Catalog
 from leeward.cluster.apiserver.watches import SharedLines, visible
 from leeward.cluster.interface.store import Event
-from leeward.kube.kubeconfig import load_access, make_kubeconfig, merge_into_file, write_kubeconfig
+from leeward.kube.kubeconfig import (
+    load_access,
+    make_kubeconfig,
+    merge_into_file,
+    renewed_kubeconfig,
+    write_kubeconfig,
+)
 from leeward.kube.status import BadRequestError
 
 
@@ -153,3 +160,20 @@ def test_custom_kinds_take_no_strategic_patches_and_say_so() -> None:
     assert taken(custom, f"/apis/example.com/v1/{root}/widgets/{{name}}") == both
     path = f"/apis/apps/v1/{root}/deployments/{{name}}"
     assert taken(built_in, path) == {*both, "application/strategic-merge-patch+json"}
+
+
+def test_a_renewed_kubeconfig_keeps_contexts_that_were_changed() -> None:
+    before = make_kubeconfig(name="lab", server="https://127.0.0.1:6443", ca_data="old", token="t")
+    before["contexts"][0]["context"]["namespace"] = "shop"
+    before["contexts"].append({"name": "mine", "context": {"cluster": "lab", "user": "lab"}})
+    before["current-context"] = "mine"
+    now = make_kubeconfig(name="lab", server="https://127.0.0.1:6445", ca_data="new", token="t")
+
+    renewed = renewed_kubeconfig(now, before)
+    assert renewed["clusters"] == now["clusters"]
+    assert {each["name"]: each for each in renewed["contexts"]} == {
+        each["name"]: each for each in before["contexts"]
+    }
+    assert renewed["current-context"] == "mine"
+    with pytest.raises(UserInputError, match="not a kubeconfig"):
+        renewed_kubeconfig(now, {"contexts": ["lab"]})

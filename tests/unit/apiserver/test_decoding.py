@@ -89,6 +89,15 @@ def test_directives_of_a_patch_are_no_unknown_fields() -> None:
     assert fit_document(patch, "v1", "Pod") == (patch, [])
 
 
+def test_a_patch_may_remove_a_field_that_nobody_knows() -> None:
+    patch = {"spec": {"selectr": None, "selector": {"app": "a"}, "types": {"a": None}}}
+
+    fitted, unknown = fit_document(patch, "v1", "Service")
+    assert fitted == {"spec": {"selector": {"app": "a"}}}
+    assert unknown == ["spec.types"]
+    assert fit_object({"spec": {"selectr": None}}, "v1", "Service").unknown == ["spec.selectr"]
+
+
 def test_null_means_absent() -> None:
     given = pod(name="c", image=None, env=[{"name": "A", "value": None}, None])
     meta = {"name": None, "annotations": {"a": None}}

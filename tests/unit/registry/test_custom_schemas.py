@@ -88,6 +88,19 @@ def test_what_a_schema_allows_passes() -> None:
     assert schema_failures({"n": None, "f": 2.0, "other": 1}, schema) == []
 
 
+@pytest.mark.parametrize("value", [1 << 63, -(1 << 63) - 1, 1e20, float(1 << 54), 1.5])
+def test_what_a_client_in_go_cannot_read_is_no_integer(value: float) -> None:
+    found = list(schema_failures({"n": value}, {"type": "object", "properties": {"n": {"type": "integer"}}}))
+    assert 'n in body must be of type integer: "number"' in found[0].message
+
+
+@pytest.mark.parametrize("value", [(1 << 63) - 1, -(1 << 63), 3.0, -0.0])
+def test_what_a_client_in_go_reads_as_an_integer_is_one(value: float) -> None:
+    assert not list(
+        schema_failures({"n": value}, {"type": "object", "properties": {"n": {"type": "integer"}}})
+    )
+
+
 def test_a_required_field_is_named() -> None:
     failures = schema_failures({"list": [{}]}, {"required": ["spec"], "properties": {"list": _KEYED}})
     assert [str(failure) for failure in failures] == ["spec: Required value", "list[0].k: Required value"]

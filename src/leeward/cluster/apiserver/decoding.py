@@ -181,11 +181,10 @@ class _Fitter:
             if place is None and self._typed and key in ("kind", "apiVersion"):
                 result[key] = inner
             elif field is None:
-                if not key.startswith("$"):  # directives of a strategic merge patch
-                    if len(self.unknown) < _MAX_UNKNOWN:
-                        self.unknown.append(_text((place, key)))
-                    continue
-                result[key] = inner
+                if key.startswith("$"):  # directives of a strategic merge patch
+                    result[key] = inner
+                elif (inner is not None or self._whole) and len(self.unknown) < _MAX_UNKNOWN:
+                    self.unknown.append(_text((place, key)))  # a patch may remove what is not there
             elif inner is None:
                 if not self._whole:
                     result[key] = None

@@ -18,6 +18,8 @@ from leeward.kube.regexp import matches, mistake
 
 _INT_OR_STRING = "x-kubernetes-int-or-string"
 _EMBEDDED = "x-kubernetes-embedded-resource"
+_EXACT = (1 << 53) - 1  # the largest integer that a float is certain to be
+_INT64 = 1 << 63
 
 
 def schema_failures(value: Any, schema: Schema, path: str = "") -> list[Failure]:
@@ -54,7 +56,7 @@ def _type_failures(value: Any, schema: Schema, path: str) -> Iterator[Failure]:
     got = _type_of(value)
     if got in wanted or (got == "integer" and "number" in wanted):
         return
-    if got == "number" and "integer" in wanted and float(value).is_integer():
+    if got == "number" and "integer" in wanted and abs(value) <= _EXACT and float(value).is_integer():
         return
     text = f'Invalid value: "{got}": {path} in body must be of type {",".join(map(str, wanted))}: "{got}"'
     yield Failure(path, "FieldValueTypeInvalid", text)
@@ -75,6 +77,8 @@ def _type_of(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "boolean"
+    if isinstance(value, int) and not -_INT64 <= value < _INT64:
+        return "number"  # which Go reads it as
     names = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
     return names[type(value)]
 
