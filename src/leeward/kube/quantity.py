@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-_SHAPE = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([eE][+-]?\d+|Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]?)")
+_SHAPE = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([eE][+-]?\d+|Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]?)", re.ASCII)
 _NANO = 10**9
 _MAX = Fraction((1 << 63) - 1)
 _MOST_DIGITS = 5000  # more than a number that is not too long to be read can have
@@ -21,6 +21,22 @@ _SCALE: dict[str, Fraction] = {
     **{unit: Fraction(1000**power) for power, unit in enumerate("kMGTPE", start=1)},
     **{f"{unit}i": Fraction(1024**power) for power, unit in enumerate("KMGTPE", start=1)},
 }
+
+
+NOT_QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+_FORM = re.compile(r"([+-]?\d*(?:\.\d*)?)([eEinumkKMGTP]*[-+]?\d*)", re.ASCII)
+
+
+@lru_cache(maxsize=4096)
+def quantity_error(text: str) -> str:
+    """Return what is wrong with a quantity, in the words of upstream's parser; "" for nothing."""
+    form = _FORM.fullmatch(text.strip())
+    if form is None or not form[0]:
+        return NOT_QUANTITY
+    if _SHAPE.fullmatch(form[0]) is not None:
+        return ""
+    number = any(digit.isdigit() for digit in form[1])
+    return "unable to parse quantity's suffix" if number else "unable to parse numeric part of quantity"
 
 
 @lru_cache(maxsize=4096)

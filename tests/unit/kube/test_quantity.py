@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leeward.kube.quantity import parse_quantity, to_millis, to_units
+from leeward.kube.quantity import parse_quantity, quantity_error, to_millis, to_units
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,25 @@ def test_what_is_too_large_or_too_small_is_the_last_number_there_is(text: str, v
 def test_more_digits_than_can_be_read_are_no_quantity() -> None:
     with pytest.raises(ValueError, match="4300 digits"):
         parse_quantity("9" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "quantities must match the regular expression"),
+        ("100q", "quantities must match the regular expression"),
+        ("abc", "quantities must match the regular expression"),
+        ("1 Gi", "quantities must match the regular expression"),
+        ("²", "quantities must match the regular expression"),
+        ("100mm", "unable to parse quantity's suffix"),
+        ("1e", "unable to parse quantity's suffix"),
+        (".", "unable to parse numeric part of quantity"),
+    ],
+)
+def test_what_is_wrong_with_a_quantity_is_said_as_upstream_says_it(text: str, problem: str) -> None:
+    assert quantity_error(text).startswith(problem)
+
+
+@pytest.mark.parametrize("text", ["0", "1.5", ".5", "+1", "-1Ki", "1e3", "1E", "1e+300", " 1Gi "])
+def test_nothing_is_wrong_with_what_is_a_quantity(text: str) -> None:
+    assert quantity_error(text) == ""

@@ -25,6 +25,7 @@ from leeward.kube.gobase64 import base64_error
 from leeward.kube.gofields import go_fields, is_left_out
 from leeward.kube.gotime import MICROSECONDS, SECONDS, normal_time
 from leeward.kube.objects import Obj
+from leeward.kube.quantity import quantity_error
 from leeward.kube.status import BadRequestError
 
 _ANY = frozenset((f"{META}.FieldsV1", f"{MACHINERY}.runtime.RawExtension", f"{EXTENSIONS}.JSON"))
@@ -296,7 +297,11 @@ def _quantity(value: Any, owner: _Owner) -> str:
     """Return a quantity as text; it may come as a number."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise _wrong(value, owner, _QUANTITY)
-    return value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else str(value)
+    error = quantity_error(text)
+    if error:
+        raise WrongTypeError(error)
+    return text
 
 
 def _wrong(value: Any, owner: _Owner, kind: str) -> WrongTypeError:

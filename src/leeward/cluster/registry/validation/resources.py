@@ -13,7 +13,7 @@ from typing import Any
 from leeward.cluster.registry.failures import Failure, duplicate, forbidden, invalid, not_found, required
 from leeward.cluster.registry.validation.formats import NOT_NEGATIVE, qualified_name
 from leeward.kube.objects import Obj
-from leeward.kube.quantity import parse_amount, parse_quantity
+from leeward.kube.quantity import NOT_QUANTITY, parse_amount, parse_quantity
 
 HUGE_PAGES = "hugepages-"
 _STANDARD = frozenset(
@@ -31,7 +31,6 @@ _WHOLE = frozenset(
         "persistentvolumeclaims", "services.nodeports", "services.loadbalancers",
     )
 )  # fmt: skip
-NOT_QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 
 
 def amount(value: Any) -> Fraction | None:
