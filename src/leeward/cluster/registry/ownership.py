@@ -62,7 +62,7 @@ class Ownership:
             return _with_entries(obj, options.managed)
         if not _is_tracked(resource, options, ""):
             return obj
-        if options.component and resource.name == "pods":
+        if resource.name == "pods":
             who = (options.field_manager, options.api_version)
             time = format_time(self._clock.now())
             entries = self._pods.entries(

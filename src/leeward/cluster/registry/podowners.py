@@ -1,4 +1,4 @@
-"""Who owns the fields of new Pods that a controller makes of one template: found once for all of them.
+"""Who owns the fields of new Pods that are made of one template: found once for all of them.
 
 The Pods of a ReplicaSet differ in their names alone, which nobody owns. Ten thousand of them share one set
 of fields, in time and in memory.
