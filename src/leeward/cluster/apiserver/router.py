@@ -190,7 +190,7 @@ class Router:
             return text_response("404 page not found\n", status=404)
         if (path.group, path.resource) in RESOURCES:
             return await self._review(request, path)
-        if not catalog.of(path.group, path.version):
+        if not catalog.has(path.group, path.version):
             return text_response("404 page not found\n", status=404)
         if not path.resource:
             if request.method != "GET":

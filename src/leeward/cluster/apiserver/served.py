@@ -264,6 +264,11 @@ class Catalog:
             self.resources.extend(_custom(definition))
         self.resources.extend(more)
         self._by_url = {(found.group, found.version, found.plural): found for found in self.resources}
+        self._versions = {(found.group, found.version) for found in self.resources}
+
+    def has(self, group: str, version: str) -> bool:
+        """Tell whether a group version is served."""
+        return (group, version) in self._versions
 
     def find(self, group: str, version: str, plural: str) -> Served | None:
         """Return the resource of a URL, if it is served."""
