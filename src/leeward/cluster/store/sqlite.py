@@ -92,25 +92,26 @@ class SQLiteStore(MemoryStore):
             if revision % _RECORDED == 0:
                 database.execute("UPDATE revision SET value = ?", (revision,))
             return
+        statement, values = self._change(resource, key, obj)
+        if revision % _RECORDED:
+            database.execute(statement, values)  # a transaction of its own
+            return
         database.execute("BEGIN IMMEDIATE")
         try:
-            if obj is None:
-                database.execute(
-                    "DELETE FROM object WHERE resource = ? AND namespace = ? AND name = ?", (resource, *key)
-                )
-            else:
-                rest, fields = self._fields.split(obj)
-                database.execute(
-                    "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?)",
-                    (resource, *key, orjson.dumps(rest), fields),
-                )
-            if revision % _RECORDED == 0:
-                database.execute("UPDATE revision SET value = ?", (revision,))
+            database.execute(statement, values)
+            database.execute("UPDATE revision SET value = ?", (revision,))
             database.execute("COMMIT")
         except BaseException:
             if database.in_transaction:  # a full disk has ended it already
                 database.execute("ROLLBACK")
             raise
+
+    def _change(self, resource: str, key: ObjectKey, obj: Obj | None) -> tuple[str, tuple[object, ...]]:
+        if obj is None:
+            return "DELETE FROM object WHERE resource = ? AND namespace = ? AND name = ?", (resource, *key)
+        rest, fields = self._fields.split(obj)
+        values = (resource, *key, orjson.dumps(rest), fields)
+        return "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?)", values
 
     def close(self) -> None:
         """Close the database."""
