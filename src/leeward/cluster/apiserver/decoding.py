@@ -198,12 +198,16 @@ class _Fitter:
 
     def _field(self, value: Any, field: Field, place: _Place, owner: _Owner) -> Any:
         kind = field.kind
+        if kind == "string" and isinstance(value, str) and not field.repeated:
+            return value  # which most are
         if kind.startswith("map<"):
             inner = _inner(kind)
             if not isinstance(value, dict):
                 raise _wrong(value, owner, f"map[string]{_short(inner)}")
             if self._whole and inner in _TEXTS:
                 value = {key: "" if each is None else each for key, each in value.items()}
+            if inner == "string" and all(isinstance(each, str) for each in value.values()):
+                return value
             return {
                 key: None if each is None else self._value(each, inner, (place, key), owner)
                 for key, each in value.items()
