@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import orjson
+
 from leeward.cluster.registry.failures import Failure, duplicate, forbidden, invalid, required, unsupported
 from leeward.cluster.registry.validation.containers import PodContext, container_failures, image_failures
 from leeward.cluster.registry.validation.formats import (
@@ -41,6 +43,8 @@ _RESTARTS = ("Always", "OnFailure", "Never")
 _DNS = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _PREEMPTIONS = ("PreemptLowerPriority", "Never")
 MAX_SECONDS = 2147483647
+_MOST_SOUND, _LONGEST_SOUND = 256, 1 << 15  # templates, bytes of one
+_sound: set[bytes] = set()  # templates that nothing is wrong with
 
 
 def template_failures(template: Obj, field: str, claims: Iterable[str] = ()) -> list[Failure]:
@@ -242,7 +246,29 @@ def _rest(spec: Obj, field: str) -> list[Failure]:
 
 
 def pod_failures(pod: Obj) -> list[Failure]:
-    """Check a Pod."""
+    """Check a Pod; one that is like another that nothing is wrong with is not looked at again."""
+    template = _template(pod)
+    if template in _sound:
+        return []
+    found = _failures(pod)
+    if template and not found and len(template) <= _LONGEST_SOUND:
+        if len(_sound) >= _MOST_SOUND:
+            _sound.clear()
+        _sound.add(template)
+    return found
+
+
+def _template(pod: Obj) -> bytes:
+    """Return all of a Pod that is checked here; empty where that cannot be told."""
+    meta, spec = pod["metadata"], pod["spec"]
+    named = any(isinstance(each, dict) and "ephemeral" in each for each in spec.get("volumes") or ())
+    try:
+        return orjson.dumps((meta.get("annotations"), spec, meta.get("name") if named else None))
+    except TypeError:
+        return b""
+
+
+def _failures(pod: Obj) -> list[Failure]:
     spec = pod["spec"]
     found = pod_annotation_failures(pod["metadata"], spec, "metadata.annotations")
     found += spec_failures(spec, "spec", pod_name=pod["metadata"].get("name") or "", is_pod=True)
