@@ -51,3 +51,13 @@ def test_the_name_counts_where_claims_are_named_after_it() -> None:
 
     assert pod_failures(pod("a", volumes=volumes)) == []
     assert pod_failures(pod("a" * 253, volumes=volumes))
+
+
+def test_two_volumes_of_one_name_are_not_taken_for_one_with_a_name_of_its_own() -> None:
+    def with_volumes(*suffixes: str) -> dict[str, Any]:
+        return pod(volumes=[{"name": f"kube-api-access-{each}", "emptyDir": {}} for each in suffixes])
+
+    assert pod_failures(with_volumes("aaaaa", "bbbbb")) == []
+    assert pod_failures(with_volumes("ccccc")) == pod_failures(with_volumes("ddddd")) == []
+    assert pod_failures(with_volumes("aaaaa", "aaaaa"))
+    assert pod_failures(with_volumes("%%%%%"))

@@ -28,13 +28,13 @@ class ServiceAccount:
 
     Args:
         reader: where they are.
-        ids: the suffix of volumes' names.
+        ids: suffixes of volumes' names.
         bundles: (ConfigMap, key) of further certificates next to the token.
     """
 
     def __init__(self, reader: Reader, ids: IdSource, bundles: Collection[tuple[str, str]]) -> None:
         self._reader = reader
-        self._volume = f"{_VOLUME}{ids.suffix()}"  # the same for all: Pods of one template stay alike
+        self._ids = ids
         self._source = _token_source(bundles)
 
     def admit(self, write: Attributes) -> Obj:
@@ -99,7 +99,7 @@ class ServiceAccount:
             lacking = [not _is_mounted(container) for container in spec[field]]
             if any(lacking):
                 if not mount["name"]:
-                    mount["name"] = self._volume
+                    mount["name"] = f"{_VOLUME}{self._ids.suffix()}"
                 needed = True
                 new[field] = [
                     {**each, "volumeMounts": [*(each.get("volumeMounts") or ()), dict(mount)]}
