@@ -128,16 +128,6 @@ def renewed_kubeconfig(mine: Mapping[str, Any], before: Mapping[str, Any]) -> di
     return merged
 
 
-def remove_from_kubeconfig(name: str, theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `theirs` without the cluster, user and context called `name`."""
-    merged = dict(theirs)
-    for section in ("clusters", "users", "contexts"):
-        merged[section] = [entry for entry in theirs.get(section) or () if entry.get("name") != name]
-    if merged.get("current-context") == name:
-        merged["current-context"] = ""
-    return merged
-
-
 def merge_into_file(mine: Mapping[str, Any], path: Path, *, switch: bool = True) -> None:
     """Merge `mine` into the kubeconfig at `path`, creating it when absent."""
     write_kubeconfig(path, merge_kubeconfig(mine, load_kubeconfig(path), switch=switch))

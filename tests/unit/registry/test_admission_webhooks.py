@@ -12,6 +12,7 @@ import pytest
 
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
+from leeward.cluster.apiserver.admission import attended
 from leeward.cluster.apiserver.decoding import fit_changed
 from leeward.cluster.interface.client import WaitingError
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
@@ -81,14 +82,7 @@ class World:
     @staticmethod
     def run(write: Callable[[], Any]) -> Any:
         """Return what a write returns, in time."""
-
-        async def whole() -> Any:
-            try:
-                return write()
-            except WaitingError as waiting:
-                return await waiting.outcome
-
-        return asyncio.run(whole())
+        return asyncio.run(attended(write))
 
     def create(self, name: str = "a", **fields: Any) -> Any:
         return self.run(lambda: self.client().create("configmaps", config_map(name, **fields)))

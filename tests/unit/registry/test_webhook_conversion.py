@@ -11,13 +11,13 @@ import pytest
 
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
+from leeward.cluster.apiserver.admission import attended
 from leeward.cluster.apiserver.http import Request, Response
 from leeward.cluster.apiserver.paths import parse_resource_path
 from leeward.cluster.apiserver.printers.catalog import printers
 from leeward.cluster.apiserver.reads import Reads
 from leeward.cluster.apiserver.representations import TableMaker
 from leeward.cluster.apiserver.served import Catalog
-from leeward.cluster.interface.client import WaitingError
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.admission.webhooks.calls import HookCall, Outcome
 from leeward.cluster.registry.registry import Registry
@@ -104,13 +104,8 @@ class World:
 
     @staticmethod
     def run(write: Callable[[], Any]) -> Any:
-        async def whole() -> Any:
-            try:
-                return write()
-            except WaitingError as waiting:
-                return await waiting.outcome
-
-        return asyncio.run(whole())
+        """Return what a write returns, in time."""
+        return asyncio.run(attended(write))
 
     def client(self, api_version: str) -> Any:
         return self.registry.client("jane").tracked("tests", api_version)

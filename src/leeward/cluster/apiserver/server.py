@@ -67,7 +67,6 @@ if TYPE_CHECKING:
 from leeward.kube.status import StatusError
 
 _log = logging.getLogger(__name__)
-logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below it are lines that any client can cause
 _HOST = "127.0.0.1"
 _LATE = "Timeout: request did not complete within the allotted timeout"
 _GRACE_SECONDS = 2
@@ -242,6 +241,7 @@ class ApiServer:
         Raises:
             OperationError: the port is taken.
         """
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # what any client can cause is below it
         listener = self._bind()
         self.port = listener.getsockname()[1]
         self._unsubscribe = self._store.subscribe([CRDS], self._definition_changed)

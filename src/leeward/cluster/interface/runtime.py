@@ -9,7 +9,6 @@ Source: ``k8s.io/cri-api/pkg/apis/runtime/v1`` (the parts used here).
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,14 +97,6 @@ class ContainerConfig:
     memory_request_bytes: int = 0
     cpu_request_millis: int = 0
     stop_signal: str | None = None  # "SIGTERM" when None and the image names none
-
-
-class ContainerState(enum.StrEnum):
-    """Where a container is in its life."""
-
-    CREATED = "created"
-    RUNNING = "running"
-    EXITED = "exited"
 
 
 @dataclass(frozen=True, slots=True)

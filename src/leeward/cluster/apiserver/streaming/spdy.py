@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 VERSION = 3
 SYN_STREAM, SYN_REPLY, RST_STREAM, SETTINGS, _, PING, GOAWAY, HEADERS, WINDOW_UPDATE = range(1, 10)
 FIN = 1
-PROTOCOL_ERROR, INVALID_STREAM, REFUSED_STREAM = 1, 2, 3  # why a stream was reset
+PROTOCOL_ERROR, REFUSED_STREAM = 1, 3  # why a stream was reset
 CANCEL = 5
 MAX_FRAME = 1 << 20  # bytes of payload that are read
 _MAX_HEADERS = 1 << 16  # bytes, decompressed
