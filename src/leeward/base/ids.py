@@ -6,7 +6,8 @@ Source: suffix alphabet of ``k8s.io/apimachinery/pkg/util/rand`` (no vowels, no 
 from __future__ import annotations
 
 import uuid
-from random import Random, SystemRandom
+from random import Random
+from secrets import randbits
 from typing import Protocol
 
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -27,16 +28,17 @@ class IdSource(Protocol):
 class SystemIds:
     """Unpredictable ids of the real world."""
 
-    def __init__(self) -> None:
-        self._random = SystemRandom()
-
     def uid(self) -> str:
         """Return a random UUID."""
         return str(uuid.uuid4())
 
     def suffix(self, length: int = 5) -> str:
         """Return random characters."""
-        return "".join(self._random.choices(SUFFIX_ALPHABET, k=length))
+        number, text = randbits(8 * length), ""
+        for _ in range(length):
+            number, digit = divmod(number, len(SUFFIX_ALPHABET))
+            text += SUFFIX_ALPHABET[digit]
+        return text
 
 
 class SeededIds:

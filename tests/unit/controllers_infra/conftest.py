@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ class MemoryClient:
         self.events: list[tuple[str, str]] = []  # (reason, message)
         self._handlers: list[tuple[frozenset[str] | None, Handler]] = []
         self._revision = 0
+
+    def batch(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def find(self, resource: str, namespace: str, name: str) -> Obj | None:
         return self.objects.get((resource, namespace, name))

@@ -75,6 +75,14 @@ def test_a_name_is_generated_from_its_beginning(cluster: Any) -> None:
     assert long.startswith("x" * 58)
 
 
+def test_a_generated_name_that_is_taken_is_made_again(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster.configmap("web-aaaaa")
+    suffixes = iter(("aaaaa", "aaaaa", "bbbbb"))
+    monkeypatch.setattr(type(cluster.registry._ids), "suffix", lambda self: next(suffixes))
+    made = cluster.client.create("configmaps", {"metadata": {"generateName": "web-", "namespace": "shop"}})
+    assert made["metadata"]["name"] == "web-bbbbb"
+
+
 def test_a_name_that_was_given_wins_over_generation(cluster: Any) -> None:
     assert cluster.configmap("given", metadata={"generateName": "web-"})["metadata"]["name"] == "given"
 

@@ -194,6 +194,47 @@ def test_a_write_the_disk_refuses_did_not_happen(path: Path) -> None:
     again.close()
 
 
+def test_the_writes_of_a_batch_are_seen_at_once_and_durable_at_its_end(path: Path) -> None:
+    store = SQLiteStore(path)
+    told: list[str] = []
+    store.subscribe(None, lambda event: told.append(event.object["metadata"]["name"]))
+    with store.batch():
+        store.create("configmaps", thing("a"))
+        with store.batch():
+            store.create("configmaps", thing("b"))
+        store.update("configmaps", thing("a", data={"k": "v"}))
+        store.create("configmaps", thing("gone"))
+        store.delete("configmaps", "shop", "gone")
+        assert told == ["a", "b", "a", "gone", "gone"]
+    before = contents(store)
+    again = SQLiteStore(after_a_crash(path))
+    assert contents(again) == before
+    assert again.revision > store.revision
+    again.close()
+    store.close()
+
+
+def test_a_batch_that_the_disk_refuses_waits_and_later_writes_are_refused_until_it_is_there(
+    path: Path,
+) -> None:
+    store = SQLiteStore(path)
+    pages = store._database.execute("PRAGMA page_count").fetchone()[0]
+    store._database.execute(f"PRAGMA max_page_count = {pages}")
+    with store.batch():
+        store.create("configmaps", thing("a"))
+        store.create("configmaps", thing("b", data={"text": "x" * 100_000}))
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        store.create("configmaps", thing("c"))
+    assert store.get("configmaps", "shop", "c") is None
+    store._database.execute(f"PRAGMA max_page_count = {pages + 1000}")
+    store.create("configmaps", thing("c"))
+    before = contents(store)
+    again = SQLiteStore(after_a_crash(path))
+    assert contents(again) == before
+    again.close()
+    store.close()
+
+
 def test_a_write_that_is_no_json_did_not_happen_and_stops_no_later_one(path: Path) -> None:
     store = SQLiteStore(path)
     before = store.revision

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
 from leeward.cluster.interface.store import Event, Handler, Unsubscribe
@@ -85,6 +86,10 @@ class Reader(Protocol):
 
 class Client(Reader, Protocol):
     """Reads and writes under one identity."""
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Return a context whose writes are made durable together; within one turn of the event loop."""
+        ...
 
     def create(self, resource: str, obj: Obj) -> Obj:
         """Create an object (``metadata.generateName`` works); returns what was stored."""

@@ -4,7 +4,7 @@ Invariants, for every implementation:
 
 * One revision counter for all objects, starting above 0 and growing by one with every write; an
   object's ``metadata.resourceVersion`` is the decimal text of the revision that wrote it.
-* A write that returned is durable: it survives ``kill -9`` of the process.
+* A write that returned is durable: it survives ``kill -9`` of the process (in a batch: when that ends).
 * Subscribers are called synchronously after the commit, in revision order, each with every event of
   the resources it asked for. A subscriber only takes note (enqueues a key); it never writes.
 * What is stored is immutable: readers get the stored dictionary itself and never change it.
@@ -15,6 +15,7 @@ Methods are synchronous: reads come from memory, and a write costs tens of micro
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager
 from typing import Literal, NamedTuple, Protocol
 
 from leeward.kube.objects import Obj
@@ -92,6 +93,13 @@ class Store(Protocol):
 
         Raises:
             ExpiredError: `revision` is older than the history kept.
+        """
+        ...
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Return a context in which writes need not be durable before its end; cheaper when there are many.
+
+        It never lasts longer than a turn of the event loop, so nobody outside is told of what may be lost.
         """
         ...
 

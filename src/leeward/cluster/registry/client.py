@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import logging
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -96,6 +97,9 @@ class RegistryClient:
     def shown(self, resource: str, objects: Sequence[Obj], api_version: str) -> Sequence[Obj]:
         options = replace(self._options, attended=True)
         return self._registry.shown(resource, objects, api_version, options)
+
+    def batch(self) -> AbstractContextManager[None]:
+        return self._registry.store.batch()
 
     def create(self, resource: str, obj: Obj) -> Obj:
         return self._registry.create(resource, obj, self._options)

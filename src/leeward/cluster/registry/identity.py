@@ -6,8 +6,10 @@ Source: k8s.io/apiserver/pkg/registry/rest/{create,meta}.go, pkg/endpoints/handl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from leeward.base.ids import IdSource
 from leeward.cluster.registry.failures import invalid, raise_if_any
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.kube.objects import Obj, key_of
@@ -15,6 +17,9 @@ from leeward.kube.resources import Resource
 from leeward.kube.status import BadRequestError, ConflictError, UnreadableVersionError
 
 SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+_MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
+_NAME_TRIES = 8
+_NEW = (*SERVER_OWNED, "name", "generateName", "namespace")
 _NOT_FOR_NEW = (*SERVER_OWNED, "resourceVersion", "selfLink", "managedFields", "namespace")
 _OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 _BY_COMPONENTS = {  # what a component may change with a status
@@ -38,6 +43,34 @@ def with_type(resource: Resource, obj: Obj) -> Obj:
         meta["namespace"] = given.get("namespace") or "default"
     rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
     return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta, **rest}
+
+
+def name_of(meta: Obj, ids: IdSource, is_free: Callable[[str], bool]) -> str:
+    """Return the name of a new object; one made of ``generateName`` is a free one, if chance allows.
+
+    Source: k8s.io/apiserver/pkg/registry/generic/registry/store.go (RetryGenerateName).
+    """
+    if meta.get("name") or not meta.get("generateName"):
+        return meta.get("name") or ""
+    for _ in range(_NAME_TRIES):
+        name: str = meta["generateName"][:_MAX_NAME_BASE] + ids.suffix()
+        if is_free(name):
+            break
+    return name
+
+
+def new_metadata(strategy: Strategy, given: Obj, name: str, uid: str, now: str) -> Obj:
+    """Return the metadata of a new object with what the server owns."""
+    meta: Obj = {"name": name}
+    for key in ("generateName", "namespace"):
+        if given.get(key):
+            meta[key] = given[key]
+    meta["uid"] = uid
+    if strategy.has_generation:
+        meta["generation"] = 1
+    meta["creationTimestamp"] = now
+    meta.update((key, value) for key, value in given.items() if key not in _NEW)
+    return meta
 
 
 def conflict(resource: Resource, obj: Obj, why: str = _MODIFIED) -> ConflictError:

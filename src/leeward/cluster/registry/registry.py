@@ -43,6 +43,8 @@ from leeward.cluster.registry.identity import (
     check_same,
     conflict,
     in_place,
+    name_of,
+    new_metadata,
     status_metadata,
     still,
     substance,
@@ -64,7 +66,6 @@ from leeward.kube.objects import Obj, format_time, is_terminating, key_of
 from leeward.kube.resources import BUILT_IN, CRDS, Resource, custom_resources
 from leeward.kube.status import AlreadyExistsError, NotFoundError
 
-_MAX_NAME_BASE = 58  # of generateName, so that the suffix fits a DNS label
 _SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
 _PLAIN = Strategy()
 T = TypeVar("T")
@@ -241,7 +242,9 @@ class Registry:
 
     def _prepared(self, resource: Resource, strategy: Strategy, obj: Obj) -> Obj:
         """Return a new object with what only the server decides."""
-        obj = {**obj, "metadata": self._new_metadata(resource, strategy, obj["metadata"])}
+        name = self._name_for(resource, obj["metadata"])
+        stamp = format_time(self._clock.now())
+        obj = {**obj, "metadata": new_metadata(strategy, obj["metadata"], name, self._ids.uid(), stamp)}
         if strategy.has_status and not strategy.brings_status:
             obj = {key: value for key, value in obj.items() if key != "status"}
             if strategy.initial_status is not None:
@@ -250,6 +253,17 @@ class Registry:
             obj["status"] = initial_status(obj)
         obj = strategy.stamp(strategy.prepare_create(obj), None, obj["metadata"]["creationTimestamp"])
         return self._addresses.assign(resource, obj, None) if resource.name == "services" else obj
+
+    def _name_for(self, resource: Resource, meta: Obj) -> str:
+        """Return the name of a new object."""
+        namespace = (meta.get("namespace") or "") if resource.namespaced else ""
+        name = name_of(
+            meta, self._ids, is_free=lambda name: self.store.get(resource.name, namespace, name) is None
+        )
+        if not name:
+            text = "name or generateName is required"
+            raise_if_any(resource, "", [required("metadata.name", text)])
+        return name
 
     def _store_new(self, resource: Resource, obj: Obj) -> Obj:
         self._check_free(resource, obj)
@@ -273,26 +287,6 @@ class Registry:
         if done != definition:
             options = WriteOptions(field_manager="kube-apiserver", api_version=definition["apiVersion"])
             yield from self._replace(self.resource(CRDS), definition, done, options, "status")
-
-    def _new_metadata(self, resource: Resource, strategy: Strategy, given: Obj) -> Obj:
-        """Return the metadata of a new object with what the server owns."""
-        given = dict(given)
-        if not given.get("name") and given.get("generateName"):
-            given["name"] = given["generateName"][:_MAX_NAME_BASE] + self._ids.suffix()
-        if not given.get("name"):
-            text = "name or generateName is required"
-            raise_if_any(resource, "", [required("metadata.name", text)])
-        meta: dict[str, Any] = {
-            key: given.pop(key) for key in ("name", "generateName", "namespace") if given.get(key)
-        }
-        meta["uid"] = self._ids.uid()
-        if strategy.has_generation:
-            meta["generation"] = 1
-        meta["creationTimestamp"] = format_time(self._clock.now())
-        for key in SERVER_OWNED:
-            given.pop(key, None)
-        meta.update(given)
-        return meta
 
     def update(self, name: str, obj: Obj, options: WriteOptions, *, subresource: str = "") -> Obj:
         """Replace an object, or only its status.

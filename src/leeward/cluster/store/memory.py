@@ -10,6 +10,7 @@ import builtins
 from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import Any
 
@@ -116,6 +117,10 @@ class MemoryStore:
             oldest = max(self._oldest, self._cut.get(resource, 0))
             raise ExpiredError(f"too old resource version: {revision} ({oldest})")
         return [event for event in self._history[resource] if event.revision > revision]
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Nothing to gather."""
+        return nullcontext()
 
     def close(self) -> None:
         """Nothing to release."""

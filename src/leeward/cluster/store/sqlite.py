@@ -5,13 +5,19 @@ so it survives ``kill -9`` of this process (a power cut of the whole machine may
 Leases are kept in memory only: they are heartbeats, worth nothing after a restart, and writing six of
 them a second would keep an idle disk busy.
 
+Writes of one turn of the event loop may share a transaction (:meth:`SQLiteStore.batch`): components see them at
+once, everybody else is told later in that loop, when they are durable.
+
 Invariant: after a restart revisions go on above every revision ever acknowledged; the watch history
 starts anew, so a watch from before is answered 410 Gone and lists again.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -20,6 +26,7 @@ from leeward.base.errors import OperationError
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj, ObjectKey, key_of
 
+logger = logging.getLogger(__name__)
 SCHEMA_VERSION = 2  # 1 had no column `fields`
 VOLATILE = frozenset(("leases.coordination.k8s.io",))
 _GAP = 1000  # revisions skipped at start, as not every one is recorded
@@ -54,6 +61,8 @@ class SQLiteStore(MemoryStore):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
+        self._waiting: list[tuple[str, tuple[object, ...]]] = []  # changes that are not in the database yet
+        self._in_batch = False
         try:
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
@@ -85,26 +94,53 @@ class SQLiteStore(MemoryStore):
             obj = self._fields.joined(orjson.loads(value), fields)
             self._keep(resource, key_of(obj), obj, None)
 
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Write what is written meanwhile in one transaction, at the end."""
+        if self._in_batch:
+            yield
+            return
+        self._in_batch = True
+        try:
+            yield
+        finally:
+            self._in_batch = False
+            try:
+                self._flush()
+            except sqlite3.Error:
+                logger.exception("changes are not stored yet; the next write tries again")
+
     def _commit(self, resource: str, key: ObjectKey, obj: Obj | None, revision: int) -> None:
         """Write one change, and now and then the revision, in one transaction."""
-        database = self._database
-        if resource in VOLATILE:
-            if revision % _RECORDED == 0:
-                database.execute("UPDATE revision SET value = ?", (revision,))
-            return
-        statement, values = self._change(resource, key, obj)
-        if revision % _RECORDED:
-            database.execute(statement, values)  # a transaction of its own
-            return
-        database.execute("BEGIN IMMEDIATE")
-        try:
-            database.execute(statement, values)
-            database.execute("UPDATE revision SET value = ?", (revision,))
-            database.execute("COMMIT")
-        except BaseException:
-            if database.in_transaction:  # a full disk has ended it already
-                database.execute("ROLLBACK")
-            raise
+        if not self._in_batch and self._waiting:
+            self._flush()  # what a full disk has refused comes first
+        if resource not in VOLATILE:
+            self._waiting.append(self._change(resource, key, obj))
+        if revision % _RECORDED == 0:
+            self._waiting.append(("UPDATE revision SET value = ?", (revision,)))
+        if not self._in_batch:
+            try:
+                self._flush()
+            except BaseException:
+                self._waiting.clear()
+                raise
+
+    def _flush(self) -> None:
+        """Write all changes that wait, in one transaction; if that fails, they go on waiting."""
+        changes, database = self._waiting, self._database
+        if len(changes) == 1:
+            database.execute(*changes[0])  # a transaction of its own
+        elif changes:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                for statement, values in changes:
+                    database.execute(statement, values)
+                database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:  # a full disk has ended it already
+                    database.execute("ROLLBACK")
+                raise
+        changes.clear()
 
     def _change(self, resource: str, key: ObjectKey, obj: Obj | None) -> tuple[str, tuple[object, ...]]:
         if obj is None:
@@ -115,4 +151,7 @@ class SQLiteStore(MemoryStore):
 
     def close(self) -> None:
         """Close the database."""
-        self._database.close()
+        try:
+            self._flush()
+        finally:
+            self._database.close()

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from leeward.base.clock import Clock, Timer
 from leeward.cluster.controllers.framework.controller import Controller
 from leeward.cluster.controllers.framework.workqueue import WorkQueue
-from leeward.cluster.interface.client import Event, Reader, Unsubscribe
+from leeward.cluster.interface.client import Client, Event, Unsubscribe
 from leeward.kube.objects import ObjectKey, key_of
 from leeward.kube.resources import CRDS
 from leeward.kube.status import ConflictError, NotFoundError, StatusError
@@ -28,10 +28,10 @@ FIELD_MANAGER = "kube-controller-manager"  # what managedFields calls all of the
 class ControllerRunner:
     """One controller with its queue."""
 
-    def __init__(self, name: str, controller: Controller, reader: Reader, clock: Clock) -> None:
+    def __init__(self, name: str, controller: Controller, client: Client, clock: Clock) -> None:
         self.name = name
         self._controller = controller
-        self._reader = reader
+        self._client = client
         self._clock = clock
         self._queue = WorkQueue(clock, self._schedule)
         self._turn: Timer | None = None
@@ -62,7 +62,7 @@ class ControllerRunner:
         self._more = None
         new = [name for name in self._controller.resources if name not in self._followed]
         for resource in new:
-            self._followed[resource] = self._reader.watch((resource,), self._note)
+            self._followed[resource] = self._client.watch((resource,), self._note)
         self._unseen = chain(self._unseen, self._what_is_there(new))
         self._look()
 
@@ -79,8 +79,8 @@ class ControllerRunner:
     def _what_is_there(self, resources: Iterable[str]) -> Iterator[Event]:
         """Yield what is there; what goes before its turn has come is left out."""
         for resource in resources:
-            for listed in self._reader.list(resource):
-                obj = self._reader.find(resource, *key_of(listed))
+            for listed in self._client.list(resource):
+                obj = self._client.find(resource, *key_of(listed))
                 if obj is not None:
                     yield Event("ADDED", resource, obj, None, 0)
 
@@ -99,8 +99,9 @@ class ControllerRunner:
         if self._looks:
             self._look()
             return
-        for _ in range(min(BATCH, len(self._queue))):
-            self._sync(self._queue.pop())
+        with self._client.batch():
+            for _ in range(min(BATCH, len(self._queue))):
+                self._sync(self._queue.pop())
         if len(self._queue):
             self._schedule()
 
@@ -127,12 +128,12 @@ class ControllerManager:
 
     Args:
         controllers: (name, controller), in start order.
-        reader: where events come from.
+        client: where events come from; their writes are made durable in batches.
         clock: paces them.
     """
 
-    def __init__(self, controllers: Iterable[tuple[str, Controller]], reader: Reader, clock: Clock) -> None:
-        self._runners = [ControllerRunner(name, each, reader, clock) for name, each in controllers]
+    def __init__(self, controllers: Iterable[tuple[str, Controller]], client: Client, clock: Clock) -> None:
+        self._runners = [ControllerRunner(name, each, client, clock) for name, each in controllers]
 
     def start(self) -> None:
         """Start all of them."""
