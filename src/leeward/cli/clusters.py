@@ -15,23 +15,27 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 from leeward.base.errors import OperationError, UserInputError
 from leeward.cli import interrupts
+from leeward.cli.nodegroups import choose_groups
 from leeward.cli.options import DEFAULT_CLUSTER
 from leeward.cluster.config import ClusterConfig
-from leeward.cluster.statedir import StateDir, config_to_record
+from leeward.cluster.kubelet.simulated.stages import parse_stages
+from leeward.cluster.statedir import StateDir, config_to_record, groups_from_record
 
 DEFAULT_NAME = DEFAULT_CLUSTER
 START_SECONDS = 60.0  # a healthy start takes about one
 STOP_SECONDS = 30.0
 _PORT_TRIES = 3  # clusters that start at the same time may choose the same ports
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
+_SIMULATED_PODS = IPv4Network("100.64.0.0/10")  # room for four million; nothing listens there
 _RUNTIMES = ("auto", "process", "simulated")
 
 
@@ -45,6 +49,11 @@ class StartOptions:
     ingress_port: int | None = None
     zones: int | None = None
     nodes_per_zone: int | None = None
+    nodes: int | None = None  # in all zones together
+    node_size: str | None = None  # "32cpu,256Gi"
+    node_groups: Sequence[str] = ()  # "NAME:NODES:SIZE"
+    simulate: str | None = None
+    seed: int | None = None
     runtime: str | None = None
     reserved: frozenset[int] = frozenset()  # ports that the cluster must not choose for itself
 
@@ -141,6 +150,7 @@ def prepare(options: StartOptions) -> StateDir:
             remedy="Choose another directory with --state, or use its name.",
         )
     _check_unchanged(options, old)
+    zones = tuple(old.get("zones") or [chr(ord("a") + n) for n in range(options.zones or 3)])
     config = ClusterConfig(
         name=options.name,
         state_dir=state.root,
@@ -152,9 +162,11 @@ def prepare(options: StartOptions) -> StateDir:
             "--ingress-port",
             options.reserved,
         ),
-        zones=tuple(old.get("zones") or [chr(ord("a") + n) for n in range(options.zones or 3)]),
-        nodes_per_zone=options.nodes_per_zone or old.get("nodesPerZone") or 2,
+        zones=zones,
+        node_groups=choose_groups(options, groups_from_record(old) if old else (), len(zones)),
         runtime=options.runtime or old.get("runtime") or "auto",
+        simulate=options.simulate if options.simulate is not None else old.get("simulate", ""),
+        seed=options.seed if options.seed is not None else old.get("seed", 0),
     )
     state.save(config_to_record(config, _plan(config, old)))
     if options.state is not None:
@@ -168,10 +180,10 @@ def _check(options: StartOptions) -> None:
         raise UserInputError(
             f"there is no runtime {options.runtime!r}", remedy=f"Use one of {', '.join(_RUNTIMES)}."
         )
+    if options.simulate:
+        parse_stages(options.simulate)
     if options.zones is not None and not 1 <= options.zones <= 26:
         raise UserInputError(f"--zones {options.zones} is not between 1 and 26")
-    if options.nodes_per_zone is not None and not 1 <= options.nodes_per_zone <= 1000:
-        raise UserInputError(f"--nodes-per-zone {options.nodes_per_zone} is not between 1 and 1000")
     for port in (options.port, options.ingress_port):
         if port is not None and not 1 <= port <= 65535:
             raise UserInputError(f"{port} is no port", remedy="Use a number from 1 to 65535.")
@@ -204,7 +216,8 @@ def _plan(config: ClusterConfig, old: dict[str, Any]) -> Any:
     isolated = _isolated(config.runtime)
     if old and old.get("isolated") == isolated:
         return config_from_record(config.state_dir, old)[1]
-    return choose_address_plan(str(config.state_dir), isolated=isolated)
+    plan = choose_address_plan(str(config.state_dir), isolated=isolated)
+    return replace(plan, pod_network=_SIMULATED_PODS) if config.runtime == "simulated" else plan
 
 
 def _port(

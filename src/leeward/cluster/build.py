@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
 
@@ -27,11 +29,15 @@ from leeward.cluster.controllers.catalog import CONTROLLERS
 from leeward.cluster.controllers.framework.controller import Controller, ControllerContext
 from leeward.cluster.controllers.framework.manager import FIELD_MANAGER, ControllerManager
 from leeward.cluster.interface.network import AddressPlan
+from leeward.cluster.interface.runtime import ImageService
 from leeward.cluster.kubelet.containers import log_path
 from leeward.cluster.kubelet.fleet import Fleet
 from leeward.cluster.kubelet.kubelet import Kubelet
 from leeward.cluster.kubelet.nodestatus import capacity
 from leeward.cluster.kubelet.podworker import Host
+from leeward.cluster.kubelet.simulated.fleet import SimulatedFleet
+from leeward.cluster.kubelet.simulated.nodes import fleet_timing
+from leeward.cluster.kubelet.simulated.stages import parse_stages
 from leeward.cluster.metrics.sampler import Sampler
 from leeward.cluster.network.network import Network
 from leeward.cluster.network.podnetwork import BridgePodNetwork
@@ -49,7 +55,8 @@ from leeward.kube.kubeconfig import (
     renewed_kubeconfig,
     write_kubeconfig,
 )
-from leeward.kube.objects import Obj, format_micro_time, is_condition_true
+from leeward.kube.objects import Obj, annotations_of, format_micro_time, is_condition_true
+from leeward.kube.wellknown import NODE_POWER
 
 logger = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
@@ -71,6 +78,8 @@ class Cluster:
     def __init__(
         self, config: ClusterConfig, plan: AddressPlan, state: StateDir, clock: Clock, ids: IdSource
     ) -> None:
+        if config.runtime == "simulated":
+            config = replace(config, timing=fleet_timing(config.timing, len(config.nodes)))
         self._config = config
         self._plan = plan
         self._state = state
@@ -102,30 +111,9 @@ class Cluster:
             ),
         )
         self._simulated = self._runtime.name == "simulated"
-        self._metrics = Sampler(self._runtime, clock)
+        self._fleet = self._make_fleet(images)
         self._manager = ControllerManager(self._controllers(ids), client("system:controllers"), clock)
         self._scheduler = Scheduler(client("default-scheduler", manager="kube-scheduler"), clock)
-        kubelet = client("system:kubelet", manager="kubelet")
-        hosts = [
-            Host(
-                node=node,
-                client=kubelet,
-                clock=clock,
-                runtime=self._runtime,
-                images=images,
-                pods_dir=state.pods,
-                logs_dir=state.logs,
-                host_ip=str(plan.gateway) if plan.isolated else _HOST,
-                dns=str(plan.dns) if plan.isolated and not self._simulated else "",
-                isolated=plan.isolated or self._simulated,
-                allocatable=capacity(config),
-            )
-            for node, _ in config.node_names
-        ]
-        zones = dict(config.node_names)
-        self._fleet = Fleet(
-            [Kubelet(host, zones[host.node], config) for host in hosts], kubelet, self._runtime
-        )
         self._network = Network(
             client=client("system:network"),
             clock=clock,
@@ -150,6 +138,41 @@ class Cluster:
         )
         self._nodes_ready = asyncio.Event()
         self._started: list[str] = []
+
+    def _make_fleet(self, images: ImageService) -> Fleet | SimulatedFleet:
+        """Return the kubelets, or what plays them; what containers use is asked of it too."""
+        config, plan, state = self._config, self._plan, self._state
+        client = self._registry.client("system:kubelet", manager="kubelet")
+        if self._simulated:
+            fleet = SimulatedFleet(
+                client,
+                self._clock,
+                config,
+                network=plan.pod_network,
+                host_ip=_HOST,
+                stages=parse_stages(config.simulate),
+                seed=config.seed,
+            )
+            self._metrics = Sampler(fleet, self._clock)
+            return fleet
+        self._metrics = Sampler(self._runtime, self._clock)
+        kubelets = []
+        for shape in config.nodes:
+            host = Host(
+                node=shape.name,
+                client=client,
+                clock=self._clock,
+                runtime=self._runtime,
+                images=images,
+                pods_dir=state.pods,
+                logs_dir=state.logs,
+                host_ip=str(plan.gateway) if plan.isolated else _HOST,
+                dns=str(plan.dns) if plan.isolated else "",
+                isolated=plan.isolated,
+                allocatable=capacity(shape.group),
+            )
+            kubelets.append(Kubelet(host, shape, config))
+        return Fleet(kubelets, client, self._runtime)
 
     def _controllers(self, ids: IdSource) -> Iterable[tuple[str, Controller]]:
         for descriptor in CONTROLLERS:
@@ -193,7 +216,7 @@ class Cluster:
         self._write_kubeconfig()
         self._manager.start()
         self._scheduler.start()
-        progress(f"starting {len(self._config.node_names)} nodes")
+        progress(f"starting {len(self._config.nodes)} nodes")
         await self._runtime.start()
         for limit in self._runtime.limits:
             progress(f"note: {limit}")
@@ -216,20 +239,18 @@ class Cluster:
     async def _await_nodes(self) -> None:
         """Wait until every node that has power is Ready."""
         client = self._registry.client("system:admin")
-        wanted = {name for name, _ in self._config.node_names}
+        wanted = {shape.name for shape in self._config.nodes}
 
-        def look() -> None:
-            ready = {n["metadata"]["name"] for n in client.list("nodes") if is_condition_true(n, "Ready")}
-            off = {
-                n["metadata"]["name"]
-                for n in client.list("nodes")
-                if (n["metadata"].get("annotations") or {}).get("leeward.dev/power") == "off"
-            }
-            if wanted <= ready | off:
+        def look(nodes: Iterable[Obj]) -> None:
+            for node in nodes:
+                off = annotations_of(node).get(NODE_POWER) == "off"
+                if off or is_condition_true(node, "Ready"):
+                    wanted.discard(node["metadata"]["name"])
+            if not wanted:
                 self._nodes_ready.set()
 
-        unsubscribe = client.watch(["nodes"], lambda event: look())
-        look()
+        unsubscribe = client.watch(["nodes"], lambda event: look([event.object]))
+        look(client.list("nodes"))
         try:
             await self._nodes_ready.wait()
         finally:
@@ -249,7 +270,9 @@ class Cluster:
         write_kubeconfig(path, config)
 
     def _log_file(self, pod: Obj, container: str, *, previous: bool) -> Path | None:
-        """Return where the kubelet keeps a container's output."""
+        """Return where the kubelet keeps a container's output; a simulated one says nothing."""
+        if self._simulated:
+            return Path(os.devnull)
         directory = log_path(self._state.logs, pod, container, 0).parent
         attempts = sorted(int(path.stem) for path in directory.glob("*.log") if path.stem.isdigit())
         if previous:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 STATE_VERSION = 1  # layout of the state directory; another number is refused, never guessed at
 
@@ -27,6 +28,25 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeGroup:
+    """Nodes that are alike, dealt to the zones in turn."""
+
+    name: str = "node"
+    nodes: int = 6
+    cpu_millis: int = 4000
+    memory_bytes: int = 8 * 2**30
+    pods: int = 110  # that a node takes
+
+
+class NodeShape(NamedTuple):
+    """One node."""
+
+    name: str  # such as "node-a1"
+    zone: str  # such as "local-a"
+    group: NodeGroup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterConfig:
     """One embedded cluster."""
 
@@ -36,18 +56,19 @@ class ClusterConfig:
     ingress_port: int  # on 127.0.0.1
     zones: Sequence[str] = ("a", "b", "c")
     region: str = "local"
-    nodes_per_zone: int = 2
+    node_groups: Sequence[NodeGroup] = (NodeGroup(),)
     runtime: str = "auto"  # "auto", "process" or "simulated"
-    node_cpu_millis: int = 4000
-    node_memory_bytes: int = 8 * 2**30
-    node_pods: int = 110
+    simulate: str = ""  # how simulated containers behave: `kubelet.simulated.stages`
+    seed: int = 0  # of what is drawn for them
     timing: Timing = Timing()
 
     @property
-    def node_names(self) -> Sequence[tuple[str, str]]:
-        """(node name, zone) of every node, such as ("node-a1", "local-a"), ordered."""
+    def nodes(self) -> Sequence[NodeShape]:
+        """Every node, ordered by group, zone and number."""
+        count = len(self.zones)
         return [
-            (f"node-{zone}{number}", f"{self.region}-{zone}")
-            for zone in self.zones
-            for number in range(1, self.nodes_per_zone + 1)
+            NodeShape(f"{group.name}-{zone}{number}", f"{self.region}-{zone}", group)
+            for group in self.node_groups
+            for place, zone in enumerate(self.zones)
+            for number in range(1, (group.nodes - place + count - 1) // count + 1)
         ]

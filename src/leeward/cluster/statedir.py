@@ -11,14 +11,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import IO, Any
 
 from leeward.base.errors import OperationError, UserInputError
-from leeward.cluster.config import STATE_VERSION, ClusterConfig
+from leeward.cluster.config import STATE_VERSION, ClusterConfig, NodeGroup
 from leeward.cluster.interface.network import AddressPlan
 
 
@@ -191,13 +191,22 @@ def config_to_record(config: ClusterConfig, plan: AddressPlan) -> dict[str, Any]
         "ingressPort": config.ingress_port,
         "zones": list(config.zones),
         "region": config.region,
-        "nodesPerZone": config.nodes_per_zone,
+        "nodeGroups": [asdict(group) for group in config.node_groups],
+        "simulate": config.simulate,
+        "seed": config.seed,
         "runtime": config.runtime,
         "podNetwork": str(plan.pod_network),
         "serviceNetwork": str(plan.service_network),
         "isolated": plan.isolated,
         "interface": plan.interface,
     }
+
+
+def groups_from_record(record: Mapping[str, Any]) -> Sequence[NodeGroup]:
+    """Return the groups of nodes; those of an older record are as many in each zone."""
+    if "nodeGroups" not in record:
+        return (NodeGroup(nodes=record["nodesPerZone"] * len(record["zones"])),)
+    return tuple(NodeGroup(**group) for group in record["nodeGroups"])
 
 
 def config_from_record(root: Path, record: Mapping[str, Any]) -> tuple[ClusterConfig, AddressPlan]:
@@ -209,8 +218,10 @@ def config_from_record(root: Path, record: Mapping[str, Any]) -> tuple[ClusterCo
         ingress_port=record["ingressPort"],
         zones=tuple(record["zones"]),
         region=record["region"],
-        nodes_per_zone=record["nodesPerZone"],
+        node_groups=groups_from_record(record),
         runtime=record["runtime"],
+        simulate=record.get("simulate", ""),
+        seed=record.get("seed", 0),
     )
     pods, services = IPv4Network(record["podNetwork"]), IPv4Network(record["serviceNetwork"])
     plan = AddressPlan(

@@ -37,6 +37,10 @@ APP_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 
 # On a Node of the embedded cluster: "off" pulls its plug, at once and without warning.
 NODE_POWER: Final = "leeward.dev/power"
+# On nodes of a cluster with several groups of them: the group.
+NODE_GROUP: Final = "leeward.dev/node-group"
+# On a Pod: how its simulated containers behave, "pull=1s..5s ready=2s crash=0.05".
+SIMULATE: Final = "leeward.dev/simulate"
 # On a Service: JSON list of the host ports that Compose publishes for it, each
 # {"hostIP": "127.0.0.1", "published": 8080, "target": 80, "protocol": "TCP"}.
 PUBLISHED_PORTS: Final = "leeward.dev/published-ports"

@@ -12,7 +12,7 @@ import pytest
 
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
-from leeward.cluster.config import ClusterConfig
+from leeward.cluster.config import ClusterConfig, NodeGroup, NodeShape
 from leeward.cluster.interface.runtime import (
     ContainerConfig,
     ContainerExit,
@@ -121,7 +121,8 @@ class World:
             dns="",
             isolated=True,
         )
-        return Fleet([Kubelet(host, "a", config)], host.client, self.runtime)
+        shape = NodeShape("n1", "a", NodeGroup())
+        return Fleet([Kubelet(host, shape, config)], host.client, self.runtime)
 
     def run(self, body: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a test with the node up."""

@@ -36,9 +36,25 @@ def start(
     nodes_per_zone: Annotated[
         int | None, typer.Option("--nodes-per-zone", help="Nodes in each zone.  [default: 2]")
     ] = None,
+    nodes: Annotated[
+        int | None, typer.Option("--nodes", help="Nodes in all zones together, instead of in each.")
+    ] = None,
+    node_size: Annotated[
+        str | None,
+        typer.Option("--node-size", metavar="SIZE", help="Of each node: 32cpu,256Gi  [default: 4cpu,8Gi]"),
+    ] = None,
+    node_group: Annotated[
+        list[str] | None,
+        typer.Option("--node-group", metavar="NAME:NODES:SIZE", help="Nodes that are alike; several times."),
+    ] = None,
     runtime: Annotated[
         str | None, typer.Option("--runtime", help="auto, process or simulated.  [default: auto]")
     ] = None,
+    simulate: Annotated[
+        str | None,
+        typer.Option("--simulate", metavar="STAGES", help='Simulated containers: "pull=1s..5s crash=0.01".'),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of what is drawn for them.")] = None,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and stop with Ctrl-C.")] = False,
     merge_kubeconfig: Annotated[
         bool, typer.Option("--merge-kubeconfig", help="Also add a context to your own kubeconfig.")
@@ -50,7 +66,7 @@ def start(
 
       leeward cluster start
 
-      leeward cluster start --name big --runtime simulated --nodes-per-zone 20
+      leeward cluster start --name big --runtime simulated --nodes 1000 --node-size 32cpu,256Gi
     """
     from leeward.cli import clusters
 
@@ -61,7 +77,12 @@ def start(
         ingress_port=ingress_port,
         zones=zones,
         nodes_per_zone=nodes_per_zone,
+        nodes=nodes,
+        node_size=node_size,
+        node_groups=tuple(node_group or ()),
         runtime=runtime,
+        simulate=simulate,
+        seed=seed,
     )
     if foreground:
         _run_in_foreground(wanted)
@@ -85,13 +106,16 @@ def _run_in_foreground(wanted: StartOptions) -> None:
 
 def _tell(name: str, where: Any) -> None:
     record = where.load()
-    output.say(
-        f"cluster {name} is ready: {len(record['zones']) * record['nodesPerZone']} nodes in "
-        f"{len(record['zones'])} zones"
-    )
+    output.say(f"cluster {name} is ready: {_nodes_in(record)} nodes in {len(record['zones'])} zones")
     output.say(f"  Kubernetes API  https://127.0.0.1:{record['apiPort']}")
     output.say(f"  ingress         http://<service>.localhost:{record['ingressPort']}")
     output.say(f"  kubectl         export KUBECONFIG={where.kubeconfig}")
+
+
+def _nodes_in(record: dict[str, Any]) -> int:
+    from leeward.cluster.statedir import groups_from_record
+
+    return sum(group.nodes for group in groups_from_record(record))
 
 
 def _merge(name: str, where: Any) -> None:
@@ -206,7 +230,7 @@ def _status_row(name: str) -> dict[str, Any]:
     state = clusters.state_of(name)
     record = state.load()
     running = state.running_pid() is not None
-    total = len(record["zones"]) * record["nodesPerZone"]
+    total = _nodes_in(record)
     row: dict[str, Any] = {
         "name": name,
         "status": "running" if running else "stopped",

@@ -125,7 +125,18 @@ class ContainerStats:
     memory_bytes: int  # that the machine cannot take back: working_set_bytes
 
 
-class RuntimeService(Protocol):
+class StatsSource(Protocol):
+    """Measures containers."""
+
+    def stats(self, container_ids: Collection[str]) -> Mapping[str, ContainerStats]:
+        """Measure containers now; those that do not run or cannot be measured here are left out.
+
+        Takes about a millisecond for each of their processes at most, and nothing when nobody asks.
+        """
+        ...
+
+
+class RuntimeService(StatsSource, Protocol):
     """Sandboxes and containers."""
 
     @property
@@ -204,13 +215,6 @@ class RuntimeService(Protocol):
 
         Raises:
             RuntimeFailureError: nobody listens there, or there is no such Pod.
-        """
-        ...
-
-    def stats(self, container_ids: Collection[str]) -> Mapping[str, ContainerStats]:
-        """Measure containers now; those that do not run or cannot be measured here are left out.
-
-        Takes about a millisecond for each of their processes at most, and nothing when nobody asks.
         """
         ...
 

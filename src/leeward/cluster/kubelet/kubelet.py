@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from leeward.base.clock import Timer
-from leeward.cluster.config import ClusterConfig
+from leeward.cluster.config import ClusterConfig, NodeShape
 from leeward.cluster.interface.runtime import ContainerExit
 from leeward.cluster.kubelet.nodestatus import node_object, node_status
 from leeward.cluster.kubelet.podworker import Host, PodWorker
@@ -30,14 +30,14 @@ class Kubelet:
 
     Args:
         host: what its Pods share.
-        zone: where it is.
-        config: capacities and timing.
+        shape: where it is, and its capacities.
+        config: of the cluster.
     """
 
-    def __init__(self, host: Host, zone: str, config: ClusterConfig) -> None:
+    def __init__(self, host: Host, shape: NodeShape, config: ClusterConfig) -> None:
         self.node = host.node
         self._host = host
-        self._zone = zone
+        self._shape = shape
         self._config = config
         self._workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -79,10 +79,7 @@ class Kubelet:
 
     def _register(self) -> None:
         client = self._host.client
-        machine = _machine()
-        wanted = node_object(
-            self.node, self._zone, self._config, machine["architecture"], machine["operatingSystem"]
-        )
+        wanted = node_object(self._shape, self._config, machine())
         old = client.find("nodes", "", self.node)
         if old is None:
             client.create("nodes", wanted)
@@ -100,10 +97,10 @@ class Kubelet:
         runtime = f"{self._host.runtime.name}://{self._host.runtime.version}"
         status = node_status(
             node,
-            self._config,
+            self._shape.group,
             address=self._host.host_ip,
             runtime=runtime,
-            machine=_machine(),
+            machine=machine(),
             now=clock.now(),
         )
         posted = client.update_status("nodes", {**node, "status": status})
@@ -206,11 +203,12 @@ class Kubelet:
         return self._host.logs_dir
 
 
-def _machine() -> dict[str, str]:
+def machine() -> dict[str, str]:
+    """Return what a node says of the machine that it is on."""
     names = {"x86_64": "amd64", "aarch64": "arm64"}
-    machine = platform.machine()
+    architecture = platform.machine()
     return {
-        "architecture": names.get(machine, machine),
+        "architecture": names.get(architecture, architecture),
         "kernelVersion": platform.release(),
         "osImage": platform.system(),
         "operatingSystem": platform.system().lower(),

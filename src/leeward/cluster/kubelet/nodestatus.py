@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from leeward.cluster.config import ClusterConfig
+from leeward.cluster.config import ClusterConfig, NodeGroup, NodeShape
 from leeward.kube.objects import Obj, find_condition, format_time
-from leeward.kube.wellknown import ARCH, HOSTNAME, INSTANCE_TYPE, OS, REGION, ZONE
+from leeward.kube.wellknown import ARCH, HOSTNAME, INSTANCE_TYPE, NODE_GROUP, OS, REGION, ZONE
 
 VERSION = "v1.36.0"
 _CONDITIONS = (
@@ -21,8 +21,10 @@ _CONDITIONS = (
 )
 
 
-def node_object(name: str, zone: str, config: ClusterConfig, arch: str, system: str) -> Obj:
+def node_object(shape: NodeShape, config: ClusterConfig, machine: dict[str, str]) -> Obj:
     """Return a Node as it registers itself."""
+    name, zone, group = shape
+    arch, system = machine["architecture"], machine["operatingSystem"]
     labels = {
         "beta.kubernetes.io/arch": arch,
         "beta.kubernetes.io/os": system,
@@ -33,29 +35,30 @@ def node_object(name: str, zone: str, config: ClusterConfig, arch: str, system: 
         REGION: config.region,
         ZONE: zone,
     }
+    if len(config.node_groups) > 1:
+        labels[NODE_GROUP] = group.name
     return {"metadata": {"name": name, "labels": labels}, "spec": {"providerID": f"leeward://{zone}/{name}"}}
 
 
-def capacity(config: ClusterConfig) -> dict[str, str]:
+def capacity(group: NodeGroup) -> dict[str, str]:
     """Return what Pods can have of a node."""
+    millis = group.cpu_millis
     return {
-        "cpu": f"{config.node_cpu_millis}m"
-        if config.node_cpu_millis % 1000
-        else str(config.node_cpu_millis // 1000),
-        "memory": f"{config.node_memory_bytes // 1024}Ki",
+        "cpu": f"{millis}m" if millis % 1000 else str(millis // 1000),
+        "memory": f"{group.memory_bytes // 1024}Ki",
         "ephemeral-storage": "100Gi",
-        "pods": str(config.node_pods),
+        "pods": str(group.pods),
     }
 
 
 def node_status(
-    node: Obj, config: ClusterConfig, *, address: str, runtime: str, machine: dict[str, str], now: datetime
+    node: Obj, group: NodeGroup, *, address: str, runtime: str, machine: dict[str, str], now: datetime
 ) -> Obj:
     """Return the status of a node that is well.
 
     Args:
         node: as last read; its transition times are kept.
-        config: capacities.
+        group: capacities.
         address: internal IP.
         runtime: "process://0.1.0".
         machine: architecture, kernelVersion, osImage, operatingSystem.
@@ -78,8 +81,8 @@ def node_status(
     old = node.get("status") or {}
     return {
         **old,
-        "capacity": {**(old.get("capacity") or {}), **capacity(config)},
-        "allocatable": {**(old.get("allocatable") or {}), **capacity(config)},
+        "capacity": {**(old.get("capacity") or {}), **capacity(group)},
+        "allocatable": {**(old.get("allocatable") or {}), **capacity(group)},
         "conditions": conditions,
         "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from leeward.base.clock import Clock
 from leeward.cluster.interface.metrics import MetricsSource, PodUsage, Usage
-from leeward.cluster.interface.runtime import ContainerStats, RuntimeService
+from leeward.cluster.interface.runtime import ContainerStats, StatsSource
 from leeward.kube.objects import Obj, ObjectKey, key_of, parse_time
 
 SHORTEST, LONGEST = 1.0, 60.0  # seconds of a window
@@ -48,11 +48,11 @@ class Sampler:
     """Implements MetricsSource.
 
     Args:
-        runtime: measures.
+        runtime: measures, or who plays it.
         clock: windows.
     """
 
-    def __init__(self, runtime: RuntimeService, clock: Clock) -> None:
+    def __init__(self, runtime: StatsSource, clock: Clock) -> None:
         self._runtime = runtime
         self._clock = clock
         self._kept: dict[str, _Kept] = {}  # by container id

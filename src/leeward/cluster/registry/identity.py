@@ -52,10 +52,10 @@ def name_of(meta: Obj, ids: IdSource, is_free: Callable[[str], bool]) -> str:
     """
     if meta.get("name") or not meta.get("generateName"):
         return meta.get("name") or ""
-    for _ in range(_NAME_TRIES):
-        name: str = meta["generateName"][:_MAX_NAME_BASE] + ids.suffix()
-        if is_free(name):
-            break
+    base, tries = meta["generateName"][:_MAX_NAME_BASE], _NAME_TRIES
+    name: str = base + ids.suffix()
+    while tries > 1 and not is_free(name):
+        name, tries = base + ids.suffix(), tries - 1
     return name
 
 

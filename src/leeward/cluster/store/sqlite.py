@@ -5,8 +5,8 @@ so it survives ``kill -9`` of this process (a power cut of the whole machine may
 Leases are kept in memory only: they are heartbeats, worth nothing after a restart, and writing six of
 them a second would keep an idle disk busy.
 
-Writes of one turn of the event loop may share a transaction (:meth:`SQLiteStore.batch`): components see them at
-once, everybody else is told later in that loop, when they are durable.
+Writes of one turn of the event loop may share a transaction (:meth:`SQLiteStore.batch`): components see them
+at once, everybody else is told later in that loop, when they are durable.
 
 Invariant: after a restart revisions go on above every revision ever acknowledged; the watch history
 starts anew, so a watch from before is answered 410 Gone and lists again.

@@ -1,0 +1,282 @@
+"""The simulated fleet: all nodes and their Pods, in one place, on one timer.
+
+Nodes register and renew their leases, Pods follow their stages, and what changes is written in batches. A
+healthy node costs a lease now and then, a Pod that runs costs nothing. There are no tasks: the same fleet
+lives on real and on virtual time. Warnings become Events; that something went as it should does not.
+
+Invariants: what of a Pod is written is its present state; a state that passes within ``_HELD`` seconds before
+the first report is not told. The annotation ``leeward.dev/power: off`` on a Node silences it and its Pods.
+
+Source: pkg/kubelet/kubelet.go (syncLoop), pkg/kubelet/nodelease, pkg/kubelet/status/status_manager.go
+(Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from ipaddress import IPv4Network
+
+from leeward.base.clock import Clock, Timer
+from leeward.cluster.config import ClusterConfig
+from leeward.cluster.interface.client import Client, Event, Unsubscribe
+from leeward.cluster.interface.runtime import ContainerStats
+from leeward.cluster.kubelet.simulated.nodes import SimulatedNodes
+from leeward.cluster.kubelet.simulated.pod import SimulatedPod, requests_of
+from leeward.cluster.kubelet.simulated.sources import missing_variable, missing_volume
+from leeward.cluster.kubelet.simulated.stages import Stages, stages_of
+from leeward.kube.objects import Obj, is_terminating, key_of
+from leeward.kube.status import ConflictError, NotFoundError, StatusError
+
+logger = logging.getLogger(__name__)
+BATCH = 64  # Pods a turn of the event loop
+_HELD = 0.5  # seconds
+_RETRY = 1.0  # seconds after a write that was refused
+_FIRST_ADDRESS = 10  # of the Pod network
+_SOURCES = ("configmaps", "secrets", "persistentvolumeclaims")
+
+
+class SimulatedFleet:
+    """Plays all kubelets of a cluster.
+
+    Args:
+        client: reads and writes, as the kubelets.
+        clock: paces everything.
+        config: the nodes, and the timing.
+        network: where Pod addresses come from; nothing listens there.
+        host_ip: of all nodes.
+        stages: of containers, unless their Pod says otherwise.
+        seed: of what is drawn.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        config: ClusterConfig,
+        *,
+        network: IPv4Network,
+        host_ip: str,
+        stages: Stages,
+        seed: int = 0,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._nodes = SimulatedNodes(client, clock, config, host_ip)
+        self._host_ip = host_ip
+        self._stages = stages
+        self._seed = seed
+        self._network = network
+        self._next_address = _FIRST_ADDRESS
+        self._addresses: dict[str, str] = {}  # in use → Pod uid
+        self._pods: dict[str, SimulatedPod] = {}  # by uid
+        self._ready: OrderedDict[str, None] = OrderedDict()  # uids of Pods to look at now
+        self._later: list[tuple[float, str]] = []  # a heap of (monotonic time, uid)
+        self._timer: Timer | None = None
+        self._timer_at = 0.0
+        self._turn: Timer | None = None
+        self._unsubscribe: Unsubscribe | None = None
+        self._reports = False  # a status is being written here
+
+    def start(self) -> None:
+        """Register the nodes, and go on with the Pods that are there."""
+        self._unsubscribe = self._client.watch(("pods", "nodes", *_SOURCES), self._note)
+        self._nodes.start()
+        for pod in self._client.list("pods"):
+            if self._nodes.is_on(pod["spec"].get("nodeName")):
+                self._take(pod, lives=True)
+
+    async def stop(self) -> None:
+        """Look at nothing any more."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        self._nodes.stop()
+        for timer in (self._timer, self._turn):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._turn = None
+
+    # Events: only take note -----------------------------------------------------------------------
+
+    def _note(self, event: Event) -> None:
+        if event.resource == "pods":
+            self._note_pod(event)
+        elif event.resource == "nodes":
+            switched = self._nodes.note(event)
+            if switched is not None:
+                self._clock.call_later(0.0, lambda: self._switch(event.object["metadata"]["name"]))
+        elif event.type != "DELETED":
+            namespace = key_of(event.object).namespace
+            for uid, pod in self._pods.items():
+                if pod.lacks and pod.pod["metadata"]["namespace"] == namespace:
+                    self._look(uid)
+
+    def _note_pod(self, event: Event) -> None:
+        pod = event.object
+        node = pod["spec"].get("nodeName")
+        if not node:
+            return
+        uid = pod["metadata"]["uid"]
+        known = self._pods.get(uid)
+        if event.type == "DELETED":
+            if known is not None:
+                self._drop(known)
+        elif known is not None:
+            known.update(pod)
+            if not self._reports:  # somebody else's write
+                self._look(uid)
+        elif self._nodes.is_on(node):
+            self._take(pod, lives=False)
+
+    def _take(self, pod: Obj, *, lives: bool) -> None:
+        made = SimulatedPod(pod, stages_of(pod, self._stages), self._seed, self._clock.now(), lives=lives)
+        self._pods[made.uid] = made
+        address = (pod.get("status") or {}).get("podIP")
+        if lives and address and not pod["spec"].get("hostNetwork"):
+            made.ip = address
+            self._addresses[address] = made.uid
+        self._look(made.uid)
+
+    def _drop(self, pod: SimulatedPod) -> None:
+        del self._pods[pod.uid]
+        if self._addresses.get(pod.ip) == pod.uid:
+            del self._addresses[pod.ip]
+
+    def _switch(self, node: str) -> None:
+        """Bring a node's Pods to what its power is."""
+        if not self._nodes.is_on(node):
+            for pod in [each for each in self._pods.values() if each.pod["spec"]["nodeName"] == node]:
+                self._drop(pod)
+            return
+        for left in self._client.pods_on(node):
+            if left["metadata"]["uid"] not in self._pods:
+                self._take(left, lives=False)
+
+    # Turns ----------------------------------------------------------------------------------------
+
+    def _look(self, uid: str) -> None:
+        self._ready[uid] = None
+        if self._turn is None:
+            self._turn = self._clock.call_later(0.0, self._run_turn)
+
+    def _run_turn(self) -> None:
+        self._turn = None
+        with self._client.batch():
+            for _ in range(min(BATCH, len(self._ready))):
+                pod = self._pods.get(self._ready.popitem(last=False)[0])
+                if pod is not None:
+                    self._handle(pod)
+        if self._ready and self._turn is None:
+            self._turn = self._clock.call_later(0.0, self._run_turn)
+
+    def _wait(self, uid: str, until: float) -> None:
+        heapq.heappush(self._later, (until, uid))
+        if self._timer is None or until < self._timer_at:
+            self._arm()
+
+    def _arm(self) -> None:
+        """Set the timer to the first Pod that waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = self._later[0][0]
+        delay = max(0.0, self._timer_at - self._clock.monotonic())
+        self._timer = self._clock.call_later(delay, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        now = self._clock.monotonic()
+        while self._later and self._later[0][0] <= now:
+            self._look(heapq.heappop(self._later)[1])
+        if self._later:
+            self._arm()
+
+    def _handle(self, pod: SimulatedPod) -> None:
+        try:
+            if is_terminating(pod.pod):
+                self._terminate(pod)
+            else:
+                self._advance(pod)
+        except (ConflictError, NotFoundError) as error:
+            logger.debug("%s: %s", key_of(pod.pod), error)
+            self._wait(pod.uid, self._clock.monotonic() + _RETRY)
+        except StatusError as error:
+            logger.warning("%s: %s", key_of(pod.pod), error)
+            self._wait(pod.uid, self._clock.monotonic() + _RETRY)
+
+    def _advance(self, pod: SimulatedPod) -> None:
+        """Let a Pod live on, and tell what became of it."""
+        mono, wall = self._clock.monotonic(), self._clock.now()
+        lacks = "" if pod.ip else missing_volume(self._client, pod.pod)
+        pod.lacks = bool(lacks)
+        if lacks:
+            self._warn(pod, "FailedMount", lacks)
+            pod.due = None
+        else:
+            if not pod.ip:
+                pod.ip = self._new_address(pod.uid)
+            pod.step(
+                mono,
+                wall,
+                lambda container: missing_variable(self._client, pod.pod, container),
+                lambda reason, message: self._warn(pod, reason, message),
+            )
+        if pod.due is not None:
+            self._wait(pod.uid, pod.due)
+            if pod.due - mono <= _HELD and "startTime" not in (pod.pod.get("status") or {}):
+                return
+        self._report(pod)
+
+    def _terminate(self, pod: SimulatedPod) -> None:
+        """End a Pod within its grace period, then have the API forget it."""
+        mono, meta = self._clock.monotonic(), pod.pod["metadata"]
+        if pod.stop_at is None:
+            pod.stop_at = mono + pod.stop_seconds()
+        pod.stop_at = min(pod.stop_at, mono + float(meta.get("deletionGracePeriodSeconds") or 0))
+        if pod.stop_at > mono:
+            self._wait(pod.uid, pod.stop_at)
+            return
+        if meta.get("finalizers"):
+            pod.end(self._clock.now())
+            self._report(pod)
+        namespace, name = key_of(pod.pod)
+        self._client.delete("pods", namespace, name, uid=pod.uid, grace_period_seconds=0)
+
+    def _report(self, pod: SimulatedPod) -> None:
+        status = pod.status(self._clock.now(), self._host_ip)
+        if status == pod.pod.get("status"):
+            return
+        self._reports = True
+        try:
+            self._client.update_status("pods", {**pod.pod, "status": status})
+        finally:
+            self._reports = False
+
+    def _warn(self, pod: SimulatedPod, reason: str, message: str) -> None:
+        self._client.record(pod.pod, event_type="Warning", reason=reason, message=message)
+
+    def _new_address(self, uid: str) -> str:
+        """Return an address that no Pod has; the most recently used ones come last."""
+        size, address = self._network.num_addresses - 2, ""
+        while not address or address in self._addresses:
+            address = str(self._network[self._next_address])
+            self._next_address = self._next_address + 1 if self._next_address < size else _FIRST_ADDRESS
+        self._addresses[address] = uid
+        return address
+
+    # What containers use --------------------------------------------------------------------------
+
+    def stats(self, container_ids: Collection[str]) -> Mapping[str, ContainerStats]:
+        """Say what containers would have used since they run: half of what they request."""
+        found: dict[str, ContainerStats] = {}
+        now = self._clock.now()
+        for each in container_ids:
+            pod = self._pods.get(each.removeprefix("simulated://").partition("/")[0])
+            running = pod.running_since(each) if pod is not None else None
+            if running is not None:
+                millis, memory = requests_of(running[1])
+                seconds = (now - running[0]).total_seconds()
+                found[each] = ContainerStats(round(seconds * millis / 2 * 1_000_000), memory // 2)
+        return found

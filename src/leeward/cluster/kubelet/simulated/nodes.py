@@ -1,0 +1,161 @@
+"""The nodes of the simulated fleet: they register, renew their leases, and may lose their power.
+
+Invariant: all leases together are renewed at most ``_RENEWALS`` times a second, so a large fleet renews each
+more seldom, and :func:`fleet_timing` lets the node lifecycle controller wait accordingly.
+
+Source: pkg/kubelet/kubelet_node_status.go, pkg/kubelet/nodelease (Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from leeward.base.clock import Clock, Timer
+from leeward.cluster.config import ClusterConfig, NodeShape, Timing
+from leeward.cluster.interface.client import Client, Event
+from leeward.cluster.kubelet.kubelet import LEASES, machine
+from leeward.cluster.kubelet.nodestatus import node_object, node_status
+from leeward.kube.objects import Obj, annotations_of, format_micro_time, is_condition_true
+from leeward.kube.status import StatusError
+from leeward.kube.wellknown import NODE_LEASE_NAMESPACE, NODE_POWER
+
+logger = logging.getLogger(__name__)
+_RENEWALS = 100.0  # leases a second
+_UPSTREAM = Timing(lease_renew_seconds=10.0, lease_duration_seconds=40, node_monitor_grace_seconds=50.0)
+_TURNS = 20  # in which all leases are renewed once
+
+
+def fleet_timing(timing: Timing, nodes: int) -> Timing:
+    """Return a timing with which `nodes` nodes are no burden: at most as slow as upstream's."""
+    period = nodes / _RENEWALS
+    if period <= timing.lease_renew_seconds:
+        return timing
+    period = min(period, _UPSTREAM.lease_renew_seconds)
+    return replace(
+        timing,
+        lease_renew_seconds=period,
+        lease_duration_seconds=round(4 * period),
+        node_monitor_grace_seconds=5 * period,
+    )
+
+
+class SimulatedNodes:
+    """Plays the nodes' part of the kubelets.
+
+    Args:
+        client: reads and writes.
+        clock: paces.
+        config: the nodes.
+        host_ip: of all of them.
+    """
+
+    def __init__(self, client: Client, clock: Clock, config: ClusterConfig, host_ip: str) -> None:
+        self._client = client
+        self._clock = clock
+        self._config = config
+        self._host_ip = host_ip
+        self._machine = machine()
+        self._shapes = {shape.name: shape for shape in config.nodes}
+        self._on: dict[str, bool] = {}
+        self._timer: Timer | None = None
+        self._turn = 0
+
+    def is_on(self, node: str | None) -> bool:
+        """Tell whether `node` is one of these and has power."""
+        return node is not None and self._on.get(node, False)
+
+    def start(self) -> None:
+        """Register all nodes."""
+        with self._client.batch():
+            for name in self._shapes:
+                node = self._client.find("nodes", "", name)
+                self._on[name] = node is None or not _is_off(node)
+                if self._on[name]:
+                    self._join(name)
+        self._arm()
+
+    def stop(self) -> None:
+        """Renew nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def note(self, event: Event) -> bool | None:
+        """Take note of a change of a node; returns its power if that changed."""
+        name = event.object["metadata"]["name"]
+        if name not in self._shapes or event.type == "DELETED":
+            return None
+        power = not _is_off(event.object)
+        if power == self._on[name]:
+            return None
+        self._on[name] = power
+        if power:
+            self._clock.call_later(0.0, lambda: self._join(name))
+        return power
+
+    def _join(self, name: str) -> None:
+        if self._on[name]:
+            self._renew(name)
+            self._report(self._shapes[name])
+
+    def _arm(self) -> None:
+        period = self._config.timing.lease_renew_seconds
+        self._timer = self._clock.call_later(period / _TURNS, self._run_turn)
+
+    def _run_turn(self) -> None:
+        """Renew a part of the leases."""
+        self._arm()
+        names = list(self._shapes)[self._turn :: _TURNS]
+        self._turn = (self._turn + 1) % _TURNS
+        with self._client.batch():
+            for name in names:
+                if self._on[name]:
+                    self._heartbeat(name)
+
+    def _heartbeat(self, name: str) -> None:
+        """Renew the lease; post the status when somebody thinks that this node is lost."""
+        try:
+            self._renew(name)
+            node = self._client.find("nodes", "", name)
+            if node is None or not is_condition_true(node, "Ready"):
+                self._report(self._shapes[name])
+        except StatusError as error:
+            logger.warning("%s: lease not renewed: %s", name, error)
+
+    def _renew(self, name: str) -> None:
+        client, timing = self._client, self._config.timing
+        spec = {
+            "holderIdentity": name,
+            "leaseDurationSeconds": timing.lease_duration_seconds,
+            "renewTime": format_micro_time(self._clock.now()),
+        }
+        lease = client.find(LEASES, NODE_LEASE_NAMESPACE, name)
+        if lease is None:
+            meta = {"name": name, "namespace": NODE_LEASE_NAMESPACE}
+            client.create(LEASES, {"metadata": meta, "spec": spec})
+        else:
+            client.update(LEASES, {**lease, "spec": spec})
+
+    def _report(self, shape: NodeShape) -> None:
+        """Register a node that is not there, and post its status."""
+        client = self._client
+        known = client.find("nodes", "", shape.name)
+        node = (
+            known
+            if known is not None
+            else client.create("nodes", node_object(shape, self._config, self._machine))
+        )
+        status = node_status(
+            node,
+            shape.group,
+            address=self._host_ip,
+            runtime="simulated://1",
+            machine=self._machine,
+            now=self._clock.now(),
+        )
+        client.update_status("nodes", {**node, "status": status})
+
+
+def _is_off(node: Obj) -> bool:
+    return annotations_of(node).get(NODE_POWER) == "off"
