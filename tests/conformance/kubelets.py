@@ -9,6 +9,7 @@ Source: the READMEs of the recorded kubectl commands and controller timelines.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -232,16 +233,16 @@ class Kubelets:
         if live is None or not self._acts(live):
             self._ending.discard(pod["metadata"]["uid"])
             return
-        phase = live["status"].get("phase")
-        if phase not in ("Succeeded", "Failed"):
+        if live["status"].get("phase") not in ("Succeeded", "Failed"):
             self._write(pod, self._status(pod, "Failed", self._terminated(137)))
-        meta = live["metadata"]
-        try:
+        self._clock.call_later(APART_SECONDS, lambda: self._forget(pod))
+
+    def _forget(self, pod: Obj) -> None:
+        meta = pod["metadata"]
+        with contextlib.suppress(StatusError):
             self._untracked.delete(
                 "pods", meta["namespace"], meta["name"], uid=meta["uid"], grace_period_seconds=0
             )
-        except StatusError:
-            return
 
     def _status(
         self,

@@ -151,6 +151,7 @@ def expand(rows: Iterable[Obj]) -> list[Obj]:
     for row in rows:
         if row.get("deleted"):
             found.append(dict(row))
+            state = {}
             continue
         gone = {key for key, each in row.items() if each is None and key not in _NULLABLE}
         state = {key: each for key, each in {**state, **row}.items() if key not in gone}
@@ -245,15 +246,14 @@ def _events(case: Mapping[str, Any], ours: Timeline, stability: Mapping[str, Any
         fields = ("object", "type", "reason", "message", "source")
         return {_NUMBER.sub("<n>", " | ".join(row[key] for key in fields)) for row in rows}
 
-    wanted, got = said(case["events"]), said(ours.events)
-    sometimes = said(
-        row
-        for key in ("events_only_first_run", "events_only_second_run")
-        for row in stability.get(key, ())
-        if isinstance(row, dict)
+    keys = ("events_only_first_run", "events_only_second_run")
+    sometimes = tuple(_NUMBER.sub("<n>", " | ".join(row)) for key in keys for row in stability.get(key, ()))
+    wanted, got = (
+        {row for row in said(rows) if not row.startswith(sometimes)} for rows in (case["events"], ours.events)
     )
-    missing, surplus = wanted - got - sometimes, got - wanted - sometimes
-    difference = "\n".join([*(f"-{row}" for row in sorted(missing)), *(f"+{row}" for row in sorted(surplus))])
+    difference = "\n".join(
+        [*(f"-{row}" for row in sorted(wanted - got)), *(f"+{row}" for row in sorted(got - wanted))]
+    )
     return Finding("events", "events", not difference, bool(stability), difference)
 
 
