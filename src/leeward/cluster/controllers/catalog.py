@@ -22,6 +22,7 @@ from leeward.cluster.controllers.podgc import controller as podgc
 from leeward.cluster.controllers.pvcprotection import controller as pvcprotection
 from leeward.cluster.controllers.pvprotection import controller as pvprotection
 from leeward.cluster.controllers.replicaset import controller as replicaset
+from leeward.cluster.controllers.replicationcontroller import controller as replicationcontroller
 from leeward.cluster.controllers.resourcequota import controller as resourcequota
 from leeward.cluster.controllers.serviceaccount import controller as serviceaccount
 from leeward.cluster.controllers.serviceaccounttoken import controller as serviceaccounttoken
@@ -47,6 +48,7 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     job.DESCRIPTOR,
     cronjob.DESCRIPTOR,
     replicaset.DESCRIPTOR,
+    replicationcontroller.DESCRIPTOR,
     statefulset.DESCRIPTOR,
     podautoscaler.DESCRIPTOR,
     endpoint.DESCRIPTOR,
