@@ -2,6 +2,7 @@
 
 ``sim/ok``; ``sim/never-ready``; ``sim/ready-after-N``; ``sim/unready-after-N``; ``sim/exit-C-after-N``: exit
 code C, N seconds after start; ``sim/pull-error``; ``sim/slow-term-N``: N seconds until it is gone.
+A stopped node neither renews its lease nor acts on its Pods; what is left to do is done when it is back.
 
 Source: the READMEs of the recorded kubectl commands and controller timelines.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -21,8 +22,11 @@ from leeward.kube.objects import Obj
 from leeward.kube.status import StatusError
 
 START_SECONDS = 0.5
+APART_SECONDS = 0.004  # between what kubelets do at the same time: none is as fast as another
 RESTART_SECONDS = 2.0
 HEARTBEAT_SECONDS = 10.0
+_READY = {"reason": "KubeletReady", "message": "kubelet is posting ready status"}
+_NOT_READY = {"reason": "KubeletNotReady", "message": "container runtime is down"}
 _IMAGE = re.compile(r"sim/(?P<what>[a-z-]+?)(-(?P<code>\d+)-after)?(-(?P<seconds>\d+))?(:.*)?$")
 
 
@@ -37,28 +41,84 @@ class Kubelets:
         registry: what they write through.
         clock: their time.
         nodes: as they register: metadata and status.
+        first_heartbeat: seconds until leases are renewed for the first time after they were made.
     """
 
-    def __init__(self, registry: Registry, clock: Clock, nodes: Sequence[Obj]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        clock: Clock,
+        nodes: Sequence[Obj],
+        first_heartbeat: float = HEARTBEAT_SECONDS,
+    ) -> None:
         self._clock = clock
         self._nodes = nodes
+        self._first_heartbeat = first_heartbeat
         self._client = registry.client("system:kubelet").tracked("unknown", "v1")
         self._untracked = registry.client("system:kubelet")
         self._addresses = itertools.count(3)
         self._played: dict[str, str] = {}  # Pod uid → its address
         self._ending: set[str] = set()
         self._host_ips: dict[str, str] = {}
+        self._stopped: set[str] = set()
+        self._busy_until = 0.0
 
     def start(self) -> None:
         """Register the nodes and follow Pods."""
         for node in self._nodes:
-            self._client.create("nodes", {**node, "spec": node.get("spec") or {}})
-            live = self._client.get("nodes", "", node["metadata"]["name"])
-            self._client.update_status("nodes", {**live, "status": self._fresh(node["status"])})
-            addresses = {each["type"]: each["address"] for each in node["status"]["addresses"]}
-            self._host_ips[node["metadata"]["name"]] = addresses["InternalIP"]
+            self.add(node)
         self._client.watch(["pods"], self._on_event)
-        self._heartbeat()
+        self._clock.call_later(self._first_heartbeat, self._heartbeat)
+
+    # Nodes -----------------------------------------------------------------------------------------
+
+    def add(self, node: Obj) -> None:
+        """Register a node."""
+        name = node["metadata"]["name"]
+        self._client.create("nodes", {**node, "spec": node.get("spec") or {}})
+        live = self._client.get("nodes", "", name)
+        self._client.update_status("nodes", {**live, "status": self._fresh(node["status"])})
+        addresses = {each["type"]: each["address"] for each in node["status"]["addresses"]}
+        self._host_ips[name] = addresses["InternalIP"]
+        self._renew(name)
+
+    def remove(self, name: str) -> None:
+        """Take a node away: nobody plays it any more, and it is deleted."""
+        self._host_ips.pop(name)
+        self._stopped.discard(name)
+        self._client.delete("nodes", "", name)
+
+    def stop_nodes(self, names: Iterable[str]) -> None:
+        """Let nodes fall silent."""
+        self._stopped.update(names)
+
+    def resume_nodes(self, names: Iterable[str]) -> None:
+        """Let nodes come back: they report, and finish what was asked of their Pods meanwhile."""
+        self._stopped.difference_update(names)
+        for name in names:
+            self._renew(name)
+            self.set_node_ready(name, "True")
+            for pod in self._client.pods_on(name):
+                if pod["metadata"].get("deletionTimestamp") or pod["metadata"]["uid"] not in self._played:
+                    self._take_up(pod)
+                elif pod["status"].get("phase") == "Running":
+                    self.set_pod_ready(pod, ready=True)
+
+    def set_node_ready(self, name: str, status: str) -> None:
+        """Report the Ready condition of a node."""
+        told = _READY if status == "True" else _NOT_READY
+        live = self._client.get("nodes", "", name)
+        conditions = [
+            {**each, **told, "status": status} if each["type"] == "Ready" else each
+            for each in live["status"]["conditions"]
+        ]
+        self._client.update_status("nodes", {**live, "status": {**live["status"], "conditions": conditions}})
+
+    def set_pod_ready(self, pod: Obj, *, ready: bool) -> None:
+        """Report that the containers of a running Pod are ready, or are not."""
+        states = pod["status"].get("containerStatuses") or [{}]
+        state, restarts = states[0].get("state") or {}, states[0].get("restartCount", 0)
+        self._write(pod, self._status(pod, "Running", state, ready=ready, restarts=restarts))
 
     def _fresh(self, status: Mapping[str, Any]) -> Obj:
         now = _stamp(self._clock)
@@ -66,30 +126,49 @@ class Kubelets:
         return {**status, "conditions": [{**each, **times} for each in status["conditions"]]}
 
     def _heartbeat(self) -> None:
-        now = self._clock.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        for name in self._host_ips:
-            spec = {"holderIdentity": name, "leaseDurationSeconds": 40, "renewTime": now}
-            meta = {"name": name, "namespace": "kube-node-lease"}
-            resource = "leases.coordination.k8s.io"
-            found = self._client.find(resource, "kube-node-lease", name)
-            if found is None:
-                self._client.create(resource, {"metadata": meta, "spec": spec})
-            else:
-                self._client.update(resource, {**found, "spec": spec})
+        for name in self._host_ips.keys() - self._stopped:
+            self._renew(name)
         self._clock.call_later(HEARTBEAT_SECONDS, self._heartbeat)
 
+    def _renew(self, name: str) -> None:
+        now = self._clock.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        spec = {"holderIdentity": name, "leaseDurationSeconds": 40, "renewTime": now}
+        meta = {"name": name, "namespace": "kube-node-lease"}
+        resource = "leases.coordination.k8s.io"
+        found = self._client.find(resource, "kube-node-lease", name)
+        if found is None:
+            self._client.create(resource, {"metadata": meta, "spec": spec})
+        else:
+            self._client.update(resource, {**found, "spec": spec})
+
+    # Pods ------------------------------------------------------------------------------------------
+
     def _on_event(self, event: Event) -> None:
-        pod = event.object
-        uid, node = pod["metadata"]["uid"], pod["spec"].get("nodeName")
-        if event.type == "DELETED" or node not in self._host_ips:
-            return
+        if event.type != "DELETED" and self._acts(event.object):
+            self._take_up(event.object)
+
+    def _acts(self, pod: Obj) -> bool:
+        """Tell whether the kubelet of a Pod's node is there and running."""
+        node = pod["spec"].get("nodeName")
+        return node in self._host_ips and node not in self._stopped
+
+    def _take_up(self, pod: Obj) -> None:
+        uid = pod["metadata"]["uid"]
         if pod["metadata"].get("deletionTimestamp"):
             if uid not in self._ending:
                 self._ending.add(uid)
-                self._clock.call_later(self._termination(pod), lambda: self._end(pod))
+                self._later(self._termination(pod), lambda: self._end(pod))
         elif uid not in self._played:
             self._played[uid] = f"10.244.0.{next(self._addresses)}"
-            self._clock.call_later(START_SECONDS, lambda: self._begin(pod))
+            self._later(START_SECONDS, lambda: self._begin(pod))
+
+    def _later(self, seconds: float, action: Callable[[], object]) -> None:
+        """Do something in so many seconds, not just when something else is done."""
+        now = self._clock.monotonic()
+        soonest = max(now + seconds, self._busy_until + APART_SECONDS)
+        due = soonest if soonest < now + seconds + START_SECONDS / 2 else now + seconds
+        self._busy_until = max(due, self._busy_until)
+        self._clock.call_later(due - now, action)
 
     def _termination(self, pod: Obj) -> float:
         found = re.match(r"sim/slow-term-(\d+)", pod["spec"]["containers"][0]["image"])
@@ -104,7 +183,7 @@ class Kubelets:
 
     def _write(self, pod: Obj, status: Obj) -> None:
         live = self._live(pod)
-        if live is not None:
+        if live is not None and self._acts(live):
             try:
                 self._client.update_status("pods", {**live, "status": {**live["status"], **status}})
             except StatusError:  # it went meanwhile
@@ -150,7 +229,8 @@ class Kubelets:
 
     def _end(self, pod: Obj) -> None:
         live = self._live(pod)
-        if live is None:
+        if live is None or not self._acts(live):
+            self._ending.discard(pod["metadata"]["uid"])
             return
         phase = live["status"].get("phase")
         if phase not in ("Succeeded", "Failed"):

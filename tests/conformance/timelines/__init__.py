@@ -1,0 +1,1 @@
+"""Replays recorded timelines of a real kube-controller-manager in virtual time."""
