@@ -26,6 +26,7 @@ from leeward.kube.objects import Obj, ObjectKey
 from leeward.kube.wellknown import NODE_LEASE_NAMESPACE
 
 _LEASES = "leases.coordination.k8s.io"
+EVICTION_PERIOD = 0.1  # seconds between looks at who is next
 _SLACK = 1e-6  # of floating-point times
 _MONITOR = ObjectKey("-", "monitor")  # no node has a namespace
 
@@ -38,7 +39,7 @@ class NodeLifecycleController:
         self._clock = context.clock
         self._timing = context.timing
         self._begin = context.clock.monotonic()
-        self._passes = -1  # number of the last pass
+        self._planned: int | None = 0  # number of the next pass; None while there is nothing to see
         self._changed: dict[str, None] = {}  # nodes to look at in the next pass
         self._known: dict[str, Obj] = {}  # by name, as last looked at
         self._first_seen: dict[str, datetime] = {}  # by uid
@@ -75,21 +76,29 @@ class NodeLifecycleController:
     # -- the monitor
 
     def _monitor(self) -> float | None:
-        """Make a pass if it is time, and evict; returns the seconds until there is something to do."""
+        """Evict, and make a pass if it is time; returns the seconds until there is something to do."""
         now, period = self._clock.monotonic() - self._begin, self._timing.node_monitor_period_seconds
-        number = math.floor(now / period + _SLACK)
-        if number > self._passes:
+        self._evict()
+        self._plan(now)
+        if self._planned is not None and self._planned * period <= now + _SLACK:
+            self._planned = None
             self._changed.update(dict.fromkeys(self._deadlines.take(now + _SLACK)))
-            if self._changed:
-                self._passes = number
-                self._pass(now)
-        waits = [self._evict()]
-        first = self._deadlines.first()
+            self._pass(now)
+            self._plan(now)
+        waits = [] if self._planned is None else [max(self._planned * period - now, 0.0)]
+        turns = (queue.wait(self._clock.monotonic()) for queue in self._queues.values())
+        waits.extend(max(wait, EVICTION_PERIOD) for wait in turns if wait is not None)
+        return min(waits, default=None)
+
+    def _plan(self, now: float) -> None:
+        """Plan the next pass."""
+        period, first = self._timing.node_monitor_period_seconds, self._deadlines.first()
+        plans = [] if self._planned is None else [self._planned]
         if self._changed:
-            waits.append((self._passes + 1) * period - now)
-        elif first is not None:
-            waits.append(max(self._passes + 1, math.ceil(first / period - _SLACK)) * period - now)
-        return min((max(wait, 0.0) for wait in waits if wait is not None), default=None)
+            plans.append(math.floor(now / period + _SLACK) + 1)
+        if first is not None:
+            plans.append(math.ceil(first / period - _SLACK))
+        self._planned = min(plans, default=None)
 
     def _pass(self, now: float) -> None:
         """Look at the nodes for which there is a reason; one that failed keeps its reason."""
@@ -137,8 +146,8 @@ class NodeLifecycleController:
         else:
             self._readiness.pop(name, None)
         node = self._ask_for_eviction(node, moment)
-        if not ready:
-            self._take_pods_out(node, moment, announce=was_ready)
+        if was_ready and not ready:
+            self._take_pods_out(node, moment)
         return node
 
     def _seconds_left(self, node: Obj, moment: datetime) -> float:
@@ -162,11 +171,11 @@ class NodeLifecycleController:
         queue.remove(name)
         return self._update(node, plan.with_no_execute(node, wanted, moment))
 
-    def _take_pods_out(self, node: Obj, now: datetime, *, announce: bool) -> None:
+    def _take_pods_out(self, node: Obj, now: datetime) -> None:
+        """Say that the Pods of a silent node are not ready; a kubelet that is there does so itself."""
         name = node["metadata"]["name"]
-        if announce:
-            message = f"Node {name} status is now: NodeNotReady"
-            self._client.record(node, event_type="Normal", reason="NodeNotReady", message=message)
+        message = f"Node {name} status is now: NodeNotReady"
+        self._client.record(node, event_type="Normal", reason="NodeNotReady", message=message)
         for pod in self._client.pods_on(name):
             marked = plan.mark_pod_not_ready(pod, now)
             if marked is not None:
@@ -203,8 +212,8 @@ class NodeLifecycleController:
             state = states.get(zone, ZoneState.NORMAL)
             queue.set_rate(0.0 if is_lost else plan.eviction_rate(state, size, normal), now)
 
-    def _evict(self) -> float | None:
-        """Taint the nodes whose turn it is; returns the seconds until the next one's."""
+    def _evict(self) -> None:
+        """Taint the nodes whose turn it is."""
         now = self._clock.monotonic()
         for queue in self._queues.values():
             for name in list(queue.take(now)):
@@ -212,8 +221,6 @@ class NodeLifecycleController:
                 wanted = plan.wanted_no_execute(node) if node else None
                 if node is not None and wanted is not None:
                     self._update(node, plan.with_no_execute(node, wanted, self._clock.now()))
-        waits = [wait for queue in self._queues.values() if (wait := queue.wait(now)) is not None]
-        return min(waits, default=None)
 
 
 def _all_lost(states: dict[str, ZoneState]) -> bool:
