@@ -275,7 +275,7 @@ class Kubelets:
             condition("Initialized", True, {}),
             condition("Ready", ready, unready),
             condition("ContainersReady", ready, unready),
-            *(each for kind, each in before.items() if kind == "PodScheduled"),
+            *(each for kind, each in before.items() if kind in ("PodScheduled", "DisruptionTarget")),
         ]
         host, address = self._host_ips[live["spec"]["nodeName"]], self._played[pod["metadata"]["uid"]]
         status: Obj = {

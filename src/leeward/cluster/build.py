@@ -24,6 +24,7 @@ from leeward.cluster.apiserver.audit import AuditLog
 from leeward.cluster.apiserver.decoding import fit_changed
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.cluster.apiserver.server import ApiServer
+from leeward.cluster.apiserver.signing import signer
 from leeward.cluster.config import ClusterConfig
 from leeward.cluster.controllers.catalog import CONTROLLERS
 from leeward.cluster.controllers.framework.controller import Controller, ControllerContext
@@ -186,6 +187,7 @@ class Cluster:
                 volumes_dir=self._state.volumes,
                 make_volume=_make_volume,
                 remove_volume=_remove_volume,
+                sign=signer(self._pki, self._clock),
             )
             yield descriptor.name, descriptor.build(context)
 

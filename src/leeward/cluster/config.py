@@ -23,6 +23,7 @@ class Timing:
     node_status_report_seconds: float = 300.0
     node_monitor_period_seconds: float = 0.5
     node_monitor_grace_seconds: float = 4.0
+    node_startup_grace_seconds: float = 60.0  # for a node that has never reported
     node_eviction_rate: float = 1.0  # nodes a second and zone that may get NoExecute taints; upstream 0.1
     default_toleration_seconds: int = 3  # for the not-ready and unreachable taints
 

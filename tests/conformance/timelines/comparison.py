@@ -13,7 +13,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from leeward.kube.objects import Obj
@@ -73,6 +73,8 @@ class Report:
 def compare(case: Mapping[str, Any], ours: Timeline) -> Report:
     """Compare our timeline of a case with the recorded one."""
     report = Report(case["name"], case["group"])
+    if case["group"] == NODES:
+        ours = _with_nodes_of(case, ours)
     stability = case.get("stability") or {}
     report.findings += _checkpoints(case, ours, stability.get("checkpoints"))
     report.findings += _series(case, ours, stability.get("series"))
@@ -90,6 +92,45 @@ def compare(case: Mapping[str, Any], ours: Timeline) -> Report:
         )
     )
     return report
+
+
+def _with_nodes_of(case: Mapping[str, Any], ours: Timeline) -> Timeline:
+    """Return our timeline with a zone's nodes in the recorded order: which is evicted next is arbitrary."""
+    recorded = {key: expand(rows) for key, rows in case["series"].items()}
+    names: dict[str, str] = {}
+    zones = {_zone(key) for key in recorded if key.startswith("Node/")}
+    for zone in zones:
+        theirs, our = (_evicted(series, zone) for series in (recorded, ours.series))
+        theirs += [name for name in our if name not in theirs]
+        our += [name for name in theirs if name not in our]
+        names.update(zip(our, theirs, strict=True))
+    if all(old == new for old, new in names.items()):
+        return ours
+    pattern = re.compile("|".join(rf"{re.escape(name)}(?!\d)" for name in names))
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {renamed(key): renamed(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [renamed(each) for each in value]
+        return pattern.sub(lambda found: names[found[0]], value) if isinstance(value, str) else value
+
+    return replace(ours, checkpoints=renamed(ours.checkpoints), series=renamed(ours.series))
+
+
+def _zone(key: str) -> str:
+    return key.rstrip("0123456789")
+
+
+def _evicted(series: Mapping[str, Sequence[Obj]], zone: str) -> list[str]:
+    """Return the nodes of a zone that were tainted as unreachable, in that order."""
+    found = [
+        (row["t"], key.partition("/")[2])
+        for key, rows in series.items()
+        for row in rows
+        if _zone(key) == zone and "node.kubernetes.io/unreachable=:NoExecute" in (row.get("taints") or ())
+    ]
+    return list(dict.fromkeys(name for _, name in sorted(found)))
 
 
 def _collapsed(value: Any) -> Any:
@@ -120,7 +161,9 @@ def _ignored(key: str) -> bool:
 
 
 def _checkpoints(case: Mapping[str, Any], ours: Timeline, stable: Sequence[bool] | None) -> Iterator[Finding]:
-    for number, (theirs, our) in enumerate(zip(case["checkpoints"], ours.checkpoints, strict=True)):
+    settled = all(_recurs(case, key) for key in case["series"] if _is_of_nodes(key))
+    for number, pair in enumerate(zip(case["checkpoints"], ours.checkpoints, strict=True)):
+        theirs, our = (_placed(case, one) for one in pair)
         wanted, got = (
             sorted(
                 f"{_NUMBER.sub('<n>', key)} {part} {_text(_collapsed(each))}"
@@ -133,7 +176,21 @@ def _checkpoints(case: Mapping[str, Any], ours: Timeline, stable: Sequence[bool]
         whole = [_whole(one["objects"]) for one in (theirs, our)]
         equal = whole[0] == whole[1]
         name = f"after step {theirs['after_step']}"
-        yield Finding("checkpoint", name, equal, stable is None or stable[number], _differ(wanted, got))
+        required = stable[number] if stable is not None else settled
+        yield Finding("checkpoint", name, equal, required, _differ(wanted, got))
+
+
+def _placed(case: Mapping[str, Any], checkpoint: Obj) -> Obj:
+    """Return a checkpoint; that of a Node case without where the scheduler, among equals, put Pods."""
+    if case["group"] != NODES:
+        return checkpoint
+    objects = {
+        key: {**state, "node": bool(state.get("node")), "labels": None}
+        if state and key.startswith("Pod/") and not _is_of_nodes(key)
+        else state
+        for key, state in checkpoint["objects"].items()
+    }
+    return {**checkpoint, "objects": objects}
 
 
 def _whole(objects: Mapping[str, Any]) -> Counter[str]:
@@ -179,6 +236,15 @@ def _is_of_nodes(key: str) -> bool:
     return key.startswith(("Node/", "Pod/probe"))
 
 
+def _recurs(case: Mapping[str, Any], key: str) -> bool:
+    """Tell whether a series of a Node case has to be equal: one of two recordings may be a race's outcome."""
+    second = case.get("second_run", {}).get("series")
+    if not _is_of_nodes(key) or second is None:
+        return _is_of_nodes(key)
+    first, other = (_untimed(expand(run.get(key, ()))) for run in (case["series"], second))
+    return first == other
+
+
 def _series(case: Mapping[str, Any], ours: Timeline, stable: Mapping[str, bool] | None) -> Iterator[Finding]:
     theirs = _grouped({key: expand(rows) for key, rows in case["series"].items()})
     our = _grouped(ours.series)
@@ -192,7 +258,7 @@ def _series(case: Mapping[str, Any], ours: Timeline, stable: Mapping[str, bool] 
         if equal and stable is None and _is_of_nodes(key):
             difference = _late(theirs[key][0], our[key][0])
             equal = not difference
-        required = _is_of_nodes(key) if stable is None else stable.get(key, False)
+        required = _recurs(case, key) if stable is None else stable.get(key, False)
         passing = not equal and _rests(theirs.get(key, ())) == _rests(our.get(key, ()))
         yield Finding("series", key, equal, required, difference, passing)
 

@@ -53,7 +53,9 @@ def _heartbeat(case: Mapping[str, Any]) -> float:
         for row in rows
         if key.startswith("Node/") and any(each["status"] == "Unknown" for each in row.get("ready") or ())
     ]
-    return float((min(lost) - _GRACE_SECONDS) % _LEASE_SECONDS) if lost else 0.0
+    stopped = [row["t"] for row in case["results"] if "stopNodes" in case["steps"][row["step"]]]
+    last = min(min(lost) - _GRACE_SECONDS, *(each - 1.0 for each in stopped)) if lost else 0.0
+    return float(last % _LEASE_SECONDS)
 
 
 class Player:

@@ -90,9 +90,8 @@ def test_more_than_a_thousand_addresses_are_cut_and_the_endpoints_say_so() -> No
         for number in range(1001)
     ]
     spec = {"selector": {"app": "web"}, "ports": [{"port": 80}], "clusterIP": "10.1.0.9"}
-    made = plan.endpoints_for(
-        {"metadata": {"name": "web", "namespace": "shop"}, "spec": spec}, pods, None, ""
-    )
+    service: Any = {"metadata": {"name": "web", "namespace": "shop"}, "spec": spec}
+    made = plan.endpoints_for(service, [plan.pod_address(service, pod) for pod in pods], None, "")
     assert made is not None
     assert len(made["subsets"][0]["notReadyAddresses"]) == plan.MAX_ADDRESSES
     assert made["metadata"]["annotations"] == {plan.OVER_CAPACITY: "truncated"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from leeward.cluster.controllers.namespace import controller as namespace
 from leeward.cluster.controllers.podgc import controller as podgc
+from leeward.cluster.controllers.rootcacertpublisher import controller as rootcacertpublisher
 from leeward.cluster.controllers.serviceaccount import controller as serviceaccount
 
 
@@ -17,7 +18,7 @@ def make_namespace(world: Any, name: str = "shop") -> None:
 
 
 def test_a_namespace_gets_a_service_account_and_the_ca_certificate(world: Any) -> None:
-    world.run(serviceaccount.DESCRIPTOR)
+    world.run(serviceaccount.DESCRIPTOR, rootcacertpublisher.DESCRIPTOR)
     make_namespace(world)
     world.clock.advance(0)
     assert world.names("serviceaccounts") == ["shop/default"]
@@ -26,7 +27,7 @@ def test_a_namespace_gets_a_service_account_and_the_ca_certificate(world: Any) -
 
 def test_what_a_namespace_must_have_comes_back_when_deleted_or_changed(world: Any) -> None:
     make_namespace(world)
-    world.run(serviceaccount.DESCRIPTOR)
+    world.run(serviceaccount.DESCRIPTOR, rootcacertpublisher.DESCRIPTOR)
     world.client.delete("serviceaccounts", "shop", "default")
     changed = {**world.client.get("configmaps", "shop", "kube-root-ca.crt"), "data": {}}
     world.client.update("configmaps", changed)

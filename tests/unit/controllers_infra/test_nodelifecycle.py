@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from leeward.cluster.controllers.nodelifecycle import controller, plan
 from leeward.cluster.controllers.podgc import controller as podgc
 from leeward.cluster.controllers.tainteviction import controller as tainteviction
@@ -97,10 +99,26 @@ def test_zone_states_follow_the_share_of_lost_nodes() -> None:
     assert plan.zone_state([False, False]) is plan.ZoneState.FULL
 
 
-def test_a_partially_disrupted_small_zone_is_not_evicted() -> None:
-    zones = {"a": [True, True, False, False, False], "b": [True]}
-    assert plan.eviction_rate("a", zones, 0.1) == 0
-    assert plan.eviction_rate("b", zones, 0.1) == 0.1
+def test_a_partially_disrupted_small_zone_is_not_evicted_and_a_large_one_slowly() -> None:
+    assert plan.eviction_rate(plan.ZoneState.PARTIAL, 50, 0.1) == 0
+    assert plan.eviction_rate(plan.ZoneState.PARTIAL, 51, 0.1) == pytest.approx(0.01)
+    assert plan.eviction_rate(plan.ZoneState.FULL, 5, 0.1) == 0.1
+
+
+def test_healthy_nodes_are_looked_at_once_a_grace_period(world: Any) -> None:
+    names = cluster(world)
+    world.run(controller.DESCRIPTOR)
+    looks: list[str] = []
+    find = world.client.find
+
+    def noted(kind: str, namespace: str, name: str) -> Obj | None:
+        looks.append(kind)
+        found: Obj | None = find(kind, namespace, name)
+        return found
+
+    world.client.find = noted
+    world.live(40, *names)
+    assert looks.count("nodes") <= len(names) * (40 / 3 + 1)  # the last renewal is up to a second old
 
 
 def test_pods_of_a_node_without_power_are_deleted_after_their_toleration_and_removed_at_once(

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from leeward.cluster.controllers.endpoint.plan import endpoints_for
+from leeward.cluster.controllers.endpoint.plan import endpoints_for, pod_address
 from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
+from leeward.cluster.controllers.framework.selection import Pace, Selection
 from leeward.cluster.controllers.framework.servicepods import TriggerTimes, selects, services_of
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import ObjectKey, is_terminating, key_of
@@ -23,6 +24,8 @@ class EndpointsController:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._times = TriggerTimes()
+        self._pace = Pace(context.clock)
+        self._pods = Selection(context.client, selects, pod_address)
 
     @property
     def resources(self) -> Collection[str]:
@@ -33,10 +36,13 @@ class EndpointsController:
             return [key_of(event.object)]
         if event.resource == ENDPOINTS:  # gone, or left over from a time before this one
             return [key_of(event.object)] if event.type == "DELETED" or not event.revision else ()
-        return services_of(event, lambda namespace: self._client.list("services", namespace))
+        keys = services_of(event, lambda namespace: self._client.list("services", namespace))
+        for key in keys:
+            self._pods.note(key, event.object["metadata"]["name"])
+        return keys
 
     def sync(self, key: ObjectKey) -> float | None:
-        """Write the Endpoints of one Service, or delete what is left of one."""
+        """Write the Endpoints of one Service, or delete what is left of one; many Pods' changes together."""
         client = self._client
         service = client.find("services", *key)
         if service is None:
@@ -46,15 +52,20 @@ class EndpointsController:
             return None
         if is_terminating(service):
             return None
-        pods = [pod for pod in client.list("pods", key.namespace) if selects(service, pod)]
+        if wait := self._pace.wait(key):
+            return wait
+        selected = self._pods.of(key, service)
+        time = self._times.of(key, service, selected.looked_at, selected.gone)
         old = client.find(ENDPOINTS, *key)
-        new = endpoints_for(service, pods, old, self._times.of(key, service, pods))
+        new = endpoints_for(service, selected.values.values(), old, time)
         if new is not None:
             (client.create if old is None else client.update)(ENDPOINTS, new)
+        self._pace.worked(key, len(selected.values))
         return None
 
     def _delete(self, key: ObjectKey) -> None:
         self._times.forget(key)
+        self._pods.forget(key)
         if self._client.find(ENDPOINTS, *key) is not None:
             try:
                 self._client.delete(ENDPOINTS, *key)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from leeward.cluster.controllers.framework.servicepods import (
     endpoint_port,
@@ -48,19 +49,34 @@ def _ports_of(service: Obj, pod: Obj) -> list[Obj]:
     return sorted(bare, key=lambda port: (port.get("name", ""), port["port"], port["protocol"]))
 
 
-def subsets_of(service: Obj, pods: Iterable[Obj]) -> list[Obj]:
-    """Return the subsets for the Pods that `service` selects."""
+@dataclass(frozen=True, slots=True)
+class PodAddress:
+    """What a Service makes of one Pod."""
+
+    address: Obj | None  # None: it has no place
+    ports: list[Obj]
+    ready: bool
+    key: str  # what identifies the ports
+
+
+def pod_address(service: Obj, pod: Obj) -> PodAddress:
+    """Return the address of a selected Pod."""
+    address, ports = _address_of(service, pod), _ports_of(service, pod)
     headless = service["spec"].get("clusterIP") == "None" and not service["spec"].get("ports")
     publish = bool(service["spec"].get("publishNotReadyAddresses"))
+    ready = publish or is_condition_true(pod, "Ready")
+    return PodAddress(address if ports or headless else None, ports, ready, json.dumps(ports))
+
+
+def subsets_of(pods: Iterable[PodAddress]) -> list[Obj]:
+    """Return the subsets of addresses."""
     found: dict[str, Obj] = {}
     for pod in pods:
-        address, ports = _address_of(service, pod), _ports_of(service, pod)
-        if address is None or not (ports or headless):
-            continue
-        empty: Obj = {"addresses": [], "notReadyAddresses": [], "ports": ports}
-        subset = found.setdefault(json.dumps(ports), empty)
-        ready = publish or is_condition_true(pod, "Ready")
-        subset["addresses" if ready else "notReadyAddresses"].append(address)
+        if pod.address is not None:
+            subset = found.get(pod.key)
+            if subset is None:
+                subset = found[pod.key] = {"addresses": [], "notReadyAddresses": [], "ports": pod.ports}
+            subset["addresses" if pod.ready else "notReadyAddresses"].append(pod.address)
     return [_sorted(found[key]) for key in sorted(found)]
 
 
@@ -83,17 +99,17 @@ def _capped(subsets: list[Obj]) -> list[Obj]:
     return [subset for subset in bare if subset.keys() != {"ports"}]
 
 
-def endpoints_for(service: Obj, pods: Iterable[Obj], old: Obj | None, time: str) -> Obj | None:
+def endpoints_for(service: Obj, pods: Iterable[PodAddress], old: Obj | None, time: str) -> Obj | None:
     """Return the Endpoints to write, or None when `old` says it all.
 
     Args:
         service: whose.
-        pods: those that it selects.
+        pods: the addresses of those that it selects.
         old: what there is.
         time: when that happened which they change for; "" when nobody knows.
     """
     meta = service["metadata"]
-    whole = subsets_of(service, pods)
+    whole = subsets_of(pods)
     subsets = _capped(whole)
     labels = {key: value for key, value in labels_of(service).items() if key != HEADLESS}
     labels[MANAGED_BY] = MANAGER

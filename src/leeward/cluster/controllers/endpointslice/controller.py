@@ -5,18 +5,29 @@ Source: ``pkg/controller/endpointslice`` (Kubernetes 1.36).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
-from leeward.cluster.controllers.endpointslice.plan import MANAGED_BY, MANAGER, reconcile
-from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
-from leeward.cluster.controllers.framework.servicepods import TriggerTimes, selects, services_of
-from leeward.cluster.interface.client import Event
-from leeward.kube.objects import (
-    ObjectKey,
-    is_terminating,
-    key_of,
-    labels_of,
+from leeward.cluster.controllers.endpointslice import zones
+from leeward.cluster.controllers.endpointslice.hints import follows_zones, hinted, hints_for
+from leeward.cluster.controllers.endpointslice.packing import Changes, pack, recycled, unsupported
+from leeward.cluster.controllers.endpointslice.plan import (
+    MANAGED_BY,
+    MANAGER,
+    PodEndpoints,
+    families_of,
+    groups_of,
+    pod_endpoints,
 )
+from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
+from leeward.cluster.controllers.framework.selection import Pace, Selection
+from leeward.cluster.controllers.framework.servicepods import (
+    TriggerTimes,
+    selects,
+    services_of,
+    with_trigger_time,
+)
+from leeward.cluster.interface.client import Event
+from leeward.kube.objects import Obj, ObjectKey, is_condition_true, is_terminating, key_of, labels_of
 from leeward.kube.wellknown import SERVICE_NAME, ZONE
 
 SLICES = "endpointslices.discovery.k8s.io"
@@ -28,56 +39,137 @@ class EndpointSliceController:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._times = TriggerTimes()
+        self._pace = Pace(context.clock)
+        self._pods: Selection[PodEndpoints] = Selection(
+            context.client, selects, lambda service, pod: pod_endpoints(service, pod, self._find_node)
+        )
+        self._spread: dict[tuple[ObjectKey, str], bool] = {}  # Services with a topology mode → have hints
+        self._writes = False
 
     @property
     def resources(self) -> Collection[str]:
         return ("services", "pods", "nodes", SLICES)
 
+    def _find_node(self, name: str) -> Obj | None:
+        return self._client.find("nodes", "", name)
+
     def keys_for(self, event: Event) -> Iterable[ObjectKey]:
+        if event.resource == "pods":
+            return self._keys_for_pod(event)
         if event.resource == "services":
             return [key_of(event.object)]
         if event.resource == SLICES:
             return self._keys_for_slice(event)
-        if event.resource == "nodes":
-            return self._keys_for_node(event)
-        return services_of(event, lambda namespace: self._client.list("services", namespace))
+        return self._keys_for_node(event)
 
-    @staticmethod
-    def _keys_for_slice(event: Event) -> Iterable[ObjectKey]:
+    def _keys_for_pod(self, event: Event) -> Iterable[ObjectKey]:
+        keys = services_of(event, lambda namespace: self._client.list("services", namespace))
+        for key in keys:
+            self._pods.note(key, event.object["metadata"]["name"])
+        return keys
+
+    def _keys_for_slice(self, event: Event) -> Iterable[ObjectKey]:
+        if self._writes or event.previous is None:
+            return ()
         labels, namespace = labels_of(event.object), event.object["metadata"]["namespace"]
-        if event.previous is None or labels.get(MANAGED_BY) != MANAGER or SERVICE_NAME not in labels:
+        if labels.get(MANAGED_BY) != MANAGER or SERVICE_NAME not in labels:
             return ()
         return [ObjectKey(namespace, labels[SERVICE_NAME])]
 
     def _keys_for_node(self, event: Event) -> Iterable[ObjectKey]:
-        before = labels_of(event.previous).get(ZONE) if event.previous else None
-        if event.type == "DELETED" or before == labels_of(event.object).get(ZONE):
-            return ()
-        return [key_of(service) for service in self._client.list("services")]
+        """Return the Services whose Pods are on a node that came or moved, and those that follow zones."""
+        node, before = event.object, event.previous
+        keys: dict[ObjectKey, None] = {}
+        moved = before is None or labels_of(before).get(ZONE) != labels_of(node).get(ZONE)
+        if event.type != "DELETED" and moved:
+            for pod in self._client.pods_on(node["metadata"]["name"]):
+                for key in self._keys_for_pod(Event("ADDED", "pods", pod, None, event.revision)):
+                    keys[key] = None
+        if self._spread and (before is None or moved or _capacity(node) != _capacity(before)):
+            keys.update((key, None) for key, _ in self._spread)
+        return keys
 
     def sync(self, key: ObjectKey) -> float | None:
-        """Reconcile the slices of one Service."""
-        client = self._client
-        service = client.find("services", *key)
+        """Reconcile the slices of one Service; those of many Pods take their changes together."""
+        service = self._client.find("services", *key)
         if service is None:
-            self._times.forget(key)
+            self._forget(key)
         if service is None or is_terminating(service) or not service["spec"].get("selector"):
             return None  # the garbage collector removes the slices of a Service that is gone
-        pods = [pod for pod in client.list("pods", key.namespace) if selects(service, pod)]
-        slices = [
+        if service["spec"].get("type") == "ExternalName":
+            return None
+        if wait := self._pace.wait(key):
+            return wait
+        selected = self._pods.of(key, service)
+        time = self._times.of(key, service, selected.looked_at, selected.gone)
+        slices = self._slices_of(key)
+        self._writes = True
+        try:
+            for family in families_of(service):
+                ours = [each for each in slices if each.get("addressType") == family]
+                groups = groups_of(service, selected.values.values(), family)
+                found = self._with_hints(key, service, family, pack(service, family, groups, ours))
+                self._write(recycled(service, found), time)
+            self._write(Changes(delete=unsupported(service, slices)), time)
+        finally:
+            self._writes = False
+        self._pace.worked(key, len(selected.values))
+        return None
+
+    def _forget(self, key: ObjectKey) -> None:
+        self._times.forget(key)
+        self._pods.forget(key)
+        for known in [known for known in self._spread if known[0] == key]:
+            del self._spread[known]
+
+    def _slices_of(self, key: ObjectKey) -> Sequence[Obj]:
+        return [
             found
-            for found in client.list(SLICES, key.namespace)
+            for found in self._client.list(SLICES, key.namespace)
             if labels_of(found).get(SERVICE_NAME) == key.name and labels_of(found).get(MANAGED_BY) == MANAGER
         ]
-        time = self._times.of(key, service, pods)
-        writes = reconcile(service, pods, slices, lambda name: client.find("nodes", "", name), time)
-        for obj in writes.create:
-            client.create(SLICES, obj)
-        for obj in writes.update:
-            client.update(SLICES, obj)
-        for name in writes.delete:
-            client.delete(SLICES, key.namespace, name)
-        return None
+
+    def _with_hints(self, key: ObjectKey, service: Obj, family: str, found: Changes) -> Changes:
+        """Add the hints that a Service wishes; an Event tells when those of its topology mode come or go."""
+        had = self._spread.pop((key, family), False)
+        if not follows_zones(service):
+            if had:
+                self._tell(service, family, zones.DISABLED)
+            return hinted(found, hints_for(service))
+        spread = zones.spread(found, zones.cpu_shares(self._client.list("nodes")))
+        self._spread[key, family] = not isinstance(spread, str)
+        if isinstance(spread, str):
+            self._tell(service, family, spread)
+            return hinted(found, lambda endpoint: None)
+        if not had:
+            self._tell(service, family, zones.ENABLED)
+        return spread
+
+    def _tell(self, service: Obj, family: str, message: str) -> None:
+        enabled = message == zones.ENABLED
+        self._client.record(
+            service,
+            event_type="Normal" if enabled else "Warning",
+            reason="TopologyAwareHintsEnabled" if enabled else "TopologyAwareHintsDisabled",
+            message=f"{message}, addressType: {family}",
+        )
+
+    def _write(self, found: Changes, time: str) -> None:
+        for obj in found.create:
+            self._client.create(SLICES, _timed(obj, time))
+        for obj in found.update:
+            self._client.update(SLICES, _timed(obj, time))
+        for obj in found.delete:
+            self._client.delete(SLICES, *key_of(obj))
+
+
+def _timed(obj: Obj, time: str) -> Obj:
+    return {**obj, "metadata": with_trigger_time(obj["metadata"], time)}
+
+
+def _capacity(node: Obj) -> tuple[object, ...]:
+    allocatable = (node.get("status") or {}).get("allocatable") or {}
+    return allocatable.get("cpu"), is_condition_true(node, "Ready")
 
 
 DESCRIPTOR = ControllerDescriptor(name="endpointslice-controller", build=EndpointSliceController)

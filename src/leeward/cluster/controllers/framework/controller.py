@@ -13,12 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from cryptography import x509
+
 from leeward.base.clock import Clock
 from leeward.base.ids import IdSource
 from leeward.cluster.config import Timing
 from leeward.cluster.interface.client import Client, Event
 from leeward.cluster.interface.metrics import MetricsSource
 from leeward.kube.objects import ObjectKey, controller_of, key_of
+
+SignRequest = Callable[[x509.CertificateSigningRequest, Collection[str], int], bytes]
+"""(what is asked for, usages as Kubernetes names them, for how many seconds) → the certificate in PEM"""
 
 
 class Controller(Protocol):
@@ -67,6 +72,7 @@ class ControllerContext:
     volumes_dir: Path = Path("volumes")  # where local persistent volumes are made
     make_volume: Callable[[Path], None] = lambda path: None
     remove_volume: Callable[[Path], None] = lambda path: None
+    sign: SignRequest | None = None  # None: this cluster signs nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,11 @@ from leeward.kube.objects import (
     Obj,
     ObjectKey,
     find_condition,
-    is_condition_true,
     is_terminating,
     key_of,
     labels_of,
 )
+from leeward.kube.pods import is_finished, is_ready
 from leeward.kube.selectors import matches_labels
 
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
@@ -28,27 +28,33 @@ def selects(service: Obj, pod: Obj) -> bool:
     return bool(selector) and matches_labels(selector, labels_of(pod))
 
 
-def view_of(pod: Obj) -> tuple[object, ...]:
-    """Return what Services see of a Pod."""
-    status, spec = pod.get("status") or {}, pod["spec"]
+def _looks_the_same(pod: Obj, before: Obj) -> bool:
+    """Tell whether a change of a Pod is none for Services."""
+    new, old = pod.get("status") or {}, before.get("status") or {}
     return (
-        status.get("podIP"),
-        status.get("phase") in ("Succeeded", "Failed"),
-        is_condition_true(pod, "Ready"),
-        is_terminating(pod),
-        spec.get("nodeName"),
-        labels_of(pod),
+        new.get("podIPs") == old.get("podIPs")
+        and new.get("podIP") == old.get("podIP")
+        and is_terminating(pod) == is_terminating(before)
+        and pod["spec"].get("nodeName") == before["spec"].get("nodeName")
+        and labels_of(pod) == labels_of(before)
+        and is_finished(pod) == is_finished(before)
+        and is_ready(pod) == is_ready(before)
     )
 
 
 def services_of(event: Event, services: Callable[[str], Iterable[Obj]]) -> list[ObjectKey]:
-    """Return the keys of the Services for which a change of a Pod matters; `services` lists a namespace's."""
-    before = event.previous if event.type == "MODIFIED" else None
-    if before is not None and view_of(event.object) == view_of(before):
+    """Return the keys of the Services for which a change of a Pod matters; `services` lists a namespace's.
+
+    A Pod without an address matters to none.
+    """
+    pod, before = event.object, event.previous
+    if not any((each.get("status") or {}).get("podIP") for each in (pod, before) if each is not None):
         return []
-    pods = [pod for pod in (event.object, event.previous) if pod is not None]
-    found = services(event.object["metadata"]["namespace"])
-    return [key_of(service) for service in found if any(selects(service, pod) for pod in pods)]
+    if event.type == "MODIFIED" and before is not None and _looks_the_same(pod, before):
+        return []
+    pods = [pod] if before is None or labels_of(before) == labels_of(pod) else [pod, before]
+    found = services(pod["metadata"]["namespace"])
+    return [key_of(service) for service in found if any(selects(service, each) for each in pods)]
 
 
 def target_port(service_port: Obj, pod: Obj) -> int | None:
@@ -100,25 +106,34 @@ class TriggerTimes:
     def __init__(self) -> None:
         self._services: dict[ObjectKey, tuple[str, dict[str, str]]] = {}
 
-    def of(self, key: ObjectKey, service: Obj, pods: Iterable[Obj]) -> str:
+    def of(self, key: ObjectKey, service: Obj, pods: Iterable[Obj], gone: Iterable[str] | None = None) -> str:
         """Return the time for the endpoints written now; "" for none.
 
         Args:
             key: of the Service.
             service: it.
-            pods: those that it selects.
+            pods: those that it selects, or those of them that changed.
+            gone: names of those that it selects no more; None: `pods` are all that it selects.
         """
         created: str = service["metadata"].get("creationTimestamp") or ""
-        times = {
+        since = {
             pod["metadata"]["name"]: (find_condition(pod, "Ready") or {}).get("lastTransitionTime") or ""
             for pod in pods
         }
         known = self._services.get(key)
-        self._services[key] = created, times
         if known is None:
+            self._services[key] = created, since
             return created
-        changed = [time for name, time in times.items() if time > known[1].get(name, "")]
-        changed += [created] if created > known[0] else []
+        before, times = known
+        changed = [time for name, time in since.items() if time > times.get(name, "")]
+        changed += [created] if created > before else []
+        if gone is None:
+            times = since
+        else:
+            times.update(since)
+            for name in gone:
+                times.pop(name, None)
+        self._services[key] = created, times
         return min(changed, default="")
 
     def forget(self, key: ObjectKey) -> None:

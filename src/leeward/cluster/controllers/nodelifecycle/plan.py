@@ -6,7 +6,7 @@ Source: ``pkg/controller/nodelifecycle`` (node_lifecycle_controller.go; Kubernet
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ _CONDITION_TAINTS = {
 }
 _NO_SCHEDULE = frozenset((*_CONDITION_TAINTS.values(), TAINT_UNSCHEDULABLE))
 EVICTING_TAINTS = frozenset((TAINT_NOT_READY, TAINT_UNREACHABLE))
+EXCLUDED = "node.kubernetes.io/exclude-disruption"
 _LABEL_COPIES = {OS: "beta.kubernetes.io/os", ARCH: "beta.kubernetes.io/arch"}
 
 PARTIAL_SHARE = 0.55  # of a zone's nodes not ready
@@ -51,8 +52,8 @@ class ZoneState(enum.Enum):
 
 
 def ready_status(node: Obj) -> str:
-    """Return the status of the Ready condition; "Unknown" when there is none."""
-    status: str = (find_condition(node, "Ready") or {}).get("status") or "Unknown"
+    """Return the status of the Ready condition; "" when the node has never reported."""
+    status: str = (find_condition(node, "Ready") or {}).get("status") or ""
     return status
 
 
@@ -72,24 +73,17 @@ def zone_state(ready: Sequence[bool]) -> ZoneState:
     return ZoneState.NORMAL
 
 
-def eviction_rate(zone: str, zones: Mapping[str, Sequence[bool]], normal: float) -> float:
-    """Return how many nodes a second of `zone` may get NoExecute taints.
+def eviction_rate(state: ZoneState, nodes: int, normal: float) -> float:
+    """Return how many nodes a second of a zone may get NoExecute taints.
 
     Args:
-        zone: the zone.
-        zones: readiness of every node, by zone.
+        state: of the zone.
+        nodes: how many it has.
         normal: nodes a second in normal times.
     """
-    if all_disrupted(zones):
-        return 0.0
-    if zone_state(zones[zone]) is ZoneState.PARTIAL:
-        return normal * SECONDARY_SHARE if len(zones[zone]) > LARGE_ZONE else 0.0
+    if state is ZoneState.PARTIAL:
+        return normal * SECONDARY_SHARE if nodes > LARGE_ZONE else 0.0
     return normal
-
-
-def all_disrupted(zones: Mapping[str, Collection[bool]]) -> bool:
-    """Tell whether every zone has lost all nodes: then the fault is more likely ours than theirs."""
-    return all(zone_state(list(ready)) is ZoneState.FULL for ready in zones.values())
 
 
 def last_sign_of_life(node: Obj, lease: Obj | None, first_seen: datetime) -> datetime:
@@ -144,27 +138,48 @@ def wanted_no_schedule(node: Obj) -> set[str]:
 
 def wanted_no_execute(node: Obj) -> str | None:
     """Return the key of the NoExecute taint that the node's state calls for."""
-    status = (find_condition(node, "Ready") or {}).get("status")  # None: not heard of yet
-    return {"False": TAINT_NOT_READY, "Unknown": TAINT_UNREACHABLE}.get(status or "")
+    return {"False": TAINT_NOT_READY, "Unknown": TAINT_UNREACHABLE}.get(ready_status(node))
 
 
-def has_taint(node: Obj, key: str, effect: str) -> bool:
-    """Tell whether the node has the taint."""
+def evicting_taints(node: Obj) -> set[str]:
+    """Return the keys of the NoExecute taints of ours that the node has."""
     taints: Iterable[Taint] = (node.get("spec") or {}).get("taints") or ()
-    return any(taint["key"] == key and taint["effect"] == effect for taint in taints)
+    return {taint["key"] for taint in taints if taint["effect"] == "NoExecute"} & EVICTING_TAINTS
 
 
-def with_taints(node: Obj, no_schedule: set[str], no_execute: str | None, now: datetime) -> Obj:
-    """Return the node with exactly these of our taints, others untouched; itself when nothing changes."""
+def is_counted(node: Obj) -> bool:
+    """Tell whether the node counts when the state of its zone is judged."""
+    return EXCLUDED not in labels_of(node)
+
+
+def view_of(node: Obj) -> tuple[object, ...]:
+    """Return what a change of a node has to change for it to matter here."""
+    conditions = (node.get("status") or {}).get("conditions") or ()
+    spec = node.get("spec") or {}
+    stated = [(found.get("type"), found.get("status")) for found in conditions]
+    return stated, spec.get("taints"), spec.get("unschedulable"), labels_of(node)
+
+
+def with_no_schedule(node: Obj, wanted: set[str], now: datetime) -> Obj:
+    """Return the node with exactly these NoSchedule taints of ours; itself when nothing changes."""
+    return _with_taints(node, "NoSchedule", _NO_SCHEDULE, wanted, now)
+
+
+def with_no_execute(node: Obj, wanted: str | None, now: datetime) -> Obj:
+    """Return the node with this NoExecute taint of ours (None: without any); itself when nothing changes."""
+    return _with_taints(node, "NoExecute", EVICTING_TAINTS, {wanted} if wanted else set(), now)
+
+
+def _with_taints(node: Obj, effect: str, ours: Collection[str], wanted: set[str], now: datetime) -> Obj:
     old: Sequence[Taint] = (node.get("spec") or {}).get("taints") or ()
-    wanted = {(key, "NoSchedule") for key in no_schedule}
-    if no_execute:
-        wanted.add((no_execute, "NoExecute"))
-    ours = {(key, "NoSchedule") for key in _NO_SCHEDULE} | {(key, "NoExecute") for key in EVICTING_TAINTS}
-    kept = [taint for taint in old if (pair := (taint["key"], taint["effect"])) not in ours or pair in wanted]
-    present = {(taint["key"], taint["effect"]) for taint in kept}
+    kept = [
+        taint
+        for taint in old
+        if taint["effect"] != effect or taint["key"] not in ours or taint["key"] in wanted
+    ]
+    present = {taint["key"] for taint in kept if taint["effect"] == effect}
     stamp = format_time(now)
-    added = [{"key": key, "effect": effect, "timeAdded": stamp} for key, effect in sorted(wanted - present)]
+    added = [{"key": key, "effect": effect, "timeAdded": stamp} for key in sorted(wanted - present)]
     if not added and len(kept) == len(old):
         return node
     spec = {name: value for name, value in (node.get("spec") or {}).items() if name != "taints"}

@@ -1,1 +1,1 @@
-"""Gives every namespace its default ServiceAccount and the cluster's CA certificate."""
+"""Gives every namespace its default ServiceAccount."""

@@ -1,0 +1,1 @@
+"""Approves the requests of kubelets for the certificates with which they speak to the API."""

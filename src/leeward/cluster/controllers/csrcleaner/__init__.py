@@ -1,0 +1,1 @@
+"""Removes certificate requests that nobody needs any more."""

@@ -1,0 +1,1 @@
+"""Mirrors the Endpoints that people write into EndpointSlices."""

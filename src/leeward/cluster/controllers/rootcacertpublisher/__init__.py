@@ -1,0 +1,1 @@
+"""Publishes the cluster's CA certificate in every namespace."""
