@@ -102,8 +102,9 @@ class World:
 
 def _check(world: World, pod: Obj, expected: Obj) -> None:
     info = describe(pod)
-    cycle = Cycle(info, world.cache.nodes, world.reader)
-    found = world.profile.find_feasible(cycle, world.cache.nominated_on)
+    cycle = Cycle(info, world.cache.nodes, world.cache.census, world.reader)
+    prepared = world.profile.prepare(cycle)
+    found = world.profile.find_feasible(cycle, prepared, world.cache.nominated_on)
     if expected["result"] == "bound":
         assert sorted(node.name for node in found.feasible) == sorted(
             expected.get("feasible", [expected["node"]])
