@@ -1,5 +1,8 @@
 """What runs where, as of the latest event: one :class:`NodeInfo` per node, changed Pod by Pod.
 
+Who keeps something worked out from nodes and Pods follows :meth:`Cache.changes_since` and looks again at
+what changed, instead of at everything.
+
 Invariants: a Pod counts on at most one node; finished Pods count nowhere; an assumed Pod (its binding
 waits for volumes) counts until it is forgotten or its real state arrives.
 
@@ -8,26 +11,43 @@ Source: ``pkg/scheduler/backend/cache``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.census import Census
+from leeward.cluster.scheduler.nodeinfo import NodeInfo, bump
 from leeward.cluster.scheduler.nodetree import NodeTree
 from leeward.cluster.scheduler.podinfo import PodInfo
 from leeward.kube.objects import Obj
+from leeward.kube.wellknown import HOSTNAME
 
 FINISHED = ("Succeeded", "Failed")
+_KEPT_CHANGES = 20_000
+
+
+class Change(NamedTuple):
+    """A node changed, came or went, or a Pod came to it (1) or went from it (-1)."""
+
+    node: str
+    pod: PodInfo | None = None
+    sign: int = 0
 
 
 class Cache:
     """The scheduler's memory of nodes and placed Pods."""
 
     def __init__(self) -> None:
+        self.census = Census()
         self._infos: dict[str, NodeInfo] = {}  # includes nodes only known from their Pods
         self._live: dict[str, NodeInfo] = {}
         self._tree = NodeTree()
         self._is_sorted = True
+        self._hosts: dict[str, int] = {}  # hostname -> nodes
+        self._shared_hosts = 0  # nodes beyond the first with a hostname
         self._place: dict[str, str] = {}  # Pod uid -> node
         self._nominated: dict[str, tuple[str, PodInfo]] = {}  # Pod uid -> (node, Pod)
+        self._changes: list[Change] = []
+        self._dropped = 0  # changes that are no longer kept
 
     @property
     def nodes(self) -> Mapping[str, NodeInfo]:
@@ -37,36 +57,76 @@ class Cache:
             self._is_sorted = True
         return self._live
 
+    @property
+    def hosts_differ(self) -> bool:
+        """Tell whether no two nodes have the same hostname label."""
+        return self._shared_hosts == 0
+
+    @property
+    def revision(self) -> int:
+        """How many changes there have been."""
+        return self._dropped + len(self._changes)
+
+    def changes_since(self, revision: int) -> Sequence[Change] | None:
+        """Return what happened after `revision`; None: it is too long ago."""
+        return self._changes[revision - self._dropped :] if revision >= self._dropped else None
+
+    def _note(self, change: Change) -> None:
+        if len(self._changes) >= _KEPT_CHANGES:
+            self._dropped += len(self._changes) // 2
+            del self._changes[: len(self._changes) // 2]
+        self._changes.append(change)
+
     def set_node(self, node: Obj) -> None:
         """Take a node's new state."""
         name = node["metadata"]["name"]
         info = self._infos.setdefault(name, NodeInfo(name))
+        self._count_host(info, -1)
         info.set_node(node)
+        self._count_host(info, 1)
         self._live[name] = info
         if self._tree.put(name, info.labels):
             self._is_sorted = False
+        self._note(Change(name))
 
     def remove_node(self, name: str) -> None:
         """Forget a node; its Pods are remembered until they go too."""
         info = self._live.pop(name, None)
         self._tree.remove(name)
         if info is not None:
+            self._count_host(info, -1)
             info.set_node(None)
             self._drop_if_empty(name)
+            self._note(Change(name))
+
+    def _count_host(self, info: NodeInfo, sign: int) -> None:
+        if host := info.labels.get(HOSTNAME):
+            bump(self._hosts, host, sign)
+            self._shared_hosts += sign if self._hosts.get(host, 0) > (1 if sign > 0 else 0) else 0
 
     def place(self, info: PodInfo, node: str) -> None:
         """Count a Pod on a node; also its assumed or newer state."""
-        self.forget(info.uid)
         self._nominated.pop(info.uid, None)
+        if self._place.get(info.uid) == node:
+            placed = self._infos[node]
+            if placed.pods[info.uid].kin == info.kin:
+                placed.pods[info.uid] = info
+                return
+        self.forget(info.uid)
         self._infos.setdefault(node, NodeInfo(node)).add(info)
         self._place[info.uid] = node
+        self.census.count(info.kin, node, 1)
+        self._note(Change(node, info, 1))
 
     def forget(self, uid: str) -> bool:
         """Stop counting a Pod; tells whether it counted."""
         node = self._place.pop(uid, None)
         if node is None:
             return False
+        info = self._infos[node].pods[uid]
         self._infos[node].remove(uid)
+        self.census.count(info.kin, node, -1)
+        self._note(Change(node, info, -1))
         self._drop_if_empty(node)
         return True
 

@@ -1,8 +1,8 @@
 """The scheduler's extension points: what a plugin may decide, and when.
 
 A cycle runs PreEnqueue (may the Pod enter the queue), PreFilter (once per Pod), Filter (per node),
-PostFilter (nothing fits: make room), Score with normalisation (per feasible node), Reserve and
-PreBind (before the binding is written). A plugin subclasses :class:`Plugin` and overrides the points
+PostFilter (nothing fits: make room), PreScore, Score (per feasible node) with normalisation, and PreBind
+(before the binding is written). A plugin subclasses :class:`Plugin` and overrides the points
 it cares about; which ones it overrides is all the framework needs to know.
 
 Invariant: plugins decide from the :class:`Cycle` alone and keep what they computed in ``cycle.state``.
@@ -13,15 +13,17 @@ Source: ``k8s.io/kube-scheduler/framework/interface.go`` (Kubernetes 1.36).
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 from leeward.cluster.interface.client import Client, Reader
+from leeward.cluster.scheduler.census import Census
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo
 
 MAX_SCORE = 100
+Likes: TypeAlias = Sequence[tuple[NodeInfo, int]]  # a node, and how many are like it in every way
 Events: TypeAlias = Mapping[str, Collection[str]]  # resource -> event types
 
 
@@ -41,18 +43,29 @@ class Rejection:
     plugin: str = ""
 
 
+class CycleState:
+    """What a plugin keeps during a cycle."""
+
+    def clone(self) -> CycleState:
+        """Return a copy for a what-if question; itself when :meth:`Plugin.update` does not change it."""
+        return self
+
+
 @dataclass(slots=True)
 class Cycle:
     """One attempt to place one Pod."""
 
     pod: PodInfo
-    nodes: Mapping[str, NodeInfo]  # every node there is; for what-if questions some are clones
+    nodes: Mapping[str, NodeInfo]  # every node there is
+    census: Census  # of the Pods on them
     reader: Reader
-    state: dict[str, Any] = field(default_factory=dict)  # by plugin name
+    hosts_differ: bool = True  # no two nodes have the same hostname
+    state: dict[str, Any] = field(default_factory=dict)  # CycleState by plugin name
 
-    def what_if(self, replaced: NodeInfo) -> Cycle:
-        """Return a fresh cycle in which one node is as `replaced`."""
-        return Cycle(self.pod, {**self.nodes, replaced.name: replaced}, self.reader)
+    def clone(self) -> Cycle:
+        """Return a copy for a what-if question: plugins may be told of Pods that come and go."""
+        state = {name: found.clone() for name, found in self.state.items()}
+        return Cycle(self.pod, self.nodes, self.census, self.reader, self.hosts_differ, state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +88,53 @@ class Plugin:
     weight: ClassVar[int] = 0  # of its score; 0 when it does not score
     # What may make a Pod it rejected schedulable.
     events: ClassVar[Events] = {}
+    # Whether its answers for a node depend on Pods of other nodes; if not, they hold until the node changes.
+    looks_around: ClassVar[bool] = False
 
     def pre_enqueue(self, pod: PodInfo) -> Rejection | None:
         """Say whether the Pod may be tried at all."""
         return None
 
+    def shares(self, pod: PodInfo) -> bool:
+        """Say whether its answers hold for all Pods of the Pod's template (upstream's SignPod)."""
+        return True
+
     def pre_filter(self, cycle: Cycle) -> PreFilterResult:
         """Look at the Pod once."""
         return PASS
+
+    def update(self, cycle: Cycle, other: PodInfo, node: NodeInfo, sign: int) -> None:
+        """Take note that another Pod came to `node` (1) or went (-1), as if :meth:`pre_filter` had seen it.
+
+        Upstream's PreFilterExtensions, AddPod and RemovePod.
+        """
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
         """Say whether the Pod may run on `node`."""
         return None
 
-    def scores(self, cycle: Cycle, feasible: Sequence[NodeInfo]) -> Mapping[str, int] | None:
-        """Return 0..100 per feasible node, normalised, before the weight; None: no opinion."""
+    def keys(self, cycle: Cycle) -> Collection[str]:
+        """Return by which topology keys a plugin that looks around tells nodes apart."""
+        return ()
+
+    def digest(self, cycle: Cycle, node: NodeInfo) -> Hashable:
+        """Return what nodes have in common that a plugin which looks around filters and scores alike.
+
+        It changes only with the node, with a Pod that comes to it or goes, and with :meth:`keys`.
+        """
         return None
+
+    def pre_score(self, cycle: Cycle, feasible: Likes) -> bool:
+        """Prepare to score `feasible`; False: no opinion."""
+        return True
+
+    def score(self, cycle: Cycle, node: NodeInfo) -> int:
+        """Return the score of `node`, 0..100 unless :meth:`normalize` makes it so."""
+        return 0
+
+    def normalize(self, cycle: Cycle, raw: Sequence[int]) -> Sequence[int]:
+        """Return the scores 0..100 of all feasible nodes."""
+        return raw
 
     def pre_bind(self, cycle: Cycle, node: NodeInfo, client: Client) -> bool:
         """Prepare the binding to `node`; False: it has to wait until :meth:`is_prepared`."""
@@ -119,10 +163,15 @@ def never(*reasons: str) -> Rejection:
     return Rejection(reasons, Code.UNRESOLVABLE)
 
 
-def normalize(raw: Mapping[str, int], *, reverse: bool = False) -> dict[str, int]:
+def stretch(raw: Sequence[int], *, reverse: bool = False) -> list[int]:
     """Stretch scores to 0..100 by the largest, as upstream's DefaultNormalizeScore does."""
-    largest = max(raw.values(), default=0)
+    largest = max(raw, default=0)
     if largest == 0:
-        return dict.fromkeys(raw, MAX_SCORE if reverse else 0)
-    scaled = {name: MAX_SCORE * score // largest for name, score in raw.items()}
-    return {name: MAX_SCORE - score for name, score in scaled.items()} if reverse else scaled
+        return [MAX_SCORE if reverse else 0] * len(raw)
+    scaled = [MAX_SCORE * score // largest for score in raw]
+    return [MAX_SCORE - score for score in scaled] if reverse else scaled
+
+
+def overrides(plugin: Plugin, point: str) -> bool:
+    """Tell whether a plugin cares about an extension point."""
+    return getattr(type(plugin), point) is not getattr(Plugin, point)

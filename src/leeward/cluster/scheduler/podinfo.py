@@ -8,12 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
-from leeward.kube.objects import Obj, ObjectKey, is_terminating, key_of, labels_of
+from orjson import dumps
+
+from leeward.kube.objects import Obj, ObjectKey, controller_of, is_terminating, key_of, labels_of
 from leeward.kube.quantity import to_millis, to_units
 
 DEFAULT_MILLI_CPU = 100  # what scoring assumes for a container that requests nothing
 DEFAULT_MEMORY = 200 * 1024 * 1024
+
+_UNSIGNED = {"nodeName": None, "hostname": None, "subdomain": None}
+_SIGNED = ("image", "resources", "ports", "restartPolicy")  # of a container
+_OWN_VOLUMES = ("projected", "configMap", "secret", "emptyDir", "downwardAPI")  # which no node lacks
+_templates: WeakValueDictionary[bytes, Template] = WeakValueDictionary()
 
 Resources = dict[str, int]  # "cpu" in thousandths, everything else in whole units
 HostPort = tuple[str, str, int]  # (IP, protocol, port)
@@ -30,14 +38,13 @@ class AffinityTerm:
     weight: int = 0  # preferred terms only
 
 
-@dataclass(frozen=True, slots=True)
-class PodInfo:
-    """Immutable; made anew whenever the Pod changes."""
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Template:
+    """What Pods that differ only in name have in common: one object for all of them, compared by identity."""
 
-    pod: Obj
-    key: ObjectKey
-    uid: str
+    namespace: str
     labels: Mapping[str, str]
+    owner: tuple[str, str, str]  # API version, kind and name of the controller; empty without one
     priority: int
     requests: Resources
     scored: Resources  # cpu and memory with the defaults for containers that request nothing
@@ -46,6 +53,26 @@ class PodInfo:
     anti_affinity: tuple[AffinityTerm, ...]
     preferred_affinity: tuple[AffinityTerm, ...]
     preferred_anti_affinity: tuple[AffinityTerm, ...]
+
+    @property
+    def has_terms(self) -> bool:
+        """Tell whether there are affinity or anti-affinity terms of any kind."""
+        return bool(
+            self.affinity or self.anti_affinity or self.preferred_affinity or self.preferred_anti_affinity
+        )
+
+
+Kin = tuple[Template, bool]  # Pods no other Pod's rules can tell apart; True: they are terminating
+
+
+@dataclass(frozen=True, slots=True)
+class PodInfo:
+    """Immutable; made anew whenever the Pod changes."""
+
+    pod: Obj
+    key: ObjectKey
+    uid: str
+    template: Template
     terminating: bool
 
     @property
@@ -54,11 +81,24 @@ class PodInfo:
         return self.key.namespace
 
     @property
-    def has_terms(self) -> bool:
-        """Tell whether the Pod has affinity or anti-affinity terms of any kind."""
-        return bool(
-            self.affinity or self.anti_affinity or self.preferred_affinity or self.preferred_anti_affinity
-        )
+    def kin(self) -> Kin:
+        """Whom others take it for."""
+        return (self.template, self.terminating)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The Pod's labels."""
+        return self.template.labels
+
+    @property
+    def priority(self) -> int:
+        """How important it is."""
+        return self.template.priority
+
+    @property
+    def requests(self) -> Resources:
+        """What it needs."""
+        return self.template.requests
 
     @property
     def spec(self) -> Obj:
@@ -170,17 +210,32 @@ def _terms(
     )
 
 
-def describe(pod: Obj) -> PodInfo:
-    """Work out everything plugins ask of `pod`."""
-    spec, key, labels = pod["spec"], key_of(pod), labels_of(pod)
+def _signature(pod: Obj, spec: Obj, namespace: str) -> bytes:
+    """Return what is the same for Pods that no plugin can tell apart, but for their names."""
+    meta = pod["metadata"]
+    parts = {**spec, **_UNSIGNED}
+    for kind in ("containers", "initContainers"):
+        parts[kind] = [[each.get(name) for name in _SIGNED] for each in spec.get(kind) or ()]
+    parts["volumes"] = [
+        volume for volume in spec.get("volumes") or () if not any(kind in volume for kind in _OWN_VOLUMES)
+    ]
+    return dumps([namespace, meta.get("labels"), _owner(pod), parts])
+
+
+def _owner(pod: Obj) -> tuple[str, str, str]:
+    owner = controller_of(pod)
+    return (owner["apiVersion"], owner["kind"], owner["name"]) if owner else ("", "", "")
+
+
+def _template(pod: Obj, spec: Obj, namespace: str) -> Template:
+    labels = labels_of(pod)
     affinity = spec.get("affinity") or {}
-    required, preferred = _terms(affinity.get("podAffinity"), key.namespace, labels)
-    anti, preferred_anti = _terms(affinity.get("podAntiAffinity"), key.namespace, labels)
-    return PodInfo(
-        pod=pod,
-        key=key,
-        uid=pod["metadata"].get("uid") or str(key),
+    required, preferred = _terms(affinity.get("podAffinity"), namespace, labels)
+    anti, preferred_anti = _terms(affinity.get("podAntiAffinity"), namespace, labels)
+    return Template(
+        namespace=namespace,
         labels=labels,
+        owner=_owner(pod),
         priority=spec.get("priority") or 0,
         requests=pod_requests(spec),
         scored=pod_requests(spec, {"cpu": DEFAULT_MILLI_CPU, "memory": DEFAULT_MEMORY}),
@@ -189,5 +244,14 @@ def describe(pod: Obj) -> PodInfo:
         anti_affinity=anti,
         preferred_affinity=preferred,
         preferred_anti_affinity=preferred_anti,
-        terminating=is_terminating(pod),
     )
+
+
+def describe(pod: Obj) -> PodInfo:
+    """Work out everything plugins ask of `pod`; Pods of one template share it."""
+    spec, key = pod["spec"], key_of(pod)
+    signature = _signature(pod, spec, key.namespace)
+    template = _templates.get(signature)
+    if template is None:
+        template = _templates[signature] = _template(pod, spec, key.namespace)
+    return PodInfo(pod, key, pod["metadata"].get("uid") or str(key), template, is_terminating(pod))

@@ -16,7 +16,7 @@ from leeward.cluster.scheduler.diagnosis import summarize
 from leeward.cluster.scheduler.framework import Code, Cycle
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo
-from leeward.cluster.scheduler.profile import Feasibility, Nominated, Profile
+from leeward.cluster.scheduler.profile import Feasibility, Nominated, Prepared, Profile, tell
 from leeward.kube.objects import Obj, find_condition, labels_of
 from leeward.kube.selectors import matches_selector
 
@@ -75,14 +75,15 @@ def plan(
     """Decide who makes way for ``cycle.pod``."""
     if reason := eligibility(cycle.pod, cycle, found):
         return Plan(None, f"preemption: {reason}")
+    prepared = profile.prepare(cycle)
     candidates: list[Candidate] = []
     reasons: list[str] = []
     for name, rejection in found.rejections.items():
         if rejection.code is Code.UNRESOLVABLE:
             reasons.append(_NOT_HELPFUL)
             continue
-        dry_run = _DryRun(profile, cycle, nominated(name, cycle.pod))
-        candidate = dry_run.victims_on(cycle.nodes[name], budgets)
+        dry_run = _DryRun(profile, cycle, prepared, cycle.nodes[name], nominated(name, cycle.pod))
+        candidate = dry_run.victims(budgets)
         if candidate is None:
             reasons.append(_NO_VICTIMS)
         else:
@@ -111,39 +112,48 @@ def _descending(text: str) -> str:
 
 
 class _DryRun:
-    def __init__(self, profile: Profile, cycle: Cycle, nominated: Sequence[PodInfo]) -> None:
+    """What would be on one node, if others left it."""
+
+    def __init__(
+        self, profile: Profile, cycle: Cycle, prepared: Prepared, node: NodeInfo, nominated: Sequence[PodInfo]
+    ) -> None:
         self._profile = profile
-        self._cycle = cycle
+        self._cycle = cycle.clone()
+        self._prepared = prepared
+        self._node = node.clone()
         self._nominated = nominated
 
-    def _fits(self, node: NodeInfo) -> bool:
-        if self._nominated:
-            crowded = node.clone()
-            for other in self._nominated:
-                crowded.add(other)
-            if self._profile.check_anew(self._cycle.what_if(crowded), crowded):
-                return False
-        return self._profile.check_anew(self._cycle.what_if(node), node) is None
+    def _fits(self) -> bool:
+        return self._profile.check(self._cycle, self._prepared, self._node, self._nominated) is None
 
-    def victims_on(self, node: NodeInfo, budgets: Sequence[Obj]) -> Candidate | None:
-        potential = [pod for pod in node.pods.values() if pod.priority < self._cycle.pod.priority]
+    def _remove(self, pod: PodInfo) -> None:
+        self._node.remove(pod.uid)
+        tell(self._prepared.filters, self._cycle, pod, self._node, -1)
+
+    def _add(self, pod: PodInfo) -> None:
+        self._node.add(pod)
+        tell(self._prepared.filters, self._cycle, pod, self._node, 1)
+
+    def victims(self, budgets: Sequence[Obj]) -> Candidate | None:
+        """Return who has to go so that the Pod fits; None: it does not, or nobody has to."""
+        priority = self._cycle.pod.priority
+        potential = [pod for pod in self._node.pods.values() if pod.priority < priority]
         if not potential:
             return None
-        empty = node.clone()
         for pod in potential:
-            empty.remove(pod.uid)
-        if not self._fits(empty):
+            self._remove(pod)
+        if not self._fits():
             return None
         violating, harmless = _split(_by_importance(potential), budgets)
         victims: list[PodInfo] = []
         violations = 0
         for pod in (*violating, *harmless):
-            empty.add(pod)
-            if not self._fits(empty):
-                empty.remove(pod.uid)
+            self._add(pod)
+            if not self._fits():
+                self._remove(pod)
                 victims.append(pod)
                 violations += pod in violating
-        return Candidate(node.name, tuple(_by_importance(victims)), violations) if victims else None
+        return Candidate(self._node.name, tuple(_by_importance(victims)), violations) if victims else None
 
 
 def _split(pods: Sequence[PodInfo], budgets: Sequence[Obj]) -> tuple[list[PodInfo], list[PodInfo]]:

@@ -7,14 +7,19 @@ Source: ``pkg/scheduler/schedule_one.go`` (findNodesThatFitPod, prioritizeNodes,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from leeward.cluster.scheduler.framework import Cycle, Plugin, Rejection, never
+from leeward.cluster.scheduler.framework import Cycle, Plugin, Rejection, never, overrides
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo
 
 Nominated = Callable[[str, PodInfo], Sequence[PodInfo]]  # (node, Pod) -> Pods to leave room for
+_MIN_FEASIBLE = 100
+_MIN_PERCENTAGE = 5
+_ELSEWHERE = Rejection(
+    ("node(s) didn't satisfy plugin(s) [NodeAffinity]",), never("").code, plugin="NodeAffinity"
+)
 
 
 @dataclass(slots=True)
@@ -31,81 +36,105 @@ class Feasibility:
         return found | ({self.rejection.plugin} if self.rejection else set())
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What PreFilter found."""
+
+    filters: Sequence[Plugin] = ()  # those that have something to filter
+    rejection: Rejection | None = None
+    only: frozenset[str] | None = None  # the nodes that are possible; None: all
+
+
 class Profile:
     """The plugins in order."""
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self.plugins = plugins
-        self._pre_filters = _overriding(plugins, "pre_filter")
-        self._filters = _overriding(plugins, "filter")
-        self._scorers = [plugin for plugin in plugins if plugin.weight]
-        self._pre_binders = _overriding(plugins, "pre_bind")
+        self.filters = [plugin for plugin in plugins if overrides(plugin, "filter")]
+        self.scorers = [plugin for plugin in plugins if plugin.weight]
+        self.pre_binders = [plugin for plugin in plugins if overrides(plugin, "pre_bind")]
+        self._pre_enqueuers = [plugin for plugin in plugins if overrides(plugin, "pre_enqueue")]
+        self._pre_filters = [plugin for plugin in plugins if overrides(plugin, "pre_filter")]
 
     def pre_enqueue(self, pod: PodInfo) -> Rejection | None:
         """Return why the Pod may not be tried yet, if so."""
-        for plugin in self.plugins:
+        for plugin in self._pre_enqueuers:
             if rejection := plugin.pre_enqueue(pod):
                 return replace(rejection, plugin=plugin.name)
         return None
 
-    def prepare(self, cycle: Cycle) -> tuple[list[Plugin], Rejection | None, frozenset[str] | None]:
-        """Run PreFilter; returns the plugins left to filter, a rejection, the only nodes possible."""
+    def shares(self, pod: PodInfo) -> bool:
+        """Tell whether what is found for the Pod holds for all of its template."""
+        return all(plugin.shares(pod) for plugin in self.plugins)
+
+    def prepare(self, cycle: Cycle) -> Prepared:
+        """Run PreFilter."""
         skipped: set[str] = set()
         only: frozenset[str] | None = None
         for plugin in self._pre_filters:
             result = plugin.pre_filter(cycle)
             if result.rejection:
-                return [], replace(result.rejection, plugin=plugin.name), None
+                return Prepared(rejection=replace(result.rejection, plugin=plugin.name))
             if result.skip:
                 skipped.add(plugin.name)
             if result.node_names is not None:
                 only = result.node_names if only is None else only & result.node_names
-        return [plugin for plugin in self._filters if plugin.name not in skipped], None, only
+        return Prepared([plugin for plugin in self.filters if plugin.name not in skipped], None, only)
 
-    def find_feasible(self, cycle: Cycle, nominated: Nominated) -> Feasibility:
-        """Filter all nodes, leaving room for nominated Pods."""
-        filters, rejection, only = self.prepare(cycle)
-        found = Feasibility(rejection=rejection)
-        if rejection:
+    def find_feasible(
+        self,
+        cycle: Cycle,
+        prepared: Prepared,
+        nominated: Nominated,
+        nodes: Iterable[NodeInfo] | None = None,
+        enough: int | None = None,
+    ) -> Feasibility:
+        """Filter nodes, leaving room for nominated Pods.
+
+        Args:
+            cycle: the attempt.
+            prepared: what PreFilter found.
+            nominated: for whom to leave room.
+            nodes: which, in order; by default all.
+            enough: how many feasible ones will do; by default all are looked for.
+        """
+        found = Feasibility(rejection=prepared.rejection)
+        if prepared.rejection:
             return found
-        for name, node in cycle.nodes.items():
-            if only is not None and name not in only:
-                found.rejections[name] = replace(
-                    never("node(s) didn't satisfy plugin(s) [NodeAffinity]"), plugin="NodeAffinity"
-                )
+        for node in cycle.nodes.values() if nodes is None else nodes:
+            no = self.check(cycle, prepared, node, nominated(node.name, cycle.pod))
+            if no is not None:
+                found.rejections[node.name] = no
                 continue
-            no = self._check(cycle, node, filters, nominated(name, cycle.pod))
-            if no is None:
-                found.feasible.append(node)
-            else:
-                found.rejections[name] = no
+            found.feasible.append(node)
+            if len(found.feasible) == enough:
+                break
         return found
 
-    def _check(
-        self, cycle: Cycle, node: NodeInfo, filters: Sequence[Plugin], nominated: Sequence[PodInfo]
+    def check(
+        self, cycle: Cycle, prepared: Prepared, node: NodeInfo, nominated: Sequence[PodInfo]
     ) -> Rejection | None:
+        """Say whether the Pod may run on a node: with the nominated Pods there, and without them."""
+        if prepared.only is not None and node.name not in prepared.only:
+            return _ELSEWHERE
         if nominated:
-            crowded = node.clone()
+            crowded, expected = node.clone(), cycle.clone()
             for other in nominated:
                 crowded.add(other)
-            if no := self.check_anew(cycle.what_if(crowded), crowded):
+                tell(prepared.filters, expected, other, crowded, 1)
+            if no := run_filters(prepared.filters, expected, crowded):
                 return no
-        return run_filters(filters, cycle, node)
-
-    def check_anew(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
-        """Run PreFilter and Filter of a what-if cycle for one node."""
-        filters, rejection, only = self.prepare(cycle)
-        if rejection or (only is not None and node.name not in only):
-            return rejection or never("excluded")
-        return run_filters(filters, cycle, node)
+        return run_filters(prepared.filters, cycle, node)
 
     def score(self, cycle: Cycle, feasible: Sequence[NodeInfo]) -> dict[str, dict[str, int]]:
         """Return per node the weighted score of each plugin with an opinion."""
         table: dict[str, dict[str, int]] = {node.name: {} for node in feasible}
-        for plugin in self._scorers:
-            scores: Mapping[str, int] = plugin.scores(cycle, feasible) or {}
-            for name, score in scores.items():
-                table[name][plugin.name] = score * plugin.weight
+        likes = [(node, 1) for node in feasible]
+        for plugin in self.scorers:
+            if plugin.pre_score(cycle, likes):
+                scores = plugin.normalize(cycle, [plugin.score(cycle, node) for node in feasible])
+                for node, score in zip(feasible, scores, strict=True):
+                    table[node.name][plugin.name] = score * plugin.weight
         return table
 
     def choose(self, cycle: Cycle, feasible: Sequence[NodeInfo]) -> NodeInfo:
@@ -115,10 +144,16 @@ class Profile:
         table = self.score(cycle, feasible)
         return feasible[top_of([sum(table[node.name].values()) for node in feasible])]
 
-    @property
-    def pre_binders(self) -> Sequence[Plugin]:
-        """The plugins that prepare bindings."""
-        return self._pre_binders
+
+def feasible_nodes_to_find(nodes: int) -> int:
+    """Return after how many feasible nodes a search may end: all up to 100, then a falling percentage.
+
+    Source: numFeasibleNodesToFind of pkg/scheduler/schedule_one.go, with the default percentage.
+    """
+    if nodes < _MIN_FEASIBLE:
+        return nodes
+    percentage = max(50 - nodes // 125, _MIN_PERCENTAGE)
+    return max(nodes * percentage // 100, _MIN_FEASIBLE)
 
 
 def top_of(totals: Sequence[int]) -> int:
@@ -141,13 +176,16 @@ def top_of(totals: Sequence[int]) -> int:
     return heap[0]
 
 
+def tell(plugins: Sequence[Plugin], cycle: Cycle, other: PodInfo, node: NodeInfo, sign: int) -> None:
+    """Tell plugins of a Pod that comes to a node or goes."""
+    for plugin in plugins:
+        if plugin.looks_around:
+            plugin.update(cycle, other, node, sign)
+
+
 def run_filters(filters: Sequence[Plugin], cycle: Cycle, node: NodeInfo) -> Rejection | None:
     """Return the first no, with its plugin's name."""
     for plugin in filters:
         if no := plugin.filter(cycle, node):
             return replace(no, plugin=plugin.name)
     return None
-
-
-def _overriding(plugins: Sequence[Plugin], point: str) -> list[Plugin]:
-    return [plugin for plugin in plugins if getattr(type(plugin), point) is not getattr(Plugin, point)]

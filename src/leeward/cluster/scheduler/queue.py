@@ -52,6 +52,7 @@ class Queue:
         self._wake = wake
         self._order = itertools.count()
         self._pods: dict[str, QueuedPod] = {}  # by uid
+        self._parked: dict[str, QueuedPod] = {}  # of these, those that are parked
         self._heap: list[tuple[int, int, int, QueuedPod]] = []
         self._pushes = itertools.count()
 
@@ -76,6 +77,7 @@ class Queue:
     def remove(self, uid: str) -> None:
         """Forget a Pod."""
         queued = self._pods.pop(uid, None)
+        self._parked.pop(uid, None)
         if queued is not None:
             self._stop_timer(queued)
             queued.state = "gone"
@@ -103,6 +105,7 @@ class Queue:
         queued.rejected_by = set(rejected_by)
         self._set_backoff(queued)
         queued.state = "parked"
+        self._parked[queued.info.uid] = queued
         queued.timer = self._clock.call_later(FLUSH_SECONDS, lambda: self._retry_if(queued, "parked"))
 
     def retry(self, queued: QueuedPod) -> None:
@@ -114,9 +117,8 @@ class Queue:
 
     def moved(self, resource: str, kind: str) -> None:
         """Something happened: retry the parked Pods whose plugins care."""
-        for queued in self._pods.values():
-            if queued.state == "parked" and self._cares(queued, resource, kind):
-                self._back_off(queued)
+        for queued in [each for each in self._parked.values() if self._cares(each, resource, kind)]:
+            self._back_off(queued)
 
     def _cares(self, queued: QueuedPod, resource: str, kind: str) -> bool:
         if not queued.rejected_by:
@@ -128,6 +130,7 @@ class Queue:
         queued.not_before = self._clock.monotonic() + seconds
 
     def _back_off(self, queued: QueuedPod) -> None:
+        self._parked.pop(queued.info.uid, None)
         self._stop_timer(queued)
         wait = queued.not_before - self._clock.monotonic()
         if wait <= 0:
@@ -141,6 +144,7 @@ class Queue:
             self._activate(queued)
 
     def _activate(self, queued: QueuedPod) -> None:
+        self._parked.pop(queued.info.uid, None)
         self._stop_timer(queued)
         queued.state = "active"
         heapq.heappush(self._heap, (-queued.info.priority, queued.order, next(self._pushes), queued))

@@ -15,22 +15,29 @@ from leeward.base.clock import Clock, Timer
 from leeward.cluster.interface.client import Client, Unsubscribe
 from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler import preemption, status
+from leeward.cluster.scheduler.boards import Boards
 from leeward.cluster.scheduler.cache import FINISHED, Cache
 from leeward.cluster.scheduler.catalog import PLUGINS
 from leeward.cluster.scheduler.diagnosis import fit_error
 from leeward.cluster.scheduler.framework import Cycle, Descriptor
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo, describe
-from leeward.cluster.scheduler.profile import Feasibility, Profile
+from leeward.cluster.scheduler.profile import Feasibility, Prepared, Profile, feasible_nodes_to_find
 from leeward.cluster.scheduler.queue import Queue, QueuedPod
-from leeward.kube.objects import Obj, is_terminating
+from leeward.kube.objects import Obj, is_terminating, labels_of
 from leeward.kube.status import NotFoundError, StatusError
 
 BATCH = 20  # Pods per tick: a few milliseconds
 BIND_TIMEOUT_SECONDS = 600.0  # for volumes to be made and bound
 _TIMED_OUT = 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded'
 _VOLUME_RESOURCES = ("persistentvolumes", "persistentvolumeclaims", "storageclasses.storage.k8s.io")
-_WATCHED = ("pods", "nodes", *_VOLUME_RESOURCES)
+_SELECTING = {  # what selects Pods that are spread by default, by kind
+    "services": "Service",
+    "replicationcontrollers": "ReplicationController",
+    "replicasets.apps": "ReplicaSet",
+    "statefulsets.apps": "StatefulSet",
+}
+_WATCHED = ("pods", "nodes", "namespaces", *_VOLUME_RESOURCES, *_SELECTING)
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +65,8 @@ class Scheduler:
         self._name = name
         self.profile = Profile([descriptor.make() for descriptor in plugins])
         self.cache = Cache()
+        self._boards = Boards(self.profile, self.cache, client)
+        self._start_at = 0  # the node with which the next search for a Pod of its own kind begins
         events = {plugin.name: plugin.events for plugin in self.profile.plugins}
         self.queue = Queue(clock, events, self._wake)
         self._binding: dict[str, tuple[QueuedPod, NodeInfo]] = {}  # waits for volumes, by Pod uid
@@ -96,6 +105,11 @@ class Scheduler:
                 self._on_pod(event.object, event.previous)
         elif event.resource == "nodes":
             self._on_node(event)
+        elif event.resource == "namespaces":
+            if event.previous is None or labels_of(event.object) != labels_of(event.previous):
+                self._boards.forget("")
+        elif event.resource in _SELECTING:
+            self._on_selector(event)
         else:
             self.queue.moved(event.resource, event.type)
             if self._binding:
@@ -109,6 +123,15 @@ class Scheduler:
         else:
             return
         self.queue.moved("nodes", event.type)
+
+    def _on_selector(self, event: Event) -> None:
+        """Pods that it selects are spread otherwise now."""
+        new, old = event.object, event.previous
+        if event.type == "MODIFIED" and old and new["spec"].get("selector") == old["spec"].get("selector"):
+            return
+        kind = _SELECTING[event.resource]
+        owner = None if kind == "Service" else (kind, new["metadata"]["name"])
+        self._boards.forget(new["metadata"]["namespace"], owner)
 
     def _on_pod_gone(self, pod: Obj) -> None:
         info = describe(pod)
@@ -206,18 +229,26 @@ class Scheduler:
             self.queue.retry(queued)
 
     def _attempt(self, queued: QueuedPod) -> None:
-        cycle = Cycle(queued.info, self.cache.nodes, self._client)
-        found = self._try_nominated(cycle) or self.profile.find_feasible(cycle, self.cache.nominated_on)
-        if not found.feasible:
-            self._fail(queued, cycle, found)
-            return
-        node = self.profile.choose(cycle, found.feasible)
-        self.cache.place(queued.info, node.name)
+        pod = queued.info
+        cycle = Cycle(pod, self.cache.nodes, self.cache.census, self._client)
+        board = None if self._has_rivals(pod) else self._boards.get(pod)
+        if board is not None:
+            node = board.pick(pod)
+            if node is None:
+                self._fail(queued, cycle, board.explain())
+                return
+        else:
+            found = self._search(cycle)
+            if not found.feasible:
+                self._fail(queued, cycle, found)
+                return
+            node = self.profile.choose(cycle, found.feasible)
+        self.cache.place(pod, node.name)
         prepared = [plugin.pre_bind(cycle, node, self._client) for plugin in self.profile.pre_binders]
         if all(prepared):
             self._bind(queued, node)
         else:
-            self._binding[queued.info.uid] = (queued, node)
+            self._binding[pod.uid] = (queued, node)
             self._clock.call_later(BIND_TIMEOUT_SECONDS, lambda: self._expire(queued, queued.attempts))
             self._wake()
 
@@ -229,15 +260,39 @@ class Scheduler:
         self._say_failed(queued.info, _TIMED_OUT)
         self._give_up(queued)
 
-    def _try_nominated(self, cycle: Cycle) -> Feasibility | None:
+    def _has_rivals(self, pod: PodInfo) -> bool:
+        """Tell whether nominations matter to a Pod: its own, or those for which it must leave room."""
+        return any(
+            uid == pod.uid or other.priority >= pod.priority
+            for uid, (_, other) in self.cache.nominations().items()
+        )
+
+    def _try_nominated(self, cycle: Cycle, prepared: Prepared) -> Feasibility | None:
         """A Pod others made way for is tried there first."""
         nomination = self.cache.nominations().get(cycle.pod.uid)
         node = cycle.nodes.get(nomination[0]) if nomination else None
         if node is None:
             return None
-        found = self.profile.find_feasible(cycle, self.cache.nominated_on)
-        found.feasible = [node] if node in found.feasible else []
+        found = self.profile.find_feasible(cycle, prepared, self.cache.nominated_on, (node,))
         return found if found.feasible else None
+
+    def _search(self, cycle: Cycle) -> Feasibility:
+        """Look for enough feasible nodes; every search starts where the last one ended."""
+        prepared = self.profile.prepare(cycle)
+        if found := self._try_nominated(cycle, prepared):
+            return found
+        nodes = list(cycle.nodes.values())
+        start = self._start_at % len(nodes) if nodes else 0
+        found = self.profile.find_feasible(
+            cycle,
+            prepared,
+            self.cache.nominated_on,
+            nodes[start:] + nodes[:start],
+            feasible_nodes_to_find(len(nodes)),
+        )
+        if nodes:
+            self._start_at = (start + len(found.feasible) + len(found.rejections)) % len(nodes)
+        return found
 
     def _finish(self, queued: QueuedPod, node: NodeInfo) -> None:
         """Write a binding whose volumes are ready."""

@@ -8,9 +8,7 @@ Source: ``pkg/scheduler/framework/plugins/noderesources/balanced_allocation.go``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from leeward.cluster.scheduler.framework import MAX_SCORE, Cycle, Descriptor, Plugin
+from leeward.cluster.scheduler.framework import MAX_SCORE, Cycle, Descriptor, Likes, Plugin
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import Resources
 
@@ -36,11 +34,11 @@ class BalancedAllocation(Plugin):
     name = "NodeResourcesBalancedAllocation"
     weight = 1
 
-    def scores(self, cycle: Cycle, feasible: Sequence[NodeInfo]) -> Mapping[str, int] | None:
-        requests = cycle.pod.requests
-        if not any(requests.get(resource) for resource in _SCORED):
-            return None
-        return {node.name: 75 + (_evenness(node, requests) - _evenness(node, {})) // 2 for node in feasible}
+    def pre_score(self, cycle: Cycle, feasible: Likes) -> bool:
+        return any(cycle.pod.requests.get(resource) for resource in _SCORED)
+
+    def score(self, cycle: Cycle, node: NodeInfo) -> int:
+        return 75 + (_evenness(node, cycle.pod.requests) - _evenness(node, {})) // 2
 
 
 DESCRIPTOR = Descriptor(BalancedAllocation.name, BalancedAllocation)

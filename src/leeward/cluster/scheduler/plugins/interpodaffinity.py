@@ -8,8 +8,8 @@ Source: ``pkg/scheduler/framework/plugins/interpodaffinity`` (filtering.go, scor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from leeward.cluster.interface.client import Reader
@@ -18,26 +18,29 @@ from leeward.cluster.scheduler.framework import (
     PASS,
     SKIP,
     Cycle,
+    CycleState,
     Descriptor,
     Events,
+    Likes,
     Plugin,
     PreFilterResult,
     Rejection,
     never,
     reject,
 )
-from leeward.cluster.scheduler.nodeinfo import NodeInfo
-from leeward.cluster.scheduler.podinfo import AffinityTerm, PodInfo
+from leeward.cluster.scheduler.nodeinfo import NodeInfo, bump
+from leeward.cluster.scheduler.podinfo import AffinityTerm, Kin, PodInfo, Template
 from leeward.kube.objects import labels_of
 from leeward.kube.selectors import matches_selector
+from leeward.kube.wellknown import HOSTNAME
 
 _HARD_WEIGHT = 1  # what an existing Pod's required affinity adds to a node's score
 Pair = tuple[str, str]  # (topology key, value)
 Counts = dict[Pair, int]
 
 
-def matches_term(term: AffinityTerm, pod: PodInfo, reader: Reader) -> bool:
-    """Tell whether `term` selects `pod` (namespace and labels)."""
+def matches_term(term: AffinityTerm, pod: Template, reader: Reader) -> bool:
+    """Tell whether `term` selects Pods like `pod` (namespace and labels)."""
     if pod.namespace not in term.namespaces:
         if term.namespace_selector is None:
             return False
@@ -52,21 +55,28 @@ def _pair(term: AffinityTerm, node: NodeInfo) -> Pair | None:
     return None if value is None else (term.topology_key, value)
 
 
-def _bump(counts: Counts, term: AffinityTerm, node: NodeInfo, amount: int) -> None:
-    pair = _pair(term, node)
-    if pair is not None:
-        counts[pair] = counts.get(pair, 0) + amount
+@dataclass(slots=True)
+class _Counts:
+    """What the Pods around amount to, by topology pair."""
+
+    existing_anti: Counts = field(default_factory=dict)
+    affinity: Counts = field(default_factory=dict)
+    anti: Counts = field(default_factory=dict)
+    attraction: Counts = field(default_factory=dict)
+
+    def all(self) -> tuple[Counts, ...]:
+        return (self.existing_anti, self.affinity, self.anti, self.attraction)
 
 
 @dataclass(slots=True)
-class _State:
-    existing_anti: Counts
-    affinity: Counts
-    anti: Counts
+class _State(CycleState):
+    counts: _Counts
+    keys: set[str]  # topology keys that matter, or once did
+    parts: dict[Kin, list[tuple[int, str, int]]]  # (which counts, topology key, how much) of one Pod of a kin
 
-
-def _matches_all(terms: Sequence[AffinityTerm], pod: PodInfo, reader: Reader) -> bool:
-    return all(matches_term(term, pod, reader) for term in terms)
+    def clone(self) -> _State:
+        counts = _Counts(*(dict(each) for each in self.counts.all()))
+        return _State(counts, set(self.keys), self.parts)
 
 
 class InterPodAffinity(Plugin):
@@ -74,67 +84,115 @@ class InterPodAffinity(Plugin):
 
     name = "InterPodAffinity"
     weight = 2
+    looks_around = True
     events: ClassVar[Events] = {"nodes": ("ADDED", "MODIFIED"), "pods": ("ADDED", "MODIFIED", "DELETED")}
 
     def pre_filter(self, cycle: Cycle) -> PreFilterResult:
-        pod, reader = cycle.pod, cycle.reader
-        state = _State({}, {}, {})
-        for node in cycle.nodes.values():
-            for other in node.with_affinity.values():
-                for term in other.anti_affinity:
-                    if matches_term(term, pod, reader):
-                        _bump(state.existing_anti, term, node, 1)
-            for other in node.pods.values() if pod.affinity or pod.anti_affinity else ():
-                if pod.affinity and _matches_all(pod.affinity, other, reader):
-                    for term in pod.affinity:
-                        _bump(state.affinity, term, node, 1)
-                for term in pod.anti_affinity:
-                    if matches_term(term, other, reader):
-                        _bump(state.anti, term, node, 1)
-        cycle.state[self.name] = state
-        return PASS if state.existing_anti or pod.affinity or pod.anti_affinity else SKIP
+        pod = cycle.pod.template
+        keys = {term.topology_key for term in (*pod.affinity, *pod.anti_affinity)}
+        state = cycle.state[self.name] = _State(_Counts(), keys, {})
+        kins = cycle.census.within(_namespaces(pod)) if pod.has_terms else ()
+        for kin, places in (*cycle.census.with_terms(), *kins):
+            if kin in state.parts:
+                continue
+            parts = state.parts[kin] = _parts(pod, kin[0], cycle.reader)
+            for name, count in places.items() if parts else ():
+                if node := cycle.nodes.get(name):
+                    _count(state, parts, node, count)
+        return PASS if state.counts.existing_anti or pod.affinity or pod.anti_affinity else SKIP
+
+    def update(self, cycle: Cycle, other: PodInfo, node: NodeInfo, sign: int) -> None:
+        state: _State = cycle.state[self.name]
+        parts = state.parts.get(other.kin)
+        if parts is None:
+            parts = state.parts[other.kin] = _parts(cycle.pod.template, other.template, cycle.reader)
+        _count(state, parts, node, sign)
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
-        state: _State = cycle.state[self.name]
-        pod = cycle.pod
-        if not self._affinity_holds(cycle, state, node):
+        counts = cycle.state[self.name].counts
+        pod = cycle.pod.template
+        if pod.affinity and not self._affinity_holds(cycle, counts, node):
             return never("node(s) didn't match pod affinity rules")
-        if any(state.anti.get(pair) for term in pod.anti_affinity if (pair := _pair(term, node))):
+        if any(counts.anti.get(pair) for term in pod.anti_affinity if (pair := _pair(term, node))):
             return reject("node(s) didn't match pod anti-affinity rules")
-        if any(state.existing_anti.get(pair) for pair in node.labels.items()):
+        if counts.existing_anti and any(counts.existing_anti.get(pair) for pair in node.labels.items()):
             return reject("node(s) didn't satisfy existing pods anti-affinity rules")
         return None
 
     @staticmethod
-    def _affinity_holds(cycle: Cycle, state: _State, node: NodeInfo) -> bool:
-        terms = cycle.pod.affinity
+    def _affinity_holds(cycle: Cycle, counts: _Counts, node: NodeInfo) -> bool:
+        terms = cycle.pod.template.affinity
         pairs = [_pair(term, node) for term in terms]
         if any(pair is None for pair in pairs):
             return False
-        if all(pair is not None and state.affinity.get(pair) for pair in pairs):
+        if all(pair is not None and counts.affinity.get(pair) for pair in pairs):
             return True
         # The first of a group that wants to be together may start anywhere.
-        return not state.affinity and _matches_all(terms, cycle.pod, cycle.reader)
+        return not counts.affinity and _matches_all(terms, cycle.pod.template, cycle.reader)
 
-    def scores(self, cycle: Cycle, feasible: Sequence[NodeInfo]) -> Mapping[str, int] | None:
-        counts: Counts = {}
-        prefers = cycle.pod.preferred_affinity or cycle.pod.preferred_anti_affinity
-        for node in cycle.nodes.values():
-            for other in (node.pods if prefers else node.with_affinity).values():
-                for term, amount in _attractions(cycle.pod, other, cycle.reader):
-                    _bump(counts, term, node, amount)
-        if not counts:
-            return None
-        raw = {node.name: sum(counts.get(pair, 0) for pair in node.labels.items()) for node in feasible}
-        smallest, largest = min(raw.values()), max(raw.values())
+    def keys(self, cycle: Cycle) -> Collection[str]:
+        keys: set[str] = cycle.state[self.name].keys
+        return keys
+
+    def digest(self, cycle: Cycle, node: NodeInfo) -> Hashable:
+        return tuple(self._digest(cycle, node))
+
+    def _digest(self, cycle: Cycle, node: NodeInfo) -> Iterator[Hashable]:
+        state: _State = cycle.state[self.name]
+        for key in sorted(state.keys):
+            value = node.labels.get(key)
+            if key == HOSTNAME and cycle.hosts_differ and value is not None:
+                yield tuple([counts.get((key, value), 0) for counts in state.counts.all()])
+            else:
+                yield value
+
+    def pre_score(self, cycle: Cycle, feasible: Likes) -> bool:
+        return bool(cycle.state[self.name].counts.attraction)
+
+    def score(self, cycle: Cycle, node: NodeInfo) -> int:
+        attraction: Counts = cycle.state[self.name].counts.attraction
+        return sum([attraction.get(pair, 0) for pair in node.labels.items()])
+
+    def normalize(self, cycle: Cycle, raw: Sequence[int]) -> Sequence[int]:
+        smallest, largest = min(raw), max(raw)
         spread = largest - smallest
-        return {
-            name: int(MAX_SCORE * ((score - smallest) / spread)) if spread else 0
-            for name, score in raw.items()
-        }
+        if not spread:
+            return [0] * len(raw)
+        return [int(MAX_SCORE * ((score - smallest) / spread)) for score in raw]
 
 
-def _attractions(pod: PodInfo, other: PodInfo, reader: Reader) -> Iterator[tuple[AffinityTerm, int]]:
+def _matches_all(terms: Sequence[AffinityTerm], pod: Template, reader: Reader) -> bool:
+    return all(matches_term(term, pod, reader) for term in terms)
+
+
+def _namespaces(pod: Template) -> Collection[str] | None:
+    """Return where the Pods are that the terms of `pod` can select; None: anywhere."""
+    terms = (*pod.affinity, *pod.anti_affinity, *pod.preferred_affinity, *pod.preferred_anti_affinity)
+    if any(term.namespace_selector is not None for term in terms):
+        return None
+    return frozenset().union(*(term.namespaces for term in terms))
+
+
+def _count(state: _State, parts: Sequence[tuple[int, str, int]], node: NodeInfo, number: int) -> None:
+    counts = state.counts.all() if parts else ()
+    for which, key, amount in parts:
+        value = node.labels.get(key)
+        if value is not None:
+            state.keys.add(key)
+            bump(counts[which], (key, value), amount * number)
+
+
+def _parts(pod: Template, other: Template, reader: Reader) -> list[tuple[int, str, int]]:
+    """Return what one Pod like `other` means to `pod`, in the order of :meth:`_Counts.all`."""
+    parts = [(0, term.topology_key, 1) for term in other.anti_affinity if matches_term(term, pod, reader)]
+    if pod.affinity and _matches_all(pod.affinity, other, reader):
+        parts += [(1, term.topology_key, 1) for term in pod.affinity]
+    parts += [(2, term.topology_key, 1) for term in pod.anti_affinity if matches_term(term, other, reader)]
+    parts += [(3, term.topology_key, amount) for term, amount in _attractions(pod, other, reader)]
+    return parts
+
+
+def _attractions(pod: Template, other: Template, reader: Reader) -> Iterator[tuple[AffinityTerm, int]]:
     """Yield what draws `pod` to (or, negative, pushes it from) where `other` runs."""
     groups = (
         (pod.preferred_affinity, other, 1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from leeward.cluster.scheduler.framework import (
@@ -11,11 +11,12 @@ from leeward.cluster.scheduler.framework import (
     Cycle,
     Descriptor,
     Events,
+    Likes,
     Plugin,
     PreFilterResult,
     Rejection,
     never,
-    normalize,
+    stretch,
 )
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.kube.objects import Obj
@@ -29,8 +30,16 @@ def required_node_affinity(spec: Obj) -> Obj | None:
     return found
 
 
+def preferred_terms(spec: Obj) -> Sequence[Any]:
+    """Return the preferred terms of a Pod's spec."""
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    return affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+
+
 def admits_node(spec: Obj, node: NodeInfo) -> bool:
     """Tell whether nodeSelector and required node affinity allow `node`."""
+    if not spec.get("nodeSelector") and not spec.get("affinity"):
+        return True
     return matches_labels(spec.get("nodeSelector"), node.labels) and matches_node_selector(
         required_node_affinity(spec), node.labels, node.name
     )
@@ -71,21 +80,18 @@ class NodeAffinity(Plugin):
             return None
         return never("node(s) didn't match Pod's node affinity/selector")
 
-    def scores(self, cycle: Cycle, feasible: Sequence[NodeInfo]) -> Mapping[str, int] | None:
-        affinity = (cycle.pod.spec.get("affinity") or {}).get("nodeAffinity") or {}
-        terms: Sequence[Any] = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
-        if not terms:
-            return None
-        return normalize(
-            {
-                node.name: sum(
-                    term["weight"]
-                    for term in terms
-                    if matches_node_term(term["preference"], node.labels, node.name)
-                )
-                for node in feasible
-            }
+    def pre_score(self, cycle: Cycle, feasible: Likes) -> bool:
+        return bool(preferred_terms(cycle.pod.spec))
+
+    def score(self, cycle: Cycle, node: NodeInfo) -> int:
+        return sum(
+            term["weight"]
+            for term in preferred_terms(cycle.pod.spec)
+            if matches_node_term(term["preference"], node.labels, node.name)
         )
+
+    def normalize(self, cycle: Cycle, raw: Sequence[int]) -> Sequence[int]:
+        return stretch(raw)
 
 
 DESCRIPTOR = Descriptor(NodeAffinity.name, NodeAffinity)

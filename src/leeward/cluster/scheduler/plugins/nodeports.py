@@ -32,14 +32,14 @@ class NodePorts(Plugin):
     events: ClassVar[Events] = {"nodes": ("ADDED",), "pods": ("DELETED", "MODIFIED")}
 
     def pre_filter(self, cycle: Cycle) -> PreFilterResult:
-        return PASS if cycle.pod.host_ports else SKIP
+        return PASS if cycle.pod.template.host_ports else SKIP
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
-        wanted = cycle.pod.host_ports
+        wanted = cycle.pod.template.host_ports
         taken = any(
             _clash(mine, theirs)
-            for other in node.pods.values()
-            for theirs in other.host_ports
+            for template, _ in node.kins
+            for theirs in template.host_ports
             for mine in wanted
         )
         return reject("node(s) didn't have free ports for the requested pod ports") if taken else None

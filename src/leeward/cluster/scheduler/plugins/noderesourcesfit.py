@@ -5,7 +5,6 @@ Source: ``pkg/scheduler/framework/plugins/noderesources`` (fit.go, least_allocat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from leeward.cluster.scheduler.framework import (
@@ -20,7 +19,6 @@ from leeward.cluster.scheduler.framework import (
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 
 _SCORED = ("cpu", "memory")
-_BUILT_IN = ("cpu", "memory", "ephemeral-storage")
 
 
 def _least_allocated(cycle: Cycle, node: NodeInfo) -> int:
@@ -29,7 +27,7 @@ def _least_allocated(cycle: Cycle, node: NodeInfo) -> int:
         capacity = node.allocatable.get(resource, 0)
         if capacity == 0:
             continue
-        used = node.scored.get(resource, 0) + cycle.pod.scored.get(resource, 0)
+        used = node.scored.get(resource, 0) + cycle.pod.template.scored.get(resource, 0)
         total += max(capacity - used, 0) * MAX_SCORE // capacity
         weights += 1
     return total // weights if weights else 0
@@ -47,10 +45,7 @@ class NodeResourcesFit(Plugin):
         code = Code.UNSCHEDULABLE
         if len(node.pods) + 1 > node.allocatable.get("pods", 0):
             reasons.append("Too many pods")
-        requests = cycle.pod.requests
-        ordered = [*_BUILT_IN, *sorted(name for name in requests if name not in _BUILT_IN)]
-        for resource in ordered:
-            wanted = requests.get(resource, 0)
+        for resource, wanted in cycle.pod.requests.items():
             has = node.allocatable.get(resource, 0)
             if wanted > 0 and wanted > has - node.requested.get(resource, 0):
                 reasons.append(f"Insufficient {resource}")
@@ -58,8 +53,8 @@ class NodeResourcesFit(Plugin):
                     code = Code.UNRESOLVABLE
         return Rejection(tuple(reasons), code) if reasons else None
 
-    def scores(self, cycle: Cycle, feasible: Sequence[NodeInfo]) -> Mapping[str, int] | None:
-        return {node.name: _least_allocated(cycle, node) for node in feasible}
+    def score(self, cycle: Cycle, node: NodeInfo) -> int:
+        return _least_allocated(cycle, node)
 
 
 DESCRIPTOR = Descriptor(NodeResourcesFit.name, NodeResourcesFit)

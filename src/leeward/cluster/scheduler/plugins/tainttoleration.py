@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from leeward.cluster.scheduler.framework import Cycle, Descriptor, Events, Plugin, Rejection, never, normalize
+from leeward.cluster.scheduler.framework import (
+    Cycle,
+    CycleState,
+    Descriptor,
+    Events,
+    Likes,
+    Plugin,
+    Rejection,
+    never,
+    stretch,
+)
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.tolerations import untolerated
+
+
+@dataclass(slots=True)
+class _Preferred(CycleState):
+    tolerations: list[dict[str, Any]]
 
 
 class TaintToleration(Plugin):
@@ -18,20 +34,27 @@ class TaintToleration(Plugin):
     events: ClassVar[Events] = {"nodes": ("ADDED", "MODIFIED")}
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
-        if untolerated(node.taints, cycle.pod.spec.get("tolerations") or ()):
+        if node.taints and untolerated(node.taints, cycle.pod.spec.get("tolerations") or ()):
             return never("node(s) had untolerated taint(s)")
         return None
 
-    def scores(self, cycle: Cycle, feasible: Sequence[NodeInfo]) -> Mapping[str, int] | None:
-        tolerations = [
-            found
-            for found in cycle.pod.spec.get("tolerations") or ()
-            if found.get("effect") in (None, "", "PreferNoSchedule")
-        ]
-        raw = {
-            node.name: len(untolerated(node.taints, tolerations, ("PreferNoSchedule",))) for node in feasible
-        }
-        return normalize(raw, reverse=True)
+    def pre_score(self, cycle: Cycle, feasible: Likes) -> bool:
+        cycle.state[self.name] = _Preferred(
+            [
+                found
+                for found in cycle.pod.spec.get("tolerations") or ()
+                if found.get("effect") in (None, "", "PreferNoSchedule")
+            ]
+        )
+        return True
+
+    def score(self, cycle: Cycle, node: NodeInfo) -> int:
+        if not node.taints:
+            return 0
+        return len(untolerated(node.taints, cycle.state[self.name].tolerations, ("PreferNoSchedule",)))
+
+    def normalize(self, cycle: Cycle, raw: Sequence[int]) -> Sequence[int]:
+        return stretch(raw, reverse=True)
 
 
 DESCRIPTOR = Descriptor(TaintToleration.name, TaintToleration)

@@ -17,6 +17,7 @@ from leeward.cluster.scheduler.framework import (
     PASS,
     SKIP,
     Cycle,
+    CycleState,
     Descriptor,
     Events,
     Plugin,
@@ -74,7 +75,7 @@ def _fits(volume: Obj, claim: Obj) -> bool:
 
 
 @dataclass(slots=True)
-class _State:
+class _State(CycleState):
     volumes: list[Obj] = field(default_factory=list)  # of bound claims
     waiting: list[tuple[Obj, Obj]] = field(default_factory=list)  # (claim, its storage class)
     available: list[Obj] = field(default_factory=list)
@@ -91,6 +92,9 @@ class VolumeBinding(Plugin):
         "persistentvolumeclaims": ("ADDED", "MODIFIED"),
         "storageclasses.storage.k8s.io": ("ADDED", "MODIFIED"),
     }
+
+    def shares(self, pod: PodInfo) -> bool:
+        return not claim_names(pod)
 
     def pre_filter(self, cycle: Cycle) -> PreFilterResult:
         names = claim_names(cycle.pod)

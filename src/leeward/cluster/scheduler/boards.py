@@ -1,0 +1,248 @@
+"""Places Pods of one template after another without looking at every node again.
+
+A board keeps what is known of every node for one template. What depends on the node alone (does the Pod
+fit, how full is it) is asked again only when the node changes. What depends on Pods elsewhere (spread,
+affinity) is counted on by the plugins (:meth:`Plugin.update`) and asked once for all nodes that they treat
+alike: nodes of one group differ only in scores that do not depend on other nodes, so the best of a group is
+on top of a heap, and the best of all is found by comparing groups.
+
+Invariant: the nodes that are feasible, their scores, and so the choice, are those of :class:`Profile`; all
+nodes count, as with upstream's percentageOfNodesToScore at 100. Of equals the first in order is chosen.
+
+Source: what upstream's opportunistic batching (``pkg/scheduler/framework/runtime/batch.go``) is for.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+
+from leeward.cluster.interface.client import Reader
+from leeward.cluster.scheduler.cache import Cache, Change
+from leeward.cluster.scheduler.framework import Cycle, Plugin, Rejection, overrides
+from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.podinfo import PodInfo, Template
+from leeward.cluster.scheduler.profile import Feasibility, Profile, run_filters, tell
+
+_KEPT = 24  # templates
+_MOST_OUTDATED = 10  # entries of heaps a node
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Nodes that all plugins which look at other nodes treat alike."""
+
+    heap: list[tuple[int, int, str]] = field(default_factory=list)  # (-score, order, node), some outdated
+    size: int = 0
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What is known of a node."""
+
+    order: int
+    group: _Group | None = None  # None: it is rejected
+    score: int = 0
+    rejection: Rejection | None = None
+
+
+class Board:
+    """All nodes, for one template.
+
+    Args:
+        profile: who decides.
+        cache: what runs where.
+        reader: other objects.
+        pod: one of the template.
+    """
+
+    def __init__(self, profile: Profile, cache: Cache, reader: Reader, pod: PodInfo) -> None:
+        self._profile = profile
+        self._cache = cache
+        self._reader = reader
+        self._cycle = Cycle(pod, cache.nodes, cache.census, reader)
+        self._build()
+
+    def _build(self) -> None:
+        cache = self._cache
+        self._seen = cache.revision
+        self._found: Feasibility | None = None
+        self._pushed = 0
+        self._cycle = cycle = Cycle(
+            self._cycle.pod, cache.nodes, cache.census, self._reader, cache.hosts_differ
+        )
+        self._prepared = self._profile.prepare(cycle)
+        filters = self._prepared.filters
+        self._near = replace(self._prepared, filters=[each for each in filters if not each.looks_around])
+        self._around = [each for each in self._profile.filters if each.looks_around]
+        scorers = [plugin for plugin in self._profile.scorers if plugin.pre_score(cycle, ())]
+        self._constant = [each for each in scorers if not _is_relative(each)]
+        self._relative = [each for each in scorers if _is_relative(each) and not each.looks_around]
+        self._comparing = [each for each in self._profile.scorers if _is_relative(each)]
+        self._groups: dict[Hashable, _Group] = {}
+        self._entries: dict[str, _Entry] = {}
+        self._keys = self._topology()
+        if not self._prepared.rejection:
+            for order, node in enumerate(cycle.nodes.values()):
+                entry = self._entries[node.name] = _Entry(order)
+                self._assess(entry, node)
+        self._next = len(self._entries)
+        self._pushed = 0
+
+    def _topology(self) -> list[frozenset[str]]:
+        return [frozenset(plugin.keys(self._cycle)) for plugin in self._around]
+
+    def _assess(self, entry: _Entry, node: NodeInfo) -> None:
+        """Ask plugins what depends on the node alone, and put it into its group."""
+        if entry.group is not None:
+            entry.group.size -= 1
+            entry.group = None
+        cycle = self._cycle
+        entry.rejection = self._profile.check(cycle, self._near, node, ())
+        if entry.rejection is not None:
+            return
+        entry.score = sum([plugin.score(cycle, node) * plugin.weight for plugin in self._constant])
+        raw = [plugin.score(cycle, node) for plugin in self._relative]
+        key = (*raw, *[plugin.digest(cycle, node) for plugin in self._around])
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group()
+        entry.group = group
+        group.size += 1
+        heapq.heappush(group.heap, (-entry.score, entry.order, node.name))
+        self._pushed += 1
+
+    def _catch_up(self) -> None:
+        """Take note of what changed since the last time."""
+        changes = self._cache.changes_since(self._seen)
+        is_bloated = self._pushed > _MOST_OUTDATED * (len(self._entries) + 100)
+        if changes is None or is_bloated or self._prepared.rejection:
+            self._build()
+        elif changes:
+            self._seen = self._cache.revision
+            self._found = None
+            self._follow(changes)
+            if self._topology() != self._keys or self._cache.hosts_differ != self._cycle.hosts_differ:
+                self._build()
+                return
+            for name in dict.fromkeys(change.node for change in changes):
+                self._look_again(name)
+
+    def _follow(self, changes: Sequence[Change]) -> None:
+        cycle = self._cycle
+        if any(change.pod is None for change in changes):
+            cycle.nodes = self._cache.nodes
+            for plugin in self._around:
+                plugin.pre_filter(cycle)
+            return
+        for change in changes:
+            node = cycle.nodes.get(change.node)
+            if node is not None and change.pod is not None:
+                tell(self._around, cycle, change.pod, node, change.sign)
+
+    def _look_again(self, name: str) -> None:
+        node, entry = self._cycle.nodes.get(name), self._entries.get(name)
+        if node is None:
+            if entry is not None and entry.group is not None:
+                entry.group.size -= 1
+            self._entries.pop(name, None)
+            return
+        if entry is None:
+            entry = self._entries[name] = _Entry(self._next)
+            self._next += 1
+        self._assess(entry, node)
+
+    def _tops(self) -> list[tuple[_Group, NodeInfo]]:
+        """Return every group with its best node; forgets groups that are empty."""
+        tops: list[tuple[_Group, NodeInfo]] = []
+        empty: list[Hashable] = []
+        for key, group in self._groups.items():
+            if not group.size:
+                empty.append(key)
+                continue
+            heap = group.heap
+            while True:
+                score, order, name = heap[0]
+                entry = self._entries.get(name)
+                if entry and entry.group is group and entry.score == -score and entry.order == order:
+                    break
+                heapq.heappop(heap)
+            tops.append((group, self._cycle.nodes[name]))
+        for key in empty:
+            del self._groups[key]
+        return tops
+
+    def pick(self, pod: PodInfo) -> NodeInfo | None:
+        """Return the best node for a Pod of the template, or None: there is none."""
+        self._cycle.pod = pod
+        self._catch_up()
+        cycle = self._cycle
+        tops = [top for top in self._tops() if not any(each.filter(cycle, top[1]) for each in self._around)]
+        if len(tops) < 2:
+            return tops[0][1] if tops else None
+        totals = [-group.heap[0][0] for group, _ in tops]
+        likes = [(node, group.size) for group, node in tops]
+        for plugin in self._comparing:
+            if plugin.pre_score(cycle, likes):
+                scores = plugin.normalize(cycle, [plugin.score(cycle, node) for node, _ in likes])
+                for position, score in enumerate(scores):
+                    totals[position] += score * plugin.weight
+        best = max(range(len(tops)), key=lambda at: (totals[at], -tops[at][0].heap[0][1]))
+        return tops[best][1]
+
+    def explain(self) -> Feasibility:
+        """Return why :meth:`pick` found nothing."""
+        if self._found is None:
+            found = self._found = Feasibility(rejection=self._prepared.rejection)
+            around = {id(group): run_filters(self._around, self._cycle, node) for group, node in self._tops()}
+            for name in self._cycle.nodes if not found.rejection else ():
+                entry = self._entries[name]
+                no = entry.rejection or around[id(entry.group)]
+                if no is not None:
+                    found.rejections[name] = no
+        return self._found
+
+
+def _is_relative(plugin: Plugin) -> bool:
+    """Tell whether its score of a node depends on other nodes."""
+    return plugin.looks_around or overrides(plugin, "normalize")
+
+
+class Boards:
+    """The boards of the templates whose Pods came last.
+
+    A template gets one when its second Pod comes.
+    """
+
+    def __init__(self, profile: Profile, cache: Cache, reader: Reader) -> None:
+        self._profile = profile
+        self._cache = cache
+        self._reader = reader
+        self._known: OrderedDict[Template, Board | None] = OrderedDict()
+
+    def get(self, pod: PodInfo) -> Board | None:
+        """Return the board of a Pod's template; None: look at the nodes one by one."""
+        template = pod.template
+        if template not in self._known:
+            self._known[template] = None
+            if len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+            return None
+        self._known.move_to_end(template)
+        board = self._known[template]
+        if board is None and self._profile.shares(pod):
+            board = self._known[template] = Board(self._profile, self._cache, self._reader, pod)
+        return board
+
+    def forget(self, namespace: str, owner: tuple[str, str] | None = None) -> None:
+        """Forget what depends on other objects that changed.
+
+        Args:
+            namespace: of which Pods; "" for all.
+            owner: kind and name of the controller, if only its Pods are concerned.
+        """
+        for template in list(self._known):
+            if namespace in ("", template.namespace) and owner in (None, template.owner[1:]):
+                del self._known[template]
