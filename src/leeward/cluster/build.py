@@ -103,7 +103,6 @@ class Cluster:
         )
         self._simulated = self._runtime.name == "simulated"
         self._metrics = Sampler(self._runtime, clock)
-        self._manager = ControllerManager(self._controllers(ids), client("system:controllers"), clock)
         self._scheduler = Scheduler(client("default-scheduler", manager="kube-scheduler"), clock)
         kubelet = client("system:kubelet", manager="kubelet")
         hosts = [
@@ -148,6 +147,7 @@ class Cluster:
             tokens=self._registry.tokens,
             audit=AuditLog(state.logs / "audit.log", lambda: format_micro_time(clock.now()), ids),
         )
+        self._manager = ControllerManager(self._controllers(ids), client("system:controllers"), clock)
         self._nodes_ready = asyncio.Event()
         self._started: list[str] = []
 
@@ -159,6 +159,7 @@ class Cluster:
                 ids=ids,
                 timing=self._config.timing,
                 metrics=self._metrics,
+                metrics_apis=self._api.metrics_apis,
                 root_ca=self._pki.ca_certificate.read_text(),
                 volumes_dir=self._state.volumes,
                 make_volume=_make_volume,
