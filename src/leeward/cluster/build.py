@@ -37,6 +37,7 @@ from leeward.cluster.network.network import Network
 from leeward.cluster.network.podnetwork import BridgePodNetwork
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
+from leeward.cluster.registry.expiry import EventExpiry
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.registry.tokens import Tokens
 from leeward.cluster.runtimes.catalog import RuntimeContext, build_runtime
@@ -89,6 +90,7 @@ class Cluster:
             hooks=ask,
             tokens=Tokens(self._pki.signing_key.read_bytes(), clock=clock, ids=ids),
         )
+        self._expiry = EventExpiry(self._store, clock, config.timing.event_ttl_seconds)
         client = self._registry.client
         self._runtime, images = build_runtime(
             config.runtime,
@@ -190,6 +192,7 @@ class Cluster:
             dns_address=dns,
             metrics=True,
         )
+        self._expiry.start()
         await self._api.start()
         self._write_kubeconfig()
         self._manager.start()
@@ -268,6 +271,7 @@ class Cluster:
         await self._network.stop()
         await self._runtime.stop()
         await self._api.stop()
+        self._expiry.stop()
         self._store.close()
 
 
