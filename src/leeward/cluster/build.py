@@ -44,6 +44,7 @@ from leeward.cluster.network.network import Network
 from leeward.cluster.network.podnetwork import BridgePodNetwork
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
+from leeward.cluster.registry.expiry import EventExpiry
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.registry.tokens import Tokens
 from leeward.cluster.runtimes.catalog import RuntimeContext, build_runtime
@@ -99,6 +100,7 @@ class Cluster:
             hooks=ask,
             tokens=Tokens(self._pki.signing_key.read_bytes(), clock=clock, ids=ids),
         )
+        self._expiry = EventExpiry(self._store, clock, config.timing.event_ttl_seconds)
         client = self._registry.client
         self._runtime, images = build_runtime(
             config.runtime,
@@ -113,7 +115,6 @@ class Cluster:
         )
         self._simulated = self._runtime.name == "simulated"
         self._fleet = self._make_fleet(images)
-        self._manager = ControllerManager(self._controllers(ids), client("system:controllers"), clock)
         self._scheduler = Scheduler(client("default-scheduler", manager="kube-scheduler"), clock)
         self._network = Network(
             client=client("system:network"),
@@ -137,6 +138,7 @@ class Cluster:
             tokens=self._registry.tokens,
             audit=AuditLog(state.logs / "audit.log", lambda: format_micro_time(clock.now()), ids),
         )
+        self._manager = ControllerManager(self._controllers(ids), client("system:controllers"), clock)
         self._nodes_ready = asyncio.Event()
         self._started: list[str] = []
 
@@ -183,6 +185,7 @@ class Cluster:
                 ids=ids,
                 timing=self._config.timing,
                 metrics=self._metrics,
+                metrics_apis=self._api.metrics_apis,
                 root_ca=self._pki.ca_certificate.read_text(),
                 volumes_dir=self._state.volumes,
                 make_volume=_make_volume,
@@ -214,6 +217,7 @@ class Cluster:
             dns_address=dns,
             metrics=True,
         )
+        self._expiry.start()
         await self._api.start()
         self._write_kubeconfig()
         self._manager.start()
@@ -292,6 +296,7 @@ class Cluster:
         await self._network.stop()
         await self._runtime.stop()
         await self._api.stop()
+        self._expiry.stop()
         self._store.close()
 
 

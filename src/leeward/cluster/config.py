@@ -21,6 +21,7 @@ class Timing:
     lease_renew_seconds: float = 1.0
     lease_duration_seconds: int = 4
     node_status_report_seconds: float = 300.0
+    event_ttl_seconds: float = 3600.0  # after an Event was last written
     node_monitor_period_seconds: float = 0.5
     node_monitor_grace_seconds: float = 4.0
     node_startup_grace_seconds: float = 60.0  # for a node that has never reported

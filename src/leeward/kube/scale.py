@@ -74,7 +74,7 @@ def scale_of(obj: Obj, paths: ScalePaths | None = None) -> Obj:
 def _of_workload(obj: Obj) -> tuple[int, int, str]:
     spec: dict[str, Any] = obj.get("spec") or {}
     observed = (obj.get("status") or {}).get("replicas", 0)
-    return spec.get("replicas", 1), observed, _selector(spec.get("selector") or {})
+    return spec.get("replicas", 1), observed, selector_text(spec.get("selector") or {})
 
 
 def _steps(path: str) -> list[str]:
@@ -93,7 +93,8 @@ def _with(obj: Any, steps: list[str], value: Any) -> dict[str, Any]:
     return {**inner, head: _with(inner.get(head), rest, value) if rest else value}
 
 
-def _selector(selector: dict[str, Any]) -> str:
+def selector_text(selector: Mapping[str, Any]) -> str:
+    """Return a label selector as it is written in a URL, or the plain labels that one asks for."""
     if "matchLabels" not in selector and "matchExpressions" not in selector:
         return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
     parts = [(key, f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()]

@@ -96,3 +96,15 @@ def test_an_owner_of_an_unknown_kind_counts_as_present(world: Any) -> None:
     world.run(controller.DESCRIPTOR)
     world.clock.advance(5)
     assert world.names("configmaps") == ["shop/web"]
+
+
+def test_objects_that_own_one_another_do_not_wait_for_one_another(world: Any) -> None:
+    deployment, replica_set, _ = chain(world)
+    block = {**owner_reference(replica_set, controller=False), "blockOwnerDeletion": True}
+    meta = {**deployment["metadata"], "ownerReferences": [block]}
+    world.client.update("deployments.apps", {**deployment, "metadata": meta})
+    world.client.delete("replicasets.apps", "shop", "replicaset", propagation="Foreground")
+    world.client.delete("deployments.apps", "shop", "deployment", propagation="Foreground")
+    world.run(controller.DESCRIPTOR)
+    world.clock.advance(1)
+    assert world.client.objects == {}

@@ -12,7 +12,7 @@ from leeward.base.ids import SeededIds
 from leeward.cluster.controllers.catalog import CONTROLLERS
 from leeward.cluster.controllers.framework.controller import ControllerContext
 from leeward.cluster.controllers.framework.manager import ControllerManager
-from leeward.cluster.interface.metrics import MetricsSource
+from leeward.cluster.interface.metrics import MetricsApis, MetricsSource
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
@@ -34,7 +34,7 @@ _RUNNING = {
 class Stage:
     """A control plane without scheduler and kubelets; namespace "shop" is there."""
 
-    def __init__(self, metrics: MetricsSource | None = None) -> None:
+    def __init__(self, metrics: MetricsSource | None = None, apis: MetricsApis | None = None) -> None:
         self.clock, ids = VirtualClock(), SeededIds(7)
         registry = Registry(
             MemoryStore(),
@@ -44,7 +44,9 @@ class Stage:
         )
         bootstrap(registry, api_address="127.0.0.1", api_port=6443)
         self.client = registry.client("system:admin")
-        context = ControllerContext(client=self.client, clock=self.clock, ids=ids, metrics=metrics)
+        context = ControllerContext(
+            client=self.client, clock=self.clock, ids=ids, metrics=metrics, metrics_apis=apis
+        )
         self.client.create("namespaces", {"metadata": {"name": "shop"}})
         self.client.create("serviceaccounts", {"metadata": {"name": "default", "namespace": "shop"}})
         built = [(found.name, found.build(context)) for found in CONTROLLERS if found.name in _RUNNING]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from leeward.cluster.controllers.podautoscaler import plan
-from leeward.cluster.controllers.podautoscaler.metrics import Target
 from leeward.cluster.controllers.podautoscaler.pace import History
+from leeward.cluster.controllers.podautoscaler.proposals import Target
 from leeward.kube.objects import Obj
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 AUTOSCALERS, DEPLOYMENTS = "horizontalpodautoscalers.autoscaling", "deployments.apps"
 _CPU = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization"}}}
+_AVERAGE = {"type": "AverageValue", "averageValue": "10"}
 _NO_METRICS = (
     "failed to get cpu utilization: unable to get metrics for resource cpu: unable to fetch metrics from "
     "resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)"
@@ -139,15 +140,22 @@ def test_a_refused_change_of_scale_is_reported(stage: Stage) -> None:
             {"type": "ContainerResource", "containerResource": _CPU["resource"]},
             "FailedGetContainerResourceMetric",
         ),
-        ({"type": "Pods", "pods": {"metric": {"name": "rate"}}}, "FailedGetPodsMetric"),
+        ({"type": "Pods", "pods": {"metric": {"name": "rate"}, "target": _AVERAGE}}, "FailedGetPodsMetric"),
         (
             {
                 "type": "Object",
-                "object": {"metric": {"name": "rate"}, "describedObject": {"kind": "Ingress", "name": "web"}},
+                "object": {
+                    "metric": {"name": "rate"},
+                    "describedObject": {"kind": "Ingress", "name": "web"},
+                    "target": _AVERAGE,
+                },
             },
             "FailedGetObjectMetric",
         ),
-        ({"type": "External", "external": {"metric": {"name": "rate"}}}, "FailedGetExternalMetric"),
+        (
+            {"type": "External", "external": {"metric": {"name": "rate"}, "target": _AVERAGE}},
+            "FailedGetExternalMetric",
+        ),
     ],
 )
 def test_of_every_kind_of_metric_it_is_said_that_it_cannot_be_had(

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from leeward.cluster.controllers.podautoscaler.metrics import Failure, Proposal, Target, propose
+from leeward.cluster.controllers.podautoscaler.metrics import propose
+from leeward.cluster.controllers.podautoscaler.proposals import Failure, Proposal, Target
 from leeward.cluster.controllers.podautoscaler.replicas import (
     ByAverage,
     ByUtilization,
@@ -53,11 +54,11 @@ def pod(
 def count(pods: list[Obj], used: dict[str, int], target: int = 50, **more: Any) -> int:
     """Return the replicas for a utilization of `target` percent."""
     found = {name: Reading(value, NOW, 10.0) for name, value in used.items()}
-    gauge: Gauge = ByUtilization(target, requests_of(pods, "cpu", ""))
+    given: Gauge | None = more.pop("gauge", None)
     return calculate(
         pods,
         found,
-        more.pop("gauge", gauge),
+        lambda: given or ByUtilization(target, requests_of(pods, "cpu", "")),
         resource=more.pop("resource", "cpu"),
         current=len(pods),
         tolerances=more.pop("tolerances", Tolerances()),
@@ -117,7 +118,7 @@ def test_pods_that_end_or_have_failed_do_not_count() -> None:
 
 
 def test_without_a_ready_pod_that_is_measured_nothing_is_known() -> None:
-    with pytest.raises(UnmeasuredError, match="did not receive metrics for any ready pods"):
+    with pytest.raises(UnmeasuredError, match="did not receive metrics for targeted pods"):
         count([pod("a", ready=False, started=60)], {"a": 100})
 
 

@@ -108,6 +108,13 @@ def test_unhealthy_old_pods_are_removed_only_as_far_as_new_ones_can_come() -> No
     assert plan_rolling(_deployment(4, 1, 1), _set("new", 2, 0), [_set("old", 3, 0)]) == {}
 
 
+def test_available_pods_that_a_new_set_is_about_to_let_go_do_not_count() -> None:
+    """It was an old one until a moment ago, and its status is that of before it was made smaller."""
+    deployment = _deployment(5, "50%", "25%")
+    planned = plan_rolling(deployment, _set("new", 3, available=4), [_set("old", 5, available=1)])
+    assert planned == {"old": 1}
+
+
 def test_a_finished_rollout_plans_nothing() -> None:
     assert plan_rolling(_deployment(3), _set("new", 3), [_set("old", 0)]) == {}
 

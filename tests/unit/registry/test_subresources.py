@@ -296,6 +296,7 @@ def guard(
     full = {"minAvailable": 2, "selector": {"matchLabels": {"app": "web"}}, **spec}
     made = cluster.client.create(BUDGETS, {"metadata": {"name": name, "namespace": "shop"}, "spec": full})
     status = {"disruptionsAllowed": allowed, "currentHealthy": healthy, "desiredHealthy": desired}
+    status["observedGeneration"] = made["metadata"]["generation"]
     cluster.client.update_status(BUDGETS, {**made, "status": status})
 
 
@@ -328,6 +329,21 @@ def test_evictions_use_the_budget_up_and_are_then_refused(cluster: Any) -> None:
         cluster.client.evict("shop", "web-2")
     assert "The disruption budget web needs 2 healthy pods and has 2 currently" in str(caught.value.details)
     assert cluster.client.get("pods", "shop", "web-2") == kept
+
+
+def test_a_budget_that_its_controller_has_not_seen_as_it_is_now_allows_nothing(cluster: Any) -> None:
+    guard(cluster, allowed=1)
+    kept = guarded(cluster, "web-1", READY)
+    cluster.client.patch(BUDGETS, "shop", "web", {"spec": {"minAvailable": 9}}, patch_type="merge")
+    with pytest.raises(TooManyRequestsError) as caught:
+        cluster.client.evict("shop", "web-1")
+    text = "The disruption budget web is still being processed by the server."
+    assert caught.value.details == {
+        "causes": [{"reason": "DisruptionBudget", "message": text}],
+        "retryAfterSeconds": 10,
+    }
+    assert cluster.client.get("pods", "shop", "web-1") == kept
+    assert left(cluster) == 1
 
 
 def test_a_budget_guards_only_the_pods_it_selects(cluster: Any) -> None:

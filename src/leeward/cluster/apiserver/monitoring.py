@@ -8,6 +8,7 @@ Source: k8s.io/apiserver/pkg/endpoints/metrics (names, labels, buckets; Kubernet
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -155,6 +156,7 @@ class Monitoring:
             plural, _, group = name.partition(".")
             objects.add_metric([group, plural], count)
         yield objects
+        yield GaugeMetricFamily("leeward_tasks", "Tasks of the event loop.", value=len(asyncio.all_tasks()))
         yield self._build()
 
     def _build(self) -> Metric:

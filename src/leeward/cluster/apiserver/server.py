@@ -25,6 +25,7 @@ from leeward.base.clock import Clock
 from leeward.base.errors import OperationError
 from leeward.cluster.apiserver.access import Access
 from leeward.cluster.apiserver.aggregation.aggregator import Aggregator
+from leeward.cluster.apiserver.aggregation.metricsapis import AggregatedMetrics
 from leeward.cluster.apiserver.aggregation.registration import Registration, publish
 from leeward.cluster.apiserver.audit import AuditLog
 from leeward.cluster.apiserver.authentication import ADMIN, Authenticator
@@ -139,6 +140,7 @@ class ApiServer:
         self._kube_apiserver = kube_apiserver = client.tracked("kube-apiserver", "")
         self._registration = Registration(kube_apiserver)
         self._aggregator = Aggregator(kube_apiserver, self._backends, clock)
+        self.metrics_apis = AggregatedMetrics(client, self._aggregator)
         openapi = OpenApi(self.catalog, self._definitions, self._aggregator.documents)
         monitoring = Monitoring(clock, self._knows, self._in_flight, self._count, VERSION_INFO)
         self._router = Router(
@@ -298,6 +300,7 @@ class ApiServer:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
+        await self.metrics_apis.stop()
         await self._aggregator.stop()
         self._reads.close()
         server, task = self._server, self._task

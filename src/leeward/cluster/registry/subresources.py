@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from leeward.cluster.registry.registry import Registry
 
 _BUDGETS = "poddisruptionbudgets.policy"
+_RETRY_SECONDS = 10  # while a budget is new to its controller
 
 
 class ConnectPlace(NamedTuple):
@@ -177,17 +178,22 @@ def _take_from_budget(registry: Registry, namespace: str, pod: Obj, options: Wri
     status = budget.get("status") or {}
     if not is_condition_true(pod, "Ready") and _spares_unready(budget):
         return
+    name = budget["metadata"]["name"]
+    if status.get("observedGeneration", 0) < budget["metadata"].get("generation", 0):
+        text = f"The disruption budget {name} is still being processed by the server."
+        raise _refused(text, retryAfterSeconds=_RETRY_SECONDS)
     if status.get("disruptionsAllowed", 0) <= 0:
         healthy, wanted = status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
-        name = budget["metadata"]["name"]
-        text = f"The disruption budget {name} needs {wanted} healthy pods and has {healthy} currently"
-        raise TooManyRequestsError(
-            "Cannot evict pod as it would violate the pod's disruption budget.",
-            details={"causes": [{"reason": "DisruptionBudget", "message": text}]},
-        )
+        raise _refused(f"The disruption budget {name} needs {wanted} healthy pods and has {healthy} currently")
     if not options.dry_run:
         left = {**status, "disruptionsAllowed": status["disruptionsAllowed"] - 1}
         registry.store.update(_BUDGETS, {**budget, "status": left})
+
+
+def _refused(text: str, **more: object) -> TooManyRequestsError:
+    causes = [{"reason": "DisruptionBudget", "message": text}]
+    message = "Cannot evict pod as it would violate the pod's disruption budget."
+    return TooManyRequestsError(message, details={"causes": causes, **more})
 
 
 def _spares_unready(budget: Obj) -> bool:

@@ -26,6 +26,7 @@ from leeward.cluster.apiserver.discovery import AGGREGATED_TYPE
 from leeward.cluster.apiserver.http import Answer, Request, text_response
 from leeward.cluster.interface.client import Client
 from leeward.cluster.interface.store import Event, Unsubscribe
+from leeward.cluster.interface.user import User
 from leeward.cluster.registry.admission.webhooks.targets import UnresolvedError
 from leeward.kube.conditions import with_condition
 from leeward.kube.objects import Obj, is_condition_true, labels_of
@@ -253,6 +254,17 @@ class Aggregator:
             return None
         found = self._client.find(API_SERVICES, "", f"{version}.{group}")
         return found if found is not None and found["spec"].get("service") else None
+
+    async def get(self, api_service: Obj, path: str, user: User) -> tuple[int, bytes]:
+        """Ask the server of an APIService on behalf of a component; returns status and body.
+
+        Raises:
+            UnansweredError: it is not available, or does not answer in time.
+        """
+        if not is_condition_true(api_service, "Available"):
+            raise UnansweredError("service unavailable")
+        answer = await self._backends.get(api_service, path, {"accept": "application/json"}, user=user)
+        return answer.status_code, answer.content
 
     async def answer(self, request: Request, api_service: Obj) -> Answer:
         """Pass a request on to the server of an APIService."""

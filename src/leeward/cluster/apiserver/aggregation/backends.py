@@ -18,6 +18,7 @@ from leeward.cluster.apiserver.pki import Pki
 from leeward.cluster.apiserver.streaming.passing import Location, in_go
 from leeward.cluster.apiserver.streaming.proxy import unverified
 from leeward.cluster.interface.client import Reader
+from leeward.cluster.interface.user import User
 from leeward.cluster.registry.admission.webhooks.targets import UnresolvedError, endpoint
 from leeward.kube.objects import Obj
 
@@ -73,7 +74,13 @@ class Backends:
         return found
 
     async def get(
-        self, api_service: Obj, path: str, headers: Mapping[str, str], *, checked: bool = True
+        self,
+        api_service: Obj,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        checked: bool = True,
+        user: User = CHECKER,
     ) -> httpx.Response:
         """Ask the server of an APIService something for this server's own use.
 
@@ -82,6 +89,7 @@ class Backends:
             path: what.
             headers: how.
             checked: only of a server with the right certificate.
+            user: who asks.
 
         Raises:
             UnansweredError: there is no answer in time.
@@ -97,7 +105,7 @@ class Backends:
             async with httpx.AsyncClient(transport=_Lent(transport), timeout=_SECONDS) as client:
                 return await client.get(
                     url,
-                    headers=[*headers.items(), *identity(CHECKER)],
+                    headers=[*headers.items(), *identity(user)],
                     extensions={"sni_hostname": server_name(api_service)},
                 )
         except httpx.TimeoutException:

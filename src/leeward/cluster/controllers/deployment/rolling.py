@@ -80,7 +80,8 @@ def _shrink_old(new: Obj, new_size: int, old: Sequence[Obj], total: int, least: 
     sizes = {each["metadata"]["name"]: wanted_of(each["spec"]) for each in old}
     if not any(sizes.values()):
         return {}
-    budget = total - least - (new_size - available_of(new))
+    there = min(available_of(new), new_size)  # what it reports may be of before it became smaller
+    budget = total - least - (new_size - there)
     if budget <= 0:
         return {}
     result: dict[str, int] = {}
@@ -90,10 +91,8 @@ def _shrink_old(new: Obj, new_size: int, old: Sequence[Obj], total: int, least: 
         if size and unhealthy > 0:
             result[name] = sizes[name] = size - unhealthy
             budget -= unhealthy
-    available = available_of(new) + sum(
-        min(available_of(each), sizes[each["metadata"]["name"]]) for each in old
-    )
-    spare = available - least
+    available = sum(min(available_of(each), sizes[each["metadata"]["name"]]) for each in old)
+    spare = there + available - least
     for each in old:
         name = each["metadata"]["name"]
         step = min(sizes[name], spare)

@@ -19,7 +19,7 @@ from leeward.base.clock import Clock
 from leeward.base.ids import IdSource
 from leeward.cluster.config import Timing
 from leeward.cluster.interface.client import Client, Event
-from leeward.cluster.interface.metrics import MetricsSource
+from leeward.cluster.interface.metrics import MetricsApis, MetricsSource
 from leeward.kube.objects import ObjectKey, controller_of, key_of
 
 SignRequest = Callable[[x509.CertificateSigningRequest, Collection[str], int], bytes]
@@ -68,6 +68,7 @@ class ControllerContext:
     ids: IdSource
     timing: Timing = field(default_factory=Timing)
     metrics: MetricsSource | None = None  # None: nothing is measured
+    metrics_apis: MetricsApis | None = None  # None: nobody serves any
     root_ca: str = ""  # PEM, for the kube-root-ca.crt ConfigMaps
     volumes_dir: Path = Path("volumes")  # where local persistent volumes are made
     make_volume: Callable[[Path], None] = lambda path: None

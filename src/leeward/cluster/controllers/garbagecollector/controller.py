@@ -104,8 +104,21 @@ class GarbageCollector:
             return
         for dependent in dependents:
             found = self._client.find(dependent.resource, *dependent.key)
-            if found is not None and not dependent.terminating:
+            if found is None:
+                continue
+            if dependent in blocking and self._graph.waits(dependent, node.uid):
+                self._unblock(dependent, found, node.uid)
+            elif not dependent.terminating:
                 self._attempt_to_delete(dependent, found)
+
+    def _unblock(self, node: Node, obj: Obj, uid: str) -> None:
+        """Let an owner not wait for an object that waits for it."""
+        references = [
+            {**each, "blockOwnerDeletion": False} if each["uid"] == uid else each
+            for each in obj["metadata"]["ownerReferences"]
+        ]
+        metadata = {**obj["metadata"], "ownerReferences": references}
+        self._client.update(node.resource, {**obj, "metadata": metadata})
 
     def _remove_finalizer(self, node: Node, obj: Obj, finalizer: str) -> None:
         current = self._client.find(node.resource, *node.key) or obj

@@ -60,6 +60,19 @@ class Graph:
         """Return what names `uid` as an owner."""
         return [self._nodes[found] for found in self._dependents.get(uid, ())]
 
+    def waits(self, node: Node, uid: str) -> bool:
+        """Tell whether an object on its way out waits for another one, over others that wait, too."""
+        seen, left = set[str](), [node]
+        while left:
+            each = left.pop()
+            if not each.waiting_foreground or each.uid in seen:
+                continue
+            if each.uid == uid:
+                return True
+            seen.add(each.uid)
+            left += [found for found in self.dependents(each.uid) if each.uid in found.blocking]
+        return False
+
     def put(self, node: Node) -> None:
         """Take an object's new state."""
         self._unlink(node.uid)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from leeward.cluster.controllers.podautoscaler.metrics import Failure, Proposal, Target, Warned, propose
+from leeward.cluster.controllers.podautoscaler.metrics import propose
 from leeward.cluster.controllers.podautoscaler.pace import History, Step, step
+from leeward.cluster.controllers.podautoscaler.proposals import Failure, Proposal, Target, Warned
 from leeward.kube.conditions import with_condition
 from leeward.kube.objects import Obj, format_time
 
@@ -69,10 +70,10 @@ def _measured(autoscaler: Obj, target: Target, history: History, now: datetime) 
     """Follow the metrics, as far as they can be had."""
     current, desired = target.replicas, (autoscaler.get("status") or {}).get("desiredReplicas", 0)
     if (obstacle := target.obstacle) is not None:
-        warned, message = obstacle
-        told = _set(autoscaler, now, "ScalingActive", "False", "InvalidSelector", message)
-        failed = Warned("FailedComputeMetricsReplicas", warned.message)
-        return Outcome(_counted(told, current, desired, None), warnings=[warned, failed], history=history)
+        told = _set(autoscaler, now, "ScalingActive", "False", obstacle.reason, obstacle.message)
+        failed = Warned("FailedComputeMetricsReplicas", obstacle.warned.message)
+        warned = [obstacle.warned, failed]
+        return Outcome(_counted(told, current, desired, None), warnings=warned, history=history)
     metrics = autoscaler["spec"].get("metrics") or ()
     found = [propose(autoscaler, metric, target, now) for metric in metrics]
     statuses = [each.status if isinstance(each, Proposal) else {"type": ""} for each in found]

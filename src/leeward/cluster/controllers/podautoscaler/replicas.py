@@ -1,7 +1,8 @@
-"""How many replicas bring what Pods use to a target. Pure.
+"""How many replicas bring what is measured to a target. Pure.
 
-Values are thousandths of cores or bytes. Pods that are not ready or not measured are first left out, then
-taken for the value that makes the change smaller; a change that would turn its direction is none.
+Values are thousandths: of cores, bytes or whatever a metric counts. Pods that are not ready or not measured
+are first left out, then taken for the value that makes the change smaller; a change that would turn its
+direction is none.
 
 Source: pkg/controller/podautoscaler/replica_calculator.go, metrics/{client,utilization}.go (Kubernetes 1.36).
 """
@@ -9,16 +10,18 @@ Source: pkg/controller/podautoscaler/replica_calculator.go, metrics/{client,util
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from leeward.cluster.interface.metrics import PodUsage, Usage
 from leeward.kube.objects import Obj, find_condition, is_terminating, parse_time
+from leeward.kube.pods import is_ready
 from leeward.kube.quantity import to_millis
 
 _CPU_STARTS = timedelta(minutes=5)  # while what an unready Pod uses does not count
+_MOST = 2**31 - 1  # replicas
 _FIRST_READY = timedelta(seconds=30)  # after which an unready Pod has been ready once
 
 
@@ -68,10 +71,6 @@ class Gauge(Protocol):
         """Return what a Pod that is not measured is taken for when there are too many."""
         ...
 
-    def low_at(self, ratio: float) -> bool:
-        """Tell whether such a Pod is taken for idle."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class ByUtilization:
@@ -93,10 +92,6 @@ class ByUtilization:
         """Return its request, or the target's part of it."""
         return self.requests[pod] * max(100, self.target) // 100
 
-    def low_at(self, ratio: float) -> bool:
-        """Tell whether more is used than wanted."""
-        return ratio > 1.0
-
 
 @dataclass(frozen=True, slots=True)
 class ByAverage:
@@ -112,10 +107,6 @@ class ByAverage:
     def high(self, pod: str) -> int:
         """Return the target."""
         return self.target
-
-    def low_at(self, ratio: float) -> bool:
-        """Tell whether no less is used than wanted."""
-        return ratio >= 1.0
 
 
 @dataclass(slots=True)
@@ -169,27 +160,82 @@ def requests_of(pods: Sequence[Obj], resource: str, container: str) -> dict[str,
 
 
 def _requested(pod: Obj, resource: str, container: str) -> int:
-    spec = pod["spec"]
-    whole = ((spec.get("resources") or {}).get("requests") or {}).get(resource)
-    if whole is not None and not container:
-        return to_millis(whole)
+    spec, name = pod["spec"], pod["metadata"]["name"]
     sidecars = (each for each in spec.get("initContainers") or () if each.get("restartPolicy") == "Always")
+    amounts = {each["name"]: _request(each, resource) for each in (*spec["containers"], *sidecars)}
+    if container and container not in amounts:
+        raise UnmeasuredError(f"container {container} not found in Pod {name}")
+    if not container and (spec.get("resources") or {}).get("requests"):
+        whole = _request(spec, resource)
+        if whole is None and all(amount is None for amount in amounts.values()):
+            raise UnmeasuredError(f"missing pod-level request for {resource} in Pod {name}")
+        return sum(amount or 0 for amount in amounts.values()) if whole is None else whole
     total = 0
-    for each in (*spec["containers"], *sidecars):
-        if container and each["name"] != container:
+    for each, amount in amounts.items():
+        if container and each != container:
             continue
-        amount = ((each.get("resources") or {}).get("requests") or {}).get(resource)
         if amount is None:
-            name = pod["metadata"]["name"]
-            raise UnmeasuredError(f"missing request for {resource} in container {each['name']} of Pod {name}")
-        total += to_millis(amount)
+            raise UnmeasuredError(f"missing request for {resource} in container {each} of Pod {name}")
+        total += amount
     return total
+
+
+def _request(part: Obj, resource: str) -> int | None:
+    amount = ((part.get("resources") or {}).get("requests") or {}).get(resource)
+    return None if amount is None else to_millis(amount)
+
+
+def of_total(ratio: float, current: int, count_ready: Callable[[], int], tolerances: Tolerances) -> int:
+    """Return the replicas for a value that belongs to all Pods together.
+
+    Args:
+        ratio: of it to its target.
+        current: replicas that the target is to have; none at all follow the ratio alone.
+        count_ready: counts the Pods that are ready.
+        tolerances: within which nothing changes.
+
+    Raises:
+        UnmeasuredError: there is no Pod.
+    """
+    if current == 0:
+        return min(math.ceil(ratio), _MOST)
+    if tolerances.allow(ratio):
+        return current
+    return min(math.ceil(ratio * count_ready()), _MOST)
+
+
+def of_each(total: int, target: int, observed: int, tolerances: Tolerances) -> tuple[int, int]:
+    """Return the replicas for a value of which each Pod is to have `target`, and what each has now.
+
+    Args:
+        total: of all Pods.
+        target: of each.
+        observed: replicas that there are.
+        tolerances: within which nothing changes.
+    """
+    if observed and tolerances.allow(total / (target * observed)):
+        replicas = observed
+    else:
+        replicas = min(math.ceil(total / target), _MOST)
+    return replicas, math.ceil(total / observed) if observed else 0
+
+
+def ready_pods(pods: Sequence[Obj]) -> int:
+    """Count the Pods that run and are ready.
+
+    Raises:
+        UnmeasuredError: there is none at all.
+    """
+    if not pods:
+        text = "no pods returned by selector while calculating replica count"
+        raise UnmeasuredError(f"unable to calculate ready pods: {text}")
+    return sum(1 for pod in pods if (pod.get("status") or {}).get("phase") == "Running" and is_ready(pod))
 
 
 def calculate(
     pods: Sequence[Obj],
     found: Mapping[str, Reading],
-    gauge: Gauge,
+    make_gauge: Callable[[], Gauge],
     *,
     resource: str,
     current: int,
@@ -201,20 +247,21 @@ def calculate(
     Args:
         pods: of the target; at least one.
         found: what they use, by name.
-        gauge: compares that with the target.
+        make_gauge: makes what compares that with the target, if there is anything to compare.
         resource: measured.
         current: replicas that the target is to have.
         tolerances: within which nothing changes.
         now: the present.
 
     Raises:
-        UnmeasuredError: no Pod that is ready is measured.
+        UnmeasuredError: no Pod that is ready is measured, or they cannot be compared.
     """
     groups = _group(pods, found, resource, now)
     left_out = groups.ignored | groups.unready
     values = {name: reading.value for name, reading in found.items() if name not in left_out}
     if not values:
-        raise UnmeasuredError("did not receive metrics for any ready pods")
+        raise UnmeasuredError("did not receive metrics for targeted pods (pods might be unready)")
+    gauge = make_gauge()
     measured = gauge.measure(values)
     ratio = measured.ratio
     rebalance = bool(groups.unready) and ratio > 1.0
@@ -222,7 +269,7 @@ def calculate(
         return (current if tolerances.allow(ratio) else math.ceil(ratio * groups.ready)), measured
     if ratio < 1.0:
         values |= {name: gauge.high(name) for name in groups.missing}
-    elif gauge.low_at(ratio):
+    elif ratio > 1.0:
         values |= dict.fromkeys(groups.missing, 0)
     if rebalance:
         values |= dict.fromkeys(groups.unready, 0)
