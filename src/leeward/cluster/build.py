@@ -58,7 +58,7 @@ from leeward.kube.kubeconfig import (
     write_kubeconfig,
 )
 from leeward.kube.objects import Obj, annotations_of, format_micro_time, is_condition_true
-from leeward.kube.wellknown import NODE_POWER
+from leeward.kube.wellknown import NODE_POWER, TAINT_NOT_READY
 
 logger = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
@@ -243,14 +243,15 @@ class Cluster:
                 shutil.rmtree(path, ignore_errors=True)
 
     async def _await_nodes(self) -> None:
-        """Wait until every node that has power is Ready."""
+        """Wait until every node that has power is Ready, and its taint says so too."""
         client = self._registry.client("system:admin")
         wanted = {shape.name for shape in self._config.nodes}
 
         def look(nodes: Iterable[Obj]) -> None:
             for node in nodes:
                 off = annotations_of(node).get(NODE_POWER) == "off"
-                if off or is_condition_true(node, "Ready"):
+                taints = {taint["key"] for taint in node["spec"].get("taints") or ()}
+                if off or (is_condition_true(node, "Ready") and TAINT_NOT_READY not in taints):
                     wanted.discard(node["metadata"]["name"])
             if not wanted:
                 self._nodes_ready.set()

@@ -42,7 +42,10 @@ def annotations_of(obj: Obj) -> dict[str, str]:
 def controller_of(obj: Obj) -> dict[str, Any] | None:
     """Return the owner reference marked ``controller: true``, if any."""
     refs: Iterable[dict[str, Any]] = obj["metadata"].get("ownerReferences") or ()
-    return next((ref for ref in refs if ref.get("controller")), None)
+    for ref in refs:
+        if ref.get("controller"):
+            return ref
+    return None
 
 
 def owner_reference(owner: Obj, *, controller: bool = True) -> dict[str, Any]:
@@ -65,7 +68,10 @@ def is_terminating(obj: Obj) -> bool:
 def find_condition(obj: Obj, kind: str) -> dict[str, Any] | None:
     """Return the status condition of type `kind`, if any."""
     conditions: Iterable[dict[str, Any]] = (obj.get("status") or {}).get("conditions") or ()
-    return next((found for found in conditions if found.get("type") == kind), None)
+    for found in conditions:
+        if found.get("type") == kind:
+            return found
+    return None
 
 
 def is_condition_true(obj: Obj, kind: str) -> bool:

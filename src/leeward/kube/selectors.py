@@ -37,16 +37,17 @@ def _compares(operator: str, actual: str | None, values: Any) -> bool:
 
 def matches_labels(wanted: Mapping[str, str] | None, labels: Mapping[str, str]) -> bool:
     """Tell whether `labels` contain every pair of `wanted` (a Service's or nodeSelector map)."""
-    return all(labels.get(key) == value for key, value in (wanted or {}).items())
+    return not wanted or wanted.items() <= labels.items()
 
 
 def matches_selector(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
     """Tell whether a metav1.LabelSelector selects `labels`."""
     if selector is None:
         return False
-    return matches_labels(selector.get("matchLabels"), labels) and all(
-        matches_requirement(found, labels) for found in selector.get("matchExpressions") or ()
-    )
+    wanted, further = selector.get("matchLabels"), selector.get("matchExpressions")
+    if wanted and not wanted.items() <= labels.items():
+        return False
+    return not further or all(matches_requirement(found, labels) for found in further)
 
 
 def matches_node_term(term: Mapping[str, Any], labels: Mapping[str, str], name: str) -> bool:

@@ -7,20 +7,19 @@ Everything the store promises is kept here; :class:`SQLiteStore` adds durability
 from __future__ import annotations
 
 import builtins
-from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from itertools import islice
-from typing import Any
 
 from leeward.cluster.interface.store import Event, EventType, Handler, Unsubscribe
 from leeward.cluster.store.fieldsets import FieldSets
+from leeward.cluster.store.table import Table
 from leeward.kube.objects import Obj, ObjectKey, controller_of, key_of
 from leeward.kube.status import AlreadyExistsError, ConflictError, ExpiredError, NotFoundError
 
+_Place = tuple[str, str, str]  # of the index: what by, and two values
+_OWNER, _ORPHANS, _NODE = "owner", "orphans", "node"
 HISTORY = 4096  # events kept per resource
-Table = dict[ObjectKey, Obj]
 
 
 class MemoryStore:
@@ -29,15 +28,12 @@ class MemoryStore:
     def __init__(self) -> None:
         self._revision = 1
         self._oldest = 1  # events after this revision are all in the history, but for what was cut
-        self._tables: defaultdict[str, Table] = defaultdict(dict)
-        self._sorted: dict[str, builtins.list[ObjectKey]] = {}
+        self._tables: defaultdict[str, Table] = defaultdict(Table)
         self._history: defaultdict[str, deque[Event]] = defaultdict(lambda: deque(maxlen=HISTORY))
         self._cut: dict[str, int] = {}  # resource → newest revision dropped from its history
         self._handlers: dict[str | None, builtins.list[Handler]] = {}
         self._fields = FieldSets()
-        self._by_owner: defaultdict[tuple[str, str], Table] = defaultdict(dict)
-        self._orphans: defaultdict[tuple[str, str], Table] = defaultdict(dict)  # (resource, namespace)
-        self._by_node: defaultdict[str, Table] = defaultdict(dict)
+        self._indexes: defaultdict[_Place, Table] = defaultdict(Table)
 
     @property
     def revision(self) -> int:
@@ -46,45 +42,32 @@ class MemoryStore:
 
     def get(self, resource: str, namespace: str, name: str) -> Obj | None:
         """Return the stored object or None."""
-        return self._tables[resource].get(ObjectKey(namespace, name))
+        return self._tables[resource].objects.get(ObjectKey(namespace, name))
 
     def list(self, resource: str, namespace: str = "") -> builtins.list[Obj]:
         """Return objects ordered by key."""
         table = self._tables[resource]
-        if not table:
-            return []
-        keys = self._sorted.get(resource)
-        if keys is None:
-            keys = self._sorted[resource] = sorted(table)
-        if namespace:
-            start = bisect_right(keys, ObjectKey(namespace, ""))
-            found = []
-            for key in islice(keys, start, None):
-                if key.namespace != namespace:
-                    break
-                found.append(table[key])
-            return found
-        return [table[key] for key in keys]
+        return [*table.of_namespace(namespace)] if namespace else table.values()
 
     def controlled_by(self, resource: str, uid: str) -> builtins.list[Obj]:
         """Return the objects whose controller reference has `uid`, ordered by key."""
-        found = self._by_owner.get((resource, uid))
-        return [found[key] for key in sorted(found)] if found else []
+        found = self._indexes.get((_OWNER, resource, uid))
+        return found.values() if found else []
 
     def uncontrolled(self, resource: str, namespace: str) -> builtins.list[Obj]:
         """Return the objects of a namespace that have no controller reference, ordered by key."""
-        found = self._orphans.get((resource, namespace))
-        return [found[key] for key in sorted(found)] if found else []
+        found = self._indexes.get((_ORPHANS, resource, namespace))
+        return found.values() if found else []
 
     def pods_on(self, node: str) -> builtins.list[Obj]:
         """Return the Pods bound to `node`, ordered by key."""
-        found = self._by_node.get(node)
-        return [found[key] for key in sorted(found)] if found else []
+        found = self._indexes.get((_NODE, node, ""))
+        return found.values() if found else []
 
     def create(self, resource: str, obj: Obj) -> Obj:
         """Store a new object."""
         key = key_of(obj)
-        if key in self._tables[resource]:
+        if key in self._tables[resource].objects:
             raise AlreadyExistsError(
                 f'{resource} "{key.name}" already exists', details=_details(resource, key)
             )
@@ -132,7 +115,7 @@ class MemoryStore:
         """Nothing to release."""
 
     def _current(self, resource: str, key: ObjectKey, expected: str | None) -> Obj:
-        old = self._tables[resource].get(key)
+        old = self._tables[resource].objects.get(key)
         if old is None:
             raise NotFoundError(f'{resource} "{key.name}" not found', details=_details(resource, key))
         if expected is not None and expected != old["metadata"]["resourceVersion"]:
@@ -166,31 +149,28 @@ class MemoryStore:
         """Change table and indexes."""
         table = self._tables[resource]
         if new is None:
-            del table[key]
+            table.remove(key)
         else:
-            table[key] = new
-        if new is None or old is None:
-            self._sorted.pop(resource, None)
-        for obj, put in ((old, False), (new, True)):
-            if obj is None:
-                continue
-            owner = controller_of(obj)
-            if owner is not None:
-                _index(self._by_owner, (resource, owner["uid"]), key, obj if put else None)
-            elif key.namespace:
-                _index(self._orphans, (resource, key.namespace), key, obj if put else None)
-            if resource == "pods" and (node := obj.get("spec", {}).get("nodeName")):
-                _index(self._by_node, node, key, obj if put else None)
+            table.put(key, new)
+        before = () if old is None else _places(resource, key, old)
+        after = () if new is None else _places(resource, key, new)
+        for place in before:
+            if place not in after and (entry := self._indexes.get(place)) is not None:
+                entry.remove(key)
+                if not entry:
+                    del self._indexes[place]
+        if new is not None:
+            for place in after:
+                self._indexes[place].put(key, new)
 
 
-def _index(index: defaultdict[Any, Table], value: object, key: ObjectKey, obj: Obj | None) -> None:
-    """Put an object into an index entry, or take it out; empty entries vanish."""
-    if obj is not None:
-        index[value][key] = obj
-    elif (entry := index.get(value)) is not None:
-        entry.pop(key, None)
-        if not entry:
-            del index[value]
+def _places(resource: str, key: ObjectKey, obj: Obj) -> tuple[_Place, ...]:
+    """Return the entries of the index that an object belongs to."""
+    owner = controller_of(obj)
+    first = (_OWNER, resource, owner["uid"]) if owner else (_ORPHANS, resource, key.namespace)
+    if resource == "pods" and (node := obj.get("spec", {}).get("nodeName")):
+        return first, (_NODE, node, "")
+    return (first,)
 
 
 def _same(new: Obj, old: Obj) -> bool:
