@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nsmallest
 from typing import Any
 
-from leeward.kube.objects import Obj, annotations_of, find_condition, is_terminating, labels_of, parse_time
-from leeward.kube.pods import available_in, is_active, is_finished, is_ready
-from leeward.kube.selectors import matches_labels
+from leeward.cluster.controllers.framework.census import Facts
+from leeward.kube.objects import Obj, annotations_of, parse_time
+from leeward.kube.pods import available_in, is_active
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 BURST = 500  # Pods created or deleted at most in one sync
@@ -32,7 +33,7 @@ class Plan:
     delete: Sequence[Obj]
 
 
-def plan(replica_set: Obj, active: Sequence[Obj], related: Sequence[Obj], now: datetime) -> Plan:
+def plan(replica_set: Obj, active: Sequence[Facts], related: Sequence[Obj], now: datetime) -> Plan:
     """Compare the active Pods with the wanted number.
 
     Args:
@@ -46,40 +47,55 @@ def plan(replica_set: Obj, active: Sequence[Obj], related: Sequence[Obj], now: d
         return Plan(min(-difference, BURST), ())
     if not difference:
         return Plan(0, ())
-    return Plan(0, rank_for_deletion(active, related, now)[: min(difference, BURST)])
+    return Plan(0, most_dispensable(active, related, now, min(difference, BURST)))
 
 
-def rank_for_deletion(pods: Sequence[Obj], related: Sequence[Obj], now: datetime) -> list[Obj]:
-    """Return `pods` with the most dispensable first: on a node with many `related` ones, among others."""
+def most_dispensable(pods: Sequence[Facts], related: Sequence[Obj], now: datetime, count: int) -> list[Obj]:
+    """Return the `count` most dispensable: on a node with many `related` ones, among others."""
     per_node = Counter(pod["spec"].get("nodeName") for pod in related if is_active(pod))
+    magnitudes = _Magnitudes(now)
 
-    def rank(pod: Obj) -> tuple[Any, ...]:
-        status = pod.get("status") or {}
+    def rank(facts: Facts) -> tuple[Any, ...]:
+        pod = facts.pod
         node = pod["spec"].get("nodeName")
         return (
             bool(node),
-            _PHASES.get(status.get("phase", "Pending"), 0),
-            is_ready(pod),
+            _PHASES.get((pod.get("status") or {}).get("phase", "Pending"), 0),
+            facts.ready_since is not None,
             _cost(pod),
             -per_node[node],
-            _Age(pod, now),
+            _Age(facts, magnitudes),
         )
 
-    return sorted(pods, key=rank)
+    return [facts.pod for facts in nsmallest(count, pods, key=rank)]
+
+
+class _Magnitudes(dict[str, int]):
+    """Binary logarithms of ages in nanoseconds, -1 for none; most Pods share a few times."""
+
+    def __init__(self, now: datetime) -> None:
+        super().__init__()
+        self._now = now
+
+    def __missing__(self, since: str) -> int:
+        age = (self._now - parse_time(since)).total_seconds() if since else 0.0
+        self[since] = found = int(math.log2(age * 1e9)) if age > 0 else -1
+        return found
 
 
 class _Age:
     """Sorts the younger first, by how long they are ready, then how often they were restarted and made."""
 
-    __slots__ = ("_created", "_now", "_ready", "_restarts", "_uid")
+    __slots__ = ("_created", "_magnitudes", "_ready", "_restarts", "_uid")
 
-    def __init__(self, pod: Obj, now: datetime) -> None:
-        statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-        self._ready = _ready_since(pod)
+    def __init__(self, facts: Facts, magnitudes: _Magnitudes) -> None:
+        meta = facts.pod["metadata"]
+        statuses = (facts.pod.get("status") or {}).get("containerStatuses") or ()
+        self._ready = facts.ready_since or ""
         self._restarts = max((each.get("restartCount", 0) for each in statuses), default=0)
-        self._created = str(pod["metadata"].get("creationTimestamp", ""))
-        self._uid = str(pod["metadata"].get("uid", ""))
-        self._now = now
+        self._created = str(meta.get("creationTimestamp", ""))
+        self._uid = str(meta.get("uid", ""))
+        self._magnitudes = magnitudes
 
     def __lt__(self, other: _Age) -> bool:
         if self._ready != other._ready:
@@ -91,16 +107,10 @@ class _Age:
         return False
 
     def _is_younger(self, mine: str, others: str, other: _Age) -> bool:
-        magnitudes = _magnitude(mine, self._now), _magnitude(others, self._now)
+        magnitudes = self._magnitudes[mine], self._magnitudes[others]
         if magnitudes[0] == magnitudes[1]:
             return self._uid < other._uid
         return magnitudes[0] < magnitudes[1]
-
-
-def _magnitude(since: str, now: datetime) -> int:
-    """Return the binary logarithm of an age in nanoseconds; -1 for none."""
-    age = (now - parse_time(since)).total_seconds() if since else 0.0
-    return int(math.log2(age * 1e9)) if age > 0 else -1
 
 
 def _cost(pod: Obj) -> int:
@@ -110,13 +120,8 @@ def _cost(pod: Obj) -> int:
         return 0
 
 
-def _ready_since(pod: Obj) -> str:
-    condition = find_condition(pod, "Ready") or {}
-    return str(condition.get("lastTransitionTime") or "") if condition.get("status") == "True" else ""
-
-
 def make_status(
-    replica_set: Obj, active: Sequence[Obj], terminating: int, now: datetime
+    replica_set: Obj, active: Sequence[Facts], terminating: int, now: datetime
 ) -> tuple[Obj, float | None]:
     """Return the status, and seconds until a Pod becomes available by age.
 
@@ -126,15 +131,14 @@ def make_status(
         terminating: how many of its Pods are on their way out.
         now: what ages are measured from.
     """
-    wanted = (replica_set["spec"]["template"].get("metadata") or {}).get("labels") or {}
     least = replica_set["spec"].get("minReadySeconds", 0)
-    ages = [available_in(pod, least, now) for pod in active]
-    ready = [age for age in ages if age is not None]
+    ready = [each for each in active if each.ready_since is not None]
+    young = [age for age in (available_in(each.pod, least, now) for each in ready if least) if age]
     status: Obj = {
         "replicas": len(active),
-        "fullyLabeledReplicas": sum(1 for pod in active if matches_labels(wanted, labels_of(pod))),
+        "fullyLabeledReplicas": sum(1 for each in active if each.labelled),
         "readyReplicas": len(ready),
-        "availableReplicas": sum(1 for age in ready if age == 0),
+        "availableReplicas": len(ready) - len(young),
         "terminatingReplicas": terminating,
         "observedGeneration": replica_set["metadata"].get("generation", 0),
     }
@@ -143,9 +147,4 @@ def make_status(
     old = replica_set.get("status") or {}
     if old.get("conditions"):
         status["conditions"] = old["conditions"]
-    return status, min((age for age in ready if age > 0), default=None)
-
-
-def count_terminating(pods: Sequence[Obj]) -> int:
-    """Return how many Pods are being deleted and have not ended."""
-    return sum(1 for pod in pods if is_terminating(pod) and not is_finished(pod))
+    return status, min(young, default=None)

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from leeward.cluster.controllers.framework.claims import adopters, claim
+from leeward.cluster.controllers.framework.census import Census, Facts
+from leeward.cluster.controllers.framework.claims import adopters, claim, selector_of
 from leeward.cluster.controllers.framework.controller import ControllerContext, own_or_owner_key
-from leeward.cluster.controllers.framework.replicaplan import count_terminating, make_status, plan
+from leeward.cluster.controllers.framework.replicaplan import make_status, plan
 from leeward.cluster.controllers.framework.slowstart import is_namespace_ending, slow_start
 from leeward.cluster.interface.client import Event
 from leeward.kube.conditions import with_condition
@@ -22,7 +23,7 @@ from leeward.kube.pods import is_active, pod_from_template
 from leeward.kube.status import NotFoundError, StatusError
 
 MANY = 200  # Pods
-SECONDS_PER_POD = 0.5 / 10_000  # how long changes of many are collected
+SECONDS_PER_POD = 1.0 / 10_000  # how long changes of many are collected
 LONGEST_SECONDS = 1.0
 
 
@@ -48,6 +49,8 @@ class ReplicasController:
         self._clock = context.clock
         self._resource, self._kind = replicated.resource, replicated.kind
         self._tells_terminating = replicated.tells_terminating
+        self._census = Census()
+        self._uids: dict[ObjectKey, str] = {}
 
     @property
     def resources(self) -> Collection[str]:
@@ -61,31 +64,45 @@ class ReplicasController:
         return own_or_owner_key(event, self._resource, self._kind)
 
     def delay(self, key: ObjectKey, event: Event) -> float:
-        """Collect what Pods tell where they are many; those that count no more are replaced at once."""
+        """Collect what Pods tell where they are many; those that count no more are replaced sooner."""
         if event.resource != "pods" or event.type == "ADDED":
-            return 0.0
-        if event.previous is not None and is_active(event.previous) and not is_active(event.object):
             return 0.0
         found = self._client.find(self._resource, *key)
         size = max(_counted(found)) if found else 0
-        return min(LONGEST_SECONDS, size * SECONDS_PER_POD) if size > MANY else 0.0
+        if size <= MANY:
+            return 0.0
+        goes = event.previous is not None and is_active(event.previous) and not is_active(event.object)
+        return min(LONGEST_SECONDS, size * SECONDS_PER_POD) / (10 if goes else 1)
 
     def sync(self, key: ObjectKey) -> float | None:
         """Create or delete Pods, then report what was there before."""
         replica_set = self._client.find(self._resource, *key)
         if replica_set is None:
+            if uid := self._uids.pop(key, None):
+                self._census.forget(uid)
             return None
-        pods = claim(self._client, "pods", replica_set, is_active)
-        active = [pod for pod in pods if is_active(pod)]
+        self._uids[key] = replica_set["metadata"]["uid"]
+        facts = self._claimed(replica_set)
+        active = [each for each in facts if each.active]
         failure: StatusError | None = None
         if not is_terminating(replica_set):
             failure = self._manage(replica_set, active)
-        again = self._report(replica_set, active, count_terminating(pods), failure)
+        leaving = sum(1 for each in facts if each.leaving)
+        again = self._report(replica_set, active, leaving, failure)
         if failure is not None:
             raise failure
         return again
 
-    def _manage(self, replica_set: Obj, active: list[Obj]) -> StatusError | None:
+    def _claimed(self, replica_set: Obj) -> list[Facts]:
+        """Return the facts of its Pods, after adopting and releasing where there is something to."""
+        selector, meta = selector_of(replica_set), replica_set["metadata"]
+        facts = self._census.take(replica_set, selector, self._client.controlled_by("pods", meta["uid"]))
+        strangers = self._client.uncontrolled("pods", meta["namespace"])
+        if not strangers and all(each.selected for each in facts):
+            return facts
+        return self._census.take(replica_set, selector, claim(self._client, "pods", replica_set, is_active))
+
+    def _manage(self, replica_set: Obj, active: list[Facts]) -> StatusError | None:
         surplus = len(active) > replica_set["spec"].get("replicas", 1)
         related = self._related(replica_set) if surplus else ()
         planned = plan(replica_set, active, list(related), self._clock.now())
@@ -133,7 +150,7 @@ class ReplicasController:
         self._client.record(replica_set, event_type="Warning", reason=reason, message=message)
 
     def _report(
-        self, replica_set: Obj, active: list[Obj], terminating: int, failure: StatusError | None
+        self, replica_set: Obj, active: list[Facts], terminating: int, failure: StatusError | None
     ) -> float | None:
         now = self._clock.now()
         status, again = make_status(replica_set, active, terminating, now)
