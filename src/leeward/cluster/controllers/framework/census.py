@@ -15,6 +15,9 @@ from leeward.kube.pods import is_active, is_finished
 from leeward.kube.selectors import matches_labels, matches_selector
 
 
+_About = tuple[Obj, dict[str, str]]  # selector and labels that the facts are about
+
+
 class Facts(NamedTuple):
     """Of one state of a Pod."""
 
@@ -30,7 +33,7 @@ class Census:
     """Remembers the facts of the Pods of each owner."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Obj, dict[str, Facts]]] = {}  # by uid of the owner: its spec, by uid
+        self._known: dict[str, tuple[_About, dict[str, Facts]]] = {}  # by uid of the owner; by name
 
     def take(self, owner: Obj, selector: Obj, pods: Iterable[Obj]) -> list[Facts]:
         """Return the facts of `pods`, in their order.
@@ -40,10 +43,10 @@ class Census:
             selector: of the owner.
             pods: all that it controls.
         """
-        uid, spec = owner["metadata"]["uid"], owner["spec"]
+        uid = owner["metadata"]["uid"]
+        labels = (owner["spec"]["template"].get("metadata") or {}).get("labels") or {}
         before = self._known.get(uid)
-        known = before[1] if before is not None and before[0] is spec else {}
-        labels = (spec["template"].get("metadata") or {}).get("labels") or {}
+        known = before[1] if before is not None and before[0] == (selector, labels) else {}
         found: dict[str, Facts] = {}
         for pod in pods:
             name = pod["metadata"]["name"]
@@ -51,7 +54,7 @@ class Census:
             if facts is None or facts.pod is not pod:
                 facts = _facts(pod, selector, labels)
             found[name] = facts
-        self._known[uid] = spec, found
+        self._known[uid] = (selector, labels), found
         return list(found.values())
 
     def forget(self, uid: str) -> None:
