@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 Obj: TypeAlias = dict[str, Any]
@@ -80,6 +81,7 @@ def is_condition_true(obj: Obj, kind: str) -> bool:
     return found is not None and found.get("status") == "True"
 
 
+@lru_cache(maxsize=256)
 def format_time(moment: datetime) -> str:
     """Return `moment` as metav1.Time: RFC 3339, UTC, whole seconds."""
     return moment.astimezone(UTC).isoformat(timespec="seconds")[:-6] + "Z"  # strftime takes ten times longer

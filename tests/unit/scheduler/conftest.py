@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -69,6 +70,9 @@ class DictReader:
 
 class Cluster(DictReader):
     """A scheduler at work on a few nodes, in virtual time."""
+
+    def batch(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def __init__(self) -> None:
         super().__init__()

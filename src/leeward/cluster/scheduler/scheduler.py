@@ -195,13 +195,14 @@ class Scheduler:
 
     def _run_batch(self) -> None:
         self._tick = None
-        for uid in list(self._binding):
-            self._guard(*self._binding[uid], finish=True)
-        for _ in range(BATCH):
-            queued = self.queue.pop()
-            if queued is None:
-                break
-            self._guard(queued, None, finish=False)
+        with self._client.batch():
+            for uid in list(self._binding):
+                self._guard(*self._binding[uid], finish=True)
+            for _ in range(BATCH):
+                queued = self.queue.pop()
+                if queued is None:
+                    break
+                self._guard(queued, None, finish=False)
         if self.queue.has_ready():
             self._wake()
 

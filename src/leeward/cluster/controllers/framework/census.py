@@ -14,7 +14,6 @@ from leeward.kube.objects import Obj, find_condition, is_terminating, labels_of
 from leeward.kube.pods import is_active, is_finished
 from leeward.kube.selectors import matches_labels, matches_selector
 
-
 _About = tuple[Obj, dict[str, str]]  # selector and labels that the facts are about
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import wraps
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Literal
 
@@ -46,6 +47,7 @@ _KEY_TEXT = (
 )
 _KEY_PREFIX_TEXT = " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
 _ANNOTATION_BYTES = 256 * 1024
+_REMEMBERED, _REMEMBERED_LENGTH = 4096, 320
 Form = Literal["label", "subdomain", "dns1035", "path"]
 FORMS: Mapping[str, Form] = {
     "namespaces": "label",
@@ -110,6 +112,25 @@ def path_segment(name: str) -> list[str]:
     return [f"may not contain '{sign}'" for sign in "/%" if sign in name]
 
 
+def remembered(check: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
+    """Return a check that knows the short texts which it has found right: they come back."""
+    right: set[str] = set()
+
+    @wraps(check)
+    def checked(text: str) -> list[str]:
+        if text in right:
+            return []
+        found = check(text)
+        if not found and len(text) <= _REMEMBERED_LENGTH:
+            if len(right) >= _REMEMBERED:
+                right.clear()
+            right.add(text)
+        return found
+
+    return checked
+
+
+@remembered
 def qualified_name(key: str) -> list[str]:
     """Check a key of a label."""
     *prefix, name = key.split("/")
@@ -127,6 +148,7 @@ def qualified_name(key: str) -> list[str]:
     return found if _QUALIFIED.fullmatch(name) else [*found, f"name part {_KEY_TEXT}"]
 
 
+@remembered
 def label_value(value: str) -> list[str]:
     """Check a value of a label."""
     found = ["must be no more than 63 bytes"] if len(value.encode()) > 63 else []
@@ -232,9 +254,14 @@ def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
+@remembered
+def _no_ip(text: str) -> list[str]:
+    return [] if parse_ip(text) is not None else [text]
+
+
 def ip_failures(text: str, field: str) -> list[Failure]:
     """Check an IP address."""
-    return [] if parse_ip(text) is not None else [invalid(field, text, POSITIVE_IP)]
+    return [invalid(field, text, POSITIVE_IP) for _ in _no_ip(text)]
 
 
 def parse_cidr(text: str) -> IPv4Network | IPv6Network | None:
