@@ -275,8 +275,9 @@ class Kubelets:
             condition("Initialized", True, {}),
             condition("Ready", ready, unready),
             condition("ContainersReady", ready, unready),
-            *(each for kind, each in before.items() if kind == "PodScheduled"),
         ]
+        told = {each["type"] for each in conditions}
+        conditions += [each for kind, each in before.items() if kind not in told]
         host, address = self._host_ips[live["spec"]["nodeName"]], self._played[pod["metadata"]["uid"]]
         status: Obj = {
             "phase": phase,
