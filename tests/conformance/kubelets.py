@@ -203,7 +203,8 @@ class Kubelets:
         self._write(pod, self._status(pod, "Running", running, ready=ready, restarts=restarts))
         if found and found["code"]:
             code = int(found["code"])
-            self._clock.call_later(seconds, lambda: self._exit(pod, code, restarts))
+            late = seconds + APART_SECONDS  # until the kubelet notices
+            self._clock.call_later(late, lambda: self._exit(pod, code, restarts))
         elif what in ("ready-after", "unready-after"):
             status = self._status(pod, "Running", running, ready=not ready)
             self._clock.call_later(seconds, lambda: self._write(pod, status))

@@ -32,6 +32,7 @@ UPSTREAM = Timing(
     node_monitor_period_seconds=5,
     node_monitor_grace_seconds=50,
     node_eviction_rate=0.1,
+    job_batch_seconds=1,
     default_toleration_seconds=300,
 )
 _OURS = (("storageclasses.storage.k8s.io", "standard"), ("ingressclasses.networking.k8s.io", "leeward"))
