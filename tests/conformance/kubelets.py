@@ -23,7 +23,7 @@ from leeward.kube.objects import Obj
 from leeward.kube.status import StatusError
 
 START_SECONDS = 0.5
-APART_SECONDS = 0.012  # between what kubelets do at about the same time: they are not one machine
+APART_SECONDS = 0.015  # between what kubelets do at about the same time: they are not one machine
 RESTART_SECONDS = 2.0
 HEARTBEAT_SECONDS = 10.0
 _READY = {"reason": "KubeletReady", "message": "kubelet is posting ready status"}
