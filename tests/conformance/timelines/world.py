@@ -41,6 +41,7 @@ _NODES: Sequence[Mapping[str, str]] = tuple(
     {"name": f"node-{zone}{number}", "zone": f"{REGION}{zone}"} for zone in "abc" for number in (1, 2)
 )
 WRITE_SECONDS = 0.005  # what a write takes over a network; Events are written on the side
+METRICS_SECONDS = 0.04  # what a question to the metrics API takes
 _WINDOW = 10.0  # seconds
 _SETTLED = 30.0  # seconds until a new cluster is at rest
 
@@ -51,8 +52,10 @@ class Meter:
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self.millis, self.mode = 0, "each"
+        self.asked = 0  # times
 
     def known(self, pods: Iterable[Obj]) -> Mapping[ObjectKey, PodUsage]:
+        self.asked += 1
         running = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Running"]
         each = self.millis if self.mode == "each" or not running else self.millis / len(running)
         used = Usage(round(each * 1_000_000), 0)
@@ -119,7 +122,7 @@ class World:
         self._writes += event.resource != "events"
 
     def _work(self) -> float:
-        return self._writes * WRITE_SECONDS
+        return self._writes * WRITE_SECONDS + self.meter.asked * METRICS_SECONDS
 
     def open_namespace(self) -> None:
         """Make the namespace in which a case plays."""

@@ -135,10 +135,11 @@ class ControllerRunner:
             logger.exception("%s: %s failed", self.name, key)
             self._queue.add_failed(key)
         else:
+            took = self._work() - before
             self._queue.forget(key)
-            self._queue.rest(key, self._work() - before)
+            self._queue.rest(key, took)
             if again is not None:
-                self._queue.add_after(key, again)
+                self._queue.add_after(key, again + took)
 
 
 class ControllerManager:
