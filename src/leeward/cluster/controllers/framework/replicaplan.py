@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from leeward.cluster.controllers.framework.claims import selector_of
 from leeward.kube.objects import Obj, annotations_of, find_condition, is_terminating, labels_of, parse_time
-from leeward.kube.pods import available_in, is_active, is_finished, is_ready
-from leeward.kube.selectors import matches_labels
+from leeward.kube.pods import is_active, is_finished, is_ready
+from leeward.kube.selectors import matches_labels, matches_selector
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 BURST = 500  # Pods created or deleted at most in one sync
@@ -115,27 +116,72 @@ def _ready_since(pod: Obj) -> str:
     return str(condition.get("lastTransitionTime") or "") if condition.get("status") == "True" else ""
 
 
-def make_status(
-    replica_set: Obj, active: Sequence[Obj], terminating: int, now: datetime
-) -> tuple[Obj, float | None]:
+class View(NamedTuple):
+    """What the status has to know of a Pod."""
+
+    fits: bool  # the selector
+    active: bool
+    terminating: bool  # and has not ended
+    labelled: bool  # as the template says
+    ready_since: str | None  # None: it is not ready
+
+
+def look(replica_set: Obj, pod: Obj) -> View:
+    """Look at a Pod of a ReplicaSet."""
+    wanted = (replica_set["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    labels = labels_of(pod)
+    active = is_active(pod)
+    return View(
+        matches_selector(selector_of(replica_set), labels),
+        active,
+        not active and is_terminating(pod) and not is_finished(pod),
+        matches_labels(wanted, labels),
+        _ready_since(pod) if is_ready(pod) else None,
+    )
+
+
+class Looks:
+    """Looks at Pods, and at those that did not change only once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Obj, dict[str, tuple[Obj, View]]]] = {}  # by uid: spec, by name
+
+    def at(self, replica_set: Obj, pods: Sequence[Obj]) -> list[View]:
+        """Return what is seen of the Pods of a ReplicaSet."""
+        uid, spec = replica_set["metadata"]["uid"], replica_set["spec"]
+        before = self._known.get(uid)
+        old = before[1] if before is not None and before[0] == spec else {}
+        new: dict[str, tuple[Obj, View]] = {}
+        for pod in pods:
+            name = pod["metadata"]["name"]
+            seen = old.get(name)
+            new[name] = seen if seen is not None and seen[0] is pod else (pod, look(replica_set, pod))
+        self._known[uid] = (spec, new)
+        return [view for _, view in new.values()]
+
+    def forget(self, gone: Obj) -> None:
+        """A ReplicaSet is no more."""
+        self._known.pop(gone["metadata"]["uid"], None)
+
+
+def make_status(replica_set: Obj, views: Sequence[View], now: datetime) -> tuple[Obj, float | None]:
     """Return the status, and seconds until a Pod becomes available by age.
 
     Args:
         replica_set: the ReplicaSet.
-        active: its Pods that count.
-        terminating: how many of its Pods are on their way out.
+        views: of its Pods.
         now: what ages are measured from.
     """
-    wanted = (replica_set["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    active = [view for view in views if view.active]
+    since = [view.ready_since for view in active if view.ready_since is not None]
     least = replica_set["spec"].get("minReadySeconds", 0)
-    ages = [available_in(pod, least, now) for pod in active]
-    ready = [age for age in ages if age is not None]
+    waits = [wait for start in since if (wait := _missing(start, least, now)) > 0] if least else []
     status: Obj = {
         "replicas": len(active),
-        "fullyLabeledReplicas": sum(1 for pod in active if matches_labels(wanted, labels_of(pod))),
-        "readyReplicas": len(ready),
-        "availableReplicas": sum(1 for age in ready if age == 0),
-        "terminatingReplicas": terminating,
+        "fullyLabeledReplicas": sum(1 for view in active if view.labelled),
+        "readyReplicas": len(since),
+        "availableReplicas": len(since) - len(waits),
+        "terminatingReplicas": sum(1 for view in views if view.terminating),
         "observedGeneration": replica_set["metadata"].get("generation", 0),
     }
     always = ("replicas", "terminatingReplicas", "observedGeneration")
@@ -143,9 +189,9 @@ def make_status(
     old = replica_set.get("status") or {}
     if old.get("conditions"):
         status["conditions"] = old["conditions"]
-    return status, min((age for age in ready if age > 0), default=None)
+    return status, min(waits, default=None)
 
 
-def count_terminating(pods: Sequence[Obj]) -> int:
-    """Return how many Pods are being deleted and have not ended."""
-    return sum(1 for pod in pods if is_terminating(pod) and not is_finished(pod))
+def _missing(since: str, least: int, now: datetime) -> float:
+    """Return seconds that a Pod ready since then lacks to be available."""
+    return max(0.0, least - (now - parse_time(since)).total_seconds()) if since else 0.0
