@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from leeward.cluster.controllers.framework.claims import selector_of
 from leeward.kube.objects import Obj, annotations_of, find_condition, is_terminating, labels_of, parse_time
-from leeward.kube.pods import is_active, is_finished, is_ready
+from leeward.kube.pods import is_active, is_finished
 from leeward.kube.selectors import matches_labels, matches_selector
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
@@ -55,15 +55,14 @@ def rank_for_deletion(pods: Sequence[Obj], related: Sequence[Obj], now: datetime
     per_node = Counter(pod["spec"].get("nodeName") for pod in related if is_active(pod))
 
     def rank(pod: Obj) -> tuple[Any, ...]:
-        status = pod.get("status") or {}
-        node = pod["spec"].get("nodeName")
+        node, since = pod["spec"].get("nodeName"), _ready_since(pod)
         return (
             bool(node),
-            _PHASES.get(status.get("phase", "Pending"), 0),
-            is_ready(pod),
+            _PHASES.get((pod.get("status") or {}).get("phase", "Pending"), 0),
+            since is not None,
             _cost(pod),
             -per_node[node],
-            _Age(pod, now),
+            _Age(pod, since, now),
         )
 
     return sorted(pods, key=rank)
@@ -72,30 +71,32 @@ def rank_for_deletion(pods: Sequence[Obj], related: Sequence[Obj], now: datetime
 class _Age:
     """Sorts the younger first, by how long they are ready, then how often they were restarted and made."""
 
-    __slots__ = ("_created", "_now", "_ready", "_restarts", "_uid")
+    __slots__ = ("_now", "_pod", "_ready")
 
-    def __init__(self, pod: Obj, now: datetime) -> None:
-        statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-        self._ready = _ready_since(pod)
-        self._restarts = max((each.get("restartCount", 0) for each in statuses), default=0)
-        self._created = str(pod["metadata"].get("creationTimestamp", ""))
-        self._uid = str(pod["metadata"].get("uid", ""))
+    def __init__(self, pod: Obj, since: str | None, now: datetime) -> None:
+        self._pod = pod
+        self._ready = since or ""
         self._now = now
 
     def __lt__(self, other: _Age) -> bool:
         if self._ready != other._ready:
             return self._is_younger(self._ready, other._ready, other)
-        if self._restarts != other._restarts:
-            return self._restarts > other._restarts
-        if self._created != other._created:
-            return self._is_younger(self._created, other._created, other)
-        return False
+        restarts = _restarts(self._pod), _restarts(other._pod)
+        if restarts[0] != restarts[1]:
+            return restarts[0] > restarts[1]
+        created = [str(each["metadata"].get("creationTimestamp", "")) for each in (self._pod, other._pod)]
+        return created[0] != created[1] and self._is_younger(created[0], created[1], other)
 
     def _is_younger(self, mine: str, others: str, other: _Age) -> bool:
         magnitudes = _magnitude(mine, self._now), _magnitude(others, self._now)
         if magnitudes[0] == magnitudes[1]:
-            return self._uid < other._uid
+            return bool(self._pod["metadata"].get("uid", "") < other._pod["metadata"].get("uid", ""))
         return magnitudes[0] < magnitudes[1]
+
+
+def _restarts(pod: Obj) -> int:
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    return max((each.get("restartCount", 0) for each in statuses), default=0)
 
 
 def _magnitude(since: str, now: datetime) -> int:
@@ -111,9 +112,12 @@ def _cost(pod: Obj) -> int:
         return 0
 
 
-def _ready_since(pod: Obj) -> str:
-    condition = find_condition(pod, "Ready") or {}
-    return str(condition.get("lastTransitionTime") or "") if condition.get("status") == "True" else ""
+def _ready_since(pod: Obj) -> str | None:
+    """Return since when a Pod is ready, "" when nobody knows; None when it is not."""
+    condition = find_condition(pod, "Ready")
+    if condition is None or condition.get("status") != "True":
+        return None
+    return str(condition.get("lastTransitionTime") or "")
 
 
 class View(NamedTuple):
@@ -136,7 +140,7 @@ def look(replica_set: Obj, pod: Obj) -> View:
         active,
         not active and is_terminating(pod) and not is_finished(pod),
         matches_labels(wanted, labels),
-        _ready_since(pod) if is_ready(pod) else None,
+        _ready_since(pod),
     )
 
 
