@@ -35,6 +35,7 @@ from leeward.cluster.controllers.serviceaccounttoken import controller as servic
 from leeward.cluster.controllers.statefulset import controller as statefulset
 from leeward.cluster.controllers.tainteviction import controller as tainteviction
 from leeward.cluster.controllers.ttl import controller as ttl
+from leeward.cluster.controllers.ttlafterfinished import controller as ttlafterfinished
 
 CONTROLLERS: Sequence[ControllerDescriptor] = (
     serviceaccount.DESCRIPTOR,
@@ -42,7 +43,9 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     rootcacertpublisher.DESCRIPTOR,
     clusterroleaggregation.DESCRIPTOR,
     namespace.DESCRIPTOR,
+    job.DESCRIPTOR,
     garbagecollector.DESCRIPTOR,
+    daemonset.DESCRIPTOR,
     nodelifecycle.DESCRIPTOR,
     tainteviction.DESCRIPTOR,
     ttl.DESCRIPTOR,
@@ -51,9 +54,8 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     pvcprotection.DESCRIPTOR,
     pvprotection.DESCRIPTOR,
     ephemeralvolume.DESCRIPTOR,
-    daemonset.DESCRIPTOR,
     deployment.DESCRIPTOR,
-    job.DESCRIPTOR,
+    ttlafterfinished.DESCRIPTOR,
     cronjob.DESCRIPTOR,
     replicaset.DESCRIPTOR,
     replicationcontroller.DESCRIPTOR,

@@ -50,7 +50,6 @@ class ReplicasController:
         self._resource, self._kind = replicated.resource, replicated.kind
         self._tells_terminating = replicated.tells_terminating
         self._census = Census()
-        self._uids: dict[ObjectKey, str] = {}
 
     @property
     def resources(self) -> Collection[str]:
@@ -59,6 +58,8 @@ class ReplicasController:
 
     def keys_for(self, event: Event) -> Iterable[ObjectKey]:
         """The object, the owner of a Pod, or whoever might adopt an orphan."""
+        if event.resource == self._resource and event.type == "DELETED":
+            self._census.forget(event.object["metadata"]["uid"])
         if event.resource == "pods" and (keys := adopters(self._client, self._resource, event)):
             return [*own_or_owner_key(event, self._resource, self._kind), *keys]
         return own_or_owner_key(event, self._resource, self._kind)
@@ -78,10 +79,7 @@ class ReplicasController:
         """Create or delete Pods, then report what was there before."""
         replica_set = self._client.find(self._resource, *key)
         if replica_set is None:
-            if uid := self._uids.pop(key, None):
-                self._census.forget(uid)
             return None
-        self._uids[key] = replica_set["metadata"]["uid"]
         facts = self._claimed(replica_set)
         active = [each for each in facts if each.active]
         failure: StatusError | None = None
