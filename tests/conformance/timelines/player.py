@@ -116,10 +116,7 @@ class Player:
         meta = {**obj["metadata"], **({"namespace": NAMESPACE} if row.namespaced else {})}
         if meta.get("ownerReferences"):
             meta["ownerReferences"] = [self._completed(each) for each in meta["ownerReferences"]]
-        try:
-            self._client.create(row.name, {**obj, "metadata": meta})
-        finally:
-            self._request()
+        self._client.create(row.name, {**obj, "metadata": meta})  # the next is made before controllers act
 
     def _completed(self, reference: Obj) -> Obj:
         if reference.get("uid"):
@@ -227,6 +224,6 @@ class Player:
 
 
 def _told(error: StatusError) -> Obj:
-    found = {"code": error.code, "message": error.message, "reason": error.reason}
+    found = {"code": error.code, "message": error.message, "reason": error.reason or None}
     causes = (error.details or {}).get("causes")
     return {**found, "causes": causes} if causes else found
