@@ -9,6 +9,7 @@ Source: the READMEs of the recorded kubectl commands and controller timelines.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +23,7 @@ from leeward.kube.objects import Obj
 from leeward.kube.status import StatusError
 
 START_SECONDS = 0.5
-APART_SECONDS = 0.004  # between what kubelets do at the same time: none is as fast as another
+APART_SECONDS = 0.012  # between what kubelets do at about the same time: they are not one machine
 RESTART_SECONDS = 2.0
 HEARTBEAT_SECONDS = 10.0
 _READY = {"reason": "KubeletReady", "message": "kubelet is posting ready status"}
@@ -232,16 +233,16 @@ class Kubelets:
         if live is None or not self._acts(live):
             self._ending.discard(pod["metadata"]["uid"])
             return
-        phase = live["status"].get("phase")
-        if phase not in ("Succeeded", "Failed"):
+        if live["status"].get("phase") not in ("Succeeded", "Failed"):
             self._write(pod, self._status(pod, "Failed", self._terminated(137)))
-        meta = live["metadata"]
-        try:
+        self._clock.call_later(APART_SECONDS, lambda: self._forget(pod))
+
+    def _forget(self, pod: Obj) -> None:
+        meta = pod["metadata"]
+        with contextlib.suppress(StatusError):
             self._untracked.delete(
                 "pods", meta["namespace"], meta["name"], uid=meta["uid"], grace_period_seconds=0
             )
-        except StatusError:
-            return
 
     def _status(
         self,
@@ -274,8 +275,9 @@ class Kubelets:
             condition("Initialized", True, {}),
             condition("Ready", ready, unready),
             condition("ContainersReady", ready, unready),
-            *(each for kind, each in before.items() if kind in ("PodScheduled", "DisruptionTarget")),
         ]
+        told = {each["type"] for each in conditions}
+        conditions += [each for kind, each in before.items() if kind not in told]
         host, address = self._host_ips[live["spec"]["nodeName"]], self._played[pod["metadata"]["uid"]]
         status: Obj = {
             "phase": phase,

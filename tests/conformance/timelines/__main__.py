@@ -1,4 +1,4 @@
-"""Plays recorded timelines, prints what differs and a table.
+"""Plays recorded timelines, prints what differs and a table; ~series: but for states passed through at once.
 
 Run: python -m tests.conformance.timelines [--data DIR] [--group G] [-q] [-a] [--update] [CASE…]
 """
@@ -15,15 +15,14 @@ from tests.conformance.timelines.comparison import Report, compare
 from tests.conformance.timelines.player import play
 
 KNOWN = Path(__file__).with_name("known_differences.txt")
-KINDS = ("checkpoint", "series", "events", "results", "totals")
+KINDS = ("checkpoint", "series", "~series", "events", "results", "totals")
 
 
 def _row(name: str, reports: list[Report]) -> str:
     cells = []
     for kind in KINDS:
-        equal = sum(report.count(kind)[0] for report in reports)
-        total = sum(report.count(kind)[1] for report in reports)
-        cells.append(f"{equal:4d}/{total:<4d}")
+        counts = [report.count(kind.removeprefix("~"), passing=kind.startswith("~")) for report in reports]
+        cells.append(f"{sum(equal for equal, _ in counts):4d}/{sum(total for _, total in counts):<4d}")
     return f"{name:40s} {'  '.join(cells)}\n"
 
 
@@ -31,6 +30,7 @@ def _show(report: Report, *, everything: bool) -> None:
     for finding in report.findings:
         if not finding.equal and (finding.required or everything):
             mark = "" if finding.required else " (not stable)"
+            mark += " (states passed through)" if finding.passing else ""
             sys.stdout.write(f"== {report.name}: {finding.what} {finding.name}{mark}\n{finding.difference}\n")
 
 
@@ -65,7 +65,7 @@ def main() -> int:
     for group in dict.fromkeys(report.group for report in reports):
         sys.stdout.write(_row(group, [report for report in reports if report.group == group]))
     sys.stdout.write(_row("all", reports))
-    known = [f"{each.name}: {finding.what} {finding.name}\n" for each in reports for finding in each.unequal]
+    known = [f"{line}\n" for report in reports for line in report.lines]
     if options.update:
         KNOWN.write_text("".join(known))
     return 1 if known else 0

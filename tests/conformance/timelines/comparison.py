@@ -21,6 +21,7 @@ from tests.conformance.timelines.projection import IGNORED, NODES
 from tests.conformance.timelines.recorder import Timeline
 
 SLACK_SECONDS = 5.0
+BURST_SECONDS = 0.25
 _NUMBER = re.compile(r"<\d+>")
 
 
@@ -33,6 +34,7 @@ class Finding:
     equal: bool
     required: bool
     difference: str = ""
+    passing: bool = False  # what differs are only states that something passed through at once
 
 
 @dataclass(slots=True)
@@ -48,10 +50,24 @@ class Report:
         """What has to be equal, and is not."""
         return [each for each in self.findings if each.required and not each.equal]
 
-    def count(self, what: str) -> tuple[int, int]:
-        """Return how many of those that have to be equal are, and how many there are."""
+    @property
+    def lines(self) -> dict[str, str]:
+        """A line for each of them, and what differs."""
+        marks = ("", " (states passed through)")
+        return {
+            f"{self.name}: {each.what} {each.name}{marks[each.passing]}": each.difference
+            for each in self.unequal
+        }
+
+    def count(self, what: str, *, passing: bool = False) -> tuple[int, int]:
+        """Return how many of those that have to be equal are, and how many there are.
+
+        Args:
+            what: of which kind.
+            passing: what differs only in states passed through counts as equal.
+        """
         found = [each for each in self.findings if each.what == what and each.required]
-        return sum(each.equal for each in found), len(found)
+        return sum(each.equal or (passing and each.passing) for each in found), len(found)
 
 
 def compare(case: Mapping[str, Any], ours: Timeline) -> Report:
@@ -192,6 +208,7 @@ def expand(rows: Iterable[Obj]) -> list[Obj]:
     for row in rows:
         if row.get("deleted"):
             found.append(dict(row))
+            state = {}
             continue
         gone = {key for key, each in row.items() if each is None and key not in _NULLABLE}
         state = {key: each for key, each in {**state, **row}.items() if key not in gone}
@@ -242,7 +259,18 @@ def _series(case: Mapping[str, Any], ours: Timeline, stable: Mapping[str, bool] 
             difference = _late(theirs[key][0], our[key][0])
             equal = not difference
         required = _recurs(case, key) if stable is None else stable.get(key, False)
-        yield Finding("series", key, equal, required, difference)
+        passing = not equal and _rests(theirs.get(key, ())) == _rests(our.get(key, ()))
+        yield Finding("series", key, equal, required, difference, passing)
+
+
+def _rests(histories: Iterable[Sequence[Obj]]) -> list[list[str]]:
+    """Return the states that lasted: how many others come just before depends on who was faster."""
+    found = []
+    for rows in histories:
+        ends = [*(row["t"] for row in rows[1:]), float("inf")]
+        lasting = [row for row, end in zip(rows, ends, strict=True) if end - row["t"] >= BURST_SECONDS]
+        found.append(_lines(_untimed(lasting)))
+    return sorted(found)
 
 
 def _unlike(wanted: list[list[str]], got: list[list[str]]) -> str:
@@ -284,15 +312,14 @@ def _events(case: Mapping[str, Any], ours: Timeline, stability: Mapping[str, Any
         fields = ("object", "type", "reason", "message", "source")
         return {_NUMBER.sub("<n>", " | ".join(row[key] for key in fields)) for row in rows}
 
-    wanted, got = said(case["events"]), said(ours.events)
-    sometimes = said(
-        row
-        for key in ("events_only_first_run", "events_only_second_run")
-        for row in stability.get(key, ())
-        if isinstance(row, dict)
+    keys = ("events_only_first_run", "events_only_second_run")
+    sometimes = tuple(_NUMBER.sub("<n>", " | ".join(row)) for key in keys for row in stability.get(key, ()))
+    wanted, got = (
+        {row for row in said(rows) if not row.startswith(sometimes)} for rows in (case["events"], ours.events)
     )
-    missing, surplus = wanted - got - sometimes, got - wanted - sometimes
-    difference = "\n".join([*(f"-{row}" for row in sorted(missing)), *(f"+{row}" for row in sorted(surplus))])
+    difference = "\n".join(
+        [*(f"-{row}" for row in sorted(wanted - got)), *(f"+{row}" for row in sorted(got - wanted))]
+    )
     return Finding("events", "events", not difference, bool(stability), difference)
 
 

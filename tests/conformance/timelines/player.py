@@ -13,9 +13,9 @@ from leeward.kube.resources import BUILT_IN
 from leeward.kube.selectors import matches_labels
 from leeward.kube.status import StatusError
 from tests.conformance.timelines.kubectl import run_kubectl
-from tests.conformance.timelines.projection import NODES, Names
+from tests.conformance.timelines.projection import Names, shape_of
 from tests.conformance.timelines.recorder import Recorder, Timeline
-from tests.conformance.timelines.world import NAMESPACE, World, make_node
+from tests.conformance.timelines.world import NAMESPACE, REGION, World, make_node
 
 REQUEST_SECONDS = 0.02  # how long a request takes, about
 POLL_SECONDS = 0.1
@@ -26,12 +26,11 @@ _RESOURCES = {row.kind: row for row in reversed(BUILT_IN)}
 def play(case: Mapping[str, Any]) -> Timeline:
     """Return what happens here when the steps of a case are played."""
     world = World(case.get("nodes"), _second(case), _heartbeat(case))
-    nodes = {each["metadata"]["name"] for each in world.client.list("nodes")}
-    nodes |= {step["addNode"]["name"] for step in case["steps"] if "addNode" in step}
-    zones = {f"us-east-1{letter}" for letter in "abc"}
-    is_of_nodes = case["group"] == NODES
-    names = Names(() if is_of_nodes else nodes, () if is_of_nodes else zones)
-    recorder = Recorder(world, case["group"], names)
+    shape = shape_of(case)
+    nodes = [each["metadata"]["name"] for each in world.client.list("nodes")]
+    zones = [f"{REGION}{letter}" for letter in "abc"]
+    names = Names(*(((), ()) if shape.of_nodes else (nodes, zones)))
+    recorder = Recorder(world, shape, names)
     world.open_namespace()
     recorder.start()
     return Player(world, recorder, names).play(case["steps"])

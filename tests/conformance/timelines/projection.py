@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from leeward.kube.objects import Obj, is_condition_true, is_terminating, key_of
@@ -246,23 +247,44 @@ def _common(obj: Obj) -> Obj:
     return {key: value for key, value in found.items() if value}
 
 
-def is_projected(obj: Obj, group: str) -> bool:
-    """Tell whether the timelines of a group have this object."""
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the objects of a case look like.
+
+    Args:
+        of_nodes: nodes are the point: there are Nodes, and ReplicaSets have their generation as it is.
+        places: Pods tell their nodes.
+    """
+
+    of_nodes: bool
+    places: bool
+
+
+def shape_of(case: Mapping[str, Any]) -> Shape:
+    """Return what the objects of a recorded case look like."""
+    pods = (rows[0] for key, rows in case["series"].items() if key.startswith("Pod/"))
+    return Shape(case["group"] == NODES, any("node" in row for row in pods))
+
+
+def is_projected(obj: Obj, shape: Shape) -> bool:
+    """Tell whether the timeline of a case has this object."""
     kind, name = obj["kind"], obj["metadata"]["name"]
     if kind == "Node":
-        return group == NODES
+        return shape.of_nodes
     if kind == "Namespace":
         return bool(name == NAMESPACE)
     return kind in _PROJECTIONS and key_of(obj).namespace == NAMESPACE and name not in IGNORED
 
 
-def project(obj: Obj, group: str) -> Obj:
-    """Return the fields that the timelines of a group have of an object."""
+def project(obj: Obj, shape: Shape) -> Obj:
+    """Return the fields that the timeline of a case has of an object."""
     found = _PROJECTIONS[obj["kind"]](obj)
     found = {**_common(obj), **found} if obj["kind"] != "Node" else found
-    if group != NODES:
+    if not shape.places:
         found.pop("node", None)
-    elif obj["kind"] == "ReplicaSet":  # here with its generation, as it is
+    if not shape.of_nodes:
+        return found
+    if obj["kind"] == "ReplicaSet":  # here with its generation, as it is
         found.pop("observed", None)
         found = {**found, "generation": obj["metadata"]["generation"], "status": _status(obj)}
     return found

@@ -8,7 +8,7 @@ from typing import Any
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import Obj, key_of
 from leeward.kube.pods import is_active
-from tests.conformance.timelines.projection import Names, is_projected, is_ready_pod, project
+from tests.conformance.timelines.projection import Names, Shape, is_projected, is_ready_pod, project
 from tests.conformance.timelines.world import NAMESPACE, World
 
 
@@ -28,13 +28,13 @@ class Recorder:
 
     Args:
         world: with its namespace not yet open.
-        group: of the case.
+        shape: of its objects.
         names: learns the names that appear.
     """
 
-    def __init__(self, world: World, group: str, names: Names) -> None:
+    def __init__(self, world: World, shape: Shape, names: Names) -> None:
         self._world = world
-        self._group = group
+        self._shape = shape
         self._names = names
         self._begin = world.clock.monotonic()
         self._series: dict[tuple[str, str], list[tuple[float, Obj | None]]] = {}
@@ -44,10 +44,10 @@ class Recorder:
         self._most, self._fewest, self._full = 0, -1, False
         self.changed = self._begin  # when something of the namespace changed last
         for node in world.client.list("nodes"):  # of which only changes are recorded
-            if is_projected(node, group):
+            if is_projected(node, shape):
                 key = ("Node", node["metadata"]["name"])
                 self._live[key] = node
-                self._series[key] = [(-1.0, project(node, group))]
+                self._series[key] = [(-1.0, project(node, shape))]
         world.client.watch(None, self._note)
 
     def start(self) -> None:
@@ -61,10 +61,11 @@ class Recorder:
     def _note(self, event: Event) -> None:
         obj = event.object
         if event.resource == "events":
-            if key_of(obj).namespace == NAMESPACE or obj["involvedObject"].get("kind") == "Node":
+            about_node = obj["involvedObject"].get("kind") == "Node"
+            if key_of(obj).namespace == NAMESPACE or (about_node and self._shape.of_nodes):
                 self._hear(obj)
             return
-        if not is_projected(obj, self._group):
+        if not is_projected(obj, self._shape):
             return
         key = (obj["kind"], obj["metadata"]["name"])
         self._names.meet(obj)
@@ -72,7 +73,7 @@ class Recorder:
             self._live.pop(key, None)
         else:
             self._live[key] = obj
-        state = None if event.type == "DELETED" else project(obj, self._group)
+        state = None if event.type == "DELETED" else project(obj, self._shape)
         rows = self._series.setdefault(key, [])
         if not rows or rows[-1][1] != state:
             rows.append((self.seconds, state))
@@ -108,7 +109,7 @@ class Recorder:
 
     def look(self) -> Obj:
         """Return all objects, as a checkpoint has them."""
-        found = {f"{kind}/{name}": project(obj, self._group) for (kind, name), obj in self._live.items()}
+        found = {f"{kind}/{name}": project(obj, self._shape) for (kind, name), obj in self._live.items()}
         shown: Obj = self._names.hide(found)
         return shown
 

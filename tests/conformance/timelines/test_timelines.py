@@ -25,7 +25,7 @@ _KNOWN = set() if os.environ.get("LEEWARD_TIMELINES") else set(_LIST.read_text()
 def test_a_timeline_is_what_was_recorded(recorded: CaseFile) -> None:
     case = recorded.read()
     report = compare(case, play(case))
-    unequal = {f"{case['name']}: {each.what} {each.name}": each.difference for each in report.unequal}
+    unequal = report.lines
     new = {name: difference for name, difference in unequal.items() if name not in _KNOWN}
     assert not new, "\n".join(f"{name}\n{difference}" for name, difference in new.items())
     gone = {line for line in _KNOWN if line.startswith(f"{case['name']}: ")} - unequal.keys()

@@ -38,6 +38,7 @@ _OURS = (("storageclasses.storage.k8s.io", "standard"), ("ingressclasses.network
 _NODES: Sequence[Mapping[str, str]] = tuple(
     {"name": f"node-{zone}{number}", "zone": f"{REGION}{zone}"} for zone in "abc" for number in (1, 2)
 )
+PASS_SECONDS = 0.01  # what a pass over a key takes where it writes over a network
 _WINDOW = 10.0  # seconds
 _SETTLED = 30.0  # seconds until a new cluster is at rest
 
@@ -105,7 +106,7 @@ class World:
         self.kubelets = Kubelets(
             registry, self.clock, [make_node(each["name"], each["zone"]) for each in nodes or _NODES], first
         )
-        ControllerManager(built, self.client, self.clock).start()
+        ControllerManager(built, self.client, self.clock, PASS_SECONDS).start()
         Scheduler(registry.client("default-scheduler"), self.clock).start()
         self.kubelets.start()
         self.clock.advance(_SETTLED)

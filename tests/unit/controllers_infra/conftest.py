@@ -50,6 +50,9 @@ class MemoryClient:
     def controlled_by(self, resource: str, uid: str) -> builtins.list[Obj]:
         return [obj for obj in self.list(resource) if (controller_of(obj) or {}).get("uid") == uid]
 
+    def uncontrolled(self, resource: str, namespace: str) -> builtins.list[Obj]:
+        return [obj for obj in self.list(resource, namespace) if controller_of(obj) is None]
+
     def pods_on(self, node: str) -> builtins.list[Obj]:
         return [pod for pod in self.list("pods") if pod["spec"].get("nodeName") == node]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from leeward.cluster.controllers.daemonset.backoff import FailureBackoff
 from leeward.cluster.controllers.daemonset.plan import node_of, plan, wants_pod
 from leeward.cluster.controllers.daemonset.rolling import bounds_of
 from leeward.kube.objects import Obj, controller_of, format_time, is_terminating
@@ -67,7 +68,7 @@ def _planned(
 ) -> tuple[list[str], list[str]]:
     """Return (nodes that get a Pod, Pods to delete)."""
     found = plan(daemon_set, nodes, pods, update, _NOW)
-    return list(found.create), [pod["metadata"]["name"] for pod in found.delete]
+    return list(found.create), [pod["metadata"]["name"] for pod in (*found.ended, *found.delete)]
 
 
 _THREE = [_node("a"), _node("b"), _node("c")]
@@ -159,6 +160,12 @@ def test_ended_pods_are_deleted_to_be_made_anew() -> None:
     assert _planned(_set(), _THREE, pods) == ([], ["x", "y"])
 
 
+def test_a_pod_that_fails_again_and_again_is_replaced_ever_more_slowly() -> None:
+    backoff, place = FailureBackoff(), ("u", "a")
+    assert [backoff.wait(place, now) for now in (0, 0.5, 1, 2, 3, 6)] == [0, 0.5, 0, 1, 0, 1]
+    assert backoff.wait(("u", "b"), 3) == 0
+
+
 def test_the_oldest_of_several_pods_stays() -> None:
     pods = [_pod("x", "a", age=10), _pod("y", "a", age=50), _pod("z", "a", age=30)]
     assert _planned(_set(), [_node("a")], pods) == ([], ["z", "x"])
@@ -169,9 +176,20 @@ def test_a_terminating_pod_does_not_make_the_living_one_too_many() -> None:
     assert _planned(_set(), [_node("a")], pods) == _NOTHING
 
 
-def test_pods_of_nodes_that_are_gone_go() -> None:
-    pods = [_pod("x", "gone"), _pod("y", "gone", terminating=True), _pod("z", "a")]
+def _pinned(name: str, node: str, *, terminating: bool = False) -> Obj:
+    """Return a Pod that did not come to its node yet."""
+    terms = [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    return {
+        **_pod(name, "", phase="Pending", ready=False, terminating=terminating),
+        "spec": {"affinity": {"nodeAffinity": required}},
+    }
+
+
+def test_pods_that_wait_for_a_node_that_is_gone_go() -> None:
+    pods = [_pinned("x", "gone"), _pinned("y", "gone", terminating=True), _pod("z", "a")]
     assert _planned(_set(), [_node("a")], pods) == ([], ["x"])
+    assert _planned(_set(), [_node("a")], [_pod("x", "gone"), _pod("z", "a")]) == _NOTHING  # left to others
 
 
 @pytest.mark.parametrize(
@@ -192,7 +210,11 @@ def test_the_bounds_of_an_update_round_up(
     assert bounds_of(_set(rolling), wanted) == expected
 
 
-_OLD = [_pod("x", "a"), _pod("y", "b"), _pod("z", "c")]
+_OLD = [  # of several nodes the last ones come first
+    _pod("x", "c"),
+    _pod("y", "b"),
+    _pod("z", "a"),
+]
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(1, ["x"]), (2, ["x", "y"]), ("50%", ["x", "y"])])
@@ -206,25 +228,25 @@ def test_a_percentage_is_of_the_nodes_that_want_a_pod() -> None:
 
 
 def test_an_update_waits_for_the_pod_that_replaces() -> None:
-    waiting = [_pod("x2", "a", "v2", ready=False), *_OLD[1:]]
+    waiting = [_pod("x2", "c", "v2", ready=False), *_OLD[1:]]
     assert _planned(_set(), _THREE, waiting, "v2") == _NOTHING
-    ready = [_pod("x2", "a", "v2"), *_OLD[1:]]
+    ready = [_pod("x2", "c", "v2"), *_OLD[1:]]
     assert _planned(_set(), _THREE, ready, "v2") == ([], ["y"])
 
 
 def test_an_update_waits_for_a_pod_that_terminates() -> None:
-    pods = [_pod("x", "a", terminating=True), *_OLD[1:]]
+    pods = [_pod("x", "c", terminating=True), *_OLD[1:]]
     assert _planned(_set(), _THREE, pods, "v2") == _NOTHING
 
 
 def test_an_update_waits_for_min_ready_seconds() -> None:
-    pods = [_pod("x2", "a", "v2", ready_for=10), *_OLD[1:]]
+    pods = [_pod("x2", "c", "v2", ready_for=10), *_OLD[1:]]
     assert _planned(_set(minReadySeconds=30), _THREE, pods, "v2") == _NOTHING
     assert _planned(_set(minReadySeconds=10), _THREE, pods, "v2") == ([], ["y"])
 
 
 def test_old_pods_that_are_not_available_are_replaced_at_once() -> None:
-    pods = [_pod("x", "a", ready=False), _pod("y", "b", ready=False), _pod("z", "c")]
+    pods = [_pod("x", "c", ready=False), _pod("y", "b", ready=False), _pod("z", "a")]
     assert _planned(_set(), _THREE, pods, "v2") == ([], ["x", "y"])
     assert _planned(_set({"maxUnavailable": 3}), _THREE, pods, "v2") == ([], ["x", "y", "z"])
 
@@ -237,23 +259,23 @@ _SURGE = {"maxSurge": 1, "maxUnavailable": 0}
 
 
 def test_with_surge_the_new_pod_comes_before_the_old_one_goes() -> None:
-    assert _planned(_set(_SURGE), _THREE, _OLD, "v2") == (["a"], [])
-    starting = [*_OLD, _pod("x2", "a", "v2", ready=False, age=1)]
+    assert _planned(_set(_SURGE), _THREE, _OLD, "v2") == (["c"], [])
+    starting = [*_OLD, _pod("x2", "c", "v2", ready=False, age=1)]
     assert _planned(_set(_SURGE), _THREE, starting, "v2") == _NOTHING
-    ready = [*_OLD, _pod("x2", "a", "v2", age=1)]
+    ready = [*_OLD, _pod("x2", "c", "v2", age=1)]
     assert _planned(_set(_SURGE), _THREE, ready, "v2") == ([], ["x"])
     assert _planned(_set(_SURGE), _THREE, ready[1:], "v2") == (["b"], [])
 
 
 def test_surge_waits_for_min_ready_seconds() -> None:
-    pods = [*_OLD, _pod("x2", "a", "v2", age=1, ready_for=10)]
+    pods = [*_OLD, _pod("x2", "c", "v2", age=1, ready_for=10)]
     assert _planned(_set(_SURGE, minReadySeconds=30), _THREE, pods, "v2") == _NOTHING
 
 
 def test_surge_replaces_an_old_pod_that_is_not_ready_without_waiting() -> None:
-    pods = [_pod("x", "a", ready=False), *_OLD[1:], _pod("y2", "b", "v2", ready=False, age=1)]
-    assert _planned(_set(_SURGE), _THREE, pods, "v2") == (["a"], [])
-    pods.append(_pod("x2", "a", "v2", ready=False, age=1))
+    pods = [_pod("x", "c", ready=False), *_OLD[1:], _pod("y2", "b", "v2", ready=False, age=1)]
+    assert _planned(_set(_SURGE), _THREE, pods, "v2") == (["c"], [])
+    pods.append(_pod("x2", "c", "v2", ready=False, age=1))
     assert _planned(_set(_SURGE), _THREE, pods, "v2") == ([], ["x"])
 
 
@@ -314,6 +336,8 @@ def test_the_status_counts_nodes(stage: Stage) -> None:
     taint = {"key": "dedicated", "value": "db", "effect": "NoSchedule"}
     stage.client.patch("nodes", "", "b", {"spec": {"taints": [taint]}}, patch_type="merge")
     stage.step()
+    assert stage.get(SETS, "agent")["status"]["numberMisscheduled"] == 0  # nothing has to be done yet
+    stage.patch(SETS, "agent", {"spec": {"minReadySeconds": 0, "revisionHistoryLimit": 3}})
     status = stage.get(SETS, "agent")["status"]
     status.pop("observedGeneration")
     assert status == {

@@ -11,6 +11,7 @@ from leeward.cluster.controllers.deployment.status import (
     is_complete,
     make_status,
     seconds_to_deadline,
+    with_pause,
     with_progressing,
 )
 from leeward.kube.objects import Obj, find_condition
@@ -176,11 +177,12 @@ def test_a_paused_rollout_is_never_late() -> None:
     before = {**_STALLED, "conditions": [_progressing("ReplicaSetUpdated")]}
     new, old = _set("new", 2, 0), _set("old", 3, 3)
     later = _NOW + timedelta(days=1)
-    told = make_status(_deployment(status=before, paused=True), new, [old, new], later)
+    paused = with_pause(_deployment(status=before, paused=True), later)
+    told = make_status(paused, new, [old, new], later, rolls=False)
     assert _says(told, "Progressing") == ("Unknown", "DeploymentPaused")
     assert seconds_to_deadline(told, later) is None
     resumed = {**told, "spec": {**told["spec"], "paused": False}}
-    told = make_status(resumed, new, [old, new], later)
+    told = make_status(with_pause(resumed, later), new, [old, new], later)
     assert _says(told, "Progressing") == ("Unknown", "DeploymentResumed")
     assert seconds_to_deadline(told, later) == 601
 
@@ -188,7 +190,8 @@ def test_a_paused_rollout_is_never_late() -> None:
 def test_what_is_late_already_is_not_called_paused() -> None:
     late = _progressing("ProgressDeadlineExceeded", status="False")
     deployment = _deployment(status={**_STALLED, "conditions": [late]}, paused=True)
-    told = make_status(deployment, _set("new", 2, 0), [_set("new", 2, 0)], _NOW)
+    paused = with_pause(deployment, _NOW)
+    told = make_status(paused, _set("new", 2, 0), [_set("new", 2, 0)], _NOW, rolls=False)
     assert _says(told, "Progressing") == ("False", "ProgressDeadlineExceeded")
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from leeward.cluster.controllers.replicaset.plan import DELETION_COST, make_status, plan
+from leeward.cluster.controllers.framework.replicaplan import DELETION_COST, Plan, make_status
+from leeward.cluster.controllers.framework.replicaplan import plan as plan_at
 from leeward.kube.objects import Obj, controller_of, format_time
-from leeward.kube.pods import is_finished
+from leeward.kube.pods import is_active, is_finished
 
 if TYPE_CHECKING:
     from tests.unit.controllers_workload.conftest import Stage
@@ -40,7 +41,7 @@ def _pod(
     terminating: bool = False,
     labels: Obj | None = None,
 ) -> Obj:
-    meta: Obj = {"name": name, "creationTimestamp": format_time(_NOW - timedelta(seconds=age))}
+    meta: Obj = {"name": name, "uid": name, "creationTimestamp": format_time(_NOW - timedelta(seconds=age))}
     meta["labels"] = {"app": "web"} if labels is None else labels
     if cost is not None:
         meta["annotations"] = {DELETION_COST: cost}
@@ -51,6 +52,11 @@ def _pod(
     containers = [{"name": "c", "restartCount": restarts}]
     status = {"phase": phase, "conditions": [condition], "containerStatuses": containers}
     return {"metadata": meta, "spec": {"nodeName": node} if node else {}, "status": status}
+
+
+def plan(replica_set: Obj, pods: list[Obj], related: list[Obj] | None = None) -> Plan:
+    active = [pod for pod in pods if is_active(pod)]
+    return plan_at(replica_set, active, pods if related is None else related, _NOW)
 
 
 def _deleted(replicas: int, pods: list[Obj], related: list[Obj] | None = None) -> list[str]:
@@ -114,7 +120,7 @@ def test_a_cost_that_is_no_number_counts_as_zero() -> None:
 
 
 def test_a_pod_that_shares_its_node_goes_before_one_that_is_alone() -> None:
-    pods = [_pod("alone", "n1", ready_for=1), _pod("p", "n2", ready_for=90), _pod("q", "n2", ready_for=80)]
+    pods = [_pod("alone", "n1", ready_for=1), _pod("p", "n2", ready_for=90), _pod("q", "n2", ready_for=20)]
     assert _deleted(2, pods) == ["q"]
 
 
@@ -129,6 +135,12 @@ def test_pods_that_are_ending_crowd_no_node() -> None:
     pods = [_pod("a", "n1", ready_for=1), _pod("b", "n2", ready_for=90)]
     related = [*pods, _pod("gone", "n2", terminating=True), _pod("done", "n2", phase="Failed")]
     assert _deleted(1, pods, related) == ["a"]
+
+
+def test_among_pods_about_as_old_the_ids_decide() -> None:
+    assert _deleted(1, [_pod("b", ready_for=90), _pod("a", ready_for=80)]) == ["a"]
+    assert _deleted(1, [_pod("a", ready_for=90), _pod("b", ready_for=80)]) == ["a"]
+    assert _deleted(1, [_pod("a", ready_for=90), _pod("b", ready_for=20)]) == ["b"]
 
 
 def test_the_order_does_not_depend_on_the_order_of_the_pods() -> None:
@@ -150,7 +162,7 @@ def test_the_status_counts_active_pods() -> None:
         _pod("e", terminating=True),
         _pod("f", phase="Failed", terminating=True),
     ]
-    assert make_status(_set(3), pods, _NOW) == (
+    assert make_status(_set(3), [pod for pod in pods if is_active(pod)], 1, _NOW) == (
         {
             "replicas": 3,
             "fullyLabeledReplicas": 2,
@@ -165,7 +177,7 @@ def test_the_status_counts_active_pods() -> None:
 
 def test_a_pod_is_available_when_it_was_ready_long_enough() -> None:
     pods = [_pod("a", ready_for=10), _pod("b", ready_for=4), _pod("c", ready=False), _pod("d", ready_for=9)]
-    status, again = make_status(_set(4, minReadySeconds=10), pods, _NOW)
+    status, again = make_status(_set(4, minReadySeconds=10), pods, 0, _NOW)
     assert (status["readyReplicas"], status["availableReplicas"]) == (3, 1)
     assert again == 1
 

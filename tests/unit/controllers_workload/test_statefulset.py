@@ -15,6 +15,7 @@ from leeward.cluster.controllers.statefulset.plan import (
     ordinal_of,
     plan,
     wanted_ordinals,
+    with_retention,
 )
 from leeward.kube.objects import Obj, controller_of, format_time, is_terminating
 
@@ -55,7 +56,7 @@ def _pod(
 def _planned(stateful_set: Obj, *pods: tuple[int, Obj], revision: str = "v1") -> tuple[list[int], list[str]]:
     """Return (ordinals to create, Pods to delete)."""
     found: Plan = plan(stateful_set, dict(pods), revision, _NOW)
-    return list(found.create), [pod["metadata"]["name"] for pod in found.delete]
+    return list(found.create), [pod["metadata"]["name"] for pod in (*found.delete, *found.replace)]
 
 
 _PARALLEL = {"podManagementPolicy": "Parallel"}
@@ -231,11 +232,31 @@ def test_a_claim_replaces_the_templates_volume_of_its_name() -> None:
     assert "ownerReferences" not in claim["metadata"]
 
 
-def test_claims_go_with_the_set_when_told_so() -> None:
-    claims = [{"metadata": {"name": "data"}, "spec": {}}]
-    policy = {"whenDeleted": "Delete", "whenScaled": "Retain"}
-    (claim,) = make_claims(_set(volumeClaimTemplates=claims, persistentVolumeClaimRetentionPolicy=policy), 0)
-    assert [owner["uid"] for owner in claim["metadata"]["ownerReferences"]] == ["u1"]
+_OWNERS = [  # whenDeleted, whenScaled, ordinal of two wanted → whom the claim goes with
+    ("Retain", "Retain", 0, []),
+    ("Retain", "Retain", 5, []),
+    ("Delete", "Retain", 0, ["u1"]),
+    ("Delete", "Retain", 5, ["u1"]),
+    ("Retain", "Delete", 0, []),
+    ("Retain", "Delete", 5, ["p"]),
+    ("Delete", "Delete", 0, ["u1"]),
+    ("Delete", "Delete", 5, ["p"]),
+]
+
+
+@pytest.mark.parametrize(("deleted", "scaled", "number", "uids"), _OWNERS)
+@pytest.mark.parametrize("before", [[], ["u1"], ["p"]])
+def test_a_claim_goes_with_whom_the_policy_says(
+    deleted: str, scaled: str, number: int, uids: list[str], before: list[str]
+) -> None:
+    policy = {"whenDeleted": deleted, "whenScaled": scaled}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"db-{number}", "uid": "p"}}
+    foreign = {"kind": "ConfigMap", "name": "x", "uid": "x"}
+    owners = [foreign, *({"kind": "Any", "name": "any", "uid": uid} for uid in before)]
+    claim = {"metadata": {"name": "data", "ownerReferences": owners}}
+    kept = with_retention(_set(2, persistentVolumeClaimRetentionPolicy=policy), pod, claim)
+    assert [each["uid"] for each in kept["metadata"]["ownerReferences"]] == ["x", *uids]
+    assert (kept is claim) == (before == uids)
 
 
 # On the real registry ------------------------------------------------------------------------------

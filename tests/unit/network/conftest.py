@@ -34,6 +34,9 @@ class FakeReader:
     def controlled_by(self, resource: str, uid: str) -> builtins.list[Obj]:
         return []
 
+    def uncontrolled(self, resource: str, namespace: str) -> builtins.list[Obj]:
+        return []
+
     def pods_on(self, node: str) -> builtins.list[Obj]:
         return []
 

@@ -57,6 +57,9 @@ class DictReader:
     def controlled_by(self, resource: str, uid: str) -> Any:
         return []
 
+    def uncontrolled(self, resource: str, namespace: str) -> Any:
+        return []
+
     def pods_on(self, node: str) -> Any:
         return []
 

@@ -27,6 +27,7 @@ from leeward.cluster.controllers.podgc import controller as podgc
 from leeward.cluster.controllers.pvcprotection import controller as pvcprotection
 from leeward.cluster.controllers.pvprotection import controller as pvprotection
 from leeward.cluster.controllers.replicaset import controller as replicaset
+from leeward.cluster.controllers.replicationcontroller import controller as replicationcontroller
 from leeward.cluster.controllers.resourcequota import controller as resourcequota
 from leeward.cluster.controllers.rootcacertpublisher import controller as rootcacertpublisher
 from leeward.cluster.controllers.serviceaccount import controller as serviceaccount
@@ -42,6 +43,7 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     clusterroleaggregation.DESCRIPTOR,
     namespace.DESCRIPTOR,
     garbagecollector.DESCRIPTOR,
+    daemonset.DESCRIPTOR,
     nodelifecycle.DESCRIPTOR,
     tainteviction.DESCRIPTOR,
     ttl.DESCRIPTOR,
@@ -50,11 +52,11 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     pvcprotection.DESCRIPTOR,
     pvprotection.DESCRIPTOR,
     ephemeralvolume.DESCRIPTOR,
-    daemonset.DESCRIPTOR,
     deployment.DESCRIPTOR,
     job.DESCRIPTOR,
     cronjob.DESCRIPTOR,
     replicaset.DESCRIPTOR,
+    replicationcontroller.DESCRIPTOR,
     statefulset.DESCRIPTOR,
     podautoscaler.DESCRIPTOR,
     endpoint.DESCRIPTOR,

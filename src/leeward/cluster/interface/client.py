@@ -74,6 +74,10 @@ class Reader(Protocol):
         """Return the objects of `resource` whose controller reference has `uid` (indexed)."""
         ...
 
+    def uncontrolled(self, resource: str, namespace: str) -> builtins.list[Obj]:
+        """Return the objects of `resource` in a namespace that have no controller reference (indexed)."""
+        ...
+
     def pods_on(self, node: str) -> builtins.list[Obj]:
         """Return the Pods with ``spec.nodeName`` == `node` (indexed)."""
         ...

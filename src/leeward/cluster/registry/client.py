@@ -86,6 +86,9 @@ class RegistryClient:
     def controlled_by(self, resource: str, uid: str) -> builtins.list[Obj]:
         return self._registry.store.controlled_by(resource, uid)
 
+    def uncontrolled(self, resource: str, namespace: str) -> builtins.list[Obj]:
+        return self._registry.store.uncontrolled(resource, namespace)
+
     def pods_on(self, node: str) -> builtins.list[Obj]:
         return self._registry.store.pods_on(node)
 

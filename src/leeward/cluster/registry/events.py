@@ -2,23 +2,32 @@
 
 Names end in the time, so that a listing is in the order of what happened.
 
-Source: client-go/tools/record/{event,events_cache}.go (names, aggregation), simplified: same object, reason
-and message are one Event; client-go/tools/events/event_broadcaster.go for those with an action, whose series
-are written at each repeat.
+What is told of one object for one reason in ever other words becomes one Event after the tenth; a component
+that says too much of one object is not heard for a while.
+
+Source: client-go/tools/record/{event,events_cache}.go (names, aggregation, spam filter);
+client-go/tools/events/event_broadcaster.go for those with an action, whose series are written at each repeat.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from leeward.base.clock import PassiveClock
 from leeward.kube.objects import Obj, format_micro_time, format_time, parse_time
 
 KNOWN = 4096  # Events remembered for counting, as upstream's cache
 SERIES_ENDS = timedelta(minutes=6)
+DIFFERENT = 10  # messages about the same before they are combined
+COMBINED_WITHIN = timedelta(minutes=10)
+BURST = 25  # Events about one object
+SECONDS_PER_EVENT = 300.0  # after that
+COMBINED = "(combined from similar events): "
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from leeward.cluster.registry.client import RegistryClient
@@ -50,6 +59,33 @@ class EventNames:
         return f"{involved[:200]}.{self._last:x}"
 
 
+@dataclass(slots=True)
+class _Similar:
+    """What was told of one object for one reason."""
+
+    last: datetime
+    messages: set[str]
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """How many Events about one object may still be written."""
+
+    left: float
+    since: datetime
+
+
+class _Memory(OrderedDict[tuple[str | None, ...], T]):
+    """Remembers what was used last, and no more than upstream does."""
+
+    def keep(self, key: tuple[str | None, ...], value: T) -> T:
+        self.pop(key, None)
+        self[key] = value
+        if len(self) > KNOWN:
+            self.popitem(last=False)
+        return value
+
+
 class EventRecorder:
     """Writes Events as one component.
 
@@ -67,22 +103,26 @@ class EventRecorder:
         self._new_name = names.make
         self._component = component.rsplit(":", 1)[-1]
         self._clock = clock
-        self._names: OrderedDict[tuple[str | None, ...], str] = OrderedDict()
+        self._names: _Memory[str] = _Memory()
+        self._similar: _Memory[_Similar] = _Memory()
+        self._allowed: _Memory[_Allowance] = _Memory()
 
     def record(self, fact: Fact) -> None:
         """Create an Event, or count it on the one that is there."""
         meta, moment = fact.involved["metadata"], self._clock.now()
         namespace = meta.get("namespace") or "default"
         key = self._key(fact)
+        if not fact.action:
+            if not self._is_allowed(meta, moment):
+                return
+            fact, key = self._combined(fact, key, moment)
         name = self._names.pop(key, None) or self._new_name(meta["name"])
         old = self._client.find("events", namespace, name)
         if old is not None and fact.action and _is_over(old, moment):
             name, old = self._new_name(meta["name"]), None
-        self._names[key] = name
-        if len(self._names) > KNOWN:
-            self._names.popitem(last=False)
+        self._names.keep(key, name)
         if old is not None:
-            self._client.update("events", {**old, **_repeated(old, moment)})
+            self._client.update("events", {**old, **_repeated(old, fact, moment)})
             return
         event = {
             "metadata": {"name": name, "namespace": namespace},
@@ -96,6 +136,31 @@ class EventRecorder:
             event["related"] = _reference(fact.related)
         about = self._action(fact, moment) if fact.action else self._occurrence(fact, moment)
         self._client.create("events", {**event, **about})
+
+    def _is_allowed(self, meta: Obj, moment: datetime) -> bool:
+        """Take one from the allowance of an object, which fills up again with time."""
+        key = (meta.get("namespace"), meta["name"], meta.get("uid"))
+        known = self._allowed.get(key) or _Allowance(BURST, moment)
+        gained = (moment - known.since).total_seconds() / SECONDS_PER_EVENT
+        left = min(float(BURST), known.left + gained)
+        self._allowed.keep(key, _Allowance(left - 1 if left >= 1 else left, moment))
+        return left >= 1
+
+    def _combined(
+        self, fact: Fact, key: tuple[str | None, ...], moment: datetime
+    ) -> tuple[Fact, tuple[str | None, ...]]:
+        """Return a fact, and what its repeats have in common: less, when there are many like it."""
+        group = (*key[:-1], fact.event_type)
+        known = self._similar.get(group)
+        if known is None or moment - known.last > COMBINED_WITHIN:
+            known = _Similar(moment, set())
+        known.last = moment
+        known.messages.add(fact.message)
+        self._similar.keep(group, known)
+        if len(known.messages) < DIFFERENT:
+            return fact, key
+        known.messages.pop()
+        return replace(fact, message=f"{COMBINED}{fact.message}"), group
 
     @staticmethod
     def _key(fact: Fact) -> tuple[str | None, ...]:
@@ -139,10 +204,11 @@ def _is_over(event: Obj, moment: datetime) -> bool:
     return moment - parse_time(last) > SERIES_ENDS
 
 
-def _repeated(event: Obj, moment: datetime) -> Obj:
+def _repeated(event: Obj, fact: Fact, moment: datetime) -> Obj:
     """Return what changes of an Event that happens again."""
     if not event.get("action"):
-        return {"count": event.get("count", 1) + 1, "lastTimestamp": format_time(moment)}
+        count = event.get("count", 1) + 1
+        return {"count": count, "lastTimestamp": format_time(moment), "message": fact.message}
     count = (event.get("series") or {}).get("count", 1) + 1
     return {"series": {"count": count, "lastObservedTime": format_micro_time(moment)}}
 

@@ -1,4 +1,4 @@
-"""The store in memory: objects, two indexes, a bounded history, subscribers.
+"""The store in memory: objects, three indexes, a bounded history, subscribers.
 
 Everything the store promises is kept here; :class:`SQLiteStore` adds durability by overriding
 :meth:`MemoryStore._commit`. Objects are kept sorted by key only when listed, as writes are more frequent.
@@ -23,7 +23,7 @@ Table = dict[ObjectKey, Obj]
 
 
 class MemoryStore:
-    """Implements Store, and the two indexes that controllers and kubelets live on."""
+    """Implements Store, and the indexes that controllers and kubelets live on."""
 
     def __init__(self) -> None:
         self._revision = 1
@@ -35,6 +35,7 @@ class MemoryStore:
         self._handlers: dict[str | None, builtins.list[Handler]] = {}
         self._fields = FieldSets()
         self._by_owner: defaultdict[tuple[str, str], Table] = defaultdict(dict)
+        self._orphans: defaultdict[tuple[str, str], Table] = defaultdict(dict)  # (resource, namespace)
         self._by_node: defaultdict[str, Table] = defaultdict(dict)
 
     @property
@@ -67,6 +68,11 @@ class MemoryStore:
     def controlled_by(self, resource: str, uid: str) -> builtins.list[Obj]:
         """Return the objects whose controller reference has `uid`, ordered by key."""
         found = self._by_owner.get((resource, uid))
+        return [found[key] for key in sorted(found)] if found else []
+
+    def uncontrolled(self, resource: str, namespace: str) -> builtins.list[Obj]:
+        """Return the objects of a namespace that have no controller reference, ordered by key."""
+        found = self._orphans.get((resource, namespace))
         return [found[key] for key in sorted(found)] if found else []
 
     def pods_on(self, node: str) -> builtins.list[Obj]:
@@ -166,6 +172,8 @@ class MemoryStore:
             owner = controller_of(obj)
             if owner is not None:
                 _index(self._by_owner, (resource, owner["uid"]), key, obj if put else None)
+            elif key.namespace:
+                _index(self._orphans, (resource, key.namespace), key, obj if put else None)
             if resource == "pods" and (node := obj.get("spec", {}).get("nodeName")):
                 _index(self._by_node, node, key, obj if put else None)
 

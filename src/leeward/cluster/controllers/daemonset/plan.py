@@ -37,6 +37,7 @@ class Plan:
 
     create: Sequence[str]  # nodes
     delete: Sequence[Obj]
+    ended: Sequence[Obj] = ()  # Pods to delete because they ended, and should not have
 
 
 def tolerations() -> list[dict[str, str]]:
@@ -56,6 +57,11 @@ def node_of(pod: Obj) -> str:
             if field["key"] == "metadata.name":
                 return str(field["values"][0])
     return ""
+
+
+def is_of_interest(pod: Obj) -> bool:
+    """Tell whether something is left to do about a Pod, which has not ended while it was being deleted."""
+    return not (is_finished(pod) and is_terminating(pod))
 
 
 def wants_pod(template: Obj, node: Obj) -> tuple[bool, bool]:
@@ -98,6 +104,7 @@ def plan(daemon_set: Obj, nodes: Sequence[Obj], pods: Sequence[Obj], update: str
         by_node.setdefault(node_of(pod), []).append(pod)
     create: list[str] = []
     delete: list[Obj] = []
+    ended: list[Obj] = []
     rolling, wanted = Rolling(daemon_set, update, now), 0
     for node in nodes:
         name = node["metadata"]["name"]
@@ -105,17 +112,18 @@ def plan(daemon_set: Obj, nodes: Sequence[Obj], pods: Sequence[Obj], update: str
         wanted += should
         here = by_node.get(name, [])
         living = [pod for pod in here if not is_finished(pod) and not is_terminating(pod)]
-        delete += [pod for pod in here if is_finished(pod) and not is_terminating(pod)]
+        finished = [pod for pod in here if is_finished(pod) and not is_terminating(pod)]
         if not may_stay:
-            delete += living
+            delete += living + finished
         elif should and not here:
             create.append(name)
         else:
+            ended += finished
             delete += rolling.surplus(living)
     known = {node["metadata"]["name"] for node in nodes}
     for name, left in by_node.items():
-        if name not in known:  # the node is gone
-            delete += [pod for pod in left if not is_terminating(pod)]
-    if not create and not delete:
+        if name not in known:  # the node is gone before they came to it
+            delete += [pod for pod in left if not is_terminating(pod) and not pod["spec"].get("nodeName")]
+    if not create and not delete and not ended:
         return Plan(*rolling.step(by_node, wanted))
-    return Plan(create, delete)
+    return Plan(create, delete, ended)

@@ -76,7 +76,7 @@ class Rolling:
         if (self._daemon_set["spec"].get("updateStrategy") or {}).get("type") == "OnDelete":
             return [], []
         bounds = bounds_of(self._daemon_set, wanted)
-        found = [self._look(node, pods) for node, pods in by_node.items()]
+        found = [self._look(node, by_node[node]) for node in sorted(by_node, reverse=True)]
         if bounds.surge:
             return self._surge(found, bounds.surge)
         return [], self._replace(found, bounds.unavailable)

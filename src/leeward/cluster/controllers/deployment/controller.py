@@ -5,7 +5,7 @@ Source: pkg/controller/deployment/{deployment_controller,sync}.go (Kubernetes 1.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from leeward.cluster.controllers.deployment.rolling import (
     DESIRED,
@@ -21,6 +21,7 @@ from leeward.cluster.controllers.deployment.status import (
     is_complete,
     make_status,
     seconds_to_deadline,
+    with_pause,
     with_progressing,
 )
 from leeward.cluster.controllers.framework.claims import adopters, claim
@@ -30,6 +31,7 @@ from leeward.cluster.controllers.framework.controller import (
     own_or_owner_key,
 )
 from leeward.cluster.controllers.framework.podtemplatehash import template_hash
+from leeward.cluster.controllers.framework.slowstart import is_namespace_ending
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import (
     Obj,
@@ -42,7 +44,7 @@ from leeward.kube.objects import (
     owner_reference,
 )
 from leeward.kube.pods import is_finished
-from leeward.kube.status import AlreadyExistsError
+from leeward.kube.status import AlreadyExistsError, StatusError
 from leeward.kube.wellknown import POD_TEMPLATE_HASH
 
 DEPLOYMENTS, REPLICA_SETS = "deployments.apps", "replicasets.apps"
@@ -74,30 +76,63 @@ class DeploymentController:
             return []
         replica_set = self._client.find(REPLICA_SETS, pod["metadata"]["namespace"], owner["name"])
         parent = controller_of(replica_set) if replica_set else None
-        return [ObjectKey(pod["metadata"]["namespace"], parent["name"])] if parent else []
+        if parent is None:
+            return []
+        deployment = self._client.find(DEPLOYMENTS, pod["metadata"]["namespace"], parent["name"])
+        return [key_of(deployment)] if deployment and self._is_recreate(deployment) else []
 
     def sync(self, key: ObjectKey) -> float | None:
-        """Do the next step of a Deployment."""
+        """Do the next step of a Deployment, and report what was there before it."""
         deployment = self._client.find(DEPLOYMENTS, *key)
         if deployment is None:
             return None
         sets = self._claim(deployment)
         if is_terminating(deployment):
-            return None
+            return self._report(deployment, self._find_new(deployment, sets), sets, rolls=False)
+        deployment = self._note_pause(deployment)
         new = self._find_new(deployment, sets)
-        resizing = bool(deployment["spec"].get("paused")) or is_scaling(deployment, sets)
-        if new is None and not resizing:
-            if self._is_recreate(deployment) and self._shrink_for_recreate(deployment, sets):
-                return self._report(key, None)
-            new = self._create_new(deployment, sets)
-            deployment = self._client.get(DEPLOYMENTS, *key)
-            sets = self._claim(deployment)
-        elif new is not None:
-            new = self._keep_revision(deployment, new, sets)
-            sets = [new if each["metadata"]["uid"] == new["metadata"]["uid"] else each for each in sets]
-        self._resize(deployment, new, sets, resizing=resizing)
-        self._clean_up(deployment, new, self._claim(deployment))
-        return self._report(key, new)
+        if new is not None:
+            new, changed = self._keep_revision(deployment, new, sets)
+            if changed and not deployment["spec"].get("paused"):
+                return None  # its event brings the next step
+            sets = [*self._others(new, sets), new]
+            if not changed:
+                told = f"Found new {_called(new)}"
+                deployment = self._tell_new(
+                    deployment, annotations_of(new)[REVISION], "FoundNewReplicaSet", told
+                )
+        if deployment["spec"].get("paused") or is_scaling(deployment, sets):
+            return self._rest(deployment, new, sets)
+        return self._roll(deployment, new, sets)
+
+    def _note_pause(self, deployment: Obj) -> Obj:
+        noted = with_pause(deployment, self._clock.now())
+        return deployment if noted is deployment else self._client.update_status(DEPLOYMENTS, noted)
+
+    def _rest(self, deployment: Obj, new: Obj | None, sets: list[Obj]) -> float | None:
+        """Carry no rollout on: only sizes follow the wanted number."""
+        self._resize(deployment, plan_resize(deployment, new, self._others(new, sets)))
+        if deployment["spec"].get("paused"):
+            self._clean_up(deployment, self._others(new, sets))
+        return self._report(deployment, new, sets, rolls=False)
+
+    def _roll(self, deployment: Obj, new: Obj | None, sets: list[Obj]) -> float | None:
+        """Do one step of a rollout."""
+        recreates = self._is_recreate(deployment)
+        if recreates:
+            old = self._others(new, sets)
+            pods = self._count_pods(old)
+            if self._resize(deployment, plan_recreate(deployment, None, old, pods)) or pods:
+                return self._report(deployment, new, sets)
+        if new is None:
+            deployment, new = self._create_new(deployment, sets)
+            sets = [*sets, new]
+        old = self._others(new, sets)
+        planned = plan_recreate(deployment, new, old, 0) if recreates else plan_rolling(deployment, new, old)
+        resized = self._resize(deployment, planned)
+        if (recreates or not resized) and is_complete(deployment):
+            self._clean_up(deployment, old)
+        return self._report(deployment, new, sets)
 
     # ReplicaSets -----------------------------------------------------------------------------------
 
@@ -111,51 +146,60 @@ class DeploymentController:
         wanted = _comparable(deployment["spec"]["template"])
         return next((each for each in sets if _comparable(each["spec"]["template"]) == wanted), None)
 
-    def _create_new(self, deployment: Obj, sets: list[Obj]) -> Obj:
-        spec, meta = deployment["spec"], deployment["metadata"]
-        collisions = (deployment.get("status") or {}).get("collisionCount")
-        digest = template_hash(spec["template"], collisions)
-        name = f"{meta['name']}-{digest}"
-        template_meta = spec["template"].get("metadata") or {}
-        labels = {**(template_meta.get("labels") or {}), POD_TEMPLATE_HASH: digest}
-        selector = spec["selector"]
-        matching = {**(selector.get("matchLabels") or {}), POD_TEMPLATE_HASH: digest}
+    @staticmethod
+    def _others(new: Obj | None, sets: list[Obj]) -> list[Obj]:
+        """Return the ReplicaSets of earlier templates."""
+        return [each for each in sets if new is None or each["metadata"]["uid"] != new["metadata"]["uid"]]
+
+    def _create_new(self, deployment: Obj, sets: list[Obj]) -> tuple[Obj, Obj]:
+        """Make the ReplicaSet of the template."""
+        status = deployment.get("status") or {}
         revision = str(max((_revision(each) for each in sets), default=0) + 1)
         size = self._initial_size(deployment, sets)
-        replica_set: Obj = {
-            "metadata": {
-                "name": name,
-                "namespace": meta["namespace"],
-                "labels": labels,
-                "annotations": {**_copied(deployment), REVISION: revision, **_sizes(deployment)},
-                "ownerReferences": [owner_reference(deployment)],
-            },
-            "spec": {
-                "replicas": size,
-                "selector": {**selector, "matchLabels": matching},
-                "template": {**spec["template"], "metadata": {**template_meta, "labels": labels}},
-            },
-        }
-        if spec.get("minReadySeconds"):
-            replica_set["spec"]["minReadySeconds"] = spec["minReadySeconds"]
+        replica_set = _new_replica_set(deployment, revision, size)
+        name = replica_set["metadata"]["name"]
         try:
             created = self._client.create(REPLICA_SETS, replica_set)
         except AlreadyExistsError:
-            status = {**(deployment.get("status") or {}), "collisionCount": (collisions or 0) + 1}
-            self._client.update_status(DEPLOYMENTS, {**deployment, "status": status})
+            found = self._client.get(REPLICA_SETS, *key_of(replica_set))
+            if _is_ours(found, deployment):
+                return deployment, found
+            collided = {**status, "collisionCount": status.get("collisionCount", 0) + 1}
+            self._client.update_status(DEPLOYMENTS, {**deployment, "status": collided})
             raise
-        self._set_revision(deployment, revision)
+        except StatusError as error:
+            self._tell_failure(deployment, name, error)
+            raise
         if size:
             self._scaled(deployment, name, 0, size)
-        self._say(deployment, "NewReplicaSetCreated", f'Created new replica set "{name}"')
-        return created
+        told = self._tell_new(
+            deployment, revision, "NewReplicaSetCreated", f"Created new {_called(created)}", always=True
+        )
+        return told, created
 
-    def _say(self, deployment: Obj, reason: str, message: str) -> None:
-        """Begin to watch the progress of a rollout."""
+    def _tell_failure(self, deployment: Obj, name: str, error: StatusError) -> None:
+        if is_namespace_ending(error):
+            return
+        message = f'Failed to create new replica set "{name}": {error}'
         if deployment["spec"].get("progressDeadlineSeconds") is not None:
-            fresh = self._client.get(DEPLOYMENTS, *key_of(deployment))
-            told = with_progressing(fresh, "True", reason, message, self._clock.now())
-            self._client.update_status(DEPLOYMENTS, told)
+            now = self._clock.now()
+            told = with_progressing(deployment, "False", "ReplicaSetCreateError", message, now)
+            if told is not deployment:
+                self._client.update_status(DEPLOYMENTS, told)
+        self._client.record(deployment, event_type="Warning", reason="ReplicaSetCreateError", message=message)
+
+    def _tell_new(
+        self, deployment: Obj, revision: str, reason: str, message: str, *, always: bool = False
+    ) -> Obj:
+        """Note the revision, and that progress is watched from now on (`always`: anew)."""
+        told = deployment
+        watched = deployment["spec"].get("progressDeadlineSeconds") is not None
+        if watched and (always or find_condition(deployment, "Progressing") is None):
+            told = with_progressing(told, "True", reason, message, self._clock.now())
+        if annotations_of(told).get(REVISION) != revision:
+            annotations = {**annotations_of(told), REVISION: revision}
+            told = {**told, "metadata": {**told["metadata"], "annotations": annotations}}
+        return told if told is deployment else self._client.update_status(DEPLOYMENTS, told)
 
     def _initial_size(self, deployment: Obj, sets: list[Obj]) -> int:
         wanted = wanted_of(deployment["spec"])
@@ -164,30 +208,24 @@ class DeploymentController:
         total = sum(wanted_of(each["spec"]) for each in sets)
         return max(0, min(wanted, wanted + fenceposts_of(deployment).surge - total))
 
-    def _keep_revision(self, deployment: Obj, new: Obj, sets: list[Obj]) -> Obj:
-        """The current ReplicaSet has the highest revision, also after a rollback to an old one."""
-        others = [_revision(each) for each in sets if each["metadata"]["uid"] != new["metadata"]["uid"]]
+    def _keep_revision(self, deployment: Obj, new: Obj, sets: list[Obj]) -> tuple[Obj, bool]:
+        """Return the current ReplicaSet, and whether it was changed.
+
+        It has the highest revision, also after a rollback to an old one.
+        """
+        others = [_revision(each) for each in self._others(new, sets)]
         revision = max(_revision(new), max(others, default=0) + 1)
         have = annotations_of(new)
         wanted = {**have, **_copied(deployment), REVISION: str(revision)}
         if wanted[REVISION] != have.get(REVISION, wanted[REVISION]):
             wanted[HISTORY] = ",".join(filter(None, (have.get(HISTORY), have[REVISION])))
         ready = deployment["spec"].get("minReadySeconds", 0)
-        if wanted != have or new["spec"].get("minReadySeconds", 0) != ready:
-            spec = {**new["spec"], "minReadySeconds": ready} if ready else new["spec"]
-            meta = {**new["metadata"], "annotations": wanted}
-            new = self._client.update(REPLICA_SETS, {**new, "metadata": meta, "spec": spec})
-        self._set_revision(deployment, str(revision))
-        if find_condition(deployment, "Progressing") is None:
-            text = f'Found new replica set "{new["metadata"]["name"]}"'
-            self._say(deployment, "FoundNewReplicaSet", text)
-        return new
-
-    def _set_revision(self, deployment: Obj, revision: str) -> None:
-        if annotations_of(deployment).get(REVISION) != revision:
-            patch = {"metadata": {"annotations": {REVISION: revision}}}
-            key = key_of(deployment)
-            self._client.patch(DEPLOYMENTS, *key, patch, patch_type="merge", subresource="status")
+        same = new["spec"].get("minReadySeconds", 0) == ready
+        if wanted == have and same:
+            return new, False
+        spec = new["spec"] if same else {**new["spec"], "minReadySeconds": ready}
+        meta = {**new["metadata"], "annotations": wanted}
+        return self._client.update(REPLICA_SETS, {**new, "metadata": meta, "spec": spec}), True
 
     # Sizes -----------------------------------------------------------------------------------------
 
@@ -195,41 +233,28 @@ class DeploymentController:
     def _is_recreate(deployment: Obj) -> bool:
         return (deployment["spec"].get("strategy") or {}).get("type") == "Recreate"
 
-    def _shrink_for_recreate(self, deployment: Obj, old: list[Obj]) -> bool:
-        """Tell whether old Pods are still there, after asking for them to go."""
-        pods = self._count_pods(old)
-        for name, size in plan_recreate(deployment, None, old, pods).items():
-            self._scale(deployment, name, size)
-        return pods > 0
-
     def _count_pods(self, sets: list[Obj]) -> int:
         """Return how many Pods of `sets` have not ended."""
         found = (self._client.controlled_by("pods", each["metadata"]["uid"]) for each in sets)
         return sum(not is_finished(pod) for pods in found for pod in pods)
 
-    def _resize(self, deployment: Obj, new: Obj | None, sets: list[Obj], *, resizing: bool) -> None:
-        old = [each for each in sets if new is None or each["metadata"]["uid"] != new["metadata"]["uid"]]
-        if resizing:
-            planned = plan_resize(deployment, new, old)
-        elif new is None:
-            return
-        elif self._is_recreate(deployment):
-            planned = plan_recreate(deployment, new, old, self._count_pods(old))
-        else:
-            planned = plan_rolling(deployment, new, old)
-        for name, size in planned.items():
-            self._scale(deployment, name, size)
+    def _resize(self, deployment: Obj, sizes: Mapping[str, int]) -> bool:
+        """Tell whether ReplicaSets have another size now."""
+        scaled = [self._scale(deployment, name, size) for name, size in sizes.items()]
+        return any(scaled)
 
-    def _scale(self, deployment: Obj, name: str, size: int) -> None:
-        namespace = deployment["metadata"]["namespace"]
-        replica_set = self._client.get(REPLICA_SETS, namespace, name)
+    def _scale(self, deployment: Obj, name: str, size: int) -> bool:
+        replica_set = self._client.get(REPLICA_SETS, deployment["metadata"]["namespace"], name)
         before = wanted_of(replica_set["spec"])
         annotations = {**annotations_of(replica_set), **_sizes(deployment)}
+        if before == size and annotations == annotations_of(replica_set):
+            return False
         meta = {**replica_set["metadata"], "annotations": annotations}
         spec = {**replica_set["spec"], "replicas": size}
         self._client.update(REPLICA_SETS, {**replica_set, "metadata": meta, "spec": spec})
         if before != size:
             self._scaled(deployment, name, before, size)
+        return before != size
 
     def _scaled(self, deployment: Obj, name: str, before: int, size: int) -> None:
         direction = "up" if size > before else "down"
@@ -240,28 +265,58 @@ class DeploymentController:
             message=f"Scaled {direction} replica set {name} from {before} to {size}",
         )
 
-    def _clean_up(self, deployment: Obj, new: Obj | None, sets: list[Obj]) -> None:
-        """Delete the oldest ReplicaSets beyond the history limit; not before a rollout is over."""
-        if not deployment["spec"].get("paused") and not is_complete(deployment):
-            return
-        uid = new["metadata"]["uid"] if new else ""
-        old = [each for each in sets if each["metadata"]["uid"] != uid and not is_terminating(each)]
-        beyond = max(0, len(old) - deployment["spec"].get("revisionHistoryLimit", 10))
-        for each in sorted(old, key=_revision)[:beyond]:
+    def _clean_up(self, deployment: Obj, old: list[Obj]) -> None:
+        """Delete the oldest ReplicaSets beyond the history limit."""
+        alive = [each for each in old if not is_terminating(each)]
+        beyond = max(0, len(alive) - deployment["spec"].get("revisionHistoryLimit", 10))
+        for each in sorted(alive, key=_revision)[:beyond]:
             if not wanted_of(each["spec"]) and not (each.get("status") or {}).get("replicas"):
                 self._client.delete(REPLICA_SETS, *key_of(each), uid=each["metadata"]["uid"])
 
-    def _report(self, key: ObjectKey, new: Obj | None) -> float | None:
-        deployment = self._client.find(DEPLOYMENTS, *key)
-        if deployment is None:
-            return None
-        sets = self._claim(deployment)
-        current = self._find_new(deployment, sets) if new is not None else None
+    def _report(
+        self, deployment: Obj, new: Obj | None, sets: list[Obj], *, rolls: bool = True
+    ) -> float | None:
         now = self._clock.now()
-        updated = make_status(deployment, current, sets, now)
+        updated = make_status(deployment, new, sets, now, rolls=rolls)
         if updated["status"] != deployment.get("status"):
             self._client.update_status(DEPLOYMENTS, updated)
-        return seconds_to_deadline(updated, now)
+        return seconds_to_deadline(updated, now) if rolls else None
+
+
+def _new_replica_set(deployment: Obj, revision: str, size: int) -> Obj:
+    """Return the ReplicaSet of a Deployment's template."""
+    spec, meta = deployment["spec"], deployment["metadata"]
+    digest = template_hash(spec["template"], (deployment.get("status") or {}).get("collisionCount"))
+    template_meta, selector = spec["template"].get("metadata") or {}, spec["selector"]
+    labels = {**(template_meta.get("labels") or {}), POD_TEMPLATE_HASH: digest}
+    matching = {**(selector.get("matchLabels") or {}), POD_TEMPLATE_HASH: digest}
+    result: Obj = {
+        "metadata": {
+            "name": f"{meta['name']}-{digest}",
+            "namespace": meta["namespace"],
+            "labels": labels,
+            "annotations": {**_copied(deployment), REVISION: revision, **_sizes(deployment)},
+            "ownerReferences": [owner_reference(deployment)],
+        },
+        "spec": {
+            "replicas": size,
+            "selector": {**selector, "matchLabels": matching},
+            "template": {**spec["template"], "metadata": {**template_meta, "labels": labels}},
+        },
+    }
+    if spec.get("minReadySeconds"):
+        result["spec"]["minReadySeconds"] = spec["minReadySeconds"]
+    return result
+
+
+def _called(replica_set: Obj) -> str:
+    return f'replica set "{replica_set["metadata"]["name"]}"'
+
+
+def _is_ours(replica_set: Obj, deployment: Obj) -> bool:
+    owner = controller_of(replica_set)
+    same = _comparable(replica_set["spec"]["template"]) == _comparable(deployment["spec"]["template"])
+    return same and owner is not None and owner["uid"] == deployment["metadata"]["uid"]
 
 
 def _revision(replica_set: Obj) -> int:

@@ -16,7 +16,9 @@ def _sum(sets: Sequence[Obj], field: str) -> int:
     return sum((each.get("status") or {}).get(field, 0) for each in sets)
 
 
-def make_status(deployment: Obj, new: Obj | None, sets: Sequence[Obj], now: datetime) -> Obj:
+def make_status(
+    deployment: Obj, new: Obj | None, sets: Sequence[Obj], now: datetime, *, rolls: bool = True
+) -> Obj:
     """Return the Deployment with its status.
 
     Args:
@@ -24,6 +26,7 @@ def make_status(deployment: Obj, new: Obj | None, sets: Sequence[Obj], now: date
         new: the ReplicaSet of the current template, if there is one.
         sets: all its ReplicaSets, `new` included.
         now: time of transitions.
+        rolls: a rollout goes on, so its progress and its failures are told.
     """
     wanted = wanted_of(deployment["spec"])
     available, total = sum(available_of(each) for each in sets), _sum(sets, "replicas")
@@ -43,6 +46,8 @@ def make_status(deployment: Obj, new: Obj | None, sets: Sequence[Obj], now: date
         if old.get(field):
             status[field] = old[field]
     result = _with_available({**deployment, "status": status}, available, wanted, now)
+    if not rolls:
+        return result
     return _with_failure(_with_progress(result, old, new, now), new, sets, now)
 
 
@@ -76,8 +81,6 @@ def _with_progress(deployment: Obj, old: Obj, new: Obj | None, now: datetime) ->
     if deployment["spec"].get("progressDeadlineSeconds") is None:
         return _without(deployment, "Progressing")
     before = find_condition(deployment, "Progressing") or {}
-    if deployment["spec"].get("paused") or before.get("reason") == "DeploymentPaused":
-        return _with_pause(deployment, before, now)
     status, over = deployment["status"], before.get("reason") == "NewReplicaSetAvailable"
     if over and status.get("replicas", 0) == status.get("updatedReplicas", 0):
         return deployment
@@ -99,13 +102,19 @@ def _called(deployment: Obj) -> str:
     return f'Deployment "{deployment["metadata"]["name"]}"'
 
 
-def _with_pause(deployment: Obj, before: Obj, now: datetime) -> Obj:
-    """A paused rollout is late at no time; what is late already stays so."""
-    if before.get("reason") == "ProgressDeadlineExceeded":
+def with_pause(deployment: Obj, now: datetime) -> Obj:
+    """Return the Deployment with its pause, or its end, noted; itself when it is.
+
+    A paused rollout is late at no time; what is late already stays so.
+    """
+    before = find_condition(deployment, "Progressing") or {}
+    paused, noted = bool(deployment["spec"].get("paused")), before.get("reason") == "DeploymentPaused"
+    watched = deployment["spec"].get("progressDeadlineSeconds") is not None
+    if not watched or before.get("reason") == "ProgressDeadlineExceeded" or paused == noted:
         return deployment
-    if deployment["spec"].get("paused"):
-        return with_progressing(deployment, "Unknown", "DeploymentPaused", "Deployment is paused", now)
-    return with_progressing(deployment, "Unknown", "DeploymentResumed", "Deployment is resumed", now)
+    word = "paused" if paused else "resumed"
+    reason = f"Deployment{word.capitalize()}"
+    return with_progressing(deployment, "Unknown", reason, f"Deployment is {word}", now)
 
 
 def _has_progressed(old: Obj, new: Obj) -> bool:

@@ -20,6 +20,12 @@ from leeward.kube.objects import (
 from leeward.kube.selectors import matches_selector
 
 
+def selector_of(owner: Obj) -> Obj:
+    """Return the label selector of an owner; ReplicationControllers have but labels."""
+    selector: Obj = owner["spec"]["selector"]
+    return {"matchLabels": selector} if owner["kind"] == "ReplicationController" else selector
+
+
 def claim(client: Client, resource: str, owner: Obj, fits: Callable[[Obj], bool] = bool) -> list[Obj]:
     """Return the objects of `resource` that `owner` controls after adopting and releasing.
 
@@ -31,7 +37,7 @@ def claim(client: Client, resource: str, owner: Obj, fits: Callable[[Obj], bool]
         owner: has a selector.
         fits: further condition on what is adopted.
     """
-    meta, selector = owner["metadata"], owner["spec"]["selector"]
+    meta, selector = owner["metadata"], selector_of(owner)
     kept = []
     for each in client.controlled_by(resource, meta["uid"]):
         if matches_selector(selector, labels_of(each)):
@@ -41,9 +47,8 @@ def claim(client: Client, resource: str, owner: Obj, fits: Callable[[Obj], bool]
             _set_owners(client, resource, each, [r for r in references if r["uid"] != meta["uid"]])
     if is_terminating(owner):
         return kept
-    for each in client.list(resource, meta["namespace"]):
-        orphan = controller_of(each) is None and not is_terminating(each) and fits(each)
-        if orphan and matches_selector(selector, labels_of(each)):
+    for each in client.uncontrolled(resource, meta["namespace"]):
+        if not is_terminating(each) and fits(each) and matches_selector(selector, labels_of(each)):
             references = [*(each["metadata"].get("ownerReferences") or ()), owner_reference(owner)]
             kept.append(_set_owners(client, resource, each, references))
     return kept
@@ -59,4 +64,4 @@ def adopters(reader: Reader, resource: str, event: Event) -> list[ObjectKey]:
     if event.type == "DELETED" or controller_of(obj) is not None or is_terminating(obj):
         return []
     found = reader.list(resource, key_of(obj).namespace)
-    return [key_of(each) for each in found if matches_selector(each["spec"]["selector"], labels_of(obj))]
+    return [key_of(each) for each in found if matches_selector(selector_of(each), labels_of(obj))]

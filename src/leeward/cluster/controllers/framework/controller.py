@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cryptography import x509
 
@@ -47,6 +47,15 @@ class Controller(Protocol):
         Raises:
             StatusError: any API failure; the manager tries again with back-off.
         """
+        ...
+
+
+@runtime_checkable
+class Collecting(Protocol):
+    """A controller that looks at some changes together with what follows soon."""
+
+    def delay(self, key: ObjectKey, event: Event) -> float:
+        """Return seconds that `key` may wait because of `event`, 0 to sync it at once; cheap."""
         ...
 
 

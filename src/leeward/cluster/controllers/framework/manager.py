@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from leeward.base.clock import Clock, Timer
-from leeward.cluster.controllers.framework.controller import Controller
+from leeward.cluster.controllers.framework.controller import Collecting, Controller
 from leeward.cluster.controllers.framework.workqueue import WorkQueue
 from leeward.cluster.interface.client import Event, Reader, Unsubscribe
 from leeward.kube.objects import ObjectKey, key_of
@@ -28,9 +28,13 @@ FIELD_MANAGER = "kube-controller-manager"  # what managedFields calls all of the
 class ControllerRunner:
     """One controller with its queue."""
 
-    def __init__(self, name: str, controller: Controller, reader: Reader, clock: Clock) -> None:
+    def __init__(
+        self, name: str, controller: Controller, reader: Reader, clock: Clock, pace: float = 0.0
+    ) -> None:
         self.name = name
+        self._pace = pace
         self._controller = controller
+        self._collecting = controller if isinstance(controller, Collecting) else None
         self._reader = reader
         self._clock = clock
         self._queue = WorkQueue(clock, self._schedule)
@@ -86,7 +90,11 @@ class ControllerRunner:
 
     def _note(self, event: Event) -> None:
         for key in self._controller.keys_for(event):
-            self._queue.add(key)
+            seconds = self._collecting.delay(key, event) if self._collecting else 0.0
+            if seconds > 0:
+                self._queue.add_after(key, seconds)
+            else:
+                self._queue.add(key)
         if event.resource == CRDS and event.type == "ADDED" and event.revision and self._more is None:
             self._more = self._clock.call_later(0.0, self._follow)
 
@@ -95,12 +103,13 @@ class ControllerRunner:
             self._turn = self._clock.call_later(0.0, self._run_batch)
 
     def _run_batch(self) -> None:
-        self._turn = None
         if self._looks:
+            self._turn = None
             self._look()
             return
         for _ in range(min(BATCH, len(self._queue))):
             self._sync(self._queue.pop())
+        self._turn = None  # only now: whoever was told of what this batch wrote has its turn first
         if len(self._queue):
             self._schedule()
 
@@ -118,6 +127,7 @@ class ControllerRunner:
             self._queue.add_failed(key)
         else:
             self._queue.forget(key)
+            self._queue.rest(key, self._pace)
             if again is not None:
                 self._queue.add_after(key, again)
 
@@ -129,10 +139,17 @@ class ControllerManager:
         controllers: (name, controller), in start order.
         reader: where events come from.
         clock: paces them.
+        pace: seconds between two passes over the same key, at least, as where a pass takes time.
     """
 
-    def __init__(self, controllers: Iterable[tuple[str, Controller]], reader: Reader, clock: Clock) -> None:
-        self._runners = [ControllerRunner(name, each, reader, clock) for name, each in controllers]
+    def __init__(
+        self,
+        controllers: Iterable[tuple[str, Controller]],
+        reader: Reader,
+        clock: Clock,
+        pace: float = 0.0,
+    ) -> None:
+        self._runners = [ControllerRunner(name, each, reader, clock, pace) for name, each in controllers]
 
     def start(self) -> None:
         """Start all of them."""

@@ -12,7 +12,7 @@ from leeward.cluster.controllers.framework.controller import ControllerContext, 
 from leeward.cluster.controllers.tainteviction.plan import deadline, no_execute_taints
 from leeward.cluster.interface.client import Event
 from leeward.kube.conditions import with_condition
-from leeward.kube.objects import Obj, ObjectKey, is_terminating, key_of
+from leeward.kube.objects import Obj, ObjectKey, is_condition_true, is_terminating, key_of
 
 
 class TaintEvictionController:
@@ -48,7 +48,7 @@ class TaintEvictionController:
     def sync(self, key: ObjectKey) -> float | None:
         """Delete the Pod when it must go; returns the seconds until it must."""
         pod = self._client.find("pods", *key)
-        if pod is None or is_terminating(pod):
+        if pod is None or (is_terminating(pod) and is_condition_true(pod, "DisruptionTarget")):
             self._pending.pop(key, None)
             return None
         node = self._client.find("nodes", "", pod["spec"].get("nodeName") or "")

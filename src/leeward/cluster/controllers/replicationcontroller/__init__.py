@@ -1,0 +1,1 @@
+"""Keeps a number of identical Pods, as Kubernetes began with."""
