@@ -76,7 +76,7 @@ class DisruptionController:
         for budget in selecting:
             self._pods.note(key_of(budget), pod["metadata"]["name"])
             keys.append(key_of(budget))
-        return keys
+        return self._pace.due(keys)
 
     def sync(self, key: ObjectKey) -> float | None:
         """Bring one budget's status up to date, or take back what a Pod says of its disruption."""
@@ -85,6 +85,7 @@ class DisruptionController:
         budget = self._client.find(BUDGETS, *key)
         if budget is None or is_terminating(budget):
             self._pods.forget(key)
+            self._pace.forget(key)
             return None
         if wait := self._pace.wait(key):
             return wait
