@@ -86,17 +86,28 @@ class NodeLifecycleController:
             self._plan(now)
             if self._planned is not None and self._planned * period <= now + _SLACK:
                 self._planned = None
-                self._due = {**self._changed, **dict.fromkeys(self._deadlines.take(now + _SLACK))}
+                silent = [n for n in self._deadlines.take(now + _SLACK) if not self._was_heard(n, now)]
+                self._due = {**dict.fromkeys(silent), **self._changed}
                 self._changed.clear()
         if self._due:
             self._pass(now)
             if self._due:
                 return 0.0
-            self._plan(now)
+        self._plan(now)
         waits = [] if self._planned is None else [max(self._planned * period - now, 0.0)]
         turns = (queue.wait(self._clock.monotonic()) for queue in self._queues.values())
         waits.extend(max(wait, EVICTION_PERIOD) for wait in turns if wait is not None)
         return min(waits, default=None)
+
+    def _was_heard(self, name: str, now: float) -> bool:
+        """Tell whether a node was heard of lately: then it is not looked at, but later."""
+        node = self._client.find("nodes", "", name)
+        if node is None or name not in self._known:
+            return False
+        left = self._seconds_left(node, self._clock.now())
+        if left > _SLACK:
+            self._deadlines.set(name, now + left)
+        return left > _SLACK
 
     def _plan(self, now: float) -> None:
         """Plan the next pass."""
