@@ -37,6 +37,7 @@ UPSTREAM = Timing(
     node_monitor_period_seconds=5,
     node_monitor_grace_seconds=50,
     node_eviction_rate=0.1,
+    job_batch_seconds=1,
     default_toleration_seconds=300,
 )
 QUIET_SECONDS = 2.0

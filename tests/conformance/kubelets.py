@@ -23,7 +23,7 @@ from leeward.kube.objects import Obj
 from leeward.kube.status import StatusError
 
 START_SECONDS = 0.5
-APART_SECONDS = 0.012  # between what kubelets do at about the same time: they are not one machine
+APART_SECONDS = 0.015  # between what kubelets do at about the same time: they are not one machine
 RESTART_SECONDS = 2.0
 HEARTBEAT_SECONDS = 10.0
 _READY = {"reason": "KubeletReady", "message": "kubelet is posting ready status"}
@@ -203,7 +203,8 @@ class Kubelets:
         self._write(pod, self._status(pod, "Running", running, ready=ready, restarts=restarts))
         if found and found["code"]:
             code = int(found["code"])
-            self._clock.call_later(seconds, lambda: self._exit(pod, code, restarts))
+            late = seconds + APART_SECONDS  # until the kubelet notices
+            self._clock.call_later(late, lambda: self._exit(pod, code, restarts))
         elif what in ("ready-after", "unready-after"):
             status = self._status(pod, "Running", running, ready=not ready)
             self._clock.call_later(seconds, lambda: self._write(pod, status))

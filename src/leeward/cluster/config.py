@@ -24,6 +24,7 @@ class Timing:
     node_monitor_grace_seconds: float = 4.0
     node_startup_grace_seconds: float = 60.0  # for a node that has never reported
     node_eviction_rate: float = 1.0  # nodes a second and zone that may get NoExecute taints; upstream 0.1
+    job_batch_seconds: float = 0.1  # what happens to the Pods of a Job is looked at together; upstream 1
     default_toleration_seconds: int = 3  # for the not-ready and unreachable taints
 
 

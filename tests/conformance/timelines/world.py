@@ -16,6 +16,7 @@ from leeward.cluster.config import Timing
 from leeward.cluster.controllers.catalog import CONTROLLERS
 from leeward.cluster.controllers.framework.controller import ControllerContext
 from leeward.cluster.controllers.framework.manager import ControllerManager
+from leeward.cluster.interface.client import Event
 from leeward.cluster.interface.metrics import PodUsage, Usage
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
@@ -32,13 +33,15 @@ UPSTREAM = Timing(
     node_monitor_period_seconds=5,
     node_monitor_grace_seconds=50,
     node_eviction_rate=0.1,
+    job_batch_seconds=1,
     default_toleration_seconds=300,
 )
 _OURS = (("storageclasses.storage.k8s.io", "standard"), ("ingressclasses.networking.k8s.io", "leeward"))
 _NODES: Sequence[Mapping[str, str]] = tuple(
     {"name": f"node-{zone}{number}", "zone": f"{REGION}{zone}"} for zone in "abc" for number in (1, 2)
 )
-PASS_SECONDS = 0.01  # what a pass over a key takes where it writes over a network
+WRITE_SECONDS = 0.005  # what a write takes over a network; Events are written on the side
+METRICS_SECONDS = 0.04  # what a question to the metrics API takes
 _WINDOW = 10.0  # seconds
 _SETTLED = 30.0  # seconds until a new cluster is at rest
 
@@ -49,8 +52,10 @@ class Meter:
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self.millis, self.mode = 0, "each"
+        self.asked = 0  # times
 
     def known(self, pods: Iterable[Obj]) -> Mapping[ObjectKey, PodUsage]:
+        self.asked += 1
         running = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Running"]
         each = self.millis if self.mode == "each" or not running else self.millis / len(running)
         used = Usage(round(each * 1_000_000), 0)
@@ -86,6 +91,8 @@ class World:
         for resource, name in _OURS:
             self.client.delete(resource, "", name)
         self.meter = Meter(self.clock)
+        self._writes = 0
+        self.client.watch(None, self._count)
         built = [
             (
                 found.name,
@@ -106,10 +113,16 @@ class World:
         self.kubelets = Kubelets(
             registry, self.clock, [make_node(each["name"], each["zone"]) for each in nodes or _NODES], first
         )
-        ControllerManager(built, self.client, self.clock, PASS_SECONDS).start()
+        ControllerManager(built, self.client, self.clock, self._work).start()
         Scheduler(registry.client("default-scheduler"), self.clock).start()
         self.kubelets.start()
         self.clock.advance(_SETTLED)
+
+    def _count(self, event: Event) -> None:
+        self._writes += event.resource != "events"
+
+    def _work(self) -> float:
+        return self._writes * WRITE_SECONDS + self.meter.asked * METRICS_SECONDS
 
     def open_namespace(self) -> None:
         """Make the namespace in which a case plays."""
@@ -117,7 +130,7 @@ class World:
         self.clock.advance(0.1)
 
 
-def make_node(name: str, zone: str, labels: Mapping[str, str] | None = None, cpu: str = "32") -> Obj:
+def make_node(name: str, zone: str, labels: Mapping[str, str] | None = None, cpu: str = "16") -> Obj:
     """Return a node as its kubelet registers it."""
     own = {
         "kubernetes.io/arch": "amd64",

@@ -9,6 +9,7 @@ import pytest
 
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
+from leeward.cluster.config import Timing
 from leeward.cluster.controllers.catalog import CONTROLLERS
 from leeward.cluster.controllers.framework.controller import ControllerContext
 from leeward.cluster.controllers.framework.manager import ControllerManager
@@ -27,6 +28,8 @@ _RUNNING = {
     "statefulset-controller",
     "daemonset-controller",
     "job-controller",
+    "replicationcontroller-controller",
+    "ttl-after-finished-controller",
     "horizontal-pod-autoscaler-controller",
 }
 
@@ -44,7 +47,13 @@ class Stage:
         )
         bootstrap(registry, api_address="127.0.0.1", api_port=6443)
         self.client = registry.client("system:admin")
-        context = ControllerContext(client=self.client, clock=self.clock, ids=ids, metrics=metrics)
+        context = ControllerContext(
+            client=self.client,
+            clock=self.clock,
+            ids=ids,
+            metrics=metrics,
+            timing=Timing(job_batch_seconds=0),
+        )
         self.client.create("namespaces", {"metadata": {"name": "shop"}})
         self.client.create("serviceaccounts", {"metadata": {"name": "default", "namespace": "shop"}})
         built = [(found.name, found.build(context)) for found in CONTROLLERS if found.name in _RUNNING]

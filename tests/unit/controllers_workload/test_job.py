@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from leeward.cluster.controllers.job.plan import INDEX, Plan, count, parse_indexes, plan
-from leeward.cluster.controllers.job.tally import Fate, failures_in_a_row, follow
-from leeward.kube.objects import Obj, format_time, is_terminating
-from leeward.kube.pods import is_finished
+from leeward.cluster.controllers.job.backoff import FAILURES, IGNORED, Record
+from leeward.cluster.controllers.job.indexes import INDEX, format_indexes, met_rule, parse_indexes
+from leeward.cluster.controllers.job.plan import completed, ending, plan, seconds_to_deadline
+from leeward.cluster.controllers.job.podtemplate import make_pod
+from leeward.cluster.controllers.job.status import counted_next, flushed
+from leeward.cluster.controllers.job.tally import TRACKING, take_stock
+from leeward.kube.objects import Obj, format_time
 
-if TYPE_CHECKING:
-    from tests.unit.controllers_workload.conftest import Stage
-
-JOBS = "jobs.batch"
 _NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
@@ -41,10 +41,16 @@ def _pod(
     ready: bool = True,
     age: float = 100,
     conditions: list[Obj] | None = None,
+    tracked: bool = True,
+    failures: int | None = None,
 ) -> Obj:
     meta: Obj = {"name": name, "namespace": "shop", "uid": name, "creationTimestamp": _ago(age)}
+    if tracked:
+        meta["finalizers"] = [TRACKING]
     if index is not None:
         meta["annotations"] = {INDEX: str(index)}
+    if failures is not None:
+        meta["annotations"][FAILURES] = str(failures)
     if terminating:
         meta["deletionTimestamp"] = _ago(0)
     state: Obj = {"running": {}}
@@ -58,11 +64,31 @@ def _pod(
     return {"metadata": meta, "spec": {"nodeName": "n"}, "status": status}
 
 
-def _planned(job: Obj, *pods: Obj) -> Plan:
-    return plan(job, count(job, pods, follow(job, pods, {}, _NOW)), _NOW)
+@dataclass
+class _Outcome:
+    """What a pass decides."""
+
+    create: list[int | None] = field(default_factory=list)
+    delete: list[Obj] = field(default_factory=list)
+    wait: float | None = None
+    complete: bool = False
+    failed: tuple[str, str] | None = None
 
 
-def _deleted(planned: Plan) -> list[str]:
+def _planned(job: Obj, *pods: Obj) -> _Outcome:
+    tally = take_stock(job, pods)
+    end = ending(tally, _NOW)
+    if end is not None:
+        good = end.kind == "SuccessCriteriaMet"
+        return _Outcome(delete=tally.active, complete=good, failed=None if good else end[1:])
+    record = Record().after(tally.new_succeeded, tally.new_failed)
+    planned = plan(tally, record, _NOW)
+    active = len(tally.active) + len(planned.create) - len(planned.delete)
+    over = completed(tally, active) is not None
+    return _Outcome(list(planned.create), list(planned.delete), planned.wait, over)
+
+
+def _deleted(planned: _Outcome) -> list[str]:
     return [pod["metadata"]["name"] for pod in planned.delete]
 
 
@@ -191,7 +217,7 @@ def test_an_active_deadline_fails_the_job() -> None:
 
 def test_the_job_is_looked_at_again_when_its_deadline_comes() -> None:
     job = _job({"startTime": _ago(40)}, activeDeadlineSeconds=60)
-    assert _planned(job, _pod("a")).wait == 20
+    assert seconds_to_deadline(job, _NOW) == 20
 
 
 def test_the_deadline_does_not_run_while_suspended() -> None:
@@ -210,11 +236,6 @@ def test_a_success_ends_the_series_of_failures() -> None:
     pods = [_pod(str(number), "Failed", ended=50 + number) for number in range(4)]
     pods += [_pod("good", "Succeeded", ended=20), _pod("bad", "Failed", ended=4)]
     assert _planned(_job(backoffLimit=99, completions=2), *pods).wait == 6
-
-
-def test_the_deadline_comes_first_when_it_is_nearer_than_the_next_try() -> None:
-    job = _job({"startTime": _ago(57)}, activeDeadlineSeconds=60)
-    assert _planned(job, _pod("a", "Failed", ended=1)).wait == 3
 
 
 def test_back_off_does_not_stop_what_runs() -> None:
@@ -267,8 +288,7 @@ _DISRUPTED = {"type": "DisruptionTarget", "status": "True"}
 def test_an_ignored_failure_does_not_count_but_is_waited_after() -> None:
     job = _job(podFailurePolicy={"rules": [_rule("Ignore", onPodConditions=[_DISRUPTED])]}, backoffLimit=0)
     pod = _pod("a", "Failed", conditions=[_DISRUPTED], ended=3)
-    fates = follow(job, [pod], {}, _NOW)
-    assert count(job, [pod], fates).failed == 0
+    assert take_stock(job, [pod]).failed == 0
     assert _planned(job, pod).wait == 7
 
 
@@ -296,247 +316,129 @@ def test_with_replacement_policy_failed_a_terminating_pod_is_waited_for() -> Non
     assert _planned(job, _pod("a", "Failed", terminating=True)).failed is not None
 
 
-def _kinds(fates: dict[str, Fate]) -> dict[str, str]:
-    return {uid: fate.kind for uid, fate in fates.items()}
-
-
-def test_what_became_of_a_pod_is_remembered_when_it_is_gone() -> None:
-    job = _job()
-    pods = [_pod("good", "Succeeded"), _pod("bad", "Failed"), _pod("running")]
-    fates = follow(job, pods, {}, _NOW)
-    assert _kinds(fates) == {"good": "succeeded", "bad": "failed", "running": "active"}
-    later = follow(job, [], fates, _NOW)
-    assert _kinds(later) == {"good": "succeeded", "bad": "failed", "running": "failed"}
-    assert later["running"].at == _NOW
-
-
-def test_a_pod_that_the_job_gave_up_itself_is_no_failure() -> None:
-    before = {"a": Fate("dropped"), "b": Fate("dropped"), "c": Fate("dropped")}
-    pods = [_pod("a", terminating=True), _pod("b", "Failed", terminating=True)]
-    assert set(_kinds(follow(_job(), pods, before, _NOW)).values()) == {"dropped"}
-
-
-def test_a_pod_is_judged_once() -> None:
-    fates = follow(_job(), [_pod("a", terminating=True)], {}, _NOW)
-    again = follow(_job(), [_pod("a", "Succeeded", terminating=True)], fates, _NOW)
-    assert again == fates
-
-
-def test_after_a_restart_the_status_tells_what_was_counted() -> None:
+def test_a_pod_that_is_counted_is_not_looked_at_again() -> None:
     job = _job({"succeeded": 2, "failed": 3}, completions=9)
-    pods = [_pod("a", "Succeeded"), _pod("b", "Failed"), _pod("c", terminating=True)]
-    counts = count(job, pods, follow(job, pods, None, _NOW))
-    assert (counts.succeeded, counts.failed) == (2, 3)
+    pods = [_pod("a", "Succeeded", tracked=False), _pod("b", "Failed", tracked=False)]
+    tally = take_stock(job, pods)
+    assert (tally.succeeded, tally.failed, counted_next(tally, None)) == (2, 3, ([], False))
 
 
-def test_after_a_restart_pods_that_ended_meanwhile_are_counted() -> None:
-    job = _job({"succeeded": 1}, completions=9)
-    pods = [_pod("a", "Succeeded"), _pod("b", "Succeeded"), _pod("c", "Failed")]
-    counts = count(job, pods, follow(job, pods, None, _NOW))
-    assert (counts.succeeded, counts.failed) == (2, 1)
+def test_a_pod_is_noted_before_it_is_let_go_and_counted_after() -> None:
+    job = _job({"succeeded": 1, "uncountedTerminatedPods": {"failed": ["b"]}}, completions=9)
+    pods = [_pod("a", "Succeeded"), _pod("b", "Failed"), _pod("c", "Failed"), _pod("d")]
+    tally = take_stock(job, pods)
+    assert (tally.succeeded, tally.failed) == (2, 2)
+    chosen, more = counted_next(tally, None)
+    assert ([pod["metadata"]["name"] for pod in chosen], more) == (["a", "b", "c"], False)
+    noted = flushed(job["status"], tally, {"a", "b", "c", "d"})
+    assert noted["uncountedTerminatedPods"] == {"succeeded": ["a"], "failed": ["b", "c"]}
+    assert (noted["succeeded"], noted.get("failed")) == (1, None)
+    counted = flushed(noted, tally, {"b", "d"})
+    assert counted["uncountedTerminatedPods"] == {"failed": ["b"]}
+    assert (counted["succeeded"], counted["failed"]) == (2, 1)
 
 
-def test_failures_in_a_row_are_counted_in_the_order_of_their_ends() -> None:
-    def fate(kind: str, ago: float) -> Fate:
-        return Fate(kind, _NOW - timedelta(seconds=ago))
-
-    fates = {
-        "a": fate("failed", 1),
-        "b": fate("failed", 9),
-        "c": fate("succeeded", 5),
-        "d": fate("ignored", 3),
-    }
-    assert failures_in_a_row(fates) == (2, _NOW - timedelta(seconds=1))
-    assert failures_in_a_row({"a": Fate("active")}) == (0, None)
+def test_no_more_than_500_pods_are_noted_at_once() -> None:
+    pods = [_pod(str(number), "Succeeded") for number in range(600)]
+    chosen, more = counted_next(take_stock(_job(completions=999), pods), None)
+    assert (len(chosen), more) == (500, True)
 
 
-# On the real registry ------------------------------------------------------------------------------
+def test_failures_are_counted_from_the_last_success_on() -> None:
+    pods = [_pod("a", "Failed", ended=1), _pod("b", "Failed", ended=9)]
+    record = Record().after([_pod("c", "Succeeded", ended=5)], pods)
+    assert record == Record(1, _NOW - timedelta(seconds=1))
+    assert record.after([], []) == record
+    assert Record(4, _NOW).after([], [_pod("d", "Failed", ended=0)]).failures == 5
+    assert Record(4, _NOW).after([_pod("e", "Succeeded", ended=0)], []) == Record()
 
 
-def _run(stage: Stage, restart: str = "Never", **spec: Any) -> None:
-    pod = {"restartPolicy": restart, "containers": [{"name": "c", "image": "web:1"}]}
-    stage.create(JOBS, "job", {"template": {"spec": pod}, **spec})
+# Limits of indexes ---------------------------------------------------------------------------------
 
 
-def _start(stage: Stage) -> list[str]:
-    stage.run_all()
-    return stage.names()
+def _per_index(limit: int = 1, **spec: Any) -> Obj:
+    full = {"completions": 3, "parallelism": 3, "backoffLimitPerIndex": limit, **spec}
+    return _job(completionMode="Indexed", **full)
 
 
-def _end(stage: Stage, name: str, code: int) -> None:
-    finished = {"exitCode": code, "finishedAt": format_time(stage.clock.now())}
-    containers = [{"name": "c", "state": {"terminated": finished}, "restartCount": 0, "ready": False}]
-    stage.tell(name, "Failed" if code else "Succeeded", containerStatuses=containers)
-    stage.step()
+def test_an_index_is_given_up_after_its_own_limit() -> None:
+    pods = [
+        _pod("a", "Failed", index=0, failures=1, ended=60),
+        _pod("b", "Failed", index=1, failures=0, ended=60),
+    ]
+    assert take_stock(_per_index(), pods).failed_indexes == {0}
+    assert _planned(_per_index(), *pods).create == [1, 2]
 
 
-def _status(stage: Stage, *names: str) -> list[Any]:
-    status = stage.get(JOBS, "job")["status"]
-    return [status.get(name, 0) for name in names]
+def test_the_pod_that_replaces_another_knows_the_failures_so_far() -> None:
+    job = _per_index(podFailurePolicy={"rules": [_rule("Ignore", onExitCodes=_codes(7))]})
+    job |= {"apiVersion": "batch/v1", "kind": "Job"}
+    job["metadata"]["uid"] = "u"
+    counted = make_pod(job, 0, _pod("a", "Failed", index=0, failures=2))
+    ignored = make_pod(job, 0, _pod("a", "Failed", index=0, failures=2, code=7))
+    assert [counted["metadata"]["annotations"].get(key) for key in (FAILURES, IGNORED)] == ["3", None]
+    assert [ignored["metadata"]["annotations"].get(key) for key in (FAILURES, IGNORED)] == ["2", "1"]
 
 
-def test_a_job_runs_to_its_end(stage: Stage) -> None:
-    _run(stage, completions=3, parallelism=2)
-    for expected in (2, 2, 1):
-        names = _start(stage)
-        assert len(names) == expected
-        assert _status(stage, "active", "ready", "terminating") == [expected, expected, 0]
-        _end(stage, names[0], 0)
-    assert stage.condition(JOBS, "job", "Complete") == ("True", "CompletionsReached")
-    assert stage.condition(JOBS, "job", "SuccessCriteriaMet") == ("True", "CompletionsReached")
-    assert _status(stage, "succeeded", "active", "completionTime") == [3, 0, format_time(stage.clock.now())]
-    assert stage.events("Completed") == ["Job completed"]
-    assert len(stage.names(is_finished)) == 3
+def test_a_failed_pod_is_kept_until_its_index_has_another() -> None:
+    failed = _pod("a", "Failed", index=0, failures=0)
+    assert counted_next(take_stock(_per_index(), [failed]), None)[0] == []
+    again = _pod("b", index=0, failures=1)
+    assert counted_next(take_stock(_per_index(), [failed, again]), None)[0] == [failed]
 
 
-def test_a_pod_that_succeeded_counts_also_when_it_is_deleted(stage: Stage) -> None:
-    _run(stage, completions=2)
-    _end(stage, _start(stage)[0], 0)
-    stage.delete("pods", stage.names(is_finished)[0])
-    stage.finish_terminating()
-    assert _status(stage, "succeeded", "active") == [1, 1]
-    _end(stage, _start(stage)[0], 0)
-    assert stage.condition(JOBS, "job", "Complete") is not None
+def test_each_index_waits_for_itself() -> None:
+    pods = [
+        _pod("a", "Failed", index=0, failures=0, ended=3),
+        _pod("b", "Failed", index=1, failures=1, ended=3),
+    ]
+    assert _planned(_per_index(5, completions=2), *pods).wait == 7
+    assert _planned(_per_index(5), *pods).create == [2]
 
 
-def test_failures_are_retried_with_delay_until_the_limit(stage: Stage) -> None:
-    _run(stage, backoffLimit=1)
-    _end(stage, _start(stage)[0], 1)
-    stage.step(9)
-    assert stage.names() == []
-    stage.step(2)
-    assert len(stage.names()) == 1
-    _end(stage, _start(stage)[0], 1)
-    assert stage.condition(JOBS, "job", "Failed") == ("True", "BackoffLimitExceeded")
-    assert _status(stage, "failed", "active") == [2, 0]
-    assert stage.events("BackoffLimitExceeded") == ["Job has reached the specified backoff limit"]
-    stage.step(1000)
-    assert stage.names() == []
+def test_a_job_fails_when_all_indexes_are_settled_and_one_failed() -> None:
+    failed = _pod("a", "Failed", index=0, failures=1)
+    good = [_pod("b", "Succeeded", index=1), _pod("c", "Succeeded", index=2)]
+    assert _planned(_per_index(), failed, *good).failed == ("FailedIndexes", "Job has failed indexes")
+    assert _planned(_per_index(), failed, good[0]).failed is None
 
 
-def test_a_job_has_failed_when_its_last_pod_is_gone(stage: Stage) -> None:
-    _run(stage, parallelism=2, completions=2, backoffLimit=0)
-    first, second = _start(stage)
-    _end(stage, first, 1)
-    assert stage.condition(JOBS, "job", "FailureTarget") == ("True", "BackoffLimitExceeded")
-    assert stage.condition(JOBS, "job", "Failed") is None
-    assert stage.names(is_terminating) == [second]
-    stage.finish_terminating()
-    assert stage.condition(JOBS, "job", "Failed") == ("True", "BackoffLimitExceeded")
-    assert _status(stage, "failed", "terminating") == [2, 0]
+def test_too_many_failed_indexes_fail_the_job_at_once() -> None:
+    pods = [_pod(str(index), "Failed", index=index, failures=1) for index in range(2)]
+    text = "Job has exceeded the specified maximal number of failed indexes"
+    assert _planned(_per_index(maxFailedIndexes=1), *pods).failed == ("MaxFailedIndexesExceeded", text)
+    assert _planned(_per_index(maxFailedIndexes=2), *pods).failed is None
 
 
-def test_a_job_whose_kubelet_restarts_containers_fails_too(stage: Stage) -> None:
-    _run(stage, restart="OnFailure", backoffLimit=2)
-    (name,) = _start(stage)
-    crashed = [{"name": "c", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": 2}]
-    stage.tell(name, "Running", containerStatuses=crashed)
-    stage.step()
-    assert stage.condition(JOBS, "job", "FailureTarget") == ("True", "BackoffLimitExceeded")
+def test_a_rule_may_give_an_index_up() -> None:
+    job = _per_index(9, podFailurePolicy={"rules": [_rule("FailIndex", onExitCodes=_codes(7))]})
+    assert take_stock(job, [_pod("a", "Failed", index=0, failures=0, code=7)]).failed_indexes == {0}
+    assert take_stock(job, [_pod("a", "Failed", index=0, failures=0, code=8)]).failed_indexes == set()
 
 
-def test_a_deadline_ends_the_job(stage: Stage) -> None:
-    _run(stage, activeDeadlineSeconds=30)
-    _start(stage)
-    stage.step(29)
-    assert stage.condition(JOBS, "job", "FailureTarget") is None
-    stage.step(2)
-    assert stage.condition(JOBS, "job", "FailureTarget") == ("True", "DeadlineExceeded")
+_RULES = [  # a rule, done indexes → met
+    ({"succeededCount": 2}, {1}, False),
+    ({"succeededCount": 2}, {1, 3}, True),
+    ({"succeededIndexes": "0,2"}, {0}, False),
+    ({"succeededIndexes": "0,2"}, {0, 2}, True),
+    ({"succeededIndexes": "0-3", "succeededCount": 2}, {0, 9}, False),
+    ({"succeededIndexes": "0-3", "succeededCount": 2}, {0, 3}, True),
+]
 
 
-def test_a_job_is_suspended_and_resumed(stage: Stage) -> None:
-    _run(stage, suspend=True, parallelism=2, completions=2)
-    assert stage.names() == []
-    assert stage.condition(JOBS, "job", "Suspended") == ("True", "JobSuspended")
-    assert "startTime" not in stage.get(JOBS, "job")["status"]
-    stage.patch(JOBS, "job", {"spec": {"suspend": False}})
-    assert len(_start(stage)) == 2
-    assert stage.condition(JOBS, "job", "Suspended") == ("False", "JobResumed")
-    stage.patch(JOBS, "job", {"spec": {"suspend": True}})
-    assert "startTime" not in stage.get(JOBS, "job")["status"]
-    assert _status(stage, "active", "terminating", "failed") == [0, 2, 0]
-    assert (stage.events("Suspended"), stage.events("Resumed")) == (["Job suspended"], ["Job resumed"])
+@pytest.mark.parametrize(("rule", "done", "met"), _RULES)
+def test_a_success_policy_is_met_by_some_indexes(rule: Obj, done: set[int], met: bool) -> None:
+    never = {"succeededCount": 99}
+    job = _job(completionMode="Indexed", completions=10, successPolicy={"rules": [never, rule]})
+    assert met_rule(job, done) == ("Matched rules at index 1" if met else "")
 
 
-def test_pods_given_up_by_suspension_are_no_failures(stage: Stage) -> None:
-    _run(stage, backoffLimit=0)
-    _start(stage)
-    stage.patch(JOBS, "job", {"spec": {"suspend": True}})
-    for name in stage.names(is_terminating):
-        stage.tell(name, "Failed")
-    stage.patch(JOBS, "job", {"spec": {"suspend": False}})
-    stage.finish_terminating()
-    assert stage.condition(JOBS, "job", "FailureTarget") is None
-    assert _status(stage, "active", "failed") == [1, 0]
+def test_of_two_pods_with_one_index_one_is_given_up() -> None:
+    job = _job(completionMode="Indexed", completions=2, parallelism=2)
+    pods = [_pod("a", index=0), _pod("b", "Pending", index=0), _pod("c", index=1), _pod("d", index=7)]
+    assert sorted(_deleted(_planned(job, *pods))) == ["b", "d"]
 
 
-def test_the_deadline_starts_again_when_a_job_is_resumed(stage: Stage) -> None:
-    _run(stage, activeDeadlineSeconds=60)
-    stage.step(50)
-    stage.patch(JOBS, "job", {"spec": {"suspend": True}})
-    stage.step(50)
-    stage.patch(JOBS, "job", {"spec": {"suspend": False}})
-    stage.step(50)
-    assert stage.condition(JOBS, "job", "FailureTarget") is None
-    stage.step(11)
-    assert stage.condition(JOBS, "job", "FailureTarget") == ("True", "DeadlineExceeded")
-
-
-def test_less_parallelism_makes_no_failures(stage: Stage) -> None:
-    _run(stage, completions=6, parallelism=3, backoffLimit=0)
-    _start(stage)
-    stage.patch(JOBS, "job", {"spec": {"parallelism": 1}})
-    assert _status(stage, "active", "terminating", "failed") == [1, 2, 0]
-    stage.finish_terminating()
-    assert _status(stage, "active", "terminating", "failed") == [1, 0, 0]
-    assert stage.condition(JOBS, "job", "FailureTarget") is None
-
-
-def test_a_pod_deleted_by_hand_is_a_failure_that_stays(stage: Stage) -> None:
-    _run(stage)
-    stage.delete("pods", _start(stage)[0])
-    stage.finish_terminating()
-    assert _status(stage, "failed", "active") == [1, 0]
-    stage.step(11)
-    assert _status(stage, "failed", "active") == [1, 1]
-
-
-def test_every_index_has_its_number(stage: Stage) -> None:
-    _run(stage, completionMode="Indexed", completions=3, parallelism=2)
-    names = _start(stage)
-    assert [name.rsplit("-", 1)[0] for name in names] == ["job-0", "job-1"]
-    pod = stage.get("pods", names[1])
-    assert pod["metadata"]["annotations"][INDEX] == pod["metadata"]["labels"][INDEX] == "1"
-    assert pod["spec"]["hostname"] == "job-1"
-    assert {"name": "JOB_COMPLETION_INDEX", "value": "1"} in pod["spec"]["containers"][0]["env"]
-    _end(stage, names[1], 0)
-    assert stage.get(JOBS, "job")["status"]["completedIndexes"] == "1"
-    _end(stage, names[0], 0)
-    assert stage.get(JOBS, "job")["status"]["completedIndexes"] == "0,1"
-    _end(stage, _start(stage)[0], 0)
-    assert stage.get(JOBS, "job")["status"]["completedIndexes"] == "0-2"
-
-
-def test_a_finished_job_goes_when_its_time_is_over(stage: Stage) -> None:
-    _run(stage, ttlSecondsAfterFinished=30)
-    stage.step(100)
-    assert stage.client.find(JOBS, "shop", "job") is not None
-    _end(stage, _start(stage)[0], 0)
-    stage.step(28)
-    assert stage.client.find(JOBS, "shop", "job") is not None
-    stage.step(3)
-    assert stage.client.find(JOBS, "shop", "job") is None
-
-
-def test_a_job_managed_by_another_controller_is_left_alone(stage: Stage) -> None:
-    _run(stage, managedBy="example.com/queue")
-    assert stage.names() == []
-    assert "startTime" not in (stage.get(JOBS, "job").get("status") or {})
-
-
-def test_a_new_job_of_the_name_remembers_nothing_of_the_old_one(stage: Stage) -> None:
-    _run(stage, completions=2)
-    _end(stage, _start(stage)[0], 0)
-    stage.client.delete(JOBS, "shop", "job", propagation="Background")
-    _run(stage, completions=2)
-    assert _status(stage, "succeeded", "active") == [0, 1]
+@pytest.mark.parametrize("numbers", [set(), {3}, {0, 1, 2, 4}, {1, 2}, {0, 1, 3, 4, 5, 9}])
+def test_ranges_of_indexes_are_written_as_they_are_read(numbers: set[int]) -> None:
+    assert parse_indexes(format_indexes(numbers)) == numbers

@@ -35,6 +35,7 @@ from leeward.cluster.controllers.serviceaccounttoken import controller as servic
 from leeward.cluster.controllers.statefulset import controller as statefulset
 from leeward.cluster.controllers.tainteviction import controller as tainteviction
 from leeward.cluster.controllers.ttl import controller as ttl
+from leeward.cluster.controllers.ttlafterfinished import controller as ttlafterfinished
 
 CONTROLLERS: Sequence[ControllerDescriptor] = (
     serviceaccount.DESCRIPTOR,
@@ -42,6 +43,7 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     rootcacertpublisher.DESCRIPTOR,
     clusterroleaggregation.DESCRIPTOR,
     namespace.DESCRIPTOR,
+    job.DESCRIPTOR,
     garbagecollector.DESCRIPTOR,
     daemonset.DESCRIPTOR,
     nodelifecycle.DESCRIPTOR,
@@ -53,7 +55,7 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     pvprotection.DESCRIPTOR,
     ephemeralvolume.DESCRIPTOR,
     deployment.DESCRIPTOR,
-    job.DESCRIPTOR,
+    ttlafterfinished.DESCRIPTOR,
     cronjob.DESCRIPTOR,
     replicaset.DESCRIPTOR,
     replicationcontroller.DESCRIPTOR,

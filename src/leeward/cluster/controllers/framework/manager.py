@@ -8,7 +8,7 @@ the same code runs in whatever order the clock decides, always the same one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 
 from leeward.base.clock import Clock, Timer
@@ -25,14 +25,22 @@ _OBJECTS = 32  # objects a turn, at the start
 FIELD_MANAGER = "kube-controller-manager"  # what managedFields calls all of them
 
 
+Work = Callable[[], float]  # seconds
+
+
+def _no_time() -> float:
+    """Passes take the time that they take."""
+    return 0.0
+
+
 class ControllerRunner:
     """One controller with its queue."""
 
     def __init__(
-        self, name: str, controller: Controller, reader: Reader, clock: Clock, pace: float = 0.0
+        self, name: str, controller: Controller, reader: Reader, clock: Clock, work: Work = _no_time
     ) -> None:
         self.name = name
-        self._pace = pace
+        self._work = work
         self._controller = controller
         self._collecting = controller if isinstance(controller, Collecting) else None
         self._reader = reader
@@ -114,6 +122,7 @@ class ControllerRunner:
             self._schedule()
 
     def _sync(self, key: ObjectKey) -> None:
+        before = self._work()
         try:
             again = self._controller.sync(key)
         except (ConflictError, NotFoundError) as error:
@@ -126,10 +135,11 @@ class ControllerRunner:
             logger.exception("%s: %s failed", self.name, key)
             self._queue.add_failed(key)
         else:
+            took = self._work() - before
             self._queue.forget(key)
-            self._queue.rest(key, self._pace)
+            self._queue.rest(key, took)
             if again is not None:
-                self._queue.add_after(key, again)
+                self._queue.add_after(key, again + took)
 
 
 class ControllerManager:
@@ -139,7 +149,7 @@ class ControllerManager:
         controllers: (name, controller), in start order.
         reader: where events come from.
         clock: paces them.
-        pace: seconds between two passes over the same key, at least, as where a pass takes time.
+        work: tells how long passes have taken so far, where they take time that `clock` does not show.
     """
 
     def __init__(
@@ -147,9 +157,9 @@ class ControllerManager:
         controllers: Iterable[tuple[str, Controller]],
         reader: Reader,
         clock: Clock,
-        pace: float = 0.0,
+        work: Work = _no_time,
     ) -> None:
-        self._runners = [ControllerRunner(name, each, reader, clock, pace) for name, each in controllers]
+        self._runners = [ControllerRunner(name, each, reader, clock, work) for name, each in controllers]
 
     def start(self) -> None:
         """Start all of them."""

@@ -1,204 +1,94 @@
-"""Carries out :mod:`plan` for one Job at a time."""
+"""Carries out :mod:`plan` for one Job at a time, and counts its Pods.
+
+Source: pkg/controller/job/job_controller.go (Kubernetes 1.36).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
-from typing import Any
 
+from leeward.cluster.controllers.framework.claims import claim
 from leeward.cluster.controllers.framework.controller import (
     ControllerContext,
     ControllerDescriptor,
     own_or_owner_key,
 )
-from leeward.cluster.controllers.job.plan import INDEX, Counts, Plan, count, plan
-from leeward.cluster.controllers.job.tally import Fate, follow
+from leeward.cluster.controllers.job.backoff import Record
+from leeward.cluster.controllers.job.hands import Hands
+from leeward.cluster.controllers.job.jobpass import JOBS, Pass
+from leeward.cluster.controllers.job.tally import is_tracked
 from leeward.cluster.interface.client import Event
-from leeward.kube.conditions import with_condition
 from leeward.kube.jobs import finished_condition
-from leeward.kube.objects import (
-    Obj,
-    ObjectKey,
-    format_time,
-    is_condition_true,
-    is_terminating,
-    key_of,
-    parse_time,
-)
-from leeward.kube.pods import pod_from_template
-from leeward.kube.status import NotFoundError
+from leeward.kube.objects import Obj, ObjectKey, controller_of, labels_of
 
-JOBS = "jobs.batch"
+SELF = "kubernetes.io/job-controller"  # who manages a Job that does not say
 
 
 class JobController:
-    """Implements Controller."""
+    """Implements Controller and Collecting."""
 
     resources: Collection[str] = (JOBS, "pods")
 
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._clock = context.clock
-        self._fates: dict[ObjectKey, tuple[str, dict[str, Fate]]] = {}  # key → (uid of the Job, its Pods)
+        self._hands = Hands(context.client)
+        self._batch = context.timing.job_batch_seconds
+        self._records: dict[ObjectKey, tuple[str, Record]] = {}  # with the uid of the Job
 
     def keys_for(self, event: Event) -> Iterable[ObjectKey]:
         """A Job, or the owner of a Pod."""
         return own_or_owner_key(event, JOBS, "Job")
 
+    def delay(self, key: ObjectKey, event: Event) -> float:
+        """What happens to Pods, and to a Job's status, is looked at in batches."""
+        if event.resource == "pods":
+            return self._batch
+        old = event.previous["metadata"].get("generation") if event.previous else None
+        same = event.type == "MODIFIED" and old == event.object["metadata"].get("generation")
+        return self._batch if same else 0.0
+
     def sync(self, key: ObjectKey) -> float | None:
         """Do the next step, then report."""
         job = self._client.find(JOBS, *key)
-        if job is None or is_terminating(job) or job["spec"].get("managedBy"):
-            self._fates.pop(key, None)
-            return None
-        ended = finished_condition(job)
-        if ended is not None:
-            self._fates.pop(key, None)
-            return self._forget_later(job, ended)
-        job = self._begin(job)
-        planned = plan(job, self._count(job), self._clock.now())
-        for pod in planned.delete:
-            if not planned.failed:  # what the Job itself gives up is no failure
-                self._fates[key][1][pod["metadata"]["uid"]] = Fate("dropped")
-            self._delete(job, pod)
-        for index in planned.create:
-            self._create(job, index)
-        self._report(key, planned)
-        return planned.wait
-
-    def _count(self, job: Obj) -> Counts:
-        """Look at the Job's Pods and remember what became of them."""
-        key, uid = key_of(job), job["metadata"]["uid"]
-        owner, before = self._fates.get(key, ("", {}))
-        pods = self._client.controlled_by("pods", uid)
-        fates = follow(job, pods, before if owner == uid else None, self._clock.now())
-        self._fates[key] = (uid, fates)
-        return count(job, pods, fates)
-
-    def _begin(self, job: Obj) -> Obj:
-        """Note when the Job started; it starts anew when it is resumed."""
-        status, now = dict(job.get("status") or {}), self._clock.now()
-        was_suspended = is_condition_true(job, "Suspended")
-        if job["spec"].get("suspend"):
-            if was_suspended:
-                return job
-            status.pop("startTime", None)
-            return self._switch({**job, "status": status}, "True", "Suspended", "Job suspended")
-        if was_suspended:
-            started = {**job, "status": {**status, "startTime": format_time(now)}}
-            return self._switch(started, "False", "Resumed", "Job resumed")
-        if status.get("startTime"):
-            return job
-        return self._client.update_status(JOBS, {**job, "status": {**status, "startTime": format_time(now)}})
-
-    def _switch(self, job: Obj, status: str, reason: str, message: str) -> Obj:
-        condition = {"type": "Suspended", "status": status, "reason": f"Job{reason}", "message": message}
-        switched = self._client.update_status(JOBS, with_condition(job, condition, self._clock.now()))
-        self._event(switched, "Normal", reason, message)
-        return switched
-
-    def _create(self, job: Obj, index: int | None) -> None:
-        meta, template = job["metadata"], job["spec"]["template"]
-        extra: dict[str, Any] = {"generateName": f"{meta['name']}-"}
-        if index is not None:
-            extra = {
-                "generateName": f"{meta['name']}-{index}-",
-                "annotations": {INDEX: str(index)},
-                "labels": {INDEX: str(index)},
-            }
-            template = _with_index(template, index)
-            if not template["spec"].get("hostname"):
-                template = {**template, "spec": {**template["spec"], "hostname": f"{meta['name']}-{index}"}}
-        pod = self._client.create("pods", pod_from_template(job, template, **extra))
-        self._event(job, "Normal", "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
-
-    def _delete(self, job: Obj, pod: Obj) -> None:
-        try:
-            self._client.delete("pods", *key_of(pod), uid=pod["metadata"]["uid"])
-        except NotFoundError:
-            return
-        self._event(job, "Normal", "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}")
-
-    def _event(self, job: Obj, kind: Any, reason: str, message: str) -> None:
-        self._client.record(job, event_type=kind, reason=reason, message=message)
-
-    def _report(self, key: ObjectKey, planned: Plan) -> None:
-        job = self._client.find(JOBS, *key)
         if job is None:
-            return
-        now, counts = self._clock.now(), self._count(job)
-        ours = {
-            "active": len(counts.active),
-            "ready": counts.ready,
-            "terminating": counts.terminating,
-            "succeeded": counts.succeeded,
-            "failed": counts.failed,
-        }
-        old = job.get("status") or {}
-        status = {key: value for key, value in old.items() if key not in ours}
-        always = ("ready", "terminating")
-        status.update({name: value for name, value in ours.items() if value or name in always})
-        if job["spec"].get("completionMode") == "Indexed" and counts.indexes:
-            status["completedIndexes"] = _ranges(sorted(counts.indexes))
-        over = not counts.active and not counts.terminating
-        updated = _with_end({**job, "status": status}, planned, now, over=over)
-        if updated["status"] != old:
-            self._client.update_status(JOBS, updated)
-        if planned.complete and over:
-            self._event(job, "Normal", "Completed", "Job completed")
-        elif planned.failed and over:
-            self._event(job, "Warning", *planned.failed)
-
-    def _forget_later(self, job: Obj, ended: Obj) -> float | None:
-        """Delete a finished Job when its time to live is over."""
-        seconds = job["spec"].get("ttlSecondsAfterFinished")
-        if seconds is None:
+            self._records.pop(key, None)
+            self._let_go(self._left_behind(key))
             return None
-        left = seconds - (self._clock.now() - parse_time(ended["lastTransitionTime"])).total_seconds()
-        if left > 0:
-            return float(left)
-        self._client.delete(JOBS, *key_of(job), uid=job["metadata"]["uid"], propagation="Background")
-        return None
+        if job["spec"].get("managedBy") not in (None, SELF):
+            return None
+        if finished_condition(job) is not None:
+            self._records.pop(key, None)
+            self._let_go(self._client.controlled_by("pods", job["metadata"]["uid"]))
+            return None
+        uid, record = self._records.get(key, ("", Record()))
+        known = record if uid == job["metadata"]["uid"] else Record()
+        one = Pass(self._client, self._clock.now(), job, self._pods(job), known)
+        one.run()
+        self._records[key] = (job["metadata"]["uid"], one.record)
+        if one.failure is not None:
+            raise one.failure
+        return one.wait if one.wait is None else max(one.wait, self._batch)
 
+    def _pods(self, job: Obj) -> list[Obj]:
+        """Return the Pods of a Job; those it adopts are tracked from now on."""
+        had = {pod["metadata"]["uid"] for pod in self._client.controlled_by("pods", job["metadata"]["uid"])}
+        pods = claim(self._client, "pods", job)
+        return [pod if pod["metadata"]["uid"] in had else self._hands.track(pod) for pod in pods]
 
-def _with_end(job: Obj, planned: Plan, now: datetime, *, over: bool) -> Obj:
-    """Say that the end is decided, and that it has come when no Pod is left."""
-    if planned.complete:
-        text = {"reason": "CompletionsReached", "message": "Reached expected number of succeeded pods"}
-        job = with_condition(job, {"type": "SuccessCriteriaMet", "status": "True", **text}, now)
-        if over:
-            job = with_condition(job, {"type": "Complete", "status": "True", **text}, now)
-            job = {**job, "status": {**job["status"], "completionTime": format_time(now)}}
-    elif planned.failed:
-        reason, message = planned.failed
-        text = {"reason": reason, "message": message}
-        job = with_condition(job, {"type": "FailureTarget", "status": "True", **text}, now)
-        if over:
-            job = with_condition(job, {"type": "Failed", "status": "True", **text}, now)
-    return job
+    def _left_behind(self, key: ObjectKey) -> list[Obj]:
+        """Return the Pods of Jobs of a name that are gone."""
+        found = []
+        for pod in self._client.list("pods", key.namespace):
+            owner = controller_of(pod)
+            name = labels_of(pod).get("job-name") if owner is None else owner["name"]
+            if is_tracked(pod) and name == key.name and (owner is None or owner["kind"] == "Job"):
+                found.append(pod)
+        return found
 
-
-def _with_index(template: Obj, index: int) -> Obj:
-    """Tell every container its completion index."""
-    entry = {"name": "JOB_COMPLETION_INDEX", "value": str(index)}
-    spec = dict(template["spec"])
-    for field in ("containers", "initContainers"):
-        if field in spec:
-            spec[field] = [{**c, "env": [*(c.get("env") or ()), entry]} for c in spec[field]]
-    return {**template, "spec": spec}
-
-
-def _ranges(numbers: list[int]) -> str:
-    """Return "0-2,4" for [0, 1, 2, 4]."""
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ",".join(
-        str(p[0]) if len(p) == 1 else f"{p[0]}{',' if len(p) == 2 else '-'}{p[-1]}" for p in parts
-    )
+    def _let_go(self, pods: Iterable[Obj]) -> None:
+        for pod in pods:
+            self._hands.untrack(pod)
 
 
 DESCRIPTOR = ControllerDescriptor(name="job-controller", build=JobController)

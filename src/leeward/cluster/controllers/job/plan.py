@@ -1,6 +1,6 @@
 """What a Job needs next. Pure.
 
-Source: pkg/controller/job/job_controller.go, indexed_job_utils.go (Kubernetes 1.36).
+Source: pkg/controller/job/job_controller.go (syncJob, manageJob), indexed_job_utils.go (Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -8,191 +8,165 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from leeward.cluster.controllers.job.tally import (
-    Fates,
-    failures_in_a_row,
-    judge,
-    restarts_of,
-    waits_for_end,
-)
-from leeward.kube.objects import Obj, annotations_of, find_condition, is_terminating, parse_time
-from leeward.kube.pods import is_active, is_finished, is_ready
+from leeward.cluster.controllers.job.backoff import Record, index_remaining
+from leeward.cluster.controllers.job.failurepolicy import containers_of, judge
+from leeward.cluster.controllers.job.indexes import index_of, indexes_of, is_indexed, met_rule, valid_index
+from leeward.cluster.controllers.job.tally import Tally, has_failed, replaces_failed_only, restarts_of
+from leeward.kube.objects import Obj, find_condition, is_terminating, parse_time
+from leeward.kube.pods import is_finished, is_ready
 
-INDEX = "batch.kubernetes.io/job-completion-index"
-BACKOFF_FIRST, BACKOFF_MAX = 10.0, 600.0
+MOST = 500  # Pods made or deleted in one pass
 _PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What became of a Job's Pods."""
+class End(NamedTuple):
+    """How a Job is about to end."""
 
-    active: Sequence[Obj]
-    ready: int
-    terminating: int
-    succeeded: int
-    failed: int  # failures that count
-    restarts: int  # of the containers of active Pods
-    fail_job: str  # the policy fails the Job: why; "" otherwise
-    in_a_row: int  # failures since the last success
-    last_failure: datetime | None
-    indexes: frozenset[int]  # completed, when Indexed
+    kind: str  # the condition: FailureTarget, SuccessCriteriaMet, or Failed when the former is there
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do."""
+    """What to do with the Pods of a Job that goes on."""
 
     create: Sequence[int | None] = ()  # completion indexes, None when NonIndexed
     delete: Sequence[Obj] = ()
     wait: float | None = None  # seconds until a replacement may be made
-    complete: bool = False
-    failed: tuple[str, str] | None = None  # (reason, message)
 
 
-def count(job: Obj, pods: Sequence[Obj], fates: Fates) -> Counts:
-    """Sum up a Job's Pods.
-
-    Args:
-        job: the Job.
-        pods: those that are there.
-        fates: what became of them, and of those that are gone.
-    """
-    active = [pod for pod in pods if is_active(pod)]
-    kinds = [fate.kind for fate in fates.values()]
-    indexes: set[int] = set()
-    if job["spec"].get("completionMode") == "Indexed":
-        limit = range(job["spec"].get("completions") or 0)
-        done = [pod for pod in pods if fates[pod["metadata"]["uid"]].kind == "succeeded"]
-        indexes = {index for pod in done if (index := index_of(pod)) is not None and index in limit}
-        indexes |= parse_indexes((job.get("status") or {}).get("completedIndexes") or "") & set(limit)
-    failed = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Failed"]
-    verdicts = [judge(job, pod) for pod in failed if fates[pod["metadata"]["uid"]].kind == "failed"]
-    in_a_row, last = failures_in_a_row(fates)
-    return Counts(
-        active=active,
-        ready=sum(1 for pod in active if is_ready(pod)),
-        terminating=sum(1 for pod in pods if is_terminating(pod) and not is_finished(pod)),
-        succeeded=len(indexes)
-        if job["spec"].get("completionMode") == "Indexed"
-        else kinds.count("succeeded"),
-        failed=kinds.count("failed"),
-        restarts=sum(restarts_of(pod) for pod in active),
-        fail_job=next((text for action, text in verdicts if action == "FailJob"), ""),
-        in_a_row=in_a_row,
-        last_failure=last,
-        indexes=frozenset(indexes),
-    )
+def ending(tally: Tally, now: datetime) -> End | None:
+    """Return how a Job ends, when that is decided already or now."""
+    job = tally.job
+    met = find_condition(job, "SuccessCriteriaMet")
+    if met is not None and met["status"] == "True":
+        return End("SuccessCriteriaMet", met["reason"], met["message"])
+    target = find_condition(job, "FailureTarget")
+    if target is not None and target["status"] == "True":
+        return End("Failed", target["reason"], target["message"])
+    failed = _failure(tally, now)
+    if failed is not None:
+        return End("FailureTarget", *failed)
+    rule = met_rule(job, tally.done_indexes) if is_indexed(job) else ""
+    return End("SuccessCriteriaMet", "SuccessPolicy", rule) if rule else None
 
 
-def parse_indexes(text: str) -> set[int]:
-    """Return the numbers of "0-2,4"."""
-    found: set[int] = set()
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
-    return found
-
-
-def index_of(pod: Obj) -> int | None:
-    """Return a Pod's completion index."""
-    text = annotations_of(pod).get(INDEX, "")
-    return int(text) if text.isdigit() else None
-
-
-def plan(job: Obj, counts: Counts, now: datetime) -> Plan:
-    """Decide the next step of a Job that is not finished.
-
-    Args:
-        job: the Job.
-        counts: what became of its Pods.
-        now: for deadlines and back-off.
-    """
-    spec, status = job["spec"], job.get("status") or {}
-    ending = _ending(job, counts)
-    if ending is not None:
-        return ending
-    if spec.get("suspend"):
-        return Plan(delete=counts.active)
-    failed, until = _failure(spec, status, counts, now)
-    if failed:
-        return Plan(delete=counts.active, failed=failed)
-    completions, active = spec.get("completions"), len(counts.active)
-    if completions is None:
-        if counts.succeeded and not active:
-            return Plan(complete=True)
-        wanted = active if counts.succeeded else spec.get("parallelism", 1)
-    else:
-        if counts.succeeded >= completions:
-            return Plan(delete=counts.active, complete=True)
-        wanted = min(spec.get("parallelism", 1), completions - counts.succeeded)
-    if active > wanted:
-        return Plan(delete=_most_dispensable(counts.active)[: active - wanted], wait=until)
-    missing = wanted - active - (counts.terminating if waits_for_end(job) else 0)
-    wait = _backoff(counts, now) if missing > 0 else 0.0
-    if wait > 0:
-        return Plan(wait=wait if until is None else min(wait, until))
-    return Plan(create=_next_indexes(spec, counts, max(0, missing)), wait=until)
-
-
-def _ending(job: Obj, counts: Counts) -> Plan | None:
-    """Go on with a Job whose end is decided, and whose last Pods are on their way out."""
-    for kind in ("FailureTarget", "SuccessCriteriaMet"):
-        found = find_condition(job, kind)
-        if found is not None and found["status"] == "True":
-            if kind == "SuccessCriteriaMet":
-                return Plan(delete=counts.active, complete=True)
-            return Plan(delete=counts.active, failed=(found["reason"], found["message"]))
+def _failure(tally: Tally, now: datetime) -> tuple[str, str] | None:
+    """Return (reason, message) of a Job that has failed."""
+    job, spec = tally.job, tally.job["spec"]
+    verdicts = (judge(job, pod).message for pod in tally.pods if has_failed(job, pod))
+    if message := next(filter(None, verdicts), ""):
+        return "PodFailurePolicy", message
+    limit = spec.get("backoffLimit", 6)
+    restarting = spec["template"]["spec"].get("restartPolicy") == "OnFailure"
+    if tally.failed > limit or (restarting and restarts_of(tally.pods) >= max(1, limit)):
+        return "BackoffLimitExceeded", "Job has reached the specified backoff limit"
+    left = seconds_to_deadline(job, now)
+    if left is not None and left <= 0:
+        return "DeadlineExceeded", "Job was active longer than specified deadline"
+    failed = tally.failed_indexes or ()
+    if len(failed) > spec.get("maxFailedIndexes", len(failed)):
+        message = "Job has exceeded the specified maximal number of failed indexes"
+        return "MaxFailedIndexesExceeded", message
+    if failed and len(failed) + len(tally.done_indexes) >= spec["completions"]:
+        return "FailedIndexes", "Job has failed indexes"
     return None
 
 
-def _failure(
-    spec: Obj, status: Obj, counts: Counts, now: datetime
-) -> tuple[tuple[str, str] | None, float | None]:
-    """Return (reason, message) of a Job that has failed, and seconds until it would for its age."""
-    if counts.fail_job:
-        return ("PodFailurePolicy", counts.fail_job), None
-    limit = spec.get("backoffLimit", 6)
-    restarting = (spec.get("template") or {}).get("spec", {}).get("restartPolicy") == "OnFailure"
-    if counts.failed > limit or (restarting and counts.restarts >= max(1, limit)):
-        return ("BackoffLimitExceeded", "Job has reached the specified backoff limit"), None
-    late, until = _deadline(spec, status, now)
-    if late:
-        return ("DeadlineExceeded", "Job was active longer than specified deadline"), None
-    return None, until
+def seconds_to_deadline(job: Obj, now: datetime) -> float | None:
+    """Return seconds until a Job that is not suspended was active for too long; None: never."""
+    seconds, started = job["spec"].get("activeDeadlineSeconds"), (job.get("status") or {}).get("startTime")
+    if seconds is None or not started or job["spec"].get("suspend"):
+        return None
+    return float(seconds - (now - parse_time(started)).total_seconds())
+
+
+def completed(tally: Tally, active: int) -> End | None:
+    """Return the end of a Job of which enough Pods have succeeded and none is left.
+
+    Args:
+        tally: at the begin of the pass.
+        active: Pods that are active now.
+    """
+    completions = tally.job["spec"].get("completions")
+    enough = tally.succeeded > 0 if completions is None else tally.succeeded >= completions
+    if not enough or active:
+        return None
+    return End("SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods")
+
+
+def plan(tally: Tally, record: Record, now: datetime) -> Plan:
+    """Decide about the Pods of a Job that goes on.
+
+    Args:
+        tally: at the begin of the pass.
+        record: of its failures.
+        now: for back-off.
+    """
+    job, active = tally.job, len(tally.active)
+    if job["spec"].get("suspend"):
+        return Plan(delete=tally.active)
+    wanted = _wanted(tally)
+    surplus = _surplus(job, tally.active, max(0, active - wanted))
+    if surplus:
+        return Plan(delete=surplus[:MOST])
+    missing = wanted - active - (tally.terminating if replaces_failed_only(job) else 0)
+    if missing <= 0:
+        return Plan()
+    if tally.failed_indexes is None and (wait := record.remaining(now)) > 0:
+        return Plan(wait=wait)
+    if not is_indexed(job):
+        return Plan(create=[None] * min(missing, MOST))
+    return _next_indexes(tally, min(missing, MOST), now)
+
+
+def _wanted(tally: Tally) -> int:
+    """Return how many Pods should be active."""
+    spec = tally.job["spec"]
+    completions, parallelism = spec.get("completions"), int(spec.get("parallelism", 1))
+    if completions is None:  # a work queue: after one success no more are started
+        return len(tally.active) if tally.succeeded else parallelism
+    return max(0, min(parallelism, int(completions) - tally.succeeded))
+
+
+def _next_indexes(tally: Tally, count: int, now: datetime) -> Plan:
+    """Return the lowest free indexes; those that failed come again when their time has come."""
+    taken = tally.done_indexes | indexes_of(tally.active) | (tally.failed_indexes or set())
+    if replaces_failed_only(tally.job):
+        taken |= indexes_of(pod for pod in tally.pods if is_terminating(pod) and not is_finished(pod))
+    free = [index for index in range(tally.job["spec"].get("completions") or 0) if index not in taken]
+    waits = {index: index_remaining(tally.delayed.get(index), now) for index in free[:count]}
+    ready = [index for index, seconds in waits.items() if not seconds]
+    if ready or not waits:
+        return Plan(create=ready)
+    return Plan(wait=min(waits.values()))
+
+
+def _surplus(job: Obj, active: Sequence[Obj], least: int) -> list[Obj]:
+    """Return at least so many Pods to give up, first those whose index another has too."""
+    ordered = _most_dispensable(active)
+    chosen: list[Obj] = []
+    if is_indexed(job):
+        best = {index_of(pod): pod for pod in ordered}  # the last one of an index is the best
+        chosen = [pod for pod in ordered if valid_index(job, pod) is None or best[index_of(pod)] is not pod]
+    left = [pod for pod in ordered if not any(pod is each for each in chosen)]
+    return chosen + left[: max(0, least - len(chosen))]
 
 
 def _most_dispensable(pods: Sequence[Obj]) -> list[Obj]:
     """Return Pods with those first that have done the least."""
-    newest = sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True)
 
-    def progress(pod: Obj) -> tuple[bool, int, bool]:
+    def ready_since(pod: Obj) -> str:
+        condition = find_condition(pod, "Ready") or {}
+        return str(condition.get("lastTransitionTime")) if condition.get("status") == "True" else ""
+
+    def progress(pod: Obj) -> tuple[Any, ...]:
         phase = (pod.get("status") or {}).get("phase", "Pending")
-        return bool(pod["spec"].get("nodeName")), _PHASES.get(phase, 0), is_ready(pod)
+        restarts = max((each.get("restartCount", 0) for each in containers_of(pod)), default=0)
+        return bool(pod["spec"].get("nodeName")), _PHASES.get(phase, 0), is_ready(pod), -restarts
 
-    return sorted(newest, key=progress)
-
-
-def _deadline(spec: Obj, status: Obj, now: datetime) -> tuple[bool, float | None]:
-    seconds, started = spec.get("activeDeadlineSeconds"), status.get("startTime")
-    if seconds is None or not started:
-        return False, None
-    left = seconds - (now - parse_time(started)).total_seconds()
-    return left <= 0, max(left, 0.0)
-
-
-def _backoff(counts: Counts, now: datetime) -> float:
-    """Return seconds until the next Pod after failures: 10 s, doubling, at most 10 min."""
-    if counts.last_failure is None:
-        return 0.0
-    delay = min(BACKOFF_FIRST * 2.0 ** min(counts.in_a_row - 1, 10), BACKOFF_MAX)
-    return float(max(0.0, delay - (now - counts.last_failure).total_seconds()))
-
-
-def _next_indexes(spec: Obj, counts: Counts, missing: int) -> Sequence[int | None]:
-    if spec.get("completionMode") != "Indexed":
-        return [None] * missing
-    taken = counts.indexes | {index_of(pod) for pod in counts.active}
-    free = [index for index in range(spec.get("completions") or 0) if index not in taken]
-    return list(free[:missing])
+    newest = sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True)
+    return sorted(sorted(newest, key=ready_since, reverse=True), key=progress)

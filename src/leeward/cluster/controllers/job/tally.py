@@ -1,138 +1,156 @@
-"""What became of a Job's Pods, also of those that are gone. Pure.
+"""What became of a Job's Pods: what its status counted, what it is about to count, what is new. Pure.
 
-Upstream keeps a finalizer on every Pod until it is counted. Here the controller remembers each Pod's fate;
-after a restart the Job's status tells what was counted before.
+Every Pod has a finalizer until it is counted: first its uid is in the status, then the finalizer goes, then
+the count rises. So no Pod is lost and none is counted twice, whenever the controller stops.
 
-Source: pkg/controller/job/job_controller.go, trackJobStatusAndRemoveFinalizers; pod_failure_policy.go;
-backoff_utils.go (Kubernetes 1.36).
+Source: pkg/controller/job/job_controller.go, indexed_job_utils.go (Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
-from leeward.kube.objects import Obj, find_condition, is_terminating, parse_time
-from leeward.kube.pods import is_finished
+from leeward.cluster.controllers.job.backoff import all_index_failures, finished_at, index_failures
+from leeward.cluster.controllers.job.failurepolicy import containers_of, judge
+from leeward.cluster.controllers.job.indexes import (
+    index_of,
+    indexes_of,
+    is_indexed,
+    parse_indexes,
+    valid_index,
+)
+from leeward.kube.objects import Obj, is_terminating
+from leeward.kube.pods import is_active, is_finished, is_ready
 
-Fates = Mapping[str, "Fate"]  # by uid of the Pod
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of a Pod."""
-
-    kind: str  # active, ending, dropped, succeeded, failed, ignored
-    at: datetime | None = None  # when it ended
-
-
-def follow(job: Obj, pods: Sequence[Obj], before: Fates | None, now: datetime) -> dict[str, Fate]:
-    """Return the fates of a Job's Pods.
-
-    Args:
-        job: the Job.
-        pods: those that are there.
-        before: the fates so far; None when nothing is remembered.
-        now: when a Pod that is gone without a word has ended.
-    """
-    fates = _earlier(job, pods) if before is None else dict(before)
-    seen = {pod["metadata"]["uid"] for pod in pods}
-    for uid, fate in list(fates.items()):
-        if uid not in seen and fate.kind in ("active", "ending"):
-            fates[uid] = Fate("failed", now)
-    for pod in pods:
-        uid = pod["metadata"]["uid"]
-        fates[uid] = _fate(job, pod, fates.get(uid))
-    return fates
+TRACKING = "batch.kubernetes.io/job-tracking"
 
 
-def _earlier(job: Obj, pods: Sequence[Obj]) -> dict[str, Fate]:
-    """Return stand-ins for Pods that were counted and are gone; what terminates now is accounted for."""
-    fates = {p["metadata"]["uid"]: Fate("dropped") for p in pods if is_terminating(p) and not is_finished(p)}
-    status = job.get("status") or {}
-    for kind, phase in (("succeeded", "Succeeded"), ("failed", "Failed")):
-        here = sum(1 for pod in pods if (pod.get("status") or {}).get("phase") == phase)
-        gone = status.get(kind, 0) - here
-        fates.update({f"earlier-{kind}-{number}": Fate(kind) for number in range(gone)})
-    return fates
+def is_tracked(pod: Obj) -> bool:
+    """Tell whether a Pod is not counted yet."""
+    return TRACKING in (pod["metadata"].get("finalizers") or ())
 
 
-def _fate(job: Obj, pod: Obj, before: Fate | None) -> Fate:
-    if before is not None and before.kind not in ("active", "ending"):
-        return before
-    phase = (pod.get("status") or {}).get("phase")
-    if phase == "Succeeded":
-        return Fate("succeeded", _finished_at(pod))
-    if phase == "Failed":
-        action, _ = judge(job, pod)
-        return Fate("ignored" if action == "Ignore" else "failed", _finished_at(pod))
-    if is_terminating(pod):
-        return Fate("ending") if waits_for_end(job) else Fate("failed", _finished_at(pod))
-    return Fate("active")
-
-
-def waits_for_end(job: Obj) -> bool:
+def replaces_failed_only(job: Obj) -> bool:
     """Tell whether a terminating Pod is replaced, and counted, only when it has ended."""
-    return bool(job["spec"].get("podReplacementPolicy") == "Failed" or job["spec"].get("podFailurePolicy"))
+    return bool(job["spec"].get("podReplacementPolicy") == "Failed")
 
 
-def judge(job: Obj, pod: Obj) -> tuple[str, str]:
-    """Return what the Pod failure policy says about a failed Pod: (Count, Ignore or FailJob, why)."""
-    for number, rule in enumerate((job["spec"].get("podFailurePolicy") or {}).get("rules") or ()):
-        found = _match(rule, pod)
-        if found:
-            action = rule["action"] if rule["action"] != "FailIndex" else "Count"
-            return action, f"{found} matching {rule['action']} rule at index {number}"
-    return "Count", ""
+def has_failed(job: Obj, pod: Obj) -> bool:
+    """Tell whether a Pod counts as failed; one that is deleted may never come to say so."""
+    phase = (pod.get("status") or {}).get("phase")
+    if phase == "Failed":
+        return True
+    return not replaces_failed_only(job) and is_terminating(pod) and phase != "Succeeded"
 
 
-def _match(rule: Obj, pod: Obj) -> str:
-    """Return what of a Pod a rule is about; "" when nothing is."""
-    name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-    for wanted in rule.get("onPodConditions") or ():
-        condition = find_condition(pod, wanted["type"])
-        if condition is not None and condition.get("status") == wanted.get("status", "True"):
-            return f"Pod {name} has condition {wanted['type']}"
-    codes = rule.get("onExitCodes")
-    for container in _containers(pod) if codes else ():
-        code = ((container.get("state") or {}).get("terminated") or {}).get("exitCode")
-        if codes is None or codes.get("containerName") not in (None, container["name"]) or not code:
+def has_succeeded(pod: Obj) -> bool:
+    """Tell whether a Pod has succeeded."""
+    return (pod.get("status") or {}).get("phase") == "Succeeded"
+
+
+@dataclass(slots=True)
+class Tally:
+    """The state of a Job at the begin of a pass."""
+
+    job: Obj
+    pods: Sequence[Obj]
+    active: list[Obj]
+    ready: int
+    terminating: int
+    uncounted_succeeded: list[str]  # uids in the status, to be counted next
+    uncounted_failed: list[str]
+    new_succeeded: list[Obj]
+    new_failed: list[Obj]
+    succeeded: int  # with those that are to be counted
+    failed: int  # that count towards the back-off limit
+    counted_indexes: set[int] = field(default_factory=set)  # by the status
+    done_indexes: set[int] = field(default_factory=set)  # with those that are to be counted
+    failed_indexes: set[int] | None = None  # None: they are not followed
+    delayed: dict[int, Obj] = field(default_factory=dict)  # index → the failed Pod that is replaced next
+
+
+def take_stock(job: Obj, pods: Sequence[Obj]) -> Tally:
+    """Look at a Job and its Pods."""
+    status = job.get("status") or {}
+    waiting = status.get("uncountedTerminatedPods") or {}
+    succeeded, failed = list(waiting.get("succeeded") or ()), list(waiting.get("failed") or ())
+    active = [pod for pod in pods if is_active(pod)]
+    new_succeeded = _new(job, pods, succeeded, has_succeeded)
+    new_failed = _new(job, pods, failed, lambda pod: has_failed(job, pod))
+    tally = Tally(
+        job=job,
+        pods=pods,
+        active=active,
+        ready=sum(1 for pod in active if is_ready(pod)),
+        terminating=sum(1 for pod in pods if is_terminating(pod) and not is_finished(pod)),
+        uncounted_succeeded=succeeded,
+        uncounted_failed=failed,
+        new_succeeded=new_succeeded,
+        new_failed=new_failed,
+        succeeded=status.get("succeeded", 0) + len(new_succeeded) + len(succeeded),
+        failed=status.get("failed", 0) + len(failed) + sum(1 for pod in new_failed if judge(job, pod).counts),
+    )
+    if is_indexed(job):
+        _take_stock_of_indexes(tally, status)
+    return tally
+
+
+def _new(job: Obj, pods: Iterable[Obj], known: Sequence[str], fits: Callable[[Obj], bool]) -> list[Obj]:
+    return [
+        pod
+        for pod in pods
+        if is_tracked(pod)
+        and pod["metadata"]["uid"] not in known
+        and (not is_indexed(job) or valid_index(job, pod) is not None)
+        and fits(pod)
+    ]
+
+
+def _take_stock_of_indexes(tally: Tally, status: Obj) -> None:
+    job = tally.job
+    limit = range(job["spec"].get("completions") or 0)
+    tally.counted_indexes = parse_indexes(status.get("completedIndexes") or "").intersection(limit)
+    done = [pod for pod in tally.pods if has_succeeded(pod) and is_tracked(pod)]
+    tally.done_indexes = tally.counted_indexes | indexes_of(done).intersection(limit)
+    tally.succeeded = len(tally.done_indexes)
+    if job["spec"].get("backoffLimitPerIndex") is None:
+        return
+    failed = [pod for pod in tally.pods if is_tracked(pod) and _fails_index(job, pod)]
+    before = parse_indexes(status.get("failedIndexes") or "")
+    tally.failed_indexes = before | indexes_of(failed).intersection(limit)
+    tally.delayed = _delayed(tally)
+
+
+def _fails_index(job: Obj, pod: Obj) -> bool:
+    """Tell whether an index is given up with a Pod."""
+    if not has_failed(job, pod):
+        return False
+    verdict = judge(job, pod)
+    if verdict.action == "FailIndex":
+        return True
+    return verdict.counts and index_failures(pod) >= job["spec"]["backoffLimitPerIndex"]
+
+
+def _delayed(tally: Tally) -> dict[int, Obj]:
+    """Return the last failed Pod of every index that is to be tried again: it knows the failures so far."""
+    settled = indexes_of(tally.active) | tally.done_indexes | (tally.failed_indexes or set())
+    found: dict[int, Obj] = {}
+    for pod in _new(tally.job, tally.pods, (), lambda pod: has_failed(tally.job, pod)):
+        index = index_of(pod)
+        if index is None or index in settled:
             continue
-        if (code in (codes.get("values") or ())) == (codes.get("operator") == "In"):
-            return f"Container {container['name']} for pod {name} failed with exit code {code}"
-    return ""
+        last = found.get(index)
+        if last is None or _order(pod) >= _order(last):
+            found[index] = pod
+    return found
 
 
-def _containers(pod: Obj) -> list[Obj]:
-    status = pod.get("status") or {}
-    return [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
+def _order(pod: Obj) -> tuple[int, object]:
+    return all_index_failures(pod), finished_at(pod)
 
 
-def restarts_of(pod: Obj) -> int:
-    """Return how often the containers of a Pod were started again."""
-    return sum(container.get("restartCount", 0) for container in _containers(pod))
-
-
-def _finished_at(pod: Obj) -> datetime:
-    """Return when a Pod ended: its last container, its readiness, or the request to delete it."""
-    ends = [((c.get("state") or {}).get("terminated") or {}).get("finishedAt") for c in _containers(pod)]
-    ready = find_condition(pod, "Ready") or {}
-    if any(ends):
-        return parse_time(max(filter(None, ends)))
-    if ready.get("status") == "False" and ready.get("lastTransitionTime"):
-        return parse_time(ready["lastTransitionTime"])
-    meta = pod["metadata"]
-    if meta.get("deletionTimestamp"):
-        grace = timedelta(seconds=meta.get("deletionGracePeriodSeconds") or 0)
-        return parse_time(meta["deletionTimestamp"]) - grace
-    return parse_time(meta["creationTimestamp"])
-
-
-def failures_in_a_row(fates: Fates) -> tuple[int, datetime | None]:
-    """Return how many Pods failed since the last one that succeeded, and when the last one did."""
-    count, last = 0, None
-    ended = [(fate.at, fate.kind) for fate in fates.values() if fate.at is not None]
-    for at, kind in sorted(ended):
-        count, last = (0, None) if kind == "succeeded" else (count + 1, at)
-    return count, last
+def restarts_of(pods: Iterable[Obj]) -> int:
+    """Return how often the containers of Pods that have not ended were started again."""
+    living = [pod for pod in pods if (pod.get("status") or {}).get("phase") in ("Running", "Pending")]
+    return sum(each.get("restartCount", 0) for pod in living for each in containers_of(pod))

@@ -1,0 +1,1 @@
+"""Deletes what has ended, when its time to live is over."""
