@@ -89,18 +89,23 @@ class GarbageCollector:
         if obj is None or obj["metadata"]["uid"] != node.uid:
             return None
         if node.waiting_orphan:
-            self._orphan(node, obj)
-        elif node.waiting_foreground:
+            return self._orphan(node, obj)
+        if node.waiting_foreground:
             self._process_foreground(node, obj)
         elif node.owners and not node.terminating:
             self._tell_of_strangers(node, obj)
             self._attempt_to_delete(node, obj)
         return None
 
-    def _orphan(self, node: Node, obj: Obj) -> None:
-        for dependent in self._graph.dependents(node.uid):
+    def _orphan(self, node: Node, obj: Obj) -> float | None:
+        """Set what an object owns free, and let it go when its controller has seen that."""
+        dependents = self._graph.dependents(node.uid)
+        for dependent in dependents:
             self._drop_references(dependent, {node.uid})
+        if dependents:
+            return 0.0
         self._remove_finalizer(node, obj, FINALIZER_ORPHAN)
+        return None
 
     def _process_foreground(self, node: Node, obj: Obj) -> None:
         dependents = self._graph.dependents(node.uid)
