@@ -6,6 +6,7 @@ Recordings elsewhere: LEEWARD_TIMELINES=DIR; then nothing may differ.
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -22,9 +23,10 @@ _KNOWN = set() if os.environ.get("LEEWARD_TIMELINES") else set(_LIST.read_text()
 
 @pytest.mark.skipif(not _CASES, reason="the recorded timelines are not here")
 @pytest.mark.parametrize("recorded", _CASES, ids=lambda each: each.name)
-def test_a_timeline_is_what_was_recorded(recorded: CaseFile) -> None:
+def test_a_timeline_is_what_was_recorded(recorded: CaseFile, caplog: pytest.LogCaptureFixture) -> None:
     case = recorded.read()
     report = compare(case, play(case))
+    assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     unequal = report.lines
     new = {name: difference for name, difference in unequal.items() if name not in _KNOWN}
     assert not new, "\n".join(f"{name}\n{difference}" for name, difference in new.items())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from leeward.cluster.controllers.framework.replicaplan import DELETION_COST, Plan, make_status
+from leeward.cluster.controllers.framework.replicaplan import DELETION_COST, Looks, Plan, look, make_status
 from leeward.cluster.controllers.framework.replicaplan import plan as plan_at
 from leeward.kube.objects import Obj, controller_of, format_time
 from leeward.kube.pods import is_active, is_finished
@@ -21,10 +21,12 @@ _NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
 def _set(replicas: int, **spec: Any) -> Obj:
-    template = {"metadata": {"labels": {"app": "web"}}}
+    labels = {"app": "web"}
+    full = {"replicas": replicas, "template": {"metadata": {"labels": labels}}, **spec}
     return {
-        "metadata": {"name": "web", "generation": 3},
-        "spec": {"replicas": replicas, "template": template, **spec},
+        "kind": "ReplicaSet",
+        "metadata": {"name": "web", "uid": "u", "generation": 3},
+        "spec": {"selector": {"matchLabels": labels}, **full},
     }
 
 
@@ -162,7 +164,7 @@ def test_the_status_counts_active_pods() -> None:
         _pod("e", terminating=True),
         _pod("f", phase="Failed", terminating=True),
     ]
-    assert make_status(_set(3), [pod for pod in pods if is_active(pod)], 1, _NOW) == (
+    assert make_status(_set(3), Looks().at(_set(3), pods), _NOW) == (
         {
             "replicas": 3,
             "fullyLabeledReplicas": 2,
@@ -175,9 +177,21 @@ def test_the_status_counts_active_pods() -> None:
     )
 
 
+def test_what_changed_is_looked_at_again() -> None:
+    looks, pods = Looks(), [_pod("a"), _pod("b", ready=False)]
+    assert [view.ready_since is not None for view in looks.at(_set(2), pods)] == [True, False]
+    pods[1] = _pod("b")
+    assert [view.ready_since is not None for view in looks.at(_set(2), pods)] == [True, True]
+    other = _set(2, selector={"matchLabels": {"app": "other"}})
+    assert [view.fits for view in looks.at(other, pods)] == [False, False]
+    looks.forget(other)
+    assert looks.at(other, pods[:1]) == [look(other, pods[0])]
+
+
 def test_a_pod_is_available_when_it_was_ready_long_enough() -> None:
     pods = [_pod("a", ready_for=10), _pod("b", ready_for=4), _pod("c", ready=False), _pod("d", ready_for=9)]
-    status, again = make_status(_set(4, minReadySeconds=10), pods, 0, _NOW)
+    patient = _set(4, minReadySeconds=10)
+    status, again = make_status(patient, Looks().at(patient, pods), _NOW)
     assert (status["readyReplicas"], status["availableReplicas"]) == (3, 1)
     assert again == 1
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import builtins
 from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from itertools import islice
-from typing import Any
 
 from leeward.cluster.interface.store import Event, EventType, Handler, Unsubscribe
 from leeward.cluster.store.fieldsets import FieldSets
+from leeward.cluster.store.index import Index
 from leeward.kube.objects import Obj, ObjectKey, controller_of, key_of
 from leeward.kube.status import AlreadyExistsError, ConflictError, ExpiredError, NotFoundError
 
@@ -34,9 +34,8 @@ class MemoryStore:
         self._cut: dict[str, int] = {}  # resource → newest revision dropped from its history
         self._handlers: dict[str | None, builtins.list[Handler]] = {}
         self._fields = FieldSets()
-        self._by_owner: defaultdict[tuple[str, str], Table] = defaultdict(dict)
-        self._orphans: defaultdict[tuple[str, str], Table] = defaultdict(dict)  # (resource, namespace)
-        self._by_node: defaultdict[str, Table] = defaultdict(dict)
+        self._by_owner = Index()  # groups as of _owner
+        self._by_node = Index()
 
     @property
     def revision(self) -> int:
@@ -67,18 +66,15 @@ class MemoryStore:
 
     def controlled_by(self, resource: str, uid: str) -> builtins.list[Obj]:
         """Return the objects whose controller reference has `uid`, ordered by key."""
-        found = self._by_owner.get((resource, uid))
-        return [found[key] for key in sorted(found)] if found else []
+        return self._by_owner.get((resource, uid))
 
     def uncontrolled(self, resource: str, namespace: str) -> builtins.list[Obj]:
         """Return the objects of a namespace that have no controller reference, ordered by key."""
-        found = self._orphans.get((resource, namespace))
-        return [found[key] for key in sorted(found)] if found else []
+        return self._by_owner.get((resource, namespace, ""))
 
     def pods_on(self, node: str) -> builtins.list[Obj]:
         """Return the Pods bound to `node`, ordered by key."""
-        found = self._by_node.get(node)
-        return [found[key] for key in sorted(found)] if found else []
+        return self._by_node.get(node)
 
     def create(self, resource: str, obj: Obj) -> Obj:
         """Store a new object."""
@@ -166,26 +162,19 @@ class MemoryStore:
             table[key] = new
         if new is None or old is None:
             self._sorted.pop(resource, None)
-        for obj, put in ((old, False), (new, True)):
-            if obj is None:
-                continue
-            owner = controller_of(obj)
-            if owner is not None:
-                _index(self._by_owner, (resource, owner["uid"]), key, obj if put else None)
-            elif key.namespace:
-                _index(self._orphans, (resource, key.namespace), key, obj if put else None)
-            if resource == "pods" and (node := obj.get("spec", {}).get("nodeName")):
-                _index(self._by_node, node, key, obj if put else None)
+        before = _owner(resource, key, old) if old is not None else None
+        after = _owner(resource, key, new) if new is not None else None
+        self._by_owner.move(key, before, after, new)
+        if resource == "pods":
+            before = (old.get("spec", {}).get("nodeName") or None) if old is not None else None
+            after = (new.get("spec", {}).get("nodeName") or None) if new is not None else None
+            self._by_node.move(key, before, after, new)
 
 
-def _index(index: defaultdict[Any, Table], value: object, key: ObjectKey, obj: Obj | None) -> None:
-    """Put an object into an index entry, or take it out; empty entries vanish."""
-    if obj is not None:
-        index[value][key] = obj
-    elif (entry := index.get(value)) is not None:
-        entry.pop(key, None)
-        if not entry:
-            del index[value]
+def _owner(resource: str, key: ObjectKey, obj: Obj) -> Hashable:
+    """Return the group of an object: what its controller controls, or what nobody does in its namespace."""
+    owner = controller_of(obj)
+    return (resource, key.namespace, "") if owner is None else (resource, owner["uid"])
 
 
 def _same(new: Obj, old: Obj) -> bool:

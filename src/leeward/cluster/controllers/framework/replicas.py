@@ -8,12 +8,12 @@ Source: pkg/controller/replicaset/replica_set.go, pkg/controller/replication (Ku
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from leeward.cluster.controllers.framework.claims import adopters, claim
 from leeward.cluster.controllers.framework.controller import ControllerContext, own_or_owner_key
-from leeward.cluster.controllers.framework.replicaplan import count_terminating, make_status, plan
+from leeward.cluster.controllers.framework.replicaplan import Looks, View, make_status, plan
 from leeward.cluster.controllers.framework.slowstart import is_namespace_ending, slow_start
 from leeward.cluster.interface.client import Event
 from leeward.kube.conditions import with_condition
@@ -48,6 +48,7 @@ class ReplicasController:
         self._clock = context.clock
         self._resource, self._kind = replicated.resource, replicated.kind
         self._tells_terminating = replicated.tells_terminating
+        self._looks = Looks()
 
     @property
     def resources(self) -> Collection[str]:
@@ -56,6 +57,8 @@ class ReplicasController:
 
     def keys_for(self, event: Event) -> Iterable[ObjectKey]:
         """The object, the owner of a Pod, or whoever might adopt an orphan."""
+        if event.resource == self._resource and event.type == "DELETED":
+            self._looks.forget(event.object)
         if event.resource == "pods" and (keys := adopters(self._client, self._resource, event)):
             return [*own_or_owner_key(event, self._resource, self._kind), *keys]
         return own_or_owner_key(event, self._resource, self._kind)
@@ -75,18 +78,29 @@ class ReplicasController:
         replica_set = self._client.find(self._resource, *key)
         if replica_set is None:
             return None
-        pods = claim(self._client, "pods", replica_set, is_active)
-        active = [pod for pod in pods if is_active(pod)]
+        pods, views = self._pods(replica_set)
+        active = [pod for pod, view in zip(pods, views, strict=True) if view.active]
         failure: StatusError | None = None
         if not is_terminating(replica_set):
             failure = self._manage(replica_set, active)
-        again = self._report(replica_set, active, count_terminating(pods), failure)
+        again = self._report(replica_set, views, failure, too_few=len(active) < _wanted(replica_set))
         if failure is not None:
             raise failure
         return again
 
+    def _pods(self, replica_set: Obj) -> tuple[list[Obj], list[View]]:
+        """Return its Pods after adopting and releasing, which is seldom, and what is seen of them."""
+        meta = replica_set["metadata"]
+        pods = self._client.controlled_by("pods", meta["uid"])
+        views = self._looks.at(replica_set, pods)
+        orphans = self._client.uncontrolled("pods", meta["namespace"])
+        if orphans or not all(view.fits for view in views):
+            pods = claim(self._client, "pods", replica_set, is_active)
+            views = self._looks.at(replica_set, pods)
+        return pods, views
+
     def _manage(self, replica_set: Obj, active: list[Obj]) -> StatusError | None:
-        surplus = len(active) > replica_set["spec"].get("replicas", 1)
+        surplus = len(active) > _wanted(replica_set)
         related = self._related(replica_set) if surplus else ()
         planned = plan(replica_set, active, list(related), self._clock.now())
         failure = slow_start(range(planned.create), lambda _: self._create(replica_set))
@@ -133,10 +147,10 @@ class ReplicasController:
         self._client.record(replica_set, event_type="Warning", reason=reason, message=message)
 
     def _report(
-        self, replica_set: Obj, active: list[Obj], terminating: int, failure: StatusError | None
+        self, replica_set: Obj, views: Sequence[View], failure: StatusError | None, *, too_few: bool
     ) -> float | None:
         now = self._clock.now()
-        status, again = make_status(replica_set, active, terminating, now)
+        status, again = make_status(replica_set, views, now)
         if not self._tells_terminating:
             del status["terminatingReplicas"]
         updated = {**replica_set, "status": status}
@@ -145,9 +159,7 @@ class ReplicasController:
             status = {k: v for k, v in status.items() if k != "conditions"}
             updated["status"] = {**status, "conditions": kept} if kept else status
         elif find_condition(updated, "ReplicaFailure") is None:  # the message may name ever another Pod
-            reason = (
-                "FailedCreate" if len(active) < replica_set["spec"].get("replicas", 1) else "FailedDelete"
-            )
+            reason = "FailedCreate" if too_few else "FailedDelete"
             condition = {"type": "ReplicaFailure", "status": "True", "reason": reason}
             updated = with_condition(updated, {**condition, "message": str(failure)}, now)
         if updated["status"] != replica_set.get("status"):
@@ -155,5 +167,9 @@ class ReplicasController:
         return again
 
 
+def _wanted(replica_set: Obj) -> int:
+    return int(replica_set["spec"].get("replicas", 1))
+
+
 def _counted(replica_set: Obj) -> tuple[int, int]:
-    return replica_set["spec"].get("replicas", 1), (replica_set.get("status") or {}).get("replicas", 0)
+    return _wanted(replica_set), (replica_set.get("status") or {}).get("replicas", 0)
