@@ -181,15 +181,19 @@ def _checkpoints(case: Mapping[str, Any], ours: Timeline, stable: Sequence[bool]
 
 
 def _placed(case: Mapping[str, Any], checkpoint: Obj) -> Obj:
-    """Return a checkpoint; that of a Node case without where the scheduler, among equals, put Pods."""
+    """Return a checkpoint; that of a Node case without where the scheduler, among equals, put Pods.
+
+    Of ReplicaSets some Node cases have the generation, and others whether it was observed.
+    """
     if case["group"] != NODES:
         return checkpoint
-    objects = {
-        key: {**state, "node": bool(state.get("node")), "labels": None}
-        if state and key.startswith("Pod/") and not _is_of_nodes(key)
-        else state
-        for key, state in checkpoint["objects"].items()
-    }
+    objects = dict(checkpoint["objects"])
+    for key, state in objects.items():
+        if state and key.startswith("Pod/") and not _is_of_nodes(key):
+            objects[key] = {**state, "node": bool(state.get("node")), "labels": None}
+        elif state and key.startswith("ReplicaSet/"):
+            status = {**(state.get("status") or {}), "observedGeneration": None}
+            objects[key] = {**state, "status": status, "generation": None, "observed": None}
     return {**checkpoint, "objects": objects}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from leeward.kube.objects import Obj, find_condition, is_terminating, labels_of
+from leeward.kube.objects import Obj, find_condition, labels_of
 from leeward.kube.resources import BUILT_IN
 from leeward.kube.selectors import matches_labels
 from leeward.kube.status import StatusError
@@ -97,11 +97,16 @@ class Player:
         fitting = [
             pod
             for pod in self._recorder.live("Pod")
-            if matches_labels(wanted, labels_of(pod)) and not is_terminating(pod)
+            if matches_labels(wanted, labels_of(pod)) and not self._is_known_to_end(pod)
         ]
         if "node" in given:
             fitting = [pod for pod in fitting if pod["spec"].get("nodeName") == given["node"]]
         return str(fitting[given.get("index", 0)]["metadata"]["name"])
+
+    def _is_known_to_end(self, pod: Obj) -> bool:
+        """Tell whether who recorded knew that a Pod was deleted: not when the step before did it."""
+        asked = self._recorder.deleted.get(pod["metadata"]["uid"])
+        return asked is not None and self._recorder.seconds - asked > 2 * REQUEST_SECONDS
 
     def _place(self, given: Mapping[str, Any]) -> tuple[str, str, str]:
         """Return resource, namespace and name of what a step means."""
@@ -115,10 +120,7 @@ class Player:
         meta = {**obj["metadata"], **({"namespace": NAMESPACE} if row.namespaced else {})}
         if meta.get("ownerReferences"):
             meta["ownerReferences"] = [self._completed(each) for each in meta["ownerReferences"]]
-        try:
-            self._client.create(row.name, {**obj, "metadata": meta})
-        finally:
-            self._request()
+        self._client.create(row.name, {**obj, "metadata": meta})  # the next is made before controllers act
 
     def _completed(self, reference: Obj) -> Obj:
         if reference.get("uid"):
@@ -226,6 +228,6 @@ class Player:
 
 
 def _told(error: StatusError) -> Obj:
-    found = {"code": error.code, "message": error.message, "reason": error.reason}
+    found = {"code": error.code, "message": error.message, "reason": error.reason or None}
     causes = (error.details or {}).get("causes")
     return {**found, "causes": causes} if causes else found

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leeward.cluster.interface.client import Event
-from leeward.kube.objects import Obj, key_of
+from leeward.kube.objects import Obj, is_terminating, key_of
 from leeward.kube.pods import is_active
 from tests.conformance.timelines.projection import Names, Shape, is_projected, is_ready_pod, project
 from tests.conformance.timelines.world import NAMESPACE, World
@@ -42,6 +42,7 @@ class Recorder:
         self._events: list[Obj] = []
         self._said: set[tuple[str, ...]] = set()
         self._most, self._fewest, self._full = 0, -1, False
+        self.deleted: dict[str, float] = {}  # Pod uid → when its deletion was asked for
         self.changed = self._begin  # when something of the namespace changed last
         for node in world.client.list("nodes"):  # of which only changes are recorded
             if is_projected(node, shape):
@@ -69,6 +70,8 @@ class Recorder:
             return
         key = (obj["kind"], obj["metadata"]["name"])
         self._names.meet(obj)
+        if obj["kind"] == "Pod" and is_terminating(obj):
+            self.deleted.setdefault(obj["metadata"]["uid"], self.seconds)
         if event.type == "DELETED":
             self._live.pop(key, None)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from leeward.cluster.controllers.framework.controller import ControllerContext
 from leeward.cluster.controllers.garbagecollector import controller
 from leeward.kube.objects import Obj, owner_reference
 
@@ -108,3 +109,62 @@ def test_objects_that_own_one_another_do_not_wait_for_one_another(world: Any) ->
     world.run(controller.DESCRIPTOR)
     world.clock.advance(1)
     assert world.client.objects == {}
+
+
+def settings(world: Any, name: str, *owners: Obj, namespace: str = "shop") -> Obj:
+    meta = {"name": name, "namespace": namespace, "ownerReferences": list(owners)}
+    made: Obj = world.create("configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
+    return made
+
+
+def test_an_owner_in_another_namespace_is_none_and_that_is_told(world: Any) -> None:
+    world.run(controller.DESCRIPTOR)
+    owner = settings(world, "owner", namespace="other")
+    uid = owner["metadata"]["uid"]
+    settings(world, "child", owner_reference(owner))
+    world.clock.advance(1)
+    assert world.names("configmaps") == ["other/owner"]
+    named = f"[v1/ConfigMap, namespace: shop, name: owner, uid: {uid}]"
+    message = f'ownerRef {named} does not exist in namespace "shop"'
+    assert world.client.events == [("OwnerRefInvalidNamespace", message)]
+
+
+def test_an_owner_that_is_named_wrong_is_none(world: Any) -> None:
+    world.run(controller.DESCRIPTOR)
+    owner = settings(world, "owner")
+    settings(world, "child", {**owner_reference(owner), "name": "another"})
+    world.clock.advance(1)
+    assert world.names("configmaps") == ["shop/owner"]
+
+
+def test_a_namespaced_owner_of_a_cluster_scoped_object_harms_nobody(world: Any) -> None:
+    world.run(controller.DESCRIPTOR)
+    owner = settings(world, "owner")
+    meta = {"name": "disk", "ownerReferences": [owner_reference(owner)]}
+    world.create("persistentvolumes", {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": meta})
+    world.client.delete("configmaps", "shop", "owner")
+    world.clock.advance(1)
+    assert world.names("persistentvolumes") == ["disk"]
+
+
+def test_objects_that_own_one_another_can_be_deleted_in_the_foreground(world: Any) -> None:
+    world.run(controller.DESCRIPTOR)
+    first = settings(world, "first")
+    second = settings(world, "second", owner_reference(first))
+    meta = {**first["metadata"], "ownerReferences": [owner_reference(second)]}
+    world.client.update("configmaps", {**first, "metadata": meta})
+    world.clock.advance(1)
+    world.client.delete("configmaps", "shop", "first", propagation="Foreground")
+    world.clock.advance(1)
+    assert world.names("configmaps") == []
+
+
+def test_an_object_whose_owners_are_all_there_is_not_looked_at(world: Any) -> None:
+    built = controller.GarbageCollector(
+        ControllerContext(client=world.client, clock=world.clock, ids=world.client.ids)
+    )
+    noted: list[Any] = []
+    world.client.watch(None, lambda event: noted.extend(built.keys_for(event)))
+    _, _, pod = chain(world)
+    world.set_status("pods", pod, phase="Running")
+    assert noted == []

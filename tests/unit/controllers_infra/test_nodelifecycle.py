@@ -39,6 +39,14 @@ def test_a_healthy_node_stays_ready_and_untainted(world: Any) -> None:
     assert all(not taints(world, name) for name in names)
 
 
+def test_a_node_that_was_well_for_long_is_missed_too(world: Any) -> None:
+    names = cluster(world)
+    world.run(controller.DESCRIPTOR)
+    world.live(30, *names)
+    world.live(6, *names[1:])
+    assert [name for name in names if taints(world, name)] == [names[0]]
+
+
 def test_events_come_from_upstreams_component() -> None:
     assert controller.DESCRIPTOR.user == "system:controller:node-controller"
 

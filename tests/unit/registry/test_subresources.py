@@ -295,8 +295,8 @@ def guard(
     """Put a budget over the Pods labelled app=web."""
     full = {"minAvailable": 2, "selector": {"matchLabels": {"app": "web"}}, **spec}
     made = cluster.client.create(BUDGETS, {"metadata": {"name": name, "namespace": "shop"}, "spec": full})
-    status = {"disruptionsAllowed": allowed, "currentHealthy": healthy, "desiredHealthy": desired}
-    status["observedGeneration"] = made["metadata"]["generation"]
+    numbers = {"disruptionsAllowed": allowed, "currentHealthy": healthy, "desiredHealthy": desired}
+    status = {**numbers, "observedGeneration": 1}
     cluster.client.update_status(BUDGETS, {**made, "status": status})
 
 
@@ -338,12 +338,41 @@ def test_a_budget_that_its_controller_has_not_seen_as_it_is_now_allows_nothing(c
     with pytest.raises(TooManyRequestsError) as caught:
         cluster.client.evict("shop", "web-1")
     text = "The disruption budget web is still being processed by the server."
-    assert caught.value.details == {
-        "causes": [{"reason": "DisruptionBudget", "message": text}],
-        "retryAfterSeconds": 10,
-    }
+    assert caught.value.details == {"causes": [{"reason": "DisruptionBudget", "message": text}]}
+    assert caught.value.retry_after == 10
     assert cluster.client.get("pods", "shop", "web-1") == kept
     assert left(cluster) == 1
+
+
+def test_an_eviction_is_noted_in_its_budget_until_the_pod_is_gone(cluster: Any) -> None:
+    guard(cluster, allowed=1)
+    guarded(cluster, "web-1", READY)
+    cluster.client.evict("shop", "web-1")
+    budget = cluster.client.get(BUDGETS, "shop", "web")
+    assert list(budget["status"]["disruptedPods"]) == ["web-1"]
+    condition = find_condition(budget, "DisruptionAllowed") or {}
+    assert (condition["status"], condition["reason"]) == ("False", "InsufficientPods")
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        ({"observedGeneration": 0}, "The disruption budget web is still being processed by the server."),
+        ({"currentHealthy": 3}, "The disruption budget web does not allow evicting pods currently"),
+        (
+            {"conditions": [{"type": "DisruptionAllowed", "reason": "SyncFailed", "message": "why"}]},
+            "The disruption budget web does not allow evicting pods currently because it failed sync: why",
+        ),
+    ],
+)
+def test_a_refused_eviction_says_why(cluster: Any, status: Obj, message: str) -> None:
+    guard(cluster, allowed=0)
+    guarded(cluster, "web-1", READY)
+    budget = cluster.client.get(BUDGETS, "shop", "web")
+    cluster.client.update_status(BUDGETS, {**budget, "status": {**budget["status"], **status}})
+    with pytest.raises(TooManyRequestsError) as caught:
+        cluster.client.evict("shop", "web-1")
+    assert caught.value.details == {"causes": [{"reason": "DisruptionBudget", "message": message}]}
 
 
 def test_a_budget_guards_only_the_pods_it_selects(cluster: Any) -> None:

@@ -44,7 +44,6 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     clusterroleaggregation.DESCRIPTOR,
     namespace.DESCRIPTOR,
     job.DESCRIPTOR,
-    garbagecollector.DESCRIPTOR,
     daemonset.DESCRIPTOR,
     nodelifecycle.DESCRIPTOR,
     tainteviction.DESCRIPTOR,
@@ -69,4 +68,5 @@ CONTROLLERS: Sequence[ControllerDescriptor] = (
     csrapproving.DESCRIPTOR,
     csrsigning.DESCRIPTOR,
     csrcleaner.DESCRIPTOR,
+    garbagecollector.DESCRIPTOR,
 )

@@ -13,15 +13,35 @@ from leeward.cluster.registry.identity import check_meant, finalized, still
 from leeward.cluster.registry.options import DeleteOptions, WriteOptions
 from leeward.cluster.registry.steps import Steps
 from leeward.kube.conditions import with_condition
-from leeward.kube.objects import Obj, is_condition_true, is_terminating, labels_of
+from leeward.kube.objects import (
+    Obj,
+    find_condition,
+    format_time,
+    is_condition_true,
+    is_terminating,
+    labels_of,
+)
 from leeward.kube.selectors import matches_selector
-from leeward.kube.status import ConflictError, InvalidError, NotFoundError, StatusError, TooManyRequestsError
+from leeward.kube.status import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    StatusError,
+    TooManyRequestsError,
+)
 
 if TYPE_CHECKING:
     from leeward.cluster.registry.registry import Registry
 
 _BUDGETS = "poddisruptionbudgets.policy"
-_RETRY_SECONDS = 10  # while a budget is new to its controller
+_MAX_DISRUPTED = 2000
+
+
+class SeveralBudgetsError(StatusError):
+    """Several budgets select a Pod; upstream tells no reason."""
+
+    reason = ""
 
 
 class ConnectPlace(NamedTuple):
@@ -169,7 +189,7 @@ def _take_from_budget(registry: Registry, namespace: str, pod: Obj, options: Wri
         if matches_selector((each.get("spec") or {}).get("selector"), labels_of(pod))
     ]
     if len(budgets) > 1:
-        raise StatusError(
+        raise SeveralBudgetsError(
             "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
         )
     if not budgets:
@@ -178,24 +198,49 @@ def _take_from_budget(registry: Registry, namespace: str, pod: Obj, options: Wri
     status = budget.get("status") or {}
     if not is_condition_true(pod, "Ready") and _spares_unready(budget):
         return
-    name = budget["metadata"]["name"]
-    if status.get("observedGeneration", 0) < budget["metadata"].get("generation", 0):
-        text = f"The disruption budget {name} is still being processed by the server."
-        raise _refused(text, retryAfterSeconds=_RETRY_SECONDS)
-    if status.get("disruptionsAllowed", 0) <= 0:
-        healthy, wanted = status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
-        raise _refused(
-            f"The disruption budget {name} needs {wanted} healthy pods and has {healthy} currently"
-        )
+    _check_allowed(budget)
     if not options.dry_run:
-        left = {**status, "disruptionsAllowed": status["disruptionsAllowed"] - 1}
-        registry.store.update(_BUDGETS, {**budget, "status": left})
+        now = registry.now()
+        disrupted = {**(status.get("disruptedPods") or {}), pod["metadata"]["name"]: format_time(now)}
+        left = status["disruptionsAllowed"] - 1
+        new = {**budget, "status": {**status, "disruptionsAllowed": left, "disruptedPods": disrupted}}
+        condition = {
+            "type": "DisruptionAllowed",
+            "status": "True" if left > 0 else "False",
+            "reason": "SufficientPods" if left > 0 else "InsufficientPods",
+            "message": "",
+            "observedGeneration": status.get("observedGeneration") or 0,
+        }
+        registry.store.update(_BUDGETS, with_condition(new, condition, now))
 
 
-def _refused(text: str, **more: object) -> TooManyRequestsError:
-    causes = [{"reason": "DisruptionBudget", "message": text}]
-    message = "Cannot evict pod as it would violate the pod's disruption budget."
-    return TooManyRequestsError(message, details={"causes": causes, **more})
+def _check_allowed(budget: Obj) -> None:
+    """Refuse an eviction that a budget does not allow now, and say why."""
+    status, name = budget.get("status") or {}, budget["metadata"]["name"]
+    about = f"The disruption budget {name}"
+    seconds = None
+    if (status.get("observedGeneration") or 0) < (budget["metadata"].get("generation") or 0):
+        text, seconds = f"{about} is still being processed by the server.", 10
+    elif len(status.get("disruptedPods") or ()) > _MAX_DISRUPTED:
+        text = "DisruptedPods map too big - too many evictions not confirmed by PDB controller"
+        raise ForbiddenError(f'poddisruptionbudgets.policy "{name}" is forbidden: {text}')
+    elif status.get("disruptionsAllowed", 0) > 0:
+        return
+    else:
+        healthy, wanted = status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
+        condition = find_condition(budget, "DisruptionAllowed") or {}
+        if condition.get("reason") == "SyncFailed":
+            why = condition.get("message") or ""
+            text = f"{about} does not allow evicting pods currently because it failed sync: {why}"
+        elif healthy <= wanted:
+            text = f"{about} needs {wanted} healthy pods and has {healthy} currently"
+        else:
+            text = f"{about} does not allow evicting pods currently"
+    raise TooManyRequestsError(
+        "Cannot evict pod as it would violate the pod's disruption budget.",
+        details={"causes": [{"reason": "DisruptionBudget", "message": text}]},
+        retry_after=seconds,
+    )
 
 
 def _spares_unready(budget: Obj) -> bool:

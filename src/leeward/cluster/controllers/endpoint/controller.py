@@ -39,7 +39,7 @@ class EndpointsController:
         keys = services_of(event, lambda namespace: self._client.list("services", namespace))
         for key in keys:
             self._pods.note(key, event.object["metadata"]["name"])
-        return keys
+        return self._pace.due(keys)
 
     def sync(self, key: ObjectKey) -> float | None:
         """Write the Endpoints of one Service, or delete what is left of one; many Pods' changes together."""
@@ -66,6 +66,7 @@ class EndpointsController:
     def _delete(self, key: ObjectKey) -> None:
         self._times.forget(key)
         self._pods.forget(key)
+        self._pace.forget(key)
         if self._client.find(ENDPOINTS, *key) is not None:
             try:
                 self._client.delete(ENDPOINTS, *key)

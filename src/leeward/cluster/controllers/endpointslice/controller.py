@@ -5,7 +5,8 @@ Source: ``pkg/controller/endpointslice`` (Kubernetes 1.36).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 
 from leeward.cluster.controllers.endpointslice import zones
 from leeward.cluster.controllers.endpointslice.hints import follows_zones, hinted, hints_for
@@ -30,6 +31,7 @@ from leeward.cluster.interface.client import Event
 from leeward.kube.objects import Obj, ObjectKey, is_condition_true, is_terminating, key_of, labels_of
 from leeward.kube.wellknown import SERVICE_NAME, ZONE
 
+_AT_ONCE = 10  # slices written a pass; more of them would keep others waiting
 SLICES = "endpointslices.discovery.k8s.io"
 
 
@@ -44,6 +46,7 @@ class EndpointSliceController:
             context.client, selects, lambda service, pod: pod_endpoints(service, pod, self._find_node)
         )
         self._spread: dict[tuple[ObjectKey, str], bool] = {}  # Services with a topology mode → have hints
+        self._left: dict[ObjectKey, list[Callable[[], object]]] = {}  # writes still to be made
         self._writes = False
 
     @property
@@ -66,7 +69,7 @@ class EndpointSliceController:
         keys = services_of(event, lambda namespace: self._client.list("services", namespace))
         for key in keys:
             self._pods.note(key, event.object["metadata"]["name"])
-        return keys
+        return self._pace.due(keys)
 
     def _keys_for_slice(self, event: Event) -> Iterable[ObjectKey]:
         if self._writes or event.previous is None:
@@ -98,27 +101,39 @@ class EndpointSliceController:
             return None  # the garbage collector removes the slices of a Service that is gone
         if service["spec"].get("type") == "ExternalName":
             return None
-        if wait := self._pace.wait(key):
+        goes_on = key in self._left
+        if wait := 0.0 if goes_on else self._pace.wait(key):
             return wait
+        writes = self._left.pop(key) if goes_on else list(self._writes_for(key, service))
+        self._writes = True
+        try:
+            for write in writes[:_AT_ONCE]:
+                write()
+        finally:
+            self._writes = False
+        if len(writes) > _AT_ONCE:
+            self._left[key] = writes[_AT_ONCE:]
+            return 0.0
+        self._pace.worked(key, self._pods.count(key))
+        return self._pace.wait(key) if goes_on else None  # for what happened between its passes
+
+    def _writes_for(self, key: ObjectKey, service: Obj) -> Iterator[Callable[[], object]]:
+        """Yield the writes that a Service needs now."""
         selected = self._pods.of(key, service)
         time = self._times.of(key, service, selected.looked_at, selected.gone)
         slices = self._slices_of(key)
-        self._writes = True
-        try:
-            for family in families_of(service):
-                ours = [each for each in slices if each.get("addressType") == family]
-                groups = groups_of(service, selected.values.values(), family)
-                found = self._with_hints(key, service, family, pack(service, family, groups, ours))
-                self._write(recycled(service, found), time)
-            self._write(Changes(delete=unsupported(service, slices)), time)
-        finally:
-            self._writes = False
-        self._pace.worked(key, len(selected.values))
-        return None
+        for family in families_of(service):
+            ours = [each for each in slices if each.get("addressType") == family]
+            groups = groups_of(service, selected.values.values(), family)
+            found = self._with_hints(key, service, family, pack(service, family, groups, ours))
+            yield from self._calls(recycled(service, found), time)
+        yield from self._calls(Changes(delete=unsupported(service, slices)), time)
 
     def _forget(self, key: ObjectKey) -> None:
         self._times.forget(key)
         self._pods.forget(key)
+        self._pace.forget(key)
+        self._left.pop(key, None)
         for known in [known for known in self._spread if known[0] == key]:
             del self._spread[known]
 
@@ -154,13 +169,13 @@ class EndpointSliceController:
             message=f"{message}, addressType: {family}",
         )
 
-    def _write(self, found: Changes, time: str) -> None:
+    def _calls(self, found: Changes, time: str) -> Iterator[Callable[[], object]]:
         for obj in found.create:
-            self._client.create(SLICES, _timed(obj, time))
+            yield partial(self._client.create, SLICES, _timed(obj, time))
         for obj in found.update:
-            self._client.update(SLICES, _timed(obj, time))
+            yield partial(self._client.update, SLICES, _timed(obj, time))
         for obj in found.delete:
-            self._client.delete(SLICES, *key_of(obj))
+            yield partial(self._client.delete, SLICES, *key_of(obj))
 
 
 def _timed(obj: Obj, time: str) -> Obj:

@@ -16,10 +16,10 @@ from leeward.cluster.controllers.endpointslice.plan import (
     Group,
     families_of,
     identity,
-    new_slice,
-    ports_key,
     slice_labels,
+    slice_of,
 )
+from leeward.cluster.controllers.framework.servicepods import ports_key
 from leeward.kube.objects import Obj, labels_of
 
 MAX_ENDPOINTS = 100
@@ -52,7 +52,7 @@ def pack(service: Obj, family: str, groups: Mapping[str, Group], slices: Iterabl
         _pack_group(found, service, family, group, by_ports.pop(key, []))
     found.delete += [stale for left in by_ports.values() for stale in left]
     if not (found.create or found.update or found.unchanged):
-        empty = new_slice(service, family, [], [])
+        empty = slice_of(service, family, [], [])
         if len(found.delete) == 1 and _is_same(found.delete[0], empty):
             found.unchanged, found.delete = found.delete, []
         else:
@@ -105,7 +105,7 @@ def _pack_group(found: Changes, service: Obj, family: str, group: Group, slices:
     while new:
         fitting = _closest_to_full(unchanged, len(new)) if len(new) < MAX_ENDPOINTS else None
         if fitting is None:
-            found.create.append(new_slice(service, family, group.ports, new[:MAX_ENDPOINTS]))
+            found.create.append(slice_of(service, family, group.ports, new[:MAX_ENDPOINTS]))
             new = new[MAX_ENDPOINTS:]
         else:
             unchanged.remove(fitting)

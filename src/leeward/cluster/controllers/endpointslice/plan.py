@@ -5,18 +5,18 @@ Source: ``k8s.io/endpointslice`` (utils.go, reconciler.go; Kubernetes 1.36).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from leeward.cluster.controllers.framework.servicepods import (
     endpoint_port,
+    new_slice,
+    ports_key,
     published_name,
     target_of,
     target_port,
 )
-from leeward.kube.objects import Obj, is_condition_true, is_terminating, labels_of, owner_reference
+from leeward.kube.objects import Obj, is_condition_true, is_terminating, labels_of
 from leeward.kube.wellknown import SERVICE_NAME, ZONE
 
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
@@ -116,11 +116,6 @@ def identity(endpoint: Obj) -> str:
     return uid
 
 
-def ports_key(ports: Iterable[Any] | None) -> str:
-    """Return what identifies a set of ports."""
-    return json.dumps(sorted(json.dumps(port, sort_keys=True) for port in ports or ()))
-
-
 def slice_labels(service: Obj) -> dict[str, str]:
     """Return the labels every slice of the Service carries."""
     labels = {key: value for key, value in labels_of(service).items() if key not in (HEADLESS, SERVICE_NAME)}
@@ -131,20 +126,7 @@ def slice_labels(service: Obj) -> dict[str, str]:
     return labels
 
 
-def new_slice(service: Obj, family: str, ports: list[Obj], endpoints: list[Obj]) -> Obj:
+def slice_of(service: Obj, family: str, ports: list[Obj], endpoints: list[Obj]) -> Obj:
     """Return a slice to make."""
-    meta = service["metadata"]
-    owner = owner_reference({"apiVersion": "v1", "kind": "Service", **service})
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "generateName": f"{meta['name']}-",
-            "namespace": meta["namespace"],
-            "labels": slice_labels(service),
-            "ownerReferences": [owner],
-        },
-        "addressType": family,
-        "endpoints": endpoints,
-        "ports": ports,
-    }
+    owner = {"apiVersion": "v1", "kind": "Service", **service}
+    return new_slice(owner, family, slice_labels(service), endpoints=endpoints, ports=ports)

@@ -13,8 +13,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from leeward.cluster.controllers.framework.servicepods import TRIGGER_TIME, endpoint_port
-from leeward.kube.objects import Obj, annotations_of, labels_of, owner_reference
+from leeward.cluster.controllers.framework.servicepods import (
+    TRIGGER_TIME,
+    endpoint_port,
+    new_slice,
+    ports_key,
+)
+from leeward.kube.objects import Obj, annotations_of, labels_of
 from leeward.kube.wellknown import SERVICE_NAME
 
 MAX_ADDRESSES = 1000
@@ -54,7 +59,7 @@ def mirror_of(endpoints: Obj) -> Mirror:
     result = Mirror()
     for subset in endpoints.get("subsets") or ():
         ports = [endpoint_port(port, port["port"]) for port in subset.get("ports") or ()]
-        key = json.dumps(sorted(json.dumps(port, sort_keys=True) for port in ports))
+        key = ports_key(ports)
         added = 0
         for kind, ready in (("addresses", True), ("notReadyAddresses", False)):
             for address in subset.get(kind) or ():
@@ -96,8 +101,7 @@ def reconcile(endpoints: Obj, mirror: Mirror, slices: Sequence[Obj]) -> Writes:
     """Return the writes that make `slices`, which are ours, say what the Endpoints say."""
     by_key: dict[tuple[str, str], list[Obj]] = {}
     for found in slices:
-        key = json.dumps(sorted(json.dumps(port, sort_keys=True) for port in found.get("ports") or ()))
-        by_key.setdefault((found["addressType"], key), []).append(found)
+        by_key.setdefault((found["addressType"], ports_key(found.get("ports"))), []).append(found)
     writes, spare = Writes(), []
     wanted: list[tuple[str, list[Obj], list[Obj]]] = []
     for group, (ports, held) in mirror.groups.items():
@@ -114,7 +118,8 @@ def reconcile(endpoints: Obj, mirror: Mirror, slices: Sequence[Obj]) -> Writes:
             spare.remove(reused)
             writes.update.append(_filled(reused, endpoints, ports, held))
         else:
-            writes.create.append(_filled(_new(endpoints, family), endpoints, ports, held))
+            owner = {"apiVersion": "v1", "kind": "Endpoints", **endpoints}
+            writes.create.append(_filled(new_slice(owner, family, {}), endpoints, ports, held))
     writes.delete.extend(found["metadata"]["name"] for found in spare)
     return writes
 
@@ -126,20 +131,6 @@ def _says(found: Obj, endpoints: Obj, held: Iterable[Obj]) -> bool:
 
 def _by_address(held: Iterable[Obj]) -> Mapping[str, Obj]:
     return {json.dumps([each["addresses"], each.get("targetRef")], sort_keys=True): each for each in held}
-
-
-def _new(endpoints: Obj, family: str) -> Obj:
-    meta = endpoints["metadata"]
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "generateName": f"{meta['name']}-",
-            "namespace": meta["namespace"],
-            "ownerReferences": [owner_reference({"apiVersion": "v1", "kind": "Endpoints", **endpoints})],
-        },
-        "addressType": family,
-    }
 
 
 def _filled(found: Obj, endpoints: Obj, ports: list[Obj], held: list[Obj]) -> Obj:

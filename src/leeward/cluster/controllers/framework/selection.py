@@ -6,7 +6,7 @@ that changes. Theirs is also the :class:`Pace`: the more Pods there are, the mor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -57,6 +57,10 @@ class Selection(Generic[T]):
         for known in (self._made_for, self._values, self._changed):
             known.pop(key, None)
 
+    def count(self, key: ObjectKey) -> int:
+        """Return how many Pods an object selected when it was looked at last."""
+        return len(self._values.get(key, ()))
+
     def of(self, key: ObjectKey, obj: Obj) -> Selected[T]:
         """Return what an object selects now."""
         made_for = (obj["metadata"]["uid"], obj.get("spec"))
@@ -90,11 +94,18 @@ class Pace:
     def __init__(self, clock: PassiveClock) -> None:
         self._clock = clock
         self._free_at: dict[ObjectKey, float] = {}
+        self._held: set[ObjectKey] = set()
 
     def wait(self, key: ObjectKey) -> float:
-        """Return the seconds until there may be work again; 0 for now."""
+        """Return the seconds after which the work that is due now is to be done; 0 for now."""
         free_at = self._free_at.get(key)
-        return 0.0 if free_at is None else max(free_at - self._clock.monotonic(), 0.0)
+        seconds = 0.0 if free_at is None else max(free_at - self._clock.monotonic(), 0.0)
+        (self._held.add if seconds else self._held.discard)(key)
+        return seconds
+
+    def due(self, keys: Iterable[ObjectKey]) -> list[ObjectKey]:
+        """Return the keys that do not wait for work already."""
+        return [key for key in keys if key not in self._held]
 
     def worked(self, key: ObjectKey, pods: int) -> None:
         """Work on an object of so many Pods was done."""
@@ -102,3 +113,8 @@ class Pace:
             self._free_at[key] = self._clock.monotonic() + min(pods / _A_SECOND, _LONGEST)
         else:
             self._free_at.pop(key, None)
+
+    def forget(self, key: ObjectKey) -> None:
+        """An object is gone."""
+        self._free_at.pop(key, None)
+        self._held.discard(key)

@@ -5,7 +5,9 @@ Source: k8s.io/endpointslice (util/controller_utils.go, trigger_time_tracker.go;
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import (
@@ -15,6 +17,7 @@ from leeward.kube.objects import (
     is_terminating,
     key_of,
     labels_of,
+    owner_reference,
 )
 from leeward.kube.pods import is_finished, is_ready
 from leeward.kube.selectors import matches_labels
@@ -82,6 +85,28 @@ def endpoint_port(service_port: Obj, number: int) -> Obj:
     if service_port.get("appProtocol"):
         port["appProtocol"] = service_port["appProtocol"]
     return port
+
+
+def ports_key(ports: Iterable[Obj] | None) -> str:
+    """Return what identifies a set of ports."""
+    return json.dumps(sorted(json.dumps(port, sort_keys=True) for port in ports or ()))
+
+
+def new_slice(owner: Obj, family: str, labels: dict[str, str], **content: Any) -> Obj:
+    """Return an EndpointSlice to make, which `owner` (with its kind) controls."""
+    meta = owner["metadata"]
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "generateName": f"{meta['name']}-",
+            "namespace": meta["namespace"],
+            "labels": labels,
+            "ownerReferences": [owner_reference(owner)],
+        },
+        "addressType": family,
+        **content,
+    }
 
 
 def published_name(service: Obj, pod: Obj) -> str:

@@ -5,26 +5,36 @@ Source: ``pkg/controller/garbagecollector/graph.go`` (Kubernetes 1.36).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from leeward.kube.objects import Obj, ObjectKey, is_terminating, key_of
 from leeward.kube.wellknown import FINALIZER_FOREGROUND, FINALIZER_ORPHAN
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Reference(NamedTuple):
+    """Whom an object names as an owner."""
+
+    uid: str
+    kind: str
+    name: str
+    blocks: bool  # the owner's deletion, when that waits for its dependents
+
+
+class Node(NamedTuple):
     """What the graph keeps of an object."""
 
     uid: str
     resource: str
+    kind: str
     key: ObjectKey
-    owners: tuple[str, ...]  # uids
-    blocking: frozenset[str]  # uids of the owners whose deletion it blocks
+    owners: tuple[Reference, ...]
     waiting_foreground: bool  # terminating, waits for its dependents
     waiting_orphan: bool  # terminating, sets its dependents free first
     terminating: bool
+
+    def blocks(self, owner: str) -> bool:
+        """Tell whether it blocks the deletion of an owner (by uid)."""
+        return any(each.uid == owner and each.blocks for each in self.owners)
 
 
 def node_of(resource: str, obj: Obj) -> Node:
@@ -34,15 +44,25 @@ def node_of(resource: str, obj: Obj) -> Node:
     finalizers = meta.get("finalizers") or ()
     terminating = is_terminating(obj)
     return Node(
-        uid=meta["uid"],
-        resource=resource,
-        key=key_of(obj),
-        owners=tuple(found["uid"] for found in references),
-        blocking=frozenset(found["uid"] for found in references if found.get("blockOwnerDeletion")),
-        waiting_foreground=terminating and FINALIZER_FOREGROUND in finalizers,
-        waiting_orphan=terminating and FINALIZER_ORPHAN in finalizers,
-        terminating=terminating,
+        meta["uid"],
+        resource,
+        obj.get("kind") or "",
+        key_of(obj),
+        tuple(
+            Reference(found["uid"], found["kind"], found["name"], bool(found.get("blockOwnerDeletion")))
+            for found in references
+        ),
+        terminating and FINALIZER_FOREGROUND in finalizers,
+        terminating and FINALIZER_ORPHAN in finalizers,
+        terminating,
     )
+
+
+def is_same(obj: Obj, before: Obj) -> bool:
+    """Tell whether a change of an object is none for the graph."""
+    new, old = obj["metadata"], before["metadata"]
+    fields = ("ownerReferences", "finalizers", "deletionTimestamp", "uid")
+    return all(new.get(field) == old.get(field) for field in fields)
 
 
 class Graph:
@@ -70,7 +90,7 @@ class Graph:
             if each.uid == uid:
                 return True
             seen.add(each.uid)
-            left += [found for found in self.dependents(each.uid) if each.uid in found.blocking]
+            left += [found for found in self.dependents(each.uid) if found.blocks(each.uid)]
         return False
 
     def put(self, node: Node) -> None:
@@ -78,7 +98,22 @@ class Graph:
         self._unlink(node.uid)
         self._nodes[node.uid] = node
         for owner in node.owners:
-            self._dependents.setdefault(owner, {})[node.uid] = None
+            self._dependents.setdefault(owner.uid, {})[node.uid] = None
+
+    def is_certain(self, node: Node) -> bool:
+        """Tell whether all owners that a node names are there, as it names them, and within its reach."""
+        for reference in node.owners:
+            owner = self._nodes.get(reference.uid)
+            if owner is None or not self.reaches(node, owner):
+                return False
+            if (owner.kind, owner.key.name) != (reference.kind, reference.name):
+                return False
+        return True
+
+    @staticmethod
+    def reaches(node: Node, owner: Node) -> bool:
+        """Tell whether `owner` may own `node`: it is in the same namespace, or in none."""
+        return owner.key.namespace in ("", node.key.namespace)
 
     def drop(self, uid: str) -> Node | None:
         """Forget an object; what it owned stays linked to its uid."""
@@ -87,10 +122,9 @@ class Graph:
 
     def _unlink(self, uid: str) -> None:
         old = self._nodes.get(uid)
-        owners: Iterable[str] = old.owners if old else ()
-        for owner in owners:
-            linked = self._dependents.get(owner)
+        for owner in old.owners if old else ():
+            linked = self._dependents.get(owner.uid)
             if linked is not None:
                 linked.pop(uid, None)
                 if not linked:
-                    del self._dependents[owner]
+                    del self._dependents[owner.uid]

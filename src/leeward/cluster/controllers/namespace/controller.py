@@ -1,84 +1,31 @@
 """The namespace controller: a terminating namespace is emptied, then finalized.
 
 Pods and what makes them go first, everything else when the last Pod is gone, so that network policies
-and secrets outlive those they protect.
+and secrets outlive those they protect. Much is deleted bit by bit, so that nothing else has to wait.
 
 Source: ``pkg/controller/namespace/deletion`` (Kubernetes 1.36, ordered deletion).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
+from leeward.cluster.controllers.namespace.conditions import conditions, unexpected
 from leeward.cluster.interface.client import Event
 from leeward.kube.conditions import with_condition
 from leeward.kube.objects import Obj, ObjectKey, is_terminating, key_of
-from leeward.kube.resources import BUILT_IN, CRDS, custom_resources
-from leeward.kube.status import NotFoundError
+from leeward.kube.resources import BUILT_IN, CRDS, Resource, custom_resources
+from leeward.kube.status import NotFoundError, StatusError
 
 _POLL_SECONDS = 0.25
+_A_SECOND = 5000.0  # of what is left, objects that are looked at a second
+_AT_ONCE = 64  # deletions a pass
 _FIRST = (
     "cronjobs.batch", "jobs.batch", "deployments.apps", "replicasets.apps", "statefulsets.apps",
     "daemonsets.apps", "replicationcontrollers", "pods",
 )  # fmt: skip
 FINALIZER = "kubernetes"
-
-
-_FINE = (
-    (
-        "NamespaceDeletionDiscoveryFailure",
-        "ResourcesDiscovered",
-        "All resources successfully discovered",
-    ),
-    (
-        "NamespaceDeletionGroupVersionParsingFailure",
-        "ParsedGroupVersions",
-        "All legacy kube types successfully parsed",
-    ),
-    (
-        "NamespaceDeletionContentFailure",
-        "ContentDeleted",
-        "All content successfully deleted, may be waiting on finalization",
-    ),
-)
-
-
-def conditions(left: Mapping[str, Sequence[Obj]]) -> list[dict[str, str]]:
-    """Return what a terminating namespace says about the objects left of each resource."""
-    parts = [
-        f"{name if '.' in name else name + '.'} has {len(objects)} resource instances"
-        for name, objects in sorted(left.items())
-    ]
-    finalizers = Counter(
-        finalizer
-        for objects in left.values()
-        for obj in objects
-        for finalizer in obj["metadata"].get("finalizers") or ()
-    )
-    held = [f"{name} in {count} resource instances" for name, count in sorted(finalizers.items())]
-    remaining = {
-        "type": "NamespaceContentRemaining",
-        "status": "True" if parts else "False",
-        "reason": "SomeResourcesRemain" if parts else "ContentRemoved",
-        "message": f"Some resources are remaining: {', '.join(parts)}"
-        if parts
-        else "All content successfully removed",
-    }
-    finalizing = {
-        "type": "NamespaceFinalizersRemaining",
-        "status": "True" if held else "False",
-        "reason": "SomeFinalizersRemain" if held else "ContentHasNoFinalizers",
-        "message": f"Some content in the namespace has finalizers remaining: {', '.join(held)}"
-        if held
-        else "All content-preserving finalizers finished",
-    }
-    fine = [
-        {"type": kind, "status": "False", "reason": reason, "message": message}
-        for kind, reason, message in _FINE
-    ]
-    return [*fine, remaining, finalizing]
 
 
 class NamespaceController:
@@ -87,6 +34,8 @@ class NamespaceController:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._clock = context.clock
+        known = {each.name: each for each in BUILT_IN}
+        self._first = [known[name] for name in _FIRST]
 
     @property
     def resources(self) -> Collection[str]:
@@ -100,37 +49,49 @@ class NamespaceController:
         namespace = self._client.find("namespaces", "", key.name)
         if namespace is None or not is_terminating(namespace):
             return None
-        left = self._empty(key.name, _FIRST)
-        if not left:
-            definitions = self._client.list(CRDS) if self._knows(CRDS) else []
-            rest = (*BUILT_IN, *custom_resources(definitions))
-            names = [found.name for found in rest if found.namespaced and found.name not in _FIRST]
-            left = self._empty(key.name, names)
+        failures: list[str] = []
+        left: dict[Resource, list[Obj]] = {}
+        more = False
+        for resources in (self._first, list(self._others())):
+            more = self._delete_some(key.name, resources, failures)
+            left = {each: found for each in resources if (found := self._list(each.name, key.name))}
+            if left or more:
+                break
+        if more:
+            return 0.0
+        failures += unexpected(namespace, left, self._clock.now())
+        namespace = self._report(namespace, conditions(left, failures))
         if left:
-            self._report(namespace, left)
-            return _POLL_SECONDS
+            return max(_POLL_SECONDS, sum(map(len, left.values())) / _A_SECOND)
         self._finalize(namespace)
         return None
 
-    def _knows(self, resource: str) -> bool:
-        try:
-            self._client.list(resource)
-        except NotFoundError:
-            return False
-        return True
+    def _others(self) -> Iterator[Resource]:
+        for each in (*BUILT_IN, *custom_resources(self._list(CRDS))):
+            if each.namespaced and each.name not in _FIRST:
+                yield each
 
-    def _empty(self, namespace: str, resources: Sequence[str]) -> dict[str, list[Obj]]:
-        """Ask for deletion of all objects; returns those that are still there."""
-        left: dict[str, list[Obj]] = {}
+    def _list(self, resource: str, namespace: str = "") -> list[Obj]:
+        try:
+            return self._client.list(resource, namespace)
+        except NotFoundError:
+            return []
+
+    def _delete_some(self, namespace: str, resources: Sequence[Resource], failures: list[str]) -> bool:
+        """Ask for the deletion of some objects; tells whether there are more to ask for."""
+        asked = 0
         for resource in resources:
-            if not self._knows(resource):
-                continue
-            for obj in self._client.list(resource, namespace):
-                if not is_terminating(obj):
-                    self._delete(resource, obj)
-            if objects := self._client.list(resource, namespace):
-                left[resource] = objects
-        return left
+            for obj in self._list(resource.name, namespace):
+                if is_terminating(obj):
+                    continue
+                if asked == _AT_ONCE:
+                    return True
+                asked += 1
+                try:
+                    self._delete(resource.name, obj)
+                except StatusError as error:
+                    failures.append(error.message)
+        return False
 
     def _delete(self, resource: str, obj: Obj) -> None:
         try:
@@ -138,12 +99,11 @@ class NamespaceController:
         except NotFoundError:
             return
 
-    def _report(self, namespace: Obj, left: Mapping[str, Sequence[Obj]]) -> None:
+    def _report(self, namespace: Obj, told: Iterable[dict[str, str]]) -> Obj:
         new = namespace
-        for condition in conditions(left):
+        for condition in told:
             new = with_condition(new, condition, self._clock.now())
-        if new is not namespace:
-            self._client.update_status("namespaces", new)
+        return namespace if new is namespace else self._client.update_status("namespaces", new)
 
     def _finalize(self, namespace: Obj) -> None:
         spec = namespace.get("spec") or {}

@@ -27,6 +27,7 @@ from leeward.kube.wellknown import NODE_LEASE_NAMESPACE
 
 _LEASES = "leases.coordination.k8s.io"
 EVICTION_PERIOD = 0.1  # seconds between looks at who is next
+_AT_ONCE = 32  # nodes looked at before others have their turn
 _SLACK = 1e-6  # of floating-point times
 _MONITOR = ObjectKey("-", "monitor")  # no node has a namespace
 
@@ -41,10 +42,12 @@ class NodeLifecycleController:
         self._begin = context.clock.monotonic()
         self._planned: int | None = 0  # number of the next pass; None while there is nothing to see
         self._changed: dict[str, None] = {}  # nodes to look at in the next pass
+        self._due: dict[str, None] = {}  # nodes still to look at in this pass
         self._known: dict[str, Obj] = {}  # by name, as last looked at
         self._first_seen: dict[str, datetime] = {}  # by uid
         self._deadlines = Deadlines()
         self._readiness: dict[str, tuple[str, bool]] = {}  # node → (zone, ready), of those that count
+        self._judged: dict[str, tuple[str, bool]] = {}  # the same, when zones were judged
         self._states: dict[str, ZoneState] = {}
         self._queues: dict[str, TaintQueue] = {}  # by zone
 
@@ -78,17 +81,33 @@ class NodeLifecycleController:
     def _monitor(self) -> float | None:
         """Evict, and make a pass if it is time; returns the seconds until there is something to do."""
         now, period = self._clock.monotonic() - self._begin, self._timing.node_monitor_period_seconds
-        self._evict()
-        self._plan(now)
-        if self._planned is not None and self._planned * period <= now + _SLACK:
-            self._planned = None
-            self._changed.update(dict.fromkeys(self._deadlines.take(now + _SLACK)))
-            self._pass(now)
+        if not self._due:
+            self._evict()
             self._plan(now)
+            if self._planned is not None and self._planned * period <= now + _SLACK:
+                self._planned = None
+                silent = [n for n in self._deadlines.take(now + _SLACK) if not self._was_heard(n, now)]
+                self._due = {**dict.fromkeys(silent), **self._changed}
+                self._changed.clear()
+        if self._due:
+            self._pass(now)
+            if self._due:
+                return 0.0
+        self._plan(now)
         waits = [] if self._planned is None else [max(self._planned * period - now, 0.0)]
         turns = (queue.wait(self._clock.monotonic()) for queue in self._queues.values())
         waits.extend(max(wait, EVICTION_PERIOD) for wait in turns if wait is not None)
         return min(waits, default=None)
+
+    def _was_heard(self, name: str, now: float) -> bool:
+        """Tell whether a node was heard of lately: then it is not looked at, but later."""
+        node = self._client.find("nodes", "", name)
+        if node is None or name not in self._known:
+            return False
+        left = self._seconds_left(node, self._clock.now())
+        if left > _SLACK:
+            self._deadlines.set(name, now + left)
+        return left > _SLACK
 
     def _plan(self, now: float) -> None:
         """Plan the next pass."""
@@ -101,17 +120,18 @@ class NodeLifecycleController:
         self._planned = min(plans, default=None)
 
     def _pass(self, now: float) -> None:
-        """Look at the nodes for which there is a reason; one that failed keeps its reason."""
-        before = dict(self._readiness)
-        for name in list(self._changed):
+        """Look at some of the nodes that are due; one that failed stays so. Zones are judged at the end."""
+        for name in list(self._due)[:_AT_ONCE]:
             node = self._client.find("nodes", "", name)
             old = self._known.get(name)
             if old is not None and (node is None or node["metadata"]["uid"] != old["metadata"]["uid"]):
                 self._forget(old)
             if node is not None:
                 self._known[name] = self._look_at(node, now)
-            del self._changed[name]
-        if before != self._readiness:
+            del self._due[name]
+            self._changed.pop(name, None)  # by what was just written
+        if not self._due and self._readiness != self._judged:
+            self._judged = dict(self._readiness)
             self._judge_zones()
 
     def _forget(self, node: Obj) -> None:

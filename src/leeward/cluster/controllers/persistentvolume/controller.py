@@ -2,20 +2,23 @@
 
 Directories are made and removed by injected callables, so that this decides without touching a disk.
 
-Source: ``pkg/controller/volume/persistentvolume`` (Kubernetes 1.36).
+Source: ``pkg/controller/volume/persistentvolume/pv_controller.go`` (Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Literal
 
 from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
 from leeward.cluster.controllers.persistentvolume import plan
+from leeward.cluster.controllers.persistentvolume.volumes import Volumes
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import Obj, ObjectKey, annotations_of, is_terminating, key_of
 
 CLAIMS, VOLUMES, CLASSES = "persistentvolumeclaims", "persistentvolumes", "storageclasses.storage.k8s.io"
+_DATA_LOST = "Data on the volume is lost!"
 
 
 class PersistentVolumeController:
@@ -24,6 +27,7 @@ class PersistentVolumeController:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._context = context
+        self._volumes = Volumes(context)
 
     @property
     def resources(self) -> Collection[str]:
@@ -34,13 +38,21 @@ class PersistentVolumeController:
             return [
                 key_of(claim) for claim in self._client.list(CLAIMS) if not claim["spec"].get("volumeName")
             ]
-        keys = [key_of(event.object)]
         if event.resource == VOLUMES:
-            reference = event.object["spec"].get("claimRef")
-            if reference:
-                keys.append(ObjectKey(reference["namespace"], reference["name"]))
-        elif name := event.object["spec"].get("volumeName"):
+            return self._keys_for_volume(event)
+        keys = [key_of(event.object)]
+        if name := event.object["spec"].get("volumeName"):
             keys.append(ObjectKey("", name))
+        return keys
+
+    def _keys_for_volume(self, event: Event) -> Iterable[ObjectKey]:
+        """Return the volume, and its claim or those that may have waited for one like it."""
+        volume, keys = event.object, [key_of(event.object)]
+        reference = volume["spec"].get("claimRef")
+        if reference:
+            return [*keys, ObjectKey(reference["namespace"], reference["name"])]
+        if event.type != "DELETED":
+            keys += [key_of(claim) for claim in self._client.list(CLAIMS) if _waits_for(claim, volume)]
         return keys
 
     def sync(self, key: ObjectKey) -> float | None:
@@ -52,103 +64,160 @@ class PersistentVolumeController:
         else:
             volume = self._client.find(VOLUMES, "", key.name)
             if volume is not None:
-                self._sync_volume(volume)
+                self._volumes.sync(volume)
         return None
 
     # -- claims
 
     def _sync_claim(self, claim: Obj) -> None:
-        spec = claim["spec"]
-        if spec.get("volumeName"):
+        if plan.BIND_COMPLETED in annotations_of(claim):
+            self._sync_bound(claim)
+        elif claim["spec"].get("volumeName"):
             self._sync_named(claim)
-            return
-        if spec.get("storageClassName") is None:
-            default = plan.default_class(self._client.list(CLASSES))
-            if default is not None:
-                named = {**claim, "spec": {**spec, "storageClassName": default["metadata"]["name"]}}
-                claim = self._client.update(CLAIMS, named)
-        storage = self._client.find(CLASSES, "", claim["spec"].get("storageClassName") or "")
-        volumes = self._client.list(VOLUMES)
-        delayed = storage is not None and storage.get("volumeBindingMode") == "WaitForFirstConsumer"
-        if delayed:
-            volumes = [volume for volume in volumes if plan.belongs_to(volume, claim)]
-        volume = plan.choose(volumes, claim)
-        if volume is None and storage is not None:
-            volume = self._provision(claim, storage, delayed=delayed)
-        if volume is not None:
+        else:
+            self._sync_unbound(claim)
+
+    def _sync_bound(self, claim: Obj) -> None:
+        name = claim["spec"].get("volumeName")
+        volume = self._client.find(VOLUMES, "", name) if name else None
+        if not name:
+            text = f"Bound claim has lost reference to PersistentVolume. {_DATA_LOST}"
+            self._lose(claim, "ClaimLost", text)
+        elif volume is None:
+            self._lose(claim, "ClaimLost", f"Bound claim has lost its PersistentVolume. {_DATA_LOST}")
+        elif not volume["spec"].get("claimRef") or plan.belongs_to(volume, claim):
             self._bind(claim, volume)
-        elif not (claim.get("status") or {}).get("phase"):
-            self._set_status(CLAIMS, claim, {"phase": "Pending"})
+        else:
+            text = "Two claims are bound to the same volume, this one is bound incorrectly"
+            self._lose(claim, "ClaimMisbound", text)
+
+    def _lose(self, claim: Obj, reason: str, message: str) -> None:
+        if (claim.get("status") or {}).get("phase") != "Lost":
+            self._set_status(CLAIMS, claim, {"phase": "Lost"})
+            self._tell(claim, "Warning", reason, message)
 
     def _sync_named(self, claim: Obj) -> None:
         volume = self._client.find(VOLUMES, "", claim["spec"]["volumeName"])
-        if volume is None:
-            if BOUND_BEFORE in annotations_of(claim):
-                self._set_status(CLAIMS, claim, {"phase": "Lost"})
-        elif not volume["spec"].get("claimRef") or plan.belongs_to(volume, claim):
+        reserved = volume is not None and plan.belongs_to(volume, claim)
+        if volume is not None and not volume["spec"].get("claimRef"):
+            problem = plan.mismatch(volume, claim)
+            if problem:
+                text = f'Cannot bind to requested volume "{volume["metadata"]["name"]}": {problem}'
+                self._tell(claim, "Warning", "VolumeMismatch", text)
+            reserved = not problem
+        if volume is not None and reserved:
             self._bind(claim, volume)
+        else:
+            self._set_status(CLAIMS, claim, {"phase": "Pending"})
 
-    def _provision(self, claim: Obj, storage: Obj, *, delayed: bool) -> Obj | None:
-        if storage.get("provisioner") != plan.PROVISIONER:
-            return None
-        node = self._node_for(claim, delayed=delayed)
+    def _sync_unbound(self, claim: Obj) -> None:
+        if claim["spec"].get("storageClassName") is None and not plan.class_of(claim):
+            default = plan.default_class(self._client.list(CLASSES))
+            if default is not None:
+                named = {**claim["spec"], "storageClassName": default["metadata"]["name"]}
+                claim = self._client.update(CLAIMS, {**claim, "spec": named})
+        storage = self._client.find(CLASSES, "", plan.class_of(claim))
+        delayed = storage is not None and storage.get("volumeBindingMode") == "WaitForFirstConsumer"
+        volume = plan.choose(self._client.list(VOLUMES), claim, delayed=delayed)
+        if volume is None:
+            claim, volume = self._make(claim, storage, delayed=delayed)
+        if volume is not None:
+            self._bind(claim, volume)
+        else:
+            self._set_status(CLAIMS, claim, {"phase": "Pending"})
+
+    # -- provisioning
+
+    def _make(self, claim: Obj, storage: Obj | None, *, delayed: bool) -> tuple[Obj, Obj | None]:
+        """Make a volume if it is our turn, or say what is missing."""
+        if delayed and plan.SELECTED_NODE not in annotations_of(claim):
+            text = "waiting for first consumer to be created before binding"
+            self._tell(claim, "Normal", "WaitForFirstConsumer", text)
+            return claim, None
+        if storage is None:
+            self._tell_of_class(claim)
+            return claim, None
+        provisioner = storage.get("provisioner") or ""
+        claim = self._updated(claim, plan.with_provisioner(claim, provisioner))
+        if provisioner == plan.PROVISIONER:
+            return self._provision(claim, storage)
+        text = (
+            f"Waiting for a volume to be created either by the external provisioner '{provisioner}' or "
+            "manually by the system administrator. If volume creation is delayed, please verify that the "
+            "provisioner is running and correctly registered."
+        )
+        self._tell(claim, "Normal", "ExternalProvisioning", text)
+        return claim, None
+
+    def _tell_of_class(self, claim: Obj) -> None:
+        if name := plan.class_of(claim):
+            text = f'storageclass.storage.k8s.io "{name}" not found'
+            self._tell(claim, "Warning", "ProvisioningFailed", text)
+        else:
+            text = "no persistent volumes available for this claim and no storage class is set"
+            self._tell(claim, "Normal", "FailedBinding", text)
+
+    def _provision(self, claim: Obj, storage: Obj) -> tuple[Obj, Obj | None]:
+        node = self._node_for(claim, storage)
         if node is None:
-            return None
+            return self._not_here(claim), None
         wanted = plan.provision(claim, storage, node, self._context.volumes_dir)
         name = wanted["metadata"]["name"]
         self._context.make_volume(Path(wanted["spec"]["hostPath"]["path"]))
         found = self._client.find(VOLUMES, "", name) or self._client.create(VOLUMES, wanted)
-        message = f"Successfully provisioned volume {name}"
-        self._client.record(claim, event_type="Normal", reason="ProvisioningSucceeded", message=message)
-        return found
+        self._tell(claim, "Normal", "ProvisioningSucceeded", f"Successfully provisioned volume {name}")
+        return claim, found
 
-    def _node_for(self, claim: Obj, *, delayed: bool) -> Obj | None:
+    def _node_for(self, claim: Obj, storage: Obj) -> Obj | None:
         selected = annotations_of(claim).get(plan.SELECTED_NODE)
         if selected:
-            return self._client.find("nodes", "", selected)
-        if delayed:
-            message = "waiting for first consumer to be created before binding"
-            self._client.record(claim, event_type="Normal", reason="WaitForFirstConsumer", message=message)
-            return None
-        nodes = self._client.list("nodes")
+            node = self._client.find("nodes", "", selected)
+            return node if node is not None and plan.allows(storage, node) else None
+        nodes = [node for node in self._client.list("nodes") if plan.allows(storage, node)]
         made = sum(plan.is_ours(volume) for volume in self._client.list(VOLUMES))
         return nodes[made % len(nodes)] if nodes else None
+
+    def _not_here(self, claim: Obj) -> Obj:
+        """Say that no volume can be made, and let the scheduler choose another node."""
+        selected = annotations_of(claim).get(plan.SELECTED_NODE)
+        if selected is None:
+            text = "no node is in a topology that the storage class allows"
+        elif self._client.find("nodes", "", selected) is None:
+            text = f'failed to get target node: node "{selected}" not found'
+        else:
+            text = f'node "{selected}" is in no topology that the storage class allows'
+        self._tell(claim, "Warning", "ProvisioningFailed", text)
+        return claim if selected is None else self._client.update(CLAIMS, plan.without_selected_node(claim))
+
+    # -- writing
 
     def _bind(self, claim: Obj, volume: Obj) -> None:
         """Write whatever of the four parts of a binding is missing."""
         wanted = plan.bound_volume(volume, claim)
         volume = volume if wanted is volume else self._client.update(VOLUMES, wanted)
         self._set_status(VOLUMES, volume, {"phase": "Bound"})
-        named = plan.bound_claim(claim, volume)
-        claim = claim if named is claim else self._client.update(CLAIMS, named)
+        claim = self._updated(claim, plan.bound_claim(claim, volume))
         modes, capacity = volume["spec"].get("accessModes"), volume["spec"]["capacity"]
         self._set_status(CLAIMS, claim, {"phase": "Bound", "accessModes": modes, "capacity": capacity})
 
-    # -- volumes
+    def _updated(self, claim: Obj, new: Obj) -> Obj:
+        return claim if new is claim else self._client.update(CLAIMS, new)
 
-    def _sync_volume(self, volume: Obj) -> None:
-        reference = volume["spec"].get("claimRef")
-        if not reference:
-            self._set_status(VOLUMES, volume, {"phase": "Available"})
-            return
-        claim = self._client.find(CLAIMS, reference["namespace"], reference["name"])
-        uid = reference.get("uid")
-        if claim is not None and uid in (None, "", claim["metadata"]["uid"]):
-            return
-        if not uid:
-            return  # reserved by name for a claim still to come
-        volume = self._set_status(VOLUMES, volume, {"phase": "Released"})
-        if volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete" and plan.is_ours(volume):
-            self._context.remove_volume(Path(volume["spec"]["hostPath"]["path"]))
-            if not is_terminating(volume):
-                self._client.delete(VOLUMES, "", volume["metadata"]["name"], uid=volume["metadata"]["uid"])
+    def _tell(self, claim: Obj, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        self._client.record(claim, event_type=kind, reason=reason, message=message)
 
-    def _set_status(self, resource: str, obj: Obj, status: Obj) -> Obj:
+    def _set_status(self, resource: str, obj: Obj, status: Obj) -> None:
         old = obj.get("status") or {}
-        if all(old.get(name) == value for name, value in status.items()):
-            return obj
-        return self._client.update_status(resource, {**obj, "status": {**old, **status}})
+        if any(old.get(name) != value for name, value in status.items()):
+            self._client.update_status(resource, {**obj, "status": {**old, **status}})
 
 
-BOUND_BEFORE = plan.BIND_COMPLETED
+def _waits_for(claim: Obj, volume: Obj) -> bool:
+    """Tell whether a free volume may be what a claim waits for."""
+    name = claim["spec"].get("volumeName")
+    if name:
+        return bool(name == volume["metadata"]["name"])
+    return plan.class_of(claim) == plan.class_of(volume)
+
+
 DESCRIPTOR = ControllerDescriptor(name="persistentvolume-controller", build=PersistentVolumeController)

@@ -20,6 +20,9 @@ PROVISIONER = "leeward.dev/local"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
+STORAGE_PROVISIONER = "volume.kubernetes.io/storage-provisioner"
+BETA_STORAGE_PROVISIONER = "volume.beta.kubernetes.io/storage-provisioner"
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
 BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
 
@@ -38,29 +41,106 @@ def belongs_to(volume: Obj, claim: Obj) -> bool:
     )
 
 
+def _size(volume: Obj) -> Any:
+    return parse_quantity(volume["spec"]["capacity"]["storage"])
+
+
+def _is_large_enough(volume: Obj, claim: Obj) -> bool:
+    return bool(_size(volume) >= parse_quantity(storage_request(claim)))
+
+
+def _have_same_mode(volume: Obj, claim: Obj) -> bool:
+    modes = [each["spec"].get("volumeMode") or "Filesystem" for each in (volume, claim)]
+    return modes[0] == modes[1]
+
+
+def class_of(obj: Obj) -> str:
+    """Return the storage class of a volume or claim; "" for none."""
+    name: str = annotations_of(obj).get(BETA_CLASS) or obj["spec"].get("storageClassName") or ""
+    return name
+
+
+def mismatch(volume: Obj, claim: Obj) -> str:
+    """Return why a volume that a claim names does not satisfy it; "" when it does."""
+    if not _is_large_enough(volume, claim):
+        return "requested PV is too small"
+    if class_of(volume) != class_of(claim):
+        return "storageClassName does not match"
+    if not _have_same_mode(volume, claim):
+        return "incompatible volumeMode"
+    if not _has_modes(volume, claim):
+        return "incompatible accessMode"
+    return ""
+
+
+def _has_modes(volume: Obj, claim: Obj) -> bool:
+    return set(claim["spec"].get("accessModes") or ()) <= set(volume["spec"].get("accessModes") or ())
+
+
 def fits(volume: Obj, claim: Obj) -> bool:
     """Tell whether a free volume satisfies the claim."""
-    spec, wanted = volume["spec"], claim["spec"]
-    selector: Any = wanted.get("selector")
+    selector: Any = claim["spec"].get("selector")
     return (
-        not spec.get("claimRef")
+        not volume["spec"].get("claimRef")
         and not is_terminating(volume)
-        and (spec.get("storageClassName") or "") == (wanted.get("storageClassName") or "")
-        and set(wanted.get("accessModes") or ()) <= set(spec.get("accessModes") or ())
-        and (spec.get("volumeMode") or "Filesystem") == (wanted.get("volumeMode") or "Filesystem")
-        and parse_quantity(spec["capacity"]["storage"]) >= parse_quantity(storage_request(claim))
+        and (volume.get("status") or {}).get("phase") in (None, "", "Pending", "Available")
+        and not mismatch(volume, claim)
         and (selector is None or matches_selector(selector, labels_of(volume)))
     )
 
 
-def choose(volumes: Iterable[Obj], claim: Obj) -> Obj | None:
-    """Return the volume reserved for the claim, else the smallest that fits, else None."""
-    found = list(volumes)
-    reserved = next((volume for volume in found if belongs_to(volume, claim)), None)
-    if reserved is not None:
-        return reserved
-    free = [volume for volume in found if fits(volume, claim)]
-    return min(free, key=lambda volume: parse_quantity(volume["spec"]["capacity"]["storage"]), default=None)
+def choose(volumes: Iterable[Obj], claim: Obj, *, delayed: bool = False) -> Obj | None:
+    """Return the volume reserved for the claim, else the smallest that fits, else None.
+
+    Args:
+        volumes: all there are.
+        claim: an unbound one that names no volume.
+        delayed: the scheduler chooses among free ones, when it knows where the Pod goes.
+    """
+    found = [each for each in volumes if _is_large_enough(each, claim) and _have_same_mode(each, claim)]
+    for volume in found:
+        if belongs_to(volume, claim) and not is_terminating(volume):
+            return volume
+    free = [] if delayed else [volume for volume in found if fits(volume, claim)]
+    return min(free, key=_size, default=None)
+
+
+def allows(storage: Obj, node: Obj) -> bool:
+    """Tell whether a class allows volumes where `node` is."""
+    terms = storage.get("allowedTopologies") or ()
+    labels = labels_of(node)
+    return not terms or any(
+        all(labels.get(rule["key"]) in rule["values"] for rule in term.get("matchLabelExpressions") or ())
+        for term in terms
+    )
+
+
+def unbound_volume(volume: Obj) -> Obj:
+    """Return the volume free again; a reservation that somebody made by name stays one."""
+    meta, spec = volume["metadata"], volume["spec"]
+    if BOUND_BY_CONTROLLER in annotations_of(volume):
+        kept = {key: value for key, value in annotations_of(volume).items() if key != BOUND_BY_CONTROLLER}
+        bare = {key: value for key, value in spec.items() if key != "claimRef"}
+        return {**volume, "metadata": {**meta, "annotations": kept}, "spec": bare}
+    reference = {
+        key: value for key, value in spec["claimRef"].items() if key not in ("uid", "resourceVersion")
+    }
+    return {**volume, "spec": {**spec, "claimRef": reference}}
+
+
+def with_provisioner(claim: Obj, provisioner: str) -> Obj:
+    """Return the claim that says who is to make its volume; itself when it does."""
+    notes = annotations_of(claim)
+    wanted = {STORAGE_PROVISIONER: provisioner, BETA_STORAGE_PROVISIONER: provisioner}
+    if all(notes.get(name) == value for name, value in wanted.items()):
+        return claim
+    return {**claim, "metadata": {**claim["metadata"], "annotations": {**notes, **wanted}}}
+
+
+def without_selected_node(claim: Obj) -> Obj:
+    """Return the claim for which the scheduler is to choose a node anew."""
+    notes = {key: value for key, value in annotations_of(claim).items() if key != SELECTED_NODE}
+    return {**claim, "metadata": {**claim["metadata"], "annotations": notes}}
 
 
 def claim_reference(claim: Obj) -> dict[str, str]:

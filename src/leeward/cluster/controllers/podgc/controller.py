@@ -1,8 +1,9 @@
 """The Pod garbage collector: Pods that no kubelet will finish are removed by force.
 
 These are Pods of nodes that no longer exist (after a quarantine), terminating Pods that never had a
-node, and terminating Pods of nodes that are certainly dead: tainted out-of-service, or, in the
-embedded cluster, without power, which stands for a cloud that has deleted the instance.
+node, terminating Pods of nodes that are certainly dead: tainted out-of-service, or, in the
+embedded cluster, without power, which stands for a cloud that has deleted the instance, and the oldest of
+too many that have ended.
 
 Source: ``pkg/controller/podgc/gc_controller.go`` (Kubernetes 1.36).
 """
@@ -22,11 +23,19 @@ from leeward.kube.objects import (
     is_terminating,
     key_of,
 )
+from leeward.kube.pods import is_finished
 from leeward.kube.status import NotFoundError
 from leeward.kube.wellknown import NODE_POWER
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
-_FINISHED = ("Succeeded", "Failed")
+MOST_ENDED = 12500  # Pods; upstream's --terminated-pod-gc-threshold
+_ENDED = ObjectKey("-", "ended")
+
+
+def _by_age(pod: Obj) -> tuple[bool, str, str]:
+    evicted = (pod.get("status") or {}).get("reason") == "Evicted"
+    meta = pod["metadata"]
+    return not evicted, meta.get("creationTimestamp") or "", meta["name"]
 
 
 def is_dead(node: Obj) -> bool:
@@ -47,6 +56,7 @@ class PodGCController:
         self._client = context.client
         self._clock = context.clock
         self._quarantine = context.timing.node_monitor_grace_seconds  # upstream: 40 s
+        self._ended: dict[ObjectKey, None] = {}  # Pods
         self._missing: dict[str, float] = {}  # node -> monotonic seconds since when
 
     @property
@@ -58,17 +68,33 @@ class PodGCController:
             if event.type != "DELETED" and not is_dead(event.object):
                 return ()
             return [key_of(event.object)]
+        return self._keys_for_pod(event)
+
+    def _keys_for_pod(self, event: Event) -> Iterable[ObjectKey]:
         pod, before = event.object, event.previous
-        node = pod["spec"].get("nodeName")
-        if event.type == "DELETED" or (before and is_terminating(before)):
+        if event.type == "DELETED":
+            self._ended.pop(key_of(pod), None)
             return ()
-        if node:
-            fresh = before is None or not before["spec"].get("nodeName")
-            return [ObjectKey("", node)] if fresh or is_terminating(pod) else ()
-        return [key_of(pod)] if is_terminating(pod) else ()
+        keys: list[ObjectKey] = []
+        if is_finished(pod):
+            self._ended[key_of(pod)] = None
+            keys += [_ENDED] if len(self._ended) > MOST_ENDED else []
+        if before is not None and is_terminating(before):
+            return keys
+        name = pod["spec"].get("nodeName")
+        if not name:
+            return [*keys, key_of(pod)] if is_terminating(pod) else keys
+        if is_terminating(pod) or before is None or not before["spec"].get("nodeName"):
+            node = self._client.find("nodes", "", name)
+            if node is None or (is_terminating(pod) and is_dead(node)):
+                keys.append(ObjectKey("", name))
+        return keys
 
     def sync(self, key: ObjectKey) -> float | None:
-        """Look at one node, or at one Pod without a node."""
+        """Look at one node, at one Pod without a node, or at all that have ended."""
+        if key == _ENDED:
+            self._remove_oldest()
+            return None
         if key.namespace:
             pod = self._client.find("pods", *key)
             if pod is not None and is_terminating(pod) and not pod["spec"].get("nodeName"):
@@ -83,6 +109,13 @@ class PodGCController:
                 if is_terminating(pod):
                     self._remove(pod, None)
         return None
+
+    def _remove_oldest(self) -> None:
+        """Remove as many Pods that have ended as are too many: evicted ones first, then the oldest."""
+        surplus = len(self._ended) - MOST_ENDED
+        found = [pod for key in self._ended if (pod := self._client.find("pods", *key)) is not None]
+        for pod in sorted(found, key=_by_age)[: max(surplus, 0)]:
+            self._remove(pod, None)
 
     def _collect_orphans(self, node: str) -> float | None:
         pods = self._client.pods_on(node)
@@ -100,7 +133,7 @@ class PodGCController:
 
     def _remove(self, pod: Obj, disruption: str | None) -> None:
         status = pod.get("status") or {}
-        if status.get("phase") not in _FINISHED:
+        if not is_finished(pod):
             failed = {**pod, "status": {**status, "phase": "Failed"}}
             if disruption:
                 condition = {

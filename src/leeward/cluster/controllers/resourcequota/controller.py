@@ -1,7 +1,7 @@
 """The resource quota controller: keys are quotas.
 
-They are counted again when they change, and when something that was charged goes or shrinks. What is made
-need not be looked at: admission charges it.
+They are counted again when they change, and when something that was charged goes or shrinks; where that is
+of much, several changes are taken together. What is made need not be looked at: admission charges it.
 
 Source: pkg/controller/resourcequota (Kubernetes 1.36).
 """
@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
+from leeward.cluster.controllers.framework.selection import Pace
 from leeward.cluster.controllers.resourcequota.plan import concerned, plan
 from leeward.cluster.interface.client import Event
-from leeward.kube.objects import ObjectKey, key_of
+from leeward.kube.objects import Obj, ObjectKey, key_of
 from leeward.kube.quota.evaluators import IGNORED, evaluator_of
 from leeward.kube.resources import BUILT_IN
 
@@ -29,6 +30,7 @@ class ResourceQuotaController:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._clock = context.clock
+        self._pace = Pace(context.clock)
         self._watched = frozenset(
             row.name for row in BUILT_IN if row.namespaced and row.name not in _UNCOUNTED
         )
@@ -47,9 +49,9 @@ class ResourceQuotaController:
         if not quotas or not (event.type == "DELETED" or self._shrinks(event)):
             return ()
         matches = evaluator_of(event.resource).matches
-        return [
+        return self._pace.due(
             key_of(each) for each in quotas if any(map(matches, (each.get("spec") or {}).get("hard") or ()))
-        ]
+        )
 
     def _shrinks(self, event: Event) -> bool:
         """Tell whether an object may use something else than before."""
@@ -62,12 +64,24 @@ class ResourceQuotaController:
         """Count what one quota is about."""
         quota = self._client.find(QUOTAS, *key)
         if quota is None:
+            self._pace.forget(key)
             return None
-        status = plan(quota, lambda resource: self._client.list(resource, key.namespace), self._clock.now())
+        if wait := self._pace.wait(key):
+            return wait
+        counted = 0
+
+        def objects(resource: str) -> list[Obj]:
+            nonlocal counted
+            found = self._client.list(resource, key.namespace)
+            counted += len(found)
+            return found
+
+        status = plan(quota, objects, self._clock.now())
+        self._pace.worked(key, counted)
         if status is not None:
             self._client.update_status(QUOTAS, {**quota, "status": status})
-        counted = {found.resource for found in concerned((quota.get("spec") or {}).get("hard") or ())}
-        return _RESYNC if counted <= self._watched else _UNWATCHED_RESYNC
+        about = {found.resource for found in concerned((quota.get("spec") or {}).get("hard") or ())}
+        return _RESYNC if about <= self._watched else _UNWATCHED_RESYNC
 
 
 DESCRIPTOR = ControllerDescriptor(name="resourcequota-controller", build=ResourceQuotaController)

@@ -43,7 +43,12 @@ class TaintEvictionController:
         same = before is not None and all(
             pod["spec"].get(name) == before["spec"].get(name) for name in ("nodeName", "tolerations")
         )
-        return () if same or not pod["spec"].get("nodeName") else [key_of(pod)]
+        if same or not pod["spec"].get("nodeName"):
+            return ()
+        key = key_of(pod)
+        node = self._client.find("nodes", "", pod["spec"]["nodeName"])
+        tainted = node is not None and no_execute_taints(node)
+        return [key] if tainted or key in self._pending else ()
 
     def sync(self, key: ObjectKey) -> float | None:
         """Delete the Pod when it must go; returns the seconds until it must."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import lru_cache, wraps
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Literal
 
@@ -246,6 +246,7 @@ def subdomain_with_underscore(name: str) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=16384)
 def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
     """Return an address; None where there is none."""
     try:

@@ -1,0 +1,93 @@
+"""Values of the Pods that an object selects, and how often they are looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from leeward.base.clock import VirtualClock
+from leeward.cluster.controllers.framework.selection import Pace, Selection
+from leeward.cluster.controllers.framework.servicepods import selects
+from leeward.kube.objects import Obj, ObjectKey
+
+KEY = ObjectKey("shop", "web")
+
+
+def service(**selector: str) -> Obj:
+    meta = {"name": "web", "namespace": "shop", "uid": "1"}
+    return {"metadata": meta, "spec": {"selector": selector or {"app": "web"}}}
+
+
+@pytest.fixture
+def viewed() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def selection(world: Any, viewed: list[str]) -> Selection[str]:
+    def view(_: Obj, pod: Obj) -> str:
+        viewed.append(pod["metadata"]["name"])
+        return str(pod["status"]["podIP"])
+
+    return Selection(world.client, selects, view)
+
+
+def test_only_pods_that_changed_are_looked_at_again(
+    world: Any, selection: Selection[str], viewed: list[str]
+) -> None:
+    pods = [world.pod(name) for name in ("one", "two", "three")]
+    found = selection.of(KEY, service())
+    assert found.values.keys() == {"one", "two", "three"}
+    assert found.gone is None
+    viewed.clear()
+    world.set_status("pods", pods[0], podIP="10.9.9.9")
+    selection.note(KEY, "one")
+    found = selection.of(KEY, service())
+    assert viewed == ["one"]
+    assert found.values["one"] == "10.9.9.9"
+    assert found.gone == []
+
+
+def test_pods_that_are_gone_or_not_selected_any_more_have_no_value(
+    world: Any, selection: Selection[str]
+) -> None:
+    kept, moved = world.pod("kept"), world.pod("moved")
+    world.pod("deleted")
+    selection.of(KEY, service())
+    world.client.delete("pods", "shop", "deleted")
+    world.client.update("pods", {**moved, "metadata": {**moved["metadata"], "labels": {}}})
+    for name in ("deleted", "moved"):
+        selection.note(KEY, name)
+    found = selection.of(KEY, service())
+    assert list(found.values) == [kept["metadata"]["name"]]
+    assert sorted(found.gone or ()) == ["deleted", "moved"]
+
+
+def test_everything_is_looked_at_when_the_selector_is_another(world: Any, selection: Selection[str]) -> None:
+    world.pod("one")
+    selection.of(KEY, service())
+    assert selection.of(KEY, service(app="other")).values == {}
+
+
+def test_the_more_pods_the_longer_until_the_next_look_but_never_long() -> None:
+    clock = VirtualClock()
+    pace = Pace(clock)
+    pace.worked(KEY, 100)
+    assert pace.wait(KEY) == 0
+    pace.worked(KEY, 500)
+    assert pace.wait(KEY) == 0.5
+    pace.worked(KEY, 50_000)
+    assert pace.wait(KEY) == 2.0
+
+
+def test_a_key_that_waits_already_is_not_due_again() -> None:
+    clock = VirtualClock()
+    pace = Pace(clock)
+    pace.worked(KEY, 500)
+    assert pace.due([KEY]) == [KEY]
+    pace.wait(KEY)
+    assert pace.due([KEY]) == []
+    clock.advance(0.5)
+    assert pace.wait(KEY) == 0
+    assert pace.due([KEY]) == [KEY]
