@@ -10,12 +10,18 @@ from collections.abc import Iterable
 
 from leeward.cluster.scheduler.profile import Feasibility
 
+_NOTE_LIMIT = 1024
 NO_NODES = "no nodes available to schedule pods"
 
 
 def summarize(reasons: Iterable[str]) -> str:
     """Return "1 A, 2 B": each reason with how many nodes gave it, sorted as text."""
     return ", ".join(sorted(f"{count} {reason}" for reason, count in Counter(reasons).items()))
+
+
+def truncate(message: str) -> str:
+    """Return a message that fits an Event."""
+    return message if len(message) <= _NOTE_LIMIT else f"{message[: _NOTE_LIMIT - 4]} ..."
 
 
 def fit_error(total: int, found: Feasibility, preemption: str) -> str:

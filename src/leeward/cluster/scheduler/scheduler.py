@@ -18,7 +18,7 @@ from leeward.cluster.scheduler import preemption, status
 from leeward.cluster.scheduler.boards import Boards
 from leeward.cluster.scheduler.cache import FINISHED, Cache
 from leeward.cluster.scheduler.catalog import PLUGINS
-from leeward.cluster.scheduler.diagnosis import fit_error
+from leeward.cluster.scheduler.diagnosis import fit_error, truncate
 from leeward.cluster.scheduler.framework import Cycle, Descriptor
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo, describe
@@ -315,11 +315,15 @@ class Scheduler:
 
     def _say_failed(self, info: PodInfo, message: str) -> None:
         self._client.record(
-            info.pod, event_type="Warning", reason="FailedScheduling", message=message, action="Scheduling"
+            info.pod,
+            event_type="Warning",
+            reason="FailedScheduling",
+            message=truncate(message),
+            action="Scheduling",
         )
 
     def _fail(self, queued: QueuedPod, cycle: Cycle, found: Feasibility) -> None:
-        plan = preemption.Plan(None)
+        plan = preemption.Plan(None, keeps_nomination=bool(found.rejection))
         if cycle.nodes and not found.rejection:
             budgets = self._client.list("poddisruptionbudgets.policy")
             plan = preemption.plan(self.profile, cycle, found, budgets, self.cache.nominated_on)
@@ -327,7 +331,7 @@ class Scheduler:
         info = queued.info
         self.queue.park(queued, found.plugins())
         self._say_failed(info, message)
-        node = plan.candidate.node if plan.candidate else None
+        node = plan.candidate.node if plan.candidate else None if plan.keeps_nomination else ""
         status.set_unscheduled(
             self._client, self._clock, info.key, "Unschedulable", message, nominated_node=node
         )

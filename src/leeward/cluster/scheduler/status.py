@@ -30,19 +30,31 @@ def set_unscheduled(
     *,
     nominated_node: str | None = None,
 ) -> None:
-    """Write the PodScheduled condition "False"; writes nothing when it says so already."""
+    """Write the PodScheduled condition "False"; writes nothing when it says so already.
+
+    Args:
+        client: writes it.
+        clock: says when it became so.
+        key: of which Pod.
+        reason: one word.
+        message: the rest.
+        nominated_node: where others make way for it; "" for nowhere, None to leave that as it is.
+    """
     pod = client.find("pods", *key)
     if pod is None or pod["spec"].get("nodeName"):
         return
     condition = {"type": "PodScheduled", "status": "False", "reason": reason, "message": message}
     old = find_condition(pod, "PodScheduled") or {}
     unchanged = all(old.get(name) == value for name, value in condition.items())
-    if unchanged and nominated_node is None:
+    nominated = (pod.get("status") or {}).get("nominatedNodeName") or ""
+    wanted = nominated if nominated_node is None else nominated_node
+    if unchanged and wanted == nominated:
         return
     new = _with_condition(pod, condition, format_time(clock.now()))
-    if nominated_node is not None:
-        new["status"]["nominatedNodeName"] = nominated_node
-    client.update_status("pods", new)
+    status = {name: value for name, value in new["status"].items() if name != "nominatedNodeName"}
+    if wanted:
+        status["nominatedNodeName"] = wanted
+    client.update_status("pods", {**new, "status": status})
 
 
 def clear_nomination(client: Client, key: ObjectKey) -> None:

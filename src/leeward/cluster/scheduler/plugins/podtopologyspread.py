@@ -135,7 +135,7 @@ class PodTopologySpread(Plugin):
             if key == HOSTNAME:
                 size = nodes
             else:
-                size = len({node.labels[key] for node, _ in counted if key in node.labels})
+                size = len({node.labels.get(key, "") for node, _ in counted})
             state.weights.append(math.log(size + 2))
         return bool(soft)
 
