@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 from leeward.cluster.interface.client import Client, Reader
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.census import Census
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo
@@ -86,7 +87,7 @@ class Plugin:
 
     name: ClassVar[str]
     weight: ClassVar[int] = 0  # of its score; 0 when it does not score
-    # What may make a Pod it rejected schedulable.
+    # What may make a Pod it rejected schedulable; of Pods, those that are assigned to nodes.
     events: ClassVar[Events] = {}
     # Whether its answers for a node depend on Pods of other nodes; if not, they hold until the node changes.
     looks_around: ClassVar[bool] = False
@@ -97,6 +98,10 @@ class Plugin:
 
     def shares(self, pod: PodInfo) -> bool:
         """Say whether its answers hold for all Pods of the Pod's template (upstream's SignPod)."""
+        return True
+
+    def wakes(self, pod: PodInfo, event: Event) -> bool:
+        """Say whether one of its events may make a Pod it rejected schedulable (upstream's QueueingHint)."""
         return True
 
     def pre_filter(self, cycle: Cycle) -> PreFilterResult:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.podinfo import Kin, PodInfo, Resources, quantity_of
 from leeward.kube.objects import Obj, labels_of
 
@@ -68,6 +69,13 @@ class NodeInfo:
         copy.pods, copy.kins = dict(self.pods), dict(self.kins)
         copy.requested, copy.scored = dict(self.requested), dict(self.scored)
         return copy
+
+
+def nodes_of(event: Event) -> tuple[NodeInfo, NodeInfo | None]:
+    """Return a node as it is now, or was last, and as it was before it changed; without Pods."""
+    name = event.object["metadata"]["name"]
+    old = event.previous if event.type == "MODIFIED" else None
+    return NodeInfo(name, event.object), NodeInfo(name, old) if old is not None else None
 
 
 def bump(counts: dict[Any, int], key: object, amount: int) -> None:

@@ -7,9 +7,10 @@ Source: ``pkg/scheduler/schedule_one.go`` (findNodesThatFitPod, prioritizeNodes,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.framework import Cycle, Plugin, Rejection, never, overrides
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo
@@ -62,6 +63,14 @@ class Profile:
             if rejection := plugin.pre_enqueue(pod):
                 return replace(rejection, plugin=plugin.name)
         return None
+
+    def wakes(self, pod: PodInfo, rejected_by: Collection[str], event: Event) -> bool:
+        """Tell whether an event may help a Pod that some plugins rejected."""
+        return any(
+            event.type in plugin.events.get(event.resource, ()) and plugin.wakes(pod, event)
+            for plugin in self.plugins
+            if plugin.name in rejected_by
+        )
 
     def shares(self, pod: PodInfo) -> bool:
         """Tell whether what is found for the Pod holds for all of its template."""

@@ -67,8 +67,7 @@ class Scheduler:
         self.cache = Cache()
         self._boards = Boards(self.profile, self.cache, client)
         self._start_at = 0  # the node with which the next search for a Pod of its own kind begins
-        events = {plugin.name: plugin.events for plugin in self.profile.plugins}
-        self.queue = Queue(clock, events, self._wake)
+        self.queue = Queue(clock, self.profile.wakes, self._wake)
         self._binding: dict[str, tuple[QueuedPod, NodeInfo]] = {}  # waits for volumes, by Pod uid
         self._tick: Timer | None = None
         self._unsubscribe: Unsubscribe | None = None
@@ -79,7 +78,7 @@ class Scheduler:
         for node in self._client.list("nodes"):
             self.cache.set_node(node)
         for pod in self._client.list("pods"):
-            self._on_pod(pod, None)
+            self._on_pod(Event("ADDED", "pods", pod, None, 0))
 
     def stop(self) -> None:
         """Stop following and deciding; harmless when stopped."""
@@ -100,9 +99,9 @@ class Scheduler:
     def _on_event(self, event: Event) -> None:
         if event.resource == "pods":
             if event.type == "DELETED":
-                self._on_pod_gone(event.object)
+                self._on_pod_gone(event)
             else:
-                self._on_pod(event.object, event.previous)
+                self._on_pod(event)
         elif event.resource == "nodes":
             self._on_node(event)
         elif event.resource == "namespaces":
@@ -111,7 +110,7 @@ class Scheduler:
         elif event.resource in _SELECTING:
             self._on_selector(event)
         else:
-            self.queue.moved(event.resource, event.type)
+            self.queue.moved(event)
             if self._binding:
                 self._wake()
 
@@ -122,7 +121,7 @@ class Scheduler:
             self.cache.set_node(event.object)
         else:
             return
-        self.queue.moved("nodes", event.type)
+        self.queue.moved(event)
 
     def _on_selector(self, event: Event) -> None:
         """Pods that it selects are spread otherwise now."""
@@ -133,26 +132,28 @@ class Scheduler:
         owner = None if kind == "Service" else (kind, new["metadata"]["name"])
         self._boards.forget(new["metadata"]["namespace"], owner)
 
-    def _on_pod_gone(self, pod: Obj) -> None:
-        info = describe(pod)
+    def _on_pod_gone(self, event: Event) -> None:
+        info = describe(event.object)
         self._binding.pop(info.uid, None)
         self.queue.remove(info.uid)
         nominated = info.uid in self.cache.nominations()
         self.cache.nominate(info, None)
         if self.cache.forget(info.uid) or nominated:
-            self.queue.moved("pods", "DELETED")
+            self.queue.moved(event._replace(type="DELETED"))
 
-    def _on_pod(self, pod: Obj, previous: Obj | None) -> None:
+    def _on_pod(self, event: Event) -> None:
+        pod = event.object
         node = pod["spec"].get("nodeName")
         phase = (pod.get("status") or {}).get("phase")
         if phase in FINISHED or (is_terminating(pod) and not node):
-            self._on_pod_gone(pod)
+            self._on_pod_gone(event)
         elif node:
-            self._on_placed(pod, previous, node)
+            self._on_placed(event, node)
         elif pod["spec"].get("schedulerName", self._name) == self._name:
-            self._on_pending(pod, previous)
+            self._on_pending(pod, event.previous)
 
-    def _on_placed(self, pod: Obj, previous: Obj | None, node: str) -> None:
+    def _on_placed(self, event: Event, node: str) -> None:
+        pod, previous = event.object, event.previous
         if previous is not None and previous["spec"].get("nodeName") and not _matters(pod, previous):
             return
         info = describe(pod)
@@ -160,7 +161,7 @@ class Scheduler:
         self.queue.remove(info.uid)
         self.cache.place(info, node)
         fresh = previous is None or not previous["spec"].get("nodeName")
-        self.queue.moved("pods", "ADDED" if fresh else "MODIFIED")
+        self.queue.moved(event._replace(type="ADDED" if fresh else "MODIFIED"))
 
     def _on_pending(self, pod: Obj, previous: Obj | None) -> None:
         info = describe(pod)

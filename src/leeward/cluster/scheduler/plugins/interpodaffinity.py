@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from leeward.cluster.interface.client import Reader
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.framework import (
     MAX_SCORE,
     PASS,
@@ -29,7 +30,7 @@ from leeward.cluster.scheduler.framework import (
     reject,
 )
 from leeward.cluster.scheduler.nodeinfo import NodeInfo, bump
-from leeward.cluster.scheduler.podinfo import AffinityTerm, Kin, PodInfo, Template
+from leeward.cluster.scheduler.podinfo import AffinityTerm, Kin, PodInfo, Template, describe
 from leeward.kube.objects import labels_of
 from leeward.kube.selectors import matches_selector
 from leeward.kube.wellknown import HOSTNAME
@@ -86,6 +87,12 @@ class InterPodAffinity(Plugin):
     weight = 2
     looks_around = True
     events: ClassVar[Events] = {"nodes": ("ADDED", "MODIFIED"), "pods": ("ADDED", "MODIFIED", "DELETED")}
+
+    def wakes(self, pod: PodInfo, event: Event) -> bool:
+        if event.resource == "nodes":
+            return event.previous is None or labels_of(event.object) != labels_of(event.previous)
+        states = [event.object, *([event.previous] if event.type == "MODIFIED" and event.previous else [])]
+        return any(_may_help(event.type, pod.template, describe(state).template) for state in states)
 
     def pre_filter(self, cycle: Cycle) -> PreFilterResult:
         pod = cycle.pod.template
@@ -159,6 +166,23 @@ class InterPodAffinity(Plugin):
         if not spread:
             return [0] * len(raw)
         return [int(MAX_SCORE * ((score - smallest) / spread)) for score in raw]
+
+
+def _may_match(term: AffinityTerm, pod: Template) -> bool:
+    """Tell whether a term selects Pods like `pod`, as far as can be seen without their namespace."""
+    return (pod.namespace in term.namespaces or term.namespace_selector is not None) and matches_selector(
+        term.selector, pod.labels
+    )
+
+
+def _may_help(kind: str, pod: Template, other: Template) -> bool:
+    """Tell whether `pod` may be allowed somewhere because a Pod like `other` came, changed or went."""
+    comes = kind != "DELETED" and any(_may_match(term, other) for term in pod.affinity)
+    goes = kind != "ADDED" and (
+        any(_may_match(term, other) for term in pod.anti_affinity)
+        or any(_may_match(term, pod) for term in other.anti_affinity)
+    )
+    return comes or goes
 
 
 def _matches_all(terms: Sequence[AffinityTerm], pod: Template, reader: Reader) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.framework import (
     PASS,
     SKIP,
@@ -18,7 +19,8 @@ from leeward.cluster.scheduler.framework import (
     never,
     stretch,
 )
-from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.nodeinfo import NodeInfo, nodes_of
+from leeward.cluster.scheduler.podinfo import PodInfo
 from leeward.kube.objects import Obj
 from leeward.kube.selectors import matches_labels, matches_node_selector, matches_node_term
 
@@ -64,6 +66,10 @@ class NodeAffinity(Plugin):
     name = "NodeAffinity"
     weight = 2
     events: ClassVar[Events] = {"nodes": ("ADDED", "MODIFIED")}
+
+    def wakes(self, pod: PodInfo, event: Event) -> bool:
+        new, old = nodes_of(event)
+        return admits_node(pod.spec, new) and (old is None or not admits_node(pod.spec, old))
 
     def pre_filter(self, cycle: Cycle) -> PreFilterResult:
         spec = cycle.pod.spec

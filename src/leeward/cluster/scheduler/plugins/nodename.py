@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.framework import Cycle, Descriptor, Events, Plugin, Rejection, never
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.podinfo import PodInfo
 
 
 class NodeName(Plugin):
@@ -13,6 +15,9 @@ class NodeName(Plugin):
 
     name = "NodeName"
     events: ClassVar[Events] = {"nodes": ("ADDED",)}
+
+    def wakes(self, pod: PodInfo, event: Event) -> bool:
+        return bool(pod.spec.get("nodeName") == event.object["metadata"]["name"])
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
         wanted = cycle.pod.spec.get("nodeName")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.framework import (
     MAX_SCORE,
     Code,
@@ -16,9 +17,16 @@ from leeward.cluster.scheduler.framework import (
     Plugin,
     Rejection,
 )
-from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.nodeinfo import NodeInfo, nodes_of
+from leeward.cluster.scheduler.podinfo import PodInfo, describe
 
 _SCORED = ("cpu", "memory")
+
+
+def _needs_less(event: Event) -> bool:
+    """Tell whether a Pod was scaled down."""
+    new, old = describe(event.object).requests, describe(event.previous or event.object).requests
+    return any(new.get(name, 0) < amount for name, amount in old.items())
 
 
 def _least_allocated(cycle: Cycle, node: NodeInfo) -> int:
@@ -39,6 +47,19 @@ class NodeResourcesFit(Plugin):
     name = "NodeResourcesFit"
     weight = 1
     events: ClassVar[Events] = {"nodes": ("ADDED", "MODIFIED"), "pods": ("DELETED", "MODIFIED")}
+
+    def wakes(self, pod: PodInfo, event: Event) -> bool:
+        if event.resource == "pods":
+            return event.type == "DELETED" or _needs_less(event)
+        new, old = nodes_of(event)
+        wanted = {"pods": 1, **pod.requests}
+        if any(new.allocatable.get(name, 0) < amount for name, amount in wanted.items() if amount):
+            return False
+        return old is None or any(
+            new.allocatable.get(name, 0) > old.allocatable.get(name, 0)
+            for name, amount in wanted.items()
+            if amount
+        )
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
         reasons: list[str] = []

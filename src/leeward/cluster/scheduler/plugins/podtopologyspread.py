@@ -13,6 +13,7 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.defaultselector import default_selector
 from leeward.cluster.scheduler.framework import (
     MAX_SCORE,
@@ -29,9 +30,10 @@ from leeward.cluster.scheduler.framework import (
     never,
     reject,
 )
-from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.nodeinfo import NodeInfo, nodes_of
 from leeward.cluster.scheduler.plugins.spreadconstraints import Constraint, Tally, constraints_of
 from leeward.cluster.scheduler.podinfo import PodInfo
+from leeward.kube.objects import labels_of
 from leeward.kube.wellknown import HOSTNAME, ZONE
 
 _SKEWED = "node(s) didn't match pod topology spread constraints"
@@ -52,6 +54,10 @@ class _State(CycleState):
         return _State([tally.clone() for tally in self.hard], self.own)
 
 
+def _has_all(keys: Collection[str], node: NodeInfo) -> bool:
+    return all(key in node.labels for key in keys)
+
+
 class PodTopologySpread(Plugin):
     """Spreads Pods evenly."""
 
@@ -62,6 +68,20 @@ class PodTopologySpread(Plugin):
         "nodes": ("ADDED", "MODIFIED", "DELETED"),
         "pods": ("ADDED", "MODIFIED", "DELETED"),
     }
+
+    def wakes(self, pod: PodInfo, event: Event) -> bool:
+        constraints = constraints_of(pod, "DoNotSchedule")
+        if event.resource == "pods":
+            states = [event.object] if event.type != "MODIFIED" else [event.object, event.previous or {}]
+            return event.object["metadata"].get("namespace", "") == pod.namespace and any(
+                constraint.selects(labels_of(state)) for constraint in constraints for state in states
+            )
+        keys = [constraint.key for constraint in constraints]
+        new, old = nodes_of(event)
+        is_domain, was_domain = _has_all(keys, new), old is not None and _has_all(keys, old)
+        if event.type != "MODIFIED" or old is None:
+            return is_domain
+        return (old.taints != new.taints or old.labels != new.labels) and (is_domain or was_domain)
 
     def pre_filter(self, cycle: Cycle) -> PreFilterResult:
         constraints = constraints_of(cycle.pod, "DoNotSchedule")
@@ -132,10 +152,7 @@ class PodTopologySpread(Plugin):
         state.weights = []
         for tally in soft:
             key = tally.constraint.key
-            if key == HOSTNAME:
-                size = nodes
-            else:
-                size = len({node.labels.get(key, "") for node, _ in counted})
+            size = nodes if key == HOSTNAME else len({node.labels.get(key, "") for node, _ in counted})
             state.weights.append(math.log(size + 2))
         return bool(soft)
 
