@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from leeward.cluster.interface.client import Reader
 from leeward.cluster.scheduler.census import Census
+from leeward.cluster.scheduler.framework import Cycle
 from leeward.cluster.scheduler.nodeinfo import NodeInfo, bump
 from leeward.cluster.scheduler.nodetree import NodeTree
 from leeward.cluster.scheduler.podinfo import PodInfo
@@ -38,6 +40,7 @@ class Cache:
 
     def __init__(self) -> None:
         self.census = Census()
+        self.images: dict[str, int] = {}  # name -> nodes that have it
         self._infos: dict[str, NodeInfo] = {}  # includes nodes only known from their Pods
         self._live: dict[str, NodeInfo] = {}
         self._tree = NodeTree()
@@ -56,6 +59,10 @@ class Cache:
             self._live = {name: self._live[name] for name in self._tree}
             self._is_sorted = True
         return self._live
+
+    def cycle(self, pod: PodInfo, reader: Reader) -> Cycle:
+        """Begin an attempt to place a Pod."""
+        return Cycle(pod, self.nodes, self.census, reader, self.hosts_differ, self.images)
 
     @property
     def hosts_differ(self) -> bool:
@@ -81,9 +88,9 @@ class Cache:
         """Take a node's new state."""
         name = node["metadata"]["name"]
         info = self._infos.setdefault(name, NodeInfo(name))
-        self._count_host(info, -1)
+        self._count_names(info, -1)
         info.set_node(node)
-        self._count_host(info, 1)
+        self._count_names(info, 1)
         self._live[name] = info
         if self._tree.put(name, info.labels):
             self._is_sorted = False
@@ -94,12 +101,14 @@ class Cache:
         info = self._live.pop(name, None)
         self._tree.remove(name)
         if info is not None:
-            self._count_host(info, -1)
+            self._count_names(info, -1)
             info.set_node(None)
             self._drop_if_empty(name)
             self._note(Change(name))
 
-    def _count_host(self, info: NodeInfo, sign: int) -> None:
+    def _count_names(self, info: NodeInfo, sign: int) -> None:
+        for image in info.images:
+            bump(self.images, image, sign)
         if host := info.labels.get(HOSTNAME):
             bump(self._hosts, host, sign)
             self._shared_hosts += sign if self._hosts.get(host, 0) > (1 if sign > 0 else 0) else 0

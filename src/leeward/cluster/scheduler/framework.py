@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias
 
 from leeward.cluster.interface.client import Client, Reader
@@ -61,12 +61,13 @@ class Cycle:
     census: Census  # of the Pods on them
     reader: Reader
     hosts_differ: bool = True  # no two nodes have the same hostname
+    images: Mapping[str, int] = field(default_factory=dict)  # how many nodes have each
     state: dict[str, Any] = field(default_factory=dict)  # CycleState by plugin name
 
     def clone(self) -> Cycle:
         """Return a copy for a what-if question: plugins may be told of Pods that come and go."""
         state = {name: found.clone() for name, found in self.state.items()}
-        return Cycle(self.pod, self.nodes, self.census, self.reader, self.hosts_differ, state)
+        return replace(self, state=state)
 
 
 @dataclass(frozen=True, slots=True)

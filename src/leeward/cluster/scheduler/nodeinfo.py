@@ -18,7 +18,18 @@ from leeward.kube.objects import Obj, labels_of
 class NodeInfo:
     """Mutable; owned by the cache, cloned for what-if questions."""
 
-    __slots__ = ("allocatable", "kins", "labels", "name", "node", "pods", "requested", "scored", "taints")
+    __slots__ = (
+        "allocatable",
+        "images",
+        "kins",
+        "labels",
+        "name",
+        "node",
+        "pods",
+        "requested",
+        "scored",
+        "taints",
+    )
 
     def __init__(self, name: str, node: Obj | None = None) -> None:
         self.name = name
@@ -30,6 +41,7 @@ class NodeInfo:
         self.labels: Mapping[str, str] = {}
         self.taints: Sequence[Mapping[str, Any]] = ()
         self.allocatable: Resources = {}
+        self.images: Mapping[str, int] = {}  # name -> bytes
         self.set_node(node)
 
     def set_node(self, node: Obj | None) -> None:
@@ -40,6 +52,11 @@ class NodeInfo:
         status = (node.get("status") or {}) if node else {}
         amounts = status.get("allocatable") or status.get("capacity") or {}
         self.allocatable = {name: quantity_of(name, text) for name, text in amounts.items()}
+        self.images = {
+            name: image.get("sizeBytes") or 0
+            for image in status.get("images") or ()
+            for name in image.get("names") or ()
+        }
 
     def add(self, info: PodInfo) -> None:
         """Count a Pod; replaces an earlier state of the same Pod."""
@@ -65,7 +82,7 @@ class NodeInfo:
         """Return a copy whose Pods may be added and removed freely."""
         copy = NodeInfo(self.name)
         copy.node, copy.labels, copy.taints = self.node, self.labels, self.taints
-        copy.allocatable = self.allocatable
+        copy.allocatable, copy.images = self.allocatable, self.images
         copy.pods, copy.kins = dict(self.pods), dict(self.kins)
         copy.requested, copy.scored = dict(self.requested), dict(self.scored)
         return copy

@@ -30,7 +30,12 @@ from leeward.kube.status import NotFoundError, StatusError
 BATCH = 20  # Pods per tick: a few milliseconds
 BIND_TIMEOUT_SECONDS = 600.0  # for volumes to be made and bound
 _TIMED_OUT = 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded'
-_VOLUME_RESOURCES = ("persistentvolumes", "persistentvolumeclaims", "storageclasses.storage.k8s.io")
+_VOLUME_RESOURCES = (
+    "persistentvolumes",
+    "persistentvolumeclaims",
+    "storageclasses.storage.k8s.io",
+    "csinodes.storage.k8s.io",
+)
 _SELECTING = {  # what selects Pods that are spread by default, by kind
     "services": "Service",
     "replicationcontrollers": "ReplicationController",
@@ -231,7 +236,7 @@ class Scheduler:
 
     def _attempt(self, queued: QueuedPod) -> None:
         pod = queued.info
-        cycle = Cycle(pod, self.cache.nodes, self.cache.census, self._client)
+        cycle = self.cache.cycle(pod, self._client)
         board = None if self._has_rivals(pod) else self._boards.get(pod)
         if board is not None:
             node = board.pick(pod)
@@ -365,7 +370,8 @@ def _differs(node: Obj, previous: Obj) -> bool:
     if node["metadata"].get("labels") != previous["metadata"].get("labels"):
         return True
     status_now, status_then = node.get("status") or {}, previous.get("status") or {}
-    return any(status_now.get(part) != status_then.get(part) for part in ("allocatable", "capacity"))
+    parts = ("allocatable", "capacity", "images")
+    return any(status_now.get(part) != status_then.get(part) for part in parts)
 
 
 def _matters(pod: Obj, previous: Obj) -> bool:
