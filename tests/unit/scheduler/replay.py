@@ -112,7 +112,7 @@ class Replay:
     def decided(self, pod: str, choice: str) -> str:
         """Note what was decided; returns where the Pod is to go."""
         info = describe(self.client.get("pods", NAMESPACE, pod))
-        cache, profile = self.scheduler.cache, self.scheduler.profile
+        cache, profile = self.scheduler.cache, self.scheduler.profiles["default-scheduler"]
         cache.forget(info.uid)
         cycle = cache.cycle(info, self.client)
         found = profile.find_feasible(cycle, profile.prepare(cycle), cache.nominated_on)

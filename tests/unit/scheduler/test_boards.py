@@ -11,9 +11,8 @@ import pytest
 from leeward.cluster.interface.client import Reader
 from leeward.cluster.scheduler.boards import Board, Boards
 from leeward.cluster.scheduler.cache import Cache
-from leeward.cluster.scheduler.catalog import PLUGINS
+from leeward.cluster.scheduler.configuration import ProfileConfiguration, build_profile
 from leeward.cluster.scheduler.podinfo import PodInfo, describe
-from leeward.cluster.scheduler.profile import Profile
 from leeward.kube.objects import Obj
 from leeward.kube.wellknown import HOSTNAME, ZONE
 
@@ -101,7 +100,7 @@ class World:
         self.rng = Random(seed)
         self.reader = reader
         self.cache = Cache()
-        self.profile = Profile([descriptor.make() for descriptor in PLUGINS])
+        self.profile = build_profile(ProfileConfiguration())
         self.templates = [(_spec(self.rng), {"app": app}) for app in "aab"]
         self.placed: list[PodInfo] = []
         self.made = 0

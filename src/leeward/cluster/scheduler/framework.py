@@ -15,6 +15,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
 from leeward.cluster.interface.client import Client, Reader
@@ -24,8 +25,12 @@ from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo
 
 MAX_SCORE = 100
+Args: TypeAlias = Mapping[str, Any]  # of a plugin, in the words of KubeSchedulerConfiguration
 Likes: TypeAlias = Sequence[tuple[NodeInfo, int]]  # a node, and how many are like it in every way
 Events: TypeAlias = Mapping[str, Collection[str]]  # resource -> event types
+
+
+NO_ARGS: Args = MappingProxyType({})
 
 
 class Code(enum.Enum):
@@ -87,11 +92,17 @@ class Plugin:
     """Base of every plugin: says yes to everything."""
 
     name: ClassVar[str]
-    weight: ClassVar[int] = 0  # of its score; 0 when it does not score
+    weight: int = 0  # of its score; 0 when it does not score
     # What may make a Pod it rejected schedulable; of Pods, those that are assigned to nodes.
     events: ClassVar[Events] = {}
     # Whether its answers for a node depend on Pods of other nodes; if not, they hold until the node changes.
     looks_around: ClassVar[bool] = False
+
+    # How long a binding may wait for what the plugin prepares, in seconds.
+    bind_timeout: float = 0.0
+
+    def __init__(self, args: Args = NO_ARGS) -> None:
+        """Take what a profile has for the plugin in ``pluginConfig``."""
 
     def pre_enqueue(self, pod: PodInfo) -> Rejection | None:
         """Say whether the Pod may be tried at all."""
@@ -156,7 +167,7 @@ class Descriptor:
     """How the catalog lists a plugin."""
 
     name: str
-    make: Callable[[], Plugin]
+    make: Callable[[Args], Plugin]
 
 
 def reject(*reasons: str) -> Rejection:

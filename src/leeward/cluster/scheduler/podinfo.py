@@ -15,6 +15,11 @@ from orjson import dumps
 from leeward.kube.objects import Obj, ObjectKey, controller_of, is_terminating, key_of, labels_of
 from leeward.kube.quantity import to_millis, to_units
 
+BUILT_IN = (
+    "cpu",
+    "memory",
+    "ephemeral-storage",
+)  # of every node; others count if asked for
 DEFAULT_MILLI_CPU = 100  # what scoring assumes for a container that requests nothing
 DEFAULT_MEMORY = 200 * 1024 * 1024
 

@@ -23,7 +23,8 @@ from leeward.kube.selectors import matches_selector
 _NOT_HELPFUL = "Preemption is not helpful for scheduling"
 _NO_VICTIMS = "No preemption victims found for incoming pod"
 _MIN_PERCENTAGE = 10  # of the nodes that might do: so many candidates are enough,
-_MIN_CANDIDATES = 100  # but not fewer than these
+_MIN_CANDIDATES = 100  # but not fewer than these; both by default
+NAME = "DefaultPreemption"
 _OFFSET = 2**31  # makes every priority count as more than nothing in a sum
 
 
@@ -77,10 +78,14 @@ def plan(
     profile: Profile, cycle: Cycle, found: Feasibility, budgets: Sequence[Obj], nominated: Nominated
 ) -> Plan:
     """Decide who makes way for ``cycle.pod``."""
+    if profile.preemption is None:
+        return Plan(None, keeps_nomination=True)
     if reason := eligibility(cycle.pod, cycle, found):
         return Plan(None, f"preemption: {reason}", keeps_nomination=True)
     prepared = profile.prepare(cycle)
     potential = [name for name, no in found.rejections.items() if no.code is Code.UNSCHEDULABLE]
+    share = len(potential) * profile.preemption.get("minCandidateNodesPercentage", _MIN_PERCENTAGE) // 100
+    enough = max(share, profile.preemption.get("minCandidateNodesAbsolute", _MIN_CANDIDATES))
     candidates: list[Candidate] = []
     reasons = [_NOT_HELPFUL] * (len(found.rejections) - len(potential))
     for name in potential:
@@ -90,7 +95,7 @@ def plan(
             reasons += outcome.reasons
             continue
         candidates.append(outcome)
-        if len(candidates) >= max(len(potential) * _MIN_PERCENTAGE // 100, _MIN_CANDIDATES):
+        if len(candidates) >= enough:
             break
     if candidates:
         return Plan(min(candidates, key=_cost))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from leeward.cluster.interface.store import Event
-from leeward.cluster.scheduler.framework import Cycle, Plugin, Rejection, never, overrides
+from leeward.cluster.scheduler.framework import NO_ARGS, Args, Cycle, Plugin, Rejection, never, overrides
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo
 
@@ -47,10 +47,27 @@ class Prepared:
 
 
 class Profile:
-    """The plugins in order."""
+    """The plugins in order.
 
-    def __init__(self, plugins: Sequence[Plugin]) -> None:
+    Args:
+        plugins: which.
+        name: the ``schedulerName`` of the Pods they decide about.
+        percentage: of the nodes that are enough to choose from; 0: the fewer the more nodes there are.
+        preemption: arguments of DefaultPreemption; None: nobody makes way for others.
+    """
+
+    def __init__(
+        self,
+        plugins: Sequence[Plugin],
+        *,
+        name: str = "default-scheduler",
+        percentage: int = 0,
+        preemption: Args | None = NO_ARGS,
+    ) -> None:
         self.plugins = plugins
+        self.name = name
+        self.percentage = percentage
+        self.preemption = preemption
         self.filters = [plugin for plugin in plugins if overrides(plugin, "filter")]
         self.scorers = [plugin for plugin in plugins if plugin.weight]
         self.pre_binders = [plugin for plugin in plugins if overrides(plugin, "pre_bind")]
@@ -154,14 +171,14 @@ class Profile:
         return feasible[top_of([sum(table[node.name].values()) for node in feasible])]
 
 
-def feasible_nodes_to_find(nodes: int) -> int:
-    """Return after how many feasible nodes a search may end: all up to 100, then a falling percentage.
+def feasible_nodes_to_find(nodes: int, percentage: int = 0) -> int:
+    """Return after how many feasible nodes a search may end: all up to 100, then a (falling) percentage.
 
-    Source: numFeasibleNodesToFind of pkg/scheduler/schedule_one.go, with the default percentage.
+    Source: numFeasibleNodesToFind of pkg/scheduler/schedule_one.go.
     """
     if nodes < _MIN_FEASIBLE:
         return nodes
-    percentage = max(50 - nodes // 125, _MIN_PERCENTAGE)
+    percentage = percentage or max(50 - nodes // 125, _MIN_PERCENTAGE)
     return max(nodes * percentage // 100, _MIN_FEASIBLE)
 
 

@@ -14,6 +14,7 @@ from leeward.cluster.scheduler.nodeinfo import NodeInfo, bump
 from leeward.cluster.scheduler.plugins.nodeaffinity import admits_node
 from leeward.cluster.scheduler.podinfo import Kin, PodInfo, merge_label_keys
 from leeward.cluster.scheduler.tolerations import untolerated
+from leeward.kube.objects import Obj
 from leeward.kube.selectors import matches_selector
 
 
@@ -39,8 +40,8 @@ class Constraint:
         return matches_selector(self.selector, labels)
 
 
-def constraints_of(pod: PodInfo, when: str) -> list[Constraint]:
-    """Return the Pod's own constraints with ``whenUnsatisfiable`` == `when`."""
+def constraints_of(pod: PodInfo, when: str, constraints: Iterable[Obj]) -> list[Constraint]:
+    """Return those of some constraints with ``whenUnsatisfiable`` == `when`, as they are for a Pod."""
     return [
         Constraint(
             key=raw["topologyKey"],
@@ -50,7 +51,7 @@ def constraints_of(pod: PodInfo, when: str) -> list[Constraint]:
             honor_affinity=raw.get("nodeAffinityPolicy") != "Ignore",
             honor_taints=raw.get("nodeTaintsPolicy") == "Honor",
         )
-        for raw in pod.spec.get("topologySpreadConstraints") or ()
+        for raw in constraints
         if raw.get("whenUnsatisfiable", "DoNotSchedule") == when
     ]
 

@@ -16,8 +16,10 @@ from typing import Any, ClassVar
 from leeward.cluster.interface.client import Client, Reader
 from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.framework import (
+    NO_ARGS,
     PASS,
     SKIP,
+    Args,
     Cycle,
     CycleState,
     Descriptor,
@@ -33,6 +35,7 @@ from leeward.kube.objects import Obj, annotations_of, controller_of, is_terminat
 from leeward.kube.quantity import parse_quantity
 from leeward.kube.selectors import matches_node_selector, matches_selector
 
+BIND_TIMEOUT_SECONDS = 600.0  # for volumes to be made and bound
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 _CLAIMS = "persistentvolumeclaims"
@@ -131,6 +134,9 @@ class VolumeBinding(Plugin):
         "persistentvolumeclaims": ("ADDED", "MODIFIED"),
         "storageclasses.storage.k8s.io": ("ADDED", "MODIFIED"),
     }
+
+    def __init__(self, args: Args = NO_ARGS) -> None:
+        self.bind_timeout = args.get("bindTimeoutSeconds", BIND_TIMEOUT_SECONDS)
 
     def wakes(self, pod: PodInfo, event: Event) -> bool:
         if event.resource != "persistentvolumeclaims":
