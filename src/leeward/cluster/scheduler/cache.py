@@ -49,6 +49,7 @@ class Cache:
         self._shared_hosts = 0  # nodes beyond the first with a hostname
         self._place: dict[str, str] = {}  # Pod uid -> node
         self._nominated: dict[str, tuple[str, PodInfo]] = {}  # Pod uid -> (node, Pod)
+        self._expected: dict[str, dict[str, PodInfo]] = {}  # the same by node
         self._changes: list[Change] = []
         self._dropped = 0  # changes that are no longer kept
 
@@ -115,7 +116,7 @@ class Cache:
 
     def place(self, info: PodInfo, node: str) -> None:
         """Count a Pod on a node; also its assumed or newer state."""
-        self._nominated.pop(info.uid, None)
+        self.nominate(info, None)
         if self._place.get(info.uid) == node:
             placed = self._infos[node]
             if placed.pods[info.uid].kin == info.kin:
@@ -146,10 +147,14 @@ class Cache:
 
     def nominate(self, info: PodInfo, node: str | None) -> None:
         """Keep room for a Pod on the node where others are making way for it; None takes it back."""
+        before = self._nominated.pop(info.uid, None)
+        if before is not None:
+            self._expected[before[0]].pop(info.uid)
+            if not self._expected[before[0]]:
+                del self._expected[before[0]]
         if node:
             self._nominated[info.uid] = (node, info)
-        else:
-            self._nominated.pop(info.uid, None)
+            self._expected.setdefault(node, {})[info.uid] = info
 
     def nominations(self) -> Mapping[str, tuple[str, PodInfo]]:
         """Return (node, Pod) by Pod uid."""
@@ -157,8 +162,10 @@ class Cache:
 
     def nominated_on(self, node: str, pod: PodInfo) -> list[PodInfo]:
         """Return the nominated Pods that `pod` must leave room for on `node`."""
+        if node not in self._expected:
+            return []
         return [
             other
-            for uid, (place, other) in self._nominated.items()
-            if place == node and uid != pod.uid and other.priority >= pod.priority
+            for uid, other in self._expected[node].items()
+            if uid != pod.uid and other.priority >= pod.priority
         ]

@@ -7,12 +7,15 @@ Source: ``pkg/scheduler/framework/types.go`` (NodeInfo).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.podinfo import Kin, PodInfo, Resources, quantity_of
 from leeward.kube.objects import Obj, labels_of
+
+T = TypeVar("T")
+_MOST_REMEMBERED = 48  # answers a node
 
 
 class NodeInfo:
@@ -23,6 +26,7 @@ class NodeInfo:
         "images",
         "kins",
         "labels",
+        "memo",
         "name",
         "node",
         "pods",
@@ -33,6 +37,7 @@ class NodeInfo:
 
     def __init__(self, name: str, node: Obj | None = None) -> None:
         self.name = name
+        self.memo: dict[Hashable, Any] = {}  # of plugins, until the node or its Pods change
         self.pods: dict[str, PodInfo] = {}  # by uid
         self.kins: dict[Kin, int] = {}
         self.requested: Resources = {}
@@ -46,6 +51,7 @@ class NodeInfo:
 
     def set_node(self, node: Obj | None) -> None:
         """Take a new state of the Node object."""
+        self.memo.clear()
         self.node = node
         self.labels = labels_of(node) if node else {}
         self.taints = ((node.get("spec") or {}).get("taints") or ()) if node else ()
@@ -73,10 +79,21 @@ class NodeInfo:
 
     def _count(self, info: PodInfo, sign: int) -> None:
         template = info.template
+        self.memo.clear()
         for total, amounts in ((self.requested, template.requests), (self.scored, template.scored)):
             for name, amount in amounts.items():
                 total[name] = total.get(name, 0) + sign * amount
         bump(self.kins, info.kin, sign)
+
+    def recall(self, key: Hashable, work: Callable[[], T]) -> T:
+        """Return what `work` returned for `key`, unless the node has changed since."""
+        if key in self.memo:
+            found: T = self.memo[key]
+            return found
+        if len(self.memo) >= _MOST_REMEMBERED:
+            self.memo.clear()
+        result = self.memo[key] = work()
+        return result
 
     def clone(self) -> NodeInfo:
         """Return a copy whose Pods may be added and removed freely."""

@@ -54,6 +54,7 @@ class Template:
     priority: int
     requests: Resources
     scored: Resources  # cpu and memory with the defaults for containers that request nothing
+    size: bytes  # the same for all that need the same
     host_ports: tuple[HostPort, ...]
     images: tuple[str, ...]  # with a tag
     claims: tuple[str, ...]  # names of the PersistentVolumeClaims it mounts, but for ephemeral ones
@@ -250,13 +251,16 @@ def _template(pod: Obj, spec: Obj, namespace: str) -> Template:
     affinity = spec.get("affinity") or {}
     required, preferred = _terms(affinity.get("podAffinity"), namespace, labels)
     anti, preferred_anti = _terms(affinity.get("podAntiAffinity"), namespace, labels)
+    requests = pod_requests(spec)
+    scored = pod_requests(spec, {"cpu": DEFAULT_MILLI_CPU, "memory": DEFAULT_MEMORY})
     return Template(
         namespace=namespace,
         labels=labels,
         owner=_owner(pod),
         priority=spec.get("priority") or 0,
-        requests=pod_requests(spec),
-        scored=pod_requests(spec, {"cpu": DEFAULT_MILLI_CPU, "memory": DEFAULT_MEMORY}),
+        requests=requests,
+        scored=scored,
+        size=dumps([requests, scored]),
         host_ports=_host_ports(spec),
         images=_images(spec),
         claims=tuple(

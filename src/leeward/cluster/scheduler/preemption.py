@@ -82,6 +82,8 @@ def plan(
         return Plan(None, keeps_nomination=True)
     if reason := eligibility(cycle.pod, cycle, found):
         return Plan(None, f"preemption: {reason}", keeps_nomination=True)
+    if found.hopeless:
+        return Plan(None, found.hopeless)
     prepared = profile.prepare(cycle)
     potential = [name for name, no in found.rejections.items() if no.code is Code.UNSCHEDULABLE]
     share = len(potential) * profile.preemption.get("minCandidateNodesPercentage", _MIN_PERCENTAGE) // 100
@@ -89,7 +91,11 @@ def plan(
     candidates: list[Candidate] = []
     reasons = [_NOT_HELPFUL] * (len(found.rejections) - len(potential))
     for name in potential:
-        dry_run = _DryRun(profile, cycle, prepared, cycle.nodes[name], nominated(name, cycle.pod))
+        node = cycle.nodes[name]
+        if all(template.priority >= cycle.pod.priority for template, _ in node.kins):
+            reasons.append(_NO_VICTIMS)
+            continue
+        dry_run = _DryRun(profile, cycle, prepared, node, nominated(name, cycle.pod))
         outcome = dry_run.victims(budgets)
         if isinstance(outcome, Rejection):
             reasons += outcome.reasons
@@ -99,7 +105,8 @@ def plan(
             break
     if candidates:
         return Plan(min(candidates, key=_cost))
-    return Plan(None, f"preemption: 0/{len(cycle.nodes)} nodes are available: {summarize(reasons)}.")
+    found.hopeless = f"preemption: 0/{len(cycle.nodes)} nodes are available: {summarize(reasons)}."
+    return Plan(None, found.hopeless)
 
 
 def _cost(candidate: Candidate) -> tuple[int, int, int, int, str]:
@@ -147,8 +154,6 @@ class _DryRun:
         """Return who has to go so that the Pod fits, or why that does not help."""
         priority = self._cycle.pod.priority
         potential = [pod for pod in self._node.pods.values() if pod.priority < priority]
-        if not potential:
-            return never(_NO_VICTIMS)
         for pod in potential:
             self._remove(pod)
         if no := self._check():

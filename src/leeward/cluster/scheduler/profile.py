@@ -30,6 +30,7 @@ class Feasibility:
     feasible: list[NodeInfo] = field(default_factory=list)
     rejections: dict[str, Rejection] = field(default_factory=dict)  # by node
     rejection: Rejection | None = None  # of the Pod as such, whatever the node
+    hopeless: str = ""  # why preemption does not help either, once that is known
 
     def plugins(self) -> set[str]:
         """Return the names of the plugins that said no."""
@@ -213,5 +214,5 @@ def run_filters(filters: Sequence[Plugin], cycle: Cycle, node: NodeInfo) -> Reje
     """Return the first no, with its plugin's name."""
     for plugin in filters:
         if no := plugin.filter(cycle, node):
-            return replace(no, plugin=plugin.name)
+            return Rejection(no.reasons, no.code, plugin.name)
     return None

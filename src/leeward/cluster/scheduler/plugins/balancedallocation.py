@@ -47,7 +47,10 @@ class BalancedAllocation(Plugin):
         return any(cycle.pod.requests.get(resource) for resource in self._resources)
 
     def score(self, cycle: Cycle, node: NodeInfo) -> int:
-        wanted = cycle.pod.requests
+        template = cycle.pod.template
+        return node.recall((self, template.size), lambda: self._score(template.requests, node))
+
+    def _score(self, wanted: Resources, node: NodeInfo) -> int:
         scored = [name for name in self._resources if wanted.get(name) or name in BUILT_IN]
         return 75 + (_evenness(node, wanted, scored) - _evenness(node, {}, scored)) // 2
 

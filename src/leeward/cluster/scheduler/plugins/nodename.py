@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import ClassVar
 
 from leeward.cluster.interface.store import Event
-from leeward.cluster.scheduler.framework import Cycle, Descriptor, Events, Plugin, Rejection, never
+from leeward.cluster.scheduler.framework import (
+    PASS,
+    SKIP,
+    Cycle,
+    Descriptor,
+    Events,
+    Plugin,
+    PreFilterResult,
+    Rejection,
+    never,
+)
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo
 
@@ -18,6 +28,9 @@ class NodeName(Plugin):
 
     def wakes(self, pod: PodInfo, event: Event) -> bool:
         return bool(pod.spec.get("nodeName") == event.object["metadata"]["name"])
+
+    def pre_filter(self, cycle: Cycle) -> PreFilterResult:
+        return PASS if cycle.pod.spec.get("nodeName") else SKIP
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
         wanted = cycle.pod.spec.get("nodeName")

@@ -20,7 +20,7 @@ from leeward.cluster.scheduler.framework import (
 )
 from leeward.cluster.scheduler.nodeinfo import NodeInfo, nodes_of
 from leeward.cluster.scheduler.plugins.scoringstrategy import strategy_of
-from leeward.cluster.scheduler.podinfo import PodInfo, describe
+from leeward.cluster.scheduler.podinfo import PodInfo, Resources, describe
 
 
 def _needs_less(event: Event) -> bool:
@@ -59,11 +59,15 @@ class NodeResourcesFit(Plugin):
         )
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
+        template = cycle.pod.template
+        return node.recall((self, template.size), lambda: self._filter(template.requests, node))
+
+    def _filter(self, requests: Resources, node: NodeInfo) -> Rejection | None:
         reasons: list[str] = []
         code = Code.UNSCHEDULABLE
         if len(node.pods) + 1 > node.allocatable.get("pods", 0):
             reasons.append("Too many pods")
-        for resource, wanted in cycle.pod.requests.items():
+        for resource, wanted in requests.items():
             has = node.allocatable.get(resource, 0)
             if wanted > 0 and wanted > has - node.requested.get(resource, 0) and self._counts(resource):
                 reasons.append(f"Insufficient {resource}")
@@ -72,7 +76,8 @@ class NodeResourcesFit(Plugin):
         return Rejection(tuple(reasons), code) if reasons else None
 
     def score(self, cycle: Cycle, node: NodeInfo) -> int:
-        return self._strategy.score(cycle.pod.template, node)
+        template = cycle.pod.template
+        return node.recall((self._strategy, template.size), lambda: self._strategy.score(template, node))
 
 
 DESCRIPTOR = Descriptor(NodeResourcesFit.name, NodeResourcesFit)

@@ -46,7 +46,7 @@ def _along(shape: Sequence[tuple[int, int]]) -> Score:
     return score
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Strategy:
     """What scores, over which resources."""
 
