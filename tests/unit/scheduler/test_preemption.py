@@ -1,7 +1,7 @@
 """Who makes way for whom, and what is said when that does not help.
 
-The cases follow upstream's documented steps: who could go, goes in thought; the most important come back while the
-Pod still fits; of the nodes that remain the one with the least harm is chosen.
+The cases follow upstream's documented steps: who could go, goes in thought; the most important come back
+while the Pod still fits; of the nodes that remain the one with the least harm is chosen.
 """
 
 from __future__ import annotations

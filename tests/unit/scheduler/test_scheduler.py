@@ -193,6 +193,7 @@ def test_a_new_volume_is_asked_for_on_the_chosen_node_and_waited_for(cluster: An
     claim = cluster.get("persistentvolumeclaims", "shop", "data")
     assert claim["metadata"]["annotations"] == {"volume.kubernetes.io/selected-node": "node-b1"}
     assert cluster.placed("db") == ""
+    assert cluster.get("pods", "shop", "db")["status"] == {"nominatedNodeName": "node-b1"}
     _bind_volume(cluster, "b")
     cluster.clock.advance(0)
     assert cluster.placed("db") == "node-b1"
@@ -209,6 +210,7 @@ def test_a_pod_whose_volume_never_comes_gives_its_place_back_and_tries_again(clu
     ((reason, message),) = cluster.recorded
     assert reason == "FailedScheduling"
     assert message.endswith("context deadline exceeded")
+    assert cluster.condition("db") == ("SchedulerError", message)
     _bind_volume(cluster, "b")
     cluster.clock.advance(2)
     assert cluster.placed("db") == "node-b1"

@@ -177,6 +177,8 @@ class Scheduler:
     def _on_pending(self, pod: Obj, previous: Obj | None) -> None:
         info = describe(pod)
         nominated = (pod.get("status") or {}).get("nominatedNodeName")
+        if info.uid in self._binding:
+            nominated = None  # it counts on its node already
         if nominated or info.uid in self.cache.nominations():
             self.cache.nominate(info, nominated)
         queued = self.queue.get(info.uid)
@@ -263,6 +265,7 @@ class Scheduler:
             self._binding[pod.uid] = (queued, node)
             timeout = max(plugin.bind_timeout for plugin in profile.pre_binders)
             self._clock.call_later(timeout, lambda: self._expire(queued, queued.attempts))
+            status.nominate(self._client, pod.key, node.name)  # it will be there
             self._wake()
 
     def _expire(self, queued: QueuedPod, attempt: int) -> None:
@@ -270,8 +273,12 @@ class Scheduler:
         waiting = self._binding.get(queued.info.uid)
         if waiting is None or waiting[0] is not queued or queued.attempts != attempt:
             return
-        self._say_failed(queued.info, _TIMED_OUT)
         self._give_up(queued)
+        self._say_failed(queued.info, _TIMED_OUT)
+        key = queued.info.key
+        status.set_unscheduled(
+            self._client, self._clock, key, "SchedulerError", _TIMED_OUT, nominated_node=""
+        )
 
     def _has_rivals(self, pod: PodInfo) -> bool:
         """Tell whether nominations matter to a Pod: its own, or those for which it must leave room."""
@@ -354,7 +361,7 @@ class Scheduler:
     def _preempt(self, info: PodInfo, candidate: preemption.Candidate) -> None:
         for _uid, (node, other) in list(self.cache.nominations().items()):
             if node == candidate.node and other.priority < info.priority:
-                status.clear_nomination(self._client, other.key)
+                status.nominate(self._client, other.key, "")
         for victim in candidate.victims:
             if victim.terminating:
                 continue

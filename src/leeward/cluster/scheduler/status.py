@@ -51,19 +51,19 @@ def set_unscheduled(
     if unchanged and wanted == nominated:
         return
     new = _with_condition(pod, condition, format_time(clock.now()))
-    status = {name: value for name, value in new["status"].items() if name != "nominatedNodeName"}
-    if wanted:
-        status["nominatedNodeName"] = wanted
-    client.update_status("pods", {**new, "status": status})
+    client.update_status("pods", _with_nomination(new, wanted))
 
 
-def clear_nomination(client: Client, key: ObjectKey) -> None:
-    """Take ``status.nominatedNodeName`` back."""
+def _with_nomination(pod: Obj, node: str) -> Obj:
+    others = {name: value for name, value in (pod.get("status") or {}).items() if name != "nominatedNodeName"}
+    return {**pod, "status": {**others, **({"nominatedNodeName": node} if node else {})}}
+
+
+def nominate(client: Client, key: ObjectKey, node: str) -> None:
+    """Write ``status.nominatedNodeName``; "" takes it back."""
     pod = client.find("pods", *key)
-    if pod is None or not (pod.get("status") or {}).get("nominatedNodeName"):
-        return
-    status = {name: value for name, value in pod["status"].items() if name != "nominatedNodeName"}
-    client.update_status("pods", {**pod, "status": status})
+    if pod is not None and ((pod.get("status") or {}).get("nominatedNodeName") or "") != node:
+        client.update_status("pods", _with_nomination(pod, node))
 
 
 def mark_preempted(client: Client, clock: PassiveClock, key: ObjectKey, scheduler: str) -> None:
