@@ -2,8 +2,8 @@
 
 CPU time of this process, so that others on the machine do not matter. Deciding is all from taking Pods off
 the queue to having bound them, the events of the bindings included; taking note is what new Pods cost before.
-Run: python bench/scheduler.py [--profile] [NODES:PODS:KIND ...]; without rows, all are measured and written to
-bench/results.md.
+Run: python bench/scheduler.py [--profile] [NODES:PODS:KIND ...]; without rows, all are measured and written
+to bench/results.md.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ ROWS = (
     "5000:10000:plain", "1000:10000:service", "5000:10000:service", "1000:10000:preferred",
     "1000:1000:exclusive", "5000:5000:exclusive", "1000:10000:both", "1000:200:unique",
 )  # fmt: skip
-_ABOUT = """`python bench/scheduler.py`: the scheduler alone. Goals for a zone spread: <= 250 µs a Pod on 1,000
-nodes, <= 500 µs on 5,000. Kinds: a required zone spread; that and a preferred spread over hosts (both); the default
-spread of a Service; preferred and required (exclusive) anti-affinity on hosts; nothing (plain); every Pod of its own
-kind (unique)."""
+_ABOUT = """`python bench/scheduler.py`: the scheduler alone. Goals for a zone spread: <= 250 µs a Pod on
+1,000 nodes, <= 500 µs on 5,000. Kinds: a required zone spread; that and a preferred spread over hosts (both);
+the default spread of a Service; preferred and required (exclusive) anti-affinity on hosts; nothing (plain);
+every Pod of its own kind (unique)."""
 LABELS = {"app": "web"}
 SELECTOR = {"matchLabels": LABELS}
 TERM = {"labelSelector": SELECTOR, "topologyKey": HOSTNAME}

@@ -26,7 +26,9 @@ from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo, Template
 from leeward.cluster.scheduler.profile import Feasibility, Profile, run_filters, tell
 
-_KEPT = 24  # templates
+_KEPT_ENTRIES = 100_000  # of boards, one a node
+_FEWEST_KEPT = 16  # templates
+_PATIENCE = 400  # a board of so many nodes costs what looking for nodes for one Pod costs
 _MOST_OUTDATED = 10  # entries of heaps a node
 
 
@@ -131,7 +133,8 @@ class Board:
     def _follow(self, changes: Sequence[Change]) -> None:
         cycle = self._cycle
         if any(change.pod is None for change in changes):
-            cycle.nodes = self._cache.nodes
+            now = self._cache.cycle(cycle.pod, self._reader)
+            cycle.nodes, cycle.topologies = now.nodes, now.topologies
             for plugin in self._around:
                 plugin.pre_filter(cycle)
             return
@@ -212,28 +215,26 @@ def _is_relative(plugin: Plugin) -> bool:
 class Boards:
     """The boards of the templates whose Pods came last.
 
-    A template gets one when its second Pod comes.
+    A template gets one when so many Pods came that it would have been worth it, the second at the earliest.
     """
 
     def __init__(self, profile: Profile, cache: Cache, reader: Reader) -> None:
         self._profile = profile
         self._cache = cache
         self._reader = reader
-        self._known: OrderedDict[Template, Board | None] = OrderedDict()
+        self._known: OrderedDict[Template, Board | int] = OrderedDict()  # or how many Pods came
 
     def get(self, pod: PodInfo) -> Board | None:
         """Return the board of a Pod's template; None: look at the nodes one by one."""
-        template = pod.template
-        if template not in self._known:
-            self._known[template] = None
-            if len(self._known) > _KEPT:
-                self._known.popitem(last=False)
-            return None
-        self._known.move_to_end(template)
-        board = self._known[template]
-        if board is None and self._profile.shares(pod):
-            board = self._known[template] = Board(self._profile, self._cache, self._reader, pod)
-        return board
+        template, nodes = pod.template, len(self._cache.nodes)
+        known = self._known.pop(template, 0)
+        if isinstance(known, int) and self._profile.shares(pod):
+            is_worth_it = known > nodes // _PATIENCE
+            known = Board(self._profile, self._cache, self._reader, pod) if is_worth_it else known + 1
+        self._known[template] = known
+        while len(self._known) > max(_KEPT_ENTRIES // max(nodes, 400), _FEWEST_KEPT):
+            self._known.popitem(last=False)
+        return None if isinstance(known, int) else known
 
     def forget(self, namespace: str, owner: tuple[str, str] | None = None) -> None:
         """Forget what depends on other objects that changed.

@@ -50,6 +50,7 @@ class Cache:
         self._place: dict[str, str] = {}  # Pod uid -> node
         self._nominated: dict[str, tuple[str, PodInfo]] = {}  # Pod uid -> (node, Pod)
         self._expected: dict[str, dict[str, PodInfo]] = {}  # the same by node
+        self._topologies: dict[tuple[str, ...], Mapping[str, str]] = {}  # of cycles, until a node changes
         self._changes: list[Change] = []
         self._dropped = 0  # changes that are no longer kept
 
@@ -63,7 +64,7 @@ class Cache:
 
     def cycle(self, pod: PodInfo, reader: Reader) -> Cycle:
         """Begin an attempt to place a Pod."""
-        return Cycle(pod, self.nodes, self.census, reader, self.hosts_differ, self.images)
+        return Cycle(pod, self.nodes, self.census, reader, self.hosts_differ, self.images, self._topologies)
 
     @property
     def hosts_differ(self) -> bool:
@@ -108,6 +109,7 @@ class Cache:
             self._note(Change(name))
 
     def _count_names(self, info: NodeInfo, sign: int) -> None:
+        self._topologies = {}
         for image in info.images:
             bump(self.images, image, sign)
         if host := info.labels.get(HOSTNAME):

@@ -67,7 +67,20 @@ class Cycle:
     reader: Reader
     hosts_differ: bool = True  # no two nodes have the same hostname
     images: Mapping[str, int] = field(default_factory=dict)  # how many nodes have each
+    topologies: dict[tuple[str, ...], Mapping[str, str]] = field(default_factory=dict)  # see domains()
     state: dict[str, Any] = field(default_factory=dict)  # CycleState by plugin name
+
+    def domains(self, key: str, together: Sequence[str] = ()) -> Mapping[str, str]:
+        """Return the values of a topology key by node, of the nodes that have this key and some others."""
+        keys = (key, *together)
+        found = self.topologies.get(keys)
+        if found is None:
+            found = self.topologies[keys] = {
+                name: node.labels[key]
+                for name, node in self.nodes.items()
+                if all(each in node.labels for each in keys)
+            }
+        return found
 
     def clone(self) -> Cycle:
         """Return a copy for a what-if question: plugins may be told of Pods that come and go."""

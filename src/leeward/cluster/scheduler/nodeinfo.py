@@ -33,6 +33,7 @@ class NodeInfo:
         "requested",
         "scored",
         "taints",
+        "unschedulable",
     )
 
     def __init__(self, name: str, node: Obj | None = None) -> None:
@@ -45,6 +46,7 @@ class NodeInfo:
         self.node: Obj | None = None  # None: Pods name a node that is not (yet, any more) there
         self.labels: Mapping[str, str] = {}
         self.taints: Sequence[Mapping[str, Any]] = ()
+        self.unschedulable = False  # cordoned
         self.allocatable: Resources = {}
         self.images: Mapping[str, int] = {}  # name -> bytes
         self.set_node(node)
@@ -54,7 +56,8 @@ class NodeInfo:
         self.memo.clear()
         self.node = node
         self.labels = labels_of(node) if node else {}
-        self.taints = ((node.get("spec") or {}).get("taints") or ()) if node else ()
+        spec = (node.get("spec") or {}) if node else {}
+        self.taints, self.unschedulable = spec.get("taints") or (), bool(spec.get("unschedulable"))
         status = (node.get("status") or {}) if node else {}
         amounts = status.get("allocatable") or status.get("capacity") or {}
         self.allocatable = {name: quantity_of(name, text) for name, text in amounts.items()}
@@ -99,6 +102,7 @@ class NodeInfo:
         """Return a copy whose Pods may be added and removed freely."""
         copy = NodeInfo(self.name)
         copy.node, copy.labels, copy.taints = self.node, self.labels, self.taints
+        copy.unschedulable = self.unschedulable
         copy.allocatable, copy.images = self.allocatable, self.images
         copy.pods, copy.kins = dict(self.pods), dict(self.kins)
         copy.requested, copy.scored = dict(self.requested), dict(self.scored)

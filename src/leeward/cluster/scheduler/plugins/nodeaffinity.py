@@ -43,9 +43,14 @@ def preferred_terms(spec: Obj) -> Sequence[Any]:
     return affinity.get(_PREFERRED) or ()
 
 
+def restricts_nodes(spec: Obj) -> bool:
+    """Tell whether a Pod's spec has anything to say about which nodes it may run on."""
+    return bool(spec.get("nodeSelector") or (spec.get("affinity") or {}).get("nodeAffinity"))
+
+
 def admits_node(spec: Obj, node: NodeInfo) -> bool:
     """Tell whether nodeSelector and required node affinity allow `node`."""
-    if not spec.get("nodeSelector") and not spec.get("affinity"):
+    if not restricts_nodes(spec):
         return True
     return matches_labels(spec.get("nodeSelector"), node.labels) and matches_node_selector(
         required_node_affinity(spec), node.labels, node.name

@@ -22,16 +22,12 @@ class NodeUnschedulable(Plugin):
 
     def wakes(self, pod: PodInfo, event: Event) -> bool:
         new, old = nodes_of(event)
-        return not _is_cordoned(new) and (old is None or _is_cordoned(old))
+        return not new.unschedulable and (old is None or old.unschedulable)
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
-        if not _is_cordoned(node) or tolerates(cycle.pod.spec.get("tolerations") or (), _TAINT):
+        if not node.unschedulable or tolerates(cycle.pod.spec.get("tolerations") or (), _TAINT):
             return None
         return never("node(s) were unschedulable")
-
-
-def _is_cordoned(node: NodeInfo) -> bool:
-    return bool(((node.node or {}).get("spec") or {}).get("unschedulable"))
 
 
 DESCRIPTOR = Descriptor(NodeUnschedulable.name, NodeUnschedulable)

@@ -11,7 +11,7 @@ from typing import Any
 
 from leeward.cluster.scheduler.framework import Cycle
 from leeward.cluster.scheduler.nodeinfo import NodeInfo, bump
-from leeward.cluster.scheduler.plugins.nodeaffinity import admits_node
+from leeward.cluster.scheduler.plugins.nodeaffinity import admits_node, restricts_nodes
 from leeward.cluster.scheduler.podinfo import Kin, PodInfo, merge_label_keys
 from leeward.cluster.scheduler.tolerations import untolerated
 from leeward.kube.objects import Obj
@@ -34,6 +34,10 @@ class Constraint:
         if self.honor_affinity and not admits_node(pod.spec, node):
             return False
         return not (self.honor_taints and untolerated(node.taints, pod.spec.get("tolerations") or ()))
+
+    def looks_at_nodes(self, pod: PodInfo) -> bool:
+        """Tell whether :meth:`includes` may leave out nodes."""
+        return self.honor_taints or (self.honor_affinity and restricts_nodes(pod.spec))
 
     def selects(self, labels: Mapping[str, str]) -> bool:
         """Tell whether a Pod with these labels counts."""
@@ -86,7 +90,9 @@ class Tally:
     def count_all(self, cycle: Cycle) -> None:
         """Start from all nodes and the Pods on them."""
         counts, key = self.counts, self.constraint.key
-        domains = {name: node.labels[key] for name, node in cycle.nodes.items() if self._includes(node)}
+        domains = cycle.domains(key, self._together)
+        if self.constraint.looks_at_nodes(self._pod):
+            domains = {name: domain for name, domain in domains.items() if self._includes(cycle.nodes[name])}
         counts.update(dict.fromkeys(domains.values(), 0))
         for kin, places in cycle.census.within((self._pod.namespace,)):
             if self._selects(kin):
