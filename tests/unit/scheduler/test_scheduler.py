@@ -216,6 +216,17 @@ def test_a_pod_whose_volume_never_comes_gives_its_place_back_and_tries_again(clu
     assert cluster.placed("db") == "node-b1"
 
 
+def test_the_place_that_a_pod_gives_back_is_for_others(cluster: Any) -> None:
+    cluster.node("node-b1", "b", cpu="1")
+    _claim(cluster)
+    cluster.start()
+    cluster.pod("db", cpu="800m", volumes=DATA)
+    cluster.clock.advance(590)
+    cluster.pod("web", cpu="800m")
+    cluster.clock.advance(10)
+    assert cluster.placed("web") == "node-b1"
+
+
 @pytest.mark.parametrize("zone", ["a", "c"])
 def test_a_pod_follows_its_volume_to_the_zone(cluster: Any, zone: str) -> None:
     three_zones(cluster)

@@ -15,7 +15,7 @@ from leeward.cluster.scheduler.podinfo import Kin, PodInfo, Resources, quantity_
 from leeward.kube.objects import Obj, labels_of
 
 T = TypeVar("T")
-_MOST_REMEMBERED = 48  # answers a node
+_MOST_REMEMBERED = 24  # answers a node
 
 
 class NodeInfo:

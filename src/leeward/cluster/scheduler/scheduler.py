@@ -239,7 +239,8 @@ class Scheduler:
     def _give_up(self, queued: QueuedPod) -> None:
         """Undo what was assumed and try again later."""
         if self._binding.pop(queued.info.uid, None) is not None or queued.state == "flight":
-            self.cache.forget(queued.info.uid)
+            if self.cache.forget(queued.info.uid):
+                self.queue.moved(Event("DELETED", "pods", queued.info.pod, None, 0))
             self.queue.retry(queued)
 
     def _attempt(self, queued: QueuedPod) -> None:
