@@ -16,7 +16,6 @@ from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.client import RegistryClient
 from leeward.cluster.registry.registry import Registry
-from leeward.cluster.scheduler.framework import Cycle
 from leeward.cluster.scheduler.podinfo import describe
 from leeward.cluster.scheduler.scheduler import Scheduler
 from leeward.cluster.store.memory import MemoryStore
@@ -113,9 +112,9 @@ class Replay:
     def decided(self, pod: str, choice: str) -> str:
         """Note what was decided; returns where the Pod is to go."""
         info = describe(self.client.get("pods", NAMESPACE, pod))
-        cache, profile = self.scheduler.cache, self.scheduler.profile
+        cache, profile = self.scheduler.cache, self.scheduler.profiles["default-scheduler"]
         cache.forget(info.uid)
-        cycle = Cycle(info, cache.nodes, cache.census, self.client, cache.hosts_differ)
+        cycle = cache.cycle(info, self.client)
         found = profile.find_feasible(cycle, profile.prepare(cycle), cache.nominated_on)
         table = profile.score(cycle, found.feasible)
         feasible = sorted(node.name for node in found.feasible)

@@ -11,10 +11,8 @@ import pytest
 from leeward.cluster.interface.client import Reader
 from leeward.cluster.scheduler.boards import Board, Boards
 from leeward.cluster.scheduler.cache import Cache
-from leeward.cluster.scheduler.catalog import PLUGINS
-from leeward.cluster.scheduler.framework import Cycle
+from leeward.cluster.scheduler.configuration import ProfileConfiguration, build_profile
 from leeward.cluster.scheduler.podinfo import PodInfo, describe
-from leeward.cluster.scheduler.profile import Profile
 from leeward.kube.objects import Obj
 from leeward.kube.wellknown import HOSTNAME, ZONE
 
@@ -39,7 +37,10 @@ def _node(rng: Random, name: str) -> Obj:
     return {
         "metadata": {"name": name, "labels": labels},
         "spec": {"taints": taints, "unschedulable": rng.random() < 0.1},
-        "status": {"allocatable": {"cpu": str(rng.randint(1, 4)), "memory": "8Gi", "pods": "9"}},
+        "status": {
+            "allocatable": {"cpu": str(rng.randint(1, 4)), "memory": "8Gi", "pods": "9"},
+            "images": [{"names": ["web:1"], "sizeBytes": 3 * 10**8}] if rng.random() < 0.5 else [],
+        },
     }
 
 
@@ -61,7 +62,8 @@ def _spec(rng: Random) -> Obj:
     """Return the spec of one template."""
     requests = {"cpu": f"{rng.choice((0, 100, 300))}m", "memory": f"{rng.choice((0, 1, 500))}Mi"}
     ports = [{"hostPort": 80}] if rng.random() < 0.1 else []
-    spec: Obj = {"containers": [{"name": "c", "resources": {"requests": requests}, "ports": ports}]}
+    container = {"name": "c", "image": "web:1", "resources": {"requests": requests}, "ports": ports}
+    spec: Obj = {"containers": [container]}
     affinity: Obj = {}
     if rng.random() < 0.4:
         affinity["podAntiAffinity"] = _group(rng)
@@ -98,7 +100,7 @@ class World:
         self.rng = Random(seed)
         self.reader = reader
         self.cache = Cache()
-        self.profile = Profile([descriptor.make() for descriptor in PLUGINS])
+        self.profile = build_profile(ProfileConfiguration())
         self.templates = [(_spec(self.rng), {"app": app}) for app in "aab"]
         self.placed: list[PodInfo] = []
         self.made = 0
@@ -136,7 +138,7 @@ class World:
     def check(self, board: Board, pod: PodInfo) -> None:
         """Compare the answer of a board with that of a look at all nodes, and follow it."""
         cache = self.cache
-        cycle = Cycle(pod, cache.nodes, cache.census, self.reader, cache.hosts_differ)
+        cycle = cache.cycle(pod, self.reader)
         found = self.profile.find_feasible(cycle, self.profile.prepare(cycle), cache.nominated_on)
         chosen = board.pick(pod)
         if chosen is None:

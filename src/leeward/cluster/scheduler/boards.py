@@ -21,12 +21,14 @@ from dataclasses import dataclass, field, replace
 
 from leeward.cluster.interface.client import Reader
 from leeward.cluster.scheduler.cache import Cache, Change
-from leeward.cluster.scheduler.framework import Cycle, Plugin, Rejection, overrides
+from leeward.cluster.scheduler.framework import Plugin, Rejection, overrides
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo, Template
 from leeward.cluster.scheduler.profile import Feasibility, Profile, run_filters, tell
 
-_KEPT = 24  # templates
+_KEPT_ENTRIES = 100_000  # of boards, one a node
+_FEWEST_KEPT = 16  # templates
+_PATIENCE = 400  # a board of so many nodes costs what looking for nodes for one Pod costs
 _MOST_OUTDATED = 10  # entries of heaps a node
 
 
@@ -62,21 +64,19 @@ class Board:
         self._profile = profile
         self._cache = cache
         self._reader = reader
-        self._cycle = Cycle(pod, cache.nodes, cache.census, reader)
-        self._build()
+        self._build(pod)
 
-    def _build(self) -> None:
+    def _build(self, pod: PodInfo) -> None:
         cache = self._cache
         self._seen = cache.revision
         self._found: Feasibility | None = None
         self._pushed = 0
-        self._cycle = cycle = Cycle(
-            self._cycle.pod, cache.nodes, cache.census, self._reader, cache.hosts_differ
-        )
+        self._cycle = cycle = cache.cycle(pod, self._reader)
         self._prepared = self._profile.prepare(cycle)
         filters = self._prepared.filters
         self._near = replace(self._prepared, filters=[each for each in filters if not each.looks_around])
-        self._around = [each for each in self._profile.filters if each.looks_around]
+        self._around = [each for each in self._profile.plugins if each.looks_around]
+        self._judging = [each for each in self._around if each in self._profile.filters]
         scorers = [plugin for plugin in self._profile.scorers if plugin.pre_score(cycle, ())]
         self._constant = [each for each in scorers if not _is_relative(each)]
         self._relative = [each for each in scorers if _is_relative(each) and not each.looks_around]
@@ -119,13 +119,13 @@ class Board:
         changes = self._cache.changes_since(self._seen)
         is_bloated = self._pushed > _MOST_OUTDATED * (len(self._entries) + 100)
         if changes is None or is_bloated or self._prepared.rejection:
-            self._build()
+            self._build(self._cycle.pod)
         elif changes:
             self._seen = self._cache.revision
             self._found = None
             self._follow(changes)
             if self._topology() != self._keys or self._cache.hosts_differ != self._cycle.hosts_differ:
-                self._build()
+                self._build(self._cycle.pod)
                 return
             for name in dict.fromkeys(change.node for change in changes):
                 self._look_again(name)
@@ -133,7 +133,8 @@ class Board:
     def _follow(self, changes: Sequence[Change]) -> None:
         cycle = self._cycle
         if any(change.pod is None for change in changes):
-            cycle.nodes = self._cache.nodes
+            now = self._cache.cycle(cycle.pod, self._reader)
+            cycle.nodes, cycle.topologies = now.nodes, now.topologies
             for plugin in self._around:
                 plugin.pre_filter(cycle)
             return
@@ -179,7 +180,7 @@ class Board:
         self._cycle.pod = pod
         self._catch_up()
         cycle = self._cycle
-        tops = [top for top in self._tops() if not any(each.filter(cycle, top[1]) for each in self._around)]
+        tops = [top for top in self._tops() if not any(each.filter(cycle, top[1]) for each in self._judging)]
         if len(tops) < 2:
             return tops[0][1] if tops else None
         totals = [-group.heap[0][0] for group, _ in tops]
@@ -196,7 +197,8 @@ class Board:
         """Return why :meth:`pick` found nothing."""
         if self._found is None:
             found = self._found = Feasibility(rejection=self._prepared.rejection)
-            around = {id(group): run_filters(self._around, self._cycle, node) for group, node in self._tops()}
+            tops = self._tops()
+            around = {id(group): run_filters(self._judging, self._cycle, node) for group, node in tops}
             for name in self._cycle.nodes if not found.rejection else ():
                 entry = self._entries[name]
                 no = entry.rejection or around[id(entry.group)]
@@ -213,28 +215,26 @@ def _is_relative(plugin: Plugin) -> bool:
 class Boards:
     """The boards of the templates whose Pods came last.
 
-    A template gets one when its second Pod comes.
+    A template gets one when so many Pods came that it would have been worth it, the second at the earliest.
     """
 
     def __init__(self, profile: Profile, cache: Cache, reader: Reader) -> None:
         self._profile = profile
         self._cache = cache
         self._reader = reader
-        self._known: OrderedDict[Template, Board | None] = OrderedDict()
+        self._known: OrderedDict[Template, Board | int] = OrderedDict()  # or how many Pods came
 
     def get(self, pod: PodInfo) -> Board | None:
         """Return the board of a Pod's template; None: look at the nodes one by one."""
-        template = pod.template
-        if template not in self._known:
-            self._known[template] = None
-            if len(self._known) > _KEPT:
-                self._known.popitem(last=False)
-            return None
-        self._known.move_to_end(template)
-        board = self._known[template]
-        if board is None and self._profile.shares(pod):
-            board = self._known[template] = Board(self._profile, self._cache, self._reader, pod)
-        return board
+        template, nodes = pod.template, len(self._cache.nodes)
+        known = self._known.pop(template, 0)
+        if isinstance(known, int) and self._profile.shares(pod):
+            is_worth_it = known > nodes // _PATIENCE
+            known = Board(self._profile, self._cache, self._reader, pod) if is_worth_it else known + 1
+        self._known[template] = known
+        while len(self._known) > max(_KEPT_ENTRIES // max(nodes, 400), _FEWEST_KEPT):
+            self._known.popitem(last=False)
+        return None if isinstance(known, int) else known
 
     def forget(self, namespace: str, owner: tuple[str, str] | None = None) -> None:
         """Forget what depends on other objects that changed.

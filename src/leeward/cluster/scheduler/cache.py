@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from leeward.cluster.interface.client import Reader
 from leeward.cluster.scheduler.census import Census
+from leeward.cluster.scheduler.framework import Cycle
 from leeward.cluster.scheduler.nodeinfo import NodeInfo, bump
 from leeward.cluster.scheduler.nodetree import NodeTree
 from leeward.cluster.scheduler.podinfo import PodInfo
@@ -38,6 +40,7 @@ class Cache:
 
     def __init__(self) -> None:
         self.census = Census()
+        self.images: dict[str, int] = {}  # name -> nodes that have it
         self._infos: dict[str, NodeInfo] = {}  # includes nodes only known from their Pods
         self._live: dict[str, NodeInfo] = {}
         self._tree = NodeTree()
@@ -46,6 +49,8 @@ class Cache:
         self._shared_hosts = 0  # nodes beyond the first with a hostname
         self._place: dict[str, str] = {}  # Pod uid -> node
         self._nominated: dict[str, tuple[str, PodInfo]] = {}  # Pod uid -> (node, Pod)
+        self._expected: dict[str, dict[str, PodInfo]] = {}  # the same by node
+        self._topologies: dict[tuple[str, ...], Mapping[str, str]] = {}  # of cycles, until a node changes
         self._changes: list[Change] = []
         self._dropped = 0  # changes that are no longer kept
 
@@ -56,6 +61,10 @@ class Cache:
             self._live = {name: self._live[name] for name in self._tree}
             self._is_sorted = True
         return self._live
+
+    def cycle(self, pod: PodInfo, reader: Reader) -> Cycle:
+        """Begin an attempt to place a Pod."""
+        return Cycle(pod, self.nodes, self.census, reader, self.hosts_differ, self.images, self._topologies)
 
     @property
     def hosts_differ(self) -> bool:
@@ -81,9 +90,9 @@ class Cache:
         """Take a node's new state."""
         name = node["metadata"]["name"]
         info = self._infos.setdefault(name, NodeInfo(name))
-        self._count_host(info, -1)
+        self._count_names(info, -1)
         info.set_node(node)
-        self._count_host(info, 1)
+        self._count_names(info, 1)
         self._live[name] = info
         if self._tree.put(name, info.labels):
             self._is_sorted = False
@@ -94,19 +103,22 @@ class Cache:
         info = self._live.pop(name, None)
         self._tree.remove(name)
         if info is not None:
-            self._count_host(info, -1)
+            self._count_names(info, -1)
             info.set_node(None)
             self._drop_if_empty(name)
             self._note(Change(name))
 
-    def _count_host(self, info: NodeInfo, sign: int) -> None:
+    def _count_names(self, info: NodeInfo, sign: int) -> None:
+        self._topologies = {}
+        for image in info.images:
+            bump(self.images, image, sign)
         if host := info.labels.get(HOSTNAME):
             bump(self._hosts, host, sign)
             self._shared_hosts += sign if self._hosts.get(host, 0) > (1 if sign > 0 else 0) else 0
 
     def place(self, info: PodInfo, node: str) -> None:
         """Count a Pod on a node; also its assumed or newer state."""
-        self._nominated.pop(info.uid, None)
+        self.nominate(info, None)
         if self._place.get(info.uid) == node:
             placed = self._infos[node]
             if placed.pods[info.uid].kin == info.kin:
@@ -137,10 +149,14 @@ class Cache:
 
     def nominate(self, info: PodInfo, node: str | None) -> None:
         """Keep room for a Pod on the node where others are making way for it; None takes it back."""
+        before = self._nominated.pop(info.uid, None)
+        if before is not None:
+            self._expected[before[0]].pop(info.uid)
+            if not self._expected[before[0]]:
+                del self._expected[before[0]]
         if node:
             self._nominated[info.uid] = (node, info)
-        else:
-            self._nominated.pop(info.uid, None)
+            self._expected.setdefault(node, {})[info.uid] = info
 
     def nominations(self) -> Mapping[str, tuple[str, PodInfo]]:
         """Return (node, Pod) by Pod uid."""
@@ -148,8 +164,10 @@ class Cache:
 
     def nominated_on(self, node: str, pod: PodInfo) -> list[PodInfo]:
         """Return the nominated Pods that `pod` must leave room for on `node`."""
+        if node not in self._expected:
+            return []
         return [
             other
-            for uid, (place, other) in self._nominated.items()
-            if place == node and uid != pod.uid and other.priority >= pod.priority
+            for uid, other in self._expected[node].items()
+            if uid != pod.uid and other.priority >= pod.priority
         ]

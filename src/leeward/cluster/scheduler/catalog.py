@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from leeward.cluster.scheduler.framework import Descriptor
 from leeward.cluster.scheduler.plugins import (
     balancedallocation,
+    imagelocality,
     interpodaffinity,
     nodeaffinity,
     nodename,
     nodeports,
     noderesourcesfit,
     nodeunschedulable,
+    nodevolumelimits,
     podtopologyspread,
     schedulinggates,
     tainttoleration,
     volumebinding,
+    volumerestrictions,
+    volumezone,
 )
 
 PLUGINS: Sequence[Descriptor] = (
@@ -27,8 +31,12 @@ PLUGINS: Sequence[Descriptor] = (
     nodeaffinity.DESCRIPTOR,
     nodeports.DESCRIPTOR,
     noderesourcesfit.DESCRIPTOR,
+    volumerestrictions.DESCRIPTOR,
+    nodevolumelimits.DESCRIPTOR,
     volumebinding.DESCRIPTOR,
+    volumezone.DESCRIPTOR,
     podtopologyspread.DESCRIPTOR,
     interpodaffinity.DESCRIPTOR,
     balancedallocation.DESCRIPTOR,
+    imagelocality.DESCRIPTOR,
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from leeward.cluster.scheduler.profile import Feasibility
 
+_NOTE_LIMIT = 1024
 NO_NODES = "no nodes available to schedule pods"
 
 
@@ -18,13 +19,19 @@ def summarize(reasons: Iterable[str]) -> str:
     return ", ".join(sorted(f"{count} {reason}" for reason, count in Counter(reasons).items()))
 
 
-def fit_error(total: int, found: Feasibility, preemption: str) -> str:
+def truncate(message: str) -> str:
+    """Return a message that fits an Event."""
+    return message if len(message) <= _NOTE_LIMIT else f"{message[: _NOTE_LIMIT - 4]} ..."
+
+
+def fit_error(total: int, found: Feasibility, preemption: str, *, made_room: bool = False) -> str:
     """Return the message of the PodScheduled condition and of the FailedScheduling event.
 
     Args:
         total: how many nodes there are.
         found: why each was rejected.
-        preemption: what preemption found; "" when it made room.
+        preemption: what preemption found.
+        made_room: somebody makes way for the Pod.
     """
     if total == 0:
         return NO_NODES
@@ -32,5 +39,7 @@ def fit_error(total: int, found: Feasibility, preemption: str) -> str:
     if found.rejection:
         return f"{head}: {', '.join(found.rejection.reasons)}. not found"
     reasons = (reason for rejection in found.rejections.values() for reason in rejection.reasons)
-    tail = f" no new claims to deallocate, {preemption}" if preemption else ""
-    return f"{head}: {summarize(reasons)}.{tail}"
+    if made_room:
+        return f"{head}: {summarize(reasons)}."
+    tail = ", ".join(part for part in ("no new claims to deallocate", preemption) if part)
+    return f"{head}: {summarize(reasons)}. {tail}"

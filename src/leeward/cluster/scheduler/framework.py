@@ -14,17 +14,23 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
 from leeward.cluster.interface.client import Client, Reader
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.census import Census
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo
 
 MAX_SCORE = 100
+Args: TypeAlias = Mapping[str, Any]  # of a plugin, in the words of KubeSchedulerConfiguration
 Likes: TypeAlias = Sequence[tuple[NodeInfo, int]]  # a node, and how many are like it in every way
 Events: TypeAlias = Mapping[str, Collection[str]]  # resource -> event types
+
+
+NO_ARGS: Args = MappingProxyType({})
 
 
 class Code(enum.Enum):
@@ -60,12 +66,26 @@ class Cycle:
     census: Census  # of the Pods on them
     reader: Reader
     hosts_differ: bool = True  # no two nodes have the same hostname
+    images: Mapping[str, int] = field(default_factory=dict)  # how many nodes have each
+    topologies: dict[tuple[str, ...], Mapping[str, str]] = field(default_factory=dict)  # see domains()
     state: dict[str, Any] = field(default_factory=dict)  # CycleState by plugin name
+
+    def domains(self, key: str, together: Sequence[str] = ()) -> Mapping[str, str]:
+        """Return the values of a topology key by node, of the nodes that have this key and some others."""
+        keys = (key, *together)
+        found = self.topologies.get(keys)
+        if found is None:
+            found = self.topologies[keys] = {
+                name: node.labels[key]
+                for name, node in self.nodes.items()
+                if all(each in node.labels for each in keys)
+            }
+        return found
 
     def clone(self) -> Cycle:
         """Return a copy for a what-if question: plugins may be told of Pods that come and go."""
         state = {name: found.clone() for name, found in self.state.items()}
-        return Cycle(self.pod, self.nodes, self.census, self.reader, self.hosts_differ, state)
+        return replace(self, state=state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +105,17 @@ class Plugin:
     """Base of every plugin: says yes to everything."""
 
     name: ClassVar[str]
-    weight: ClassVar[int] = 0  # of its score; 0 when it does not score
-    # What may make a Pod it rejected schedulable.
+    weight: int = 0  # of its score; 0 when it does not score
+    # What may make a Pod it rejected schedulable; of Pods, those that are assigned to nodes.
     events: ClassVar[Events] = {}
     # Whether its answers for a node depend on Pods of other nodes; if not, they hold until the node changes.
     looks_around: ClassVar[bool] = False
+
+    # How long a binding may wait for what the plugin prepares, in seconds.
+    bind_timeout: float = 0.0
+
+    def __init__(self, args: Args = NO_ARGS) -> None:
+        """Take what a profile has for the plugin in ``pluginConfig``."""
 
     def pre_enqueue(self, pod: PodInfo) -> Rejection | None:
         """Say whether the Pod may be tried at all."""
@@ -97,6 +123,10 @@ class Plugin:
 
     def shares(self, pod: PodInfo) -> bool:
         """Say whether its answers hold for all Pods of the Pod's template (upstream's SignPod)."""
+        return True
+
+    def wakes(self, pod: PodInfo, event: Event) -> bool:
+        """Say whether one of its events may make a Pod it rejected schedulable (upstream's QueueingHint)."""
         return True
 
     def pre_filter(self, cycle: Cycle) -> PreFilterResult:
@@ -150,7 +180,7 @@ class Descriptor:
     """How the catalog lists a plugin."""
 
     name: str
-    make: Callable[[], Plugin]
+    make: Callable[[Args], Plugin]
 
 
 def reject(*reasons: str) -> Rejection:

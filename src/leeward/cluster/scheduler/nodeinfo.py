@@ -7,20 +7,38 @@ Source: ``pkg/scheduler/framework/types.go`` (NodeInfo).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.podinfo import Kin, PodInfo, Resources, quantity_of
 from leeward.kube.objects import Obj, labels_of
+
+T = TypeVar("T")
+_MOST_REMEMBERED = 24  # answers a node
 
 
 class NodeInfo:
     """Mutable; owned by the cache, cloned for what-if questions."""
 
-    __slots__ = ("allocatable", "kins", "labels", "name", "node", "pods", "requested", "scored", "taints")
+    __slots__ = (
+        "allocatable",
+        "images",
+        "kins",
+        "labels",
+        "memo",
+        "name",
+        "node",
+        "pods",
+        "requested",
+        "scored",
+        "taints",
+        "unschedulable",
+    )
 
     def __init__(self, name: str, node: Obj | None = None) -> None:
         self.name = name
+        self.memo: dict[Hashable, Any] = {}  # of plugins, until the node or its Pods change
         self.pods: dict[str, PodInfo] = {}  # by uid
         self.kins: dict[Kin, int] = {}
         self.requested: Resources = {}
@@ -28,17 +46,26 @@ class NodeInfo:
         self.node: Obj | None = None  # None: Pods name a node that is not (yet, any more) there
         self.labels: Mapping[str, str] = {}
         self.taints: Sequence[Mapping[str, Any]] = ()
+        self.unschedulable = False  # cordoned
         self.allocatable: Resources = {}
+        self.images: Mapping[str, int] = {}  # name -> bytes
         self.set_node(node)
 
     def set_node(self, node: Obj | None) -> None:
         """Take a new state of the Node object."""
+        self.memo.clear()
         self.node = node
         self.labels = labels_of(node) if node else {}
-        self.taints = ((node.get("spec") or {}).get("taints") or ()) if node else ()
+        spec = (node.get("spec") or {}) if node else {}
+        self.taints, self.unschedulable = spec.get("taints") or (), bool(spec.get("unschedulable"))
         status = (node.get("status") or {}) if node else {}
         amounts = status.get("allocatable") or status.get("capacity") or {}
         self.allocatable = {name: quantity_of(name, text) for name, text in amounts.items()}
+        self.images = {
+            name: image.get("sizeBytes") or 0
+            for image in status.get("images") or ()
+            for name in image.get("names") or ()
+        }
 
     def add(self, info: PodInfo) -> None:
         """Count a Pod; replaces an earlier state of the same Pod."""
@@ -55,19 +82,38 @@ class NodeInfo:
 
     def _count(self, info: PodInfo, sign: int) -> None:
         template = info.template
+        self.memo.clear()
         for total, amounts in ((self.requested, template.requests), (self.scored, template.scored)):
             for name, amount in amounts.items():
                 total[name] = total.get(name, 0) + sign * amount
         bump(self.kins, info.kin, sign)
 
+    def recall(self, key: Hashable, work: Callable[[], T]) -> T:
+        """Return what `work` returned for `key`, unless the node has changed since."""
+        if key in self.memo:
+            found: T = self.memo[key]
+            return found
+        if len(self.memo) >= _MOST_REMEMBERED:
+            self.memo.clear()
+        result = self.memo[key] = work()
+        return result
+
     def clone(self) -> NodeInfo:
         """Return a copy whose Pods may be added and removed freely."""
         copy = NodeInfo(self.name)
         copy.node, copy.labels, copy.taints = self.node, self.labels, self.taints
-        copy.allocatable = self.allocatable
+        copy.unschedulable = self.unschedulable
+        copy.allocatable, copy.images = self.allocatable, self.images
         copy.pods, copy.kins = dict(self.pods), dict(self.kins)
         copy.requested, copy.scored = dict(self.requested), dict(self.scored)
         return copy
+
+
+def nodes_of(event: Event) -> tuple[NodeInfo, NodeInfo | None]:
+    """Return a node as it is now, or was last, and as it was before it changed; without Pods."""
+    name = event.object["metadata"]["name"]
+    old = event.previous if event.type == "MODIFIED" else None
+    return NodeInfo(name, event.object), NodeInfo(name, old) if old is not None else None
 
 
 def bump(counts: dict[Any, int], key: object, amount: int) -> None:

@@ -15,9 +15,15 @@ from orjson import dumps
 from leeward.kube.objects import Obj, ObjectKey, controller_of, is_terminating, key_of, labels_of
 from leeward.kube.quantity import to_millis, to_units
 
+BUILT_IN = (
+    "cpu",
+    "memory",
+    "ephemeral-storage",
+)  # of every node; others count if asked for
 DEFAULT_MILLI_CPU = 100  # what scoring assumes for a container that requests nothing
 DEFAULT_MEMORY = 200 * 1024 * 1024
 
+DISKS = ("gcePersistentDisk", "awsElasticBlockStore", "iscsi", "rbd")
 _UNSIGNED = {"nodeName": None, "hostname": None, "subdomain": None}
 _SIGNED = ("image", "resources", "ports", "restartPolicy")  # of a container
 _OWN_VOLUMES = ("projected", "configMap", "secret", "emptyDir", "downwardAPI")  # which no node lacks
@@ -48,7 +54,11 @@ class Template:
     priority: int
     requests: Resources
     scored: Resources  # cpu and memory with the defaults for containers that request nothing
+    size: bytes  # the same for all that need the same
     host_ports: tuple[HostPort, ...]
+    images: tuple[str, ...]  # with a tag
+    claims: tuple[str, ...]  # names of the PersistentVolumeClaims it mounts, but for ephemeral ones
+    disks: tuple[Obj, ...]  # volumes that two Pods cannot mount at once
     affinity: tuple[AffinityTerm, ...]
     anti_affinity: tuple[AffinityTerm, ...]
     preferred_affinity: tuple[AffinityTerm, ...]
@@ -169,6 +179,15 @@ def _host_ports(spec: Obj) -> tuple[HostPort, ...]:
     )
 
 
+def _images(spec: Obj) -> tuple[str, ...]:
+    """Return the images of all containers and image volumes."""
+    names = [each.get("image") for kind in ("initContainers", "containers") for each in spec.get(kind) or ()]
+    names += [(volume.get("image") or {}).get("reference") for volume in spec.get("volumes") or ()]
+    return tuple(
+        name if name.rfind(":") > name.rfind("/") else f"{name}:latest" for name in names if name is not None
+    )
+
+
 def merge_label_keys(
     selector: Mapping[str, Any] | None,
     labels: Mapping[str, str],
@@ -228,18 +247,28 @@ def _owner(pod: Obj) -> tuple[str, str, str]:
 
 
 def _template(pod: Obj, spec: Obj, namespace: str) -> Template:
-    labels = labels_of(pod)
+    labels, volumes = labels_of(pod), spec.get("volumes") or ()
     affinity = spec.get("affinity") or {}
     required, preferred = _terms(affinity.get("podAffinity"), namespace, labels)
     anti, preferred_anti = _terms(affinity.get("podAntiAffinity"), namespace, labels)
+    requests = pod_requests(spec)
+    scored = pod_requests(spec, {"cpu": DEFAULT_MILLI_CPU, "memory": DEFAULT_MEMORY})
     return Template(
         namespace=namespace,
         labels=labels,
         owner=_owner(pod),
         priority=spec.get("priority") or 0,
-        requests=pod_requests(spec),
-        scored=pod_requests(spec, {"cpu": DEFAULT_MILLI_CPU, "memory": DEFAULT_MEMORY}),
+        requests=requests,
+        scored=scored,
+        size=dumps([requests, scored]),
         host_ports=_host_ports(spec),
+        images=_images(spec),
+        claims=tuple(
+            volume["persistentVolumeClaim"]["claimName"]
+            for volume in volumes
+            if volume.get("persistentVolumeClaim")
+        ),
+        disks=tuple(volume for volume in volumes if any(kind in volume for kind in DISKS)),
         affinity=required,
         anti_affinity=anti,
         preferred_affinity=preferred,

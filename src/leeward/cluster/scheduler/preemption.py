@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leeward.cluster.scheduler.diagnosis import summarize
-from leeward.cluster.scheduler.framework import Code, Cycle
+from leeward.cluster.scheduler.framework import Code, Cycle, Rejection, never
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo
 from leeward.cluster.scheduler.profile import Feasibility, Nominated, Prepared, Profile, tell
@@ -22,6 +22,9 @@ from leeward.kube.selectors import matches_selector
 
 _NOT_HELPFUL = "Preemption is not helpful for scheduling"
 _NO_VICTIMS = "No preemption victims found for incoming pod"
+_MIN_PERCENTAGE = 10  # of the nodes that might do: so many candidates are enough,
+_MIN_CANDIDATES = 100  # but not fewer than these; both by default
+NAME = "DefaultPreemption"
 _OFFSET = 2**31  # makes every priority count as more than nothing in a sum
 
 
@@ -40,6 +43,7 @@ class Plan:
 
     candidate: Candidate | None
     message: str = ""
+    keeps_nomination: bool = False  # what was nominated before still holds
 
 
 def _start(pod: PodInfo) -> str:
@@ -63,6 +67,7 @@ def eligibility(pod: PodInfo, cycle: Cycle, found: Feasibility) -> str:
         if (
             other.terminating
             and other.priority < pod.priority
+            and condition.get("status") == "True"
             and condition.get("reason") == "PreemptionByScheduler"
         ):
             return "not eligible due to a terminating pod on the nominated node."
@@ -73,24 +78,35 @@ def plan(
     profile: Profile, cycle: Cycle, found: Feasibility, budgets: Sequence[Obj], nominated: Nominated
 ) -> Plan:
     """Decide who makes way for ``cycle.pod``."""
+    if profile.preemption is None:
+        return Plan(None, keeps_nomination=True)
     if reason := eligibility(cycle.pod, cycle, found):
-        return Plan(None, f"preemption: {reason}")
+        return Plan(None, f"preemption: {reason}", keeps_nomination=True)
+    if found.hopeless:
+        return Plan(None, found.hopeless)
     prepared = profile.prepare(cycle)
+    potential = [name for name, no in found.rejections.items() if no.code is Code.UNSCHEDULABLE]
+    share = len(potential) * profile.preemption.get("minCandidateNodesPercentage", _MIN_PERCENTAGE) // 100
+    enough = max(share, profile.preemption.get("minCandidateNodesAbsolute", _MIN_CANDIDATES))
     candidates: list[Candidate] = []
-    reasons: list[str] = []
-    for name, rejection in found.rejections.items():
-        if rejection.code is Code.UNRESOLVABLE:
-            reasons.append(_NOT_HELPFUL)
-            continue
-        dry_run = _DryRun(profile, cycle, prepared, cycle.nodes[name], nominated(name, cycle.pod))
-        candidate = dry_run.victims(budgets)
-        if candidate is None:
+    reasons = [_NOT_HELPFUL] * (len(found.rejections) - len(potential))
+    for name in potential:
+        node = cycle.nodes[name]
+        if all(template.priority >= cycle.pod.priority for template, _ in node.kins):
             reasons.append(_NO_VICTIMS)
-        else:
-            candidates.append(candidate)
+            continue
+        dry_run = _DryRun(profile, cycle, prepared, node, nominated(name, cycle.pod))
+        outcome = dry_run.victims(budgets)
+        if isinstance(outcome, Rejection):
+            reasons += outcome.reasons
+            continue
+        candidates.append(outcome)
+        if len(candidates) >= enough:
+            break
     if candidates:
         return Plan(min(candidates, key=_cost))
-    return Plan(None, f"preemption: 0/{len(cycle.nodes)} nodes are available: {summarize(reasons)}.")
+    found.hopeless = f"preemption: 0/{len(cycle.nodes)} nodes are available: {summarize(reasons)}."
+    return Plan(None, found.hopeless)
 
 
 def _cost(candidate: Candidate) -> tuple[int, int, int, int, str]:
@@ -123,8 +139,8 @@ class _DryRun:
         self._node = node.clone()
         self._nominated = nominated
 
-    def _fits(self) -> bool:
-        return self._profile.check(self._cycle, self._prepared, self._node, self._nominated) is None
+    def _check(self) -> Rejection | None:
+        return self._profile.check(self._cycle, self._prepared, self._node, self._nominated)
 
     def _remove(self, pod: PodInfo) -> None:
         self._node.remove(pod.uid)
@@ -134,26 +150,26 @@ class _DryRun:
         self._node.add(pod)
         tell(self._prepared.filters, self._cycle, pod, self._node, 1)
 
-    def victims(self, budgets: Sequence[Obj]) -> Candidate | None:
-        """Return who has to go so that the Pod fits; None: it does not, or nobody has to."""
+    def victims(self, budgets: Sequence[Obj]) -> Candidate | Rejection:
+        """Return who has to go so that the Pod fits, or why that does not help."""
         priority = self._cycle.pod.priority
         potential = [pod for pod in self._node.pods.values() if pod.priority < priority]
-        if not potential:
-            return None
         for pod in potential:
             self._remove(pod)
-        if not self._fits():
-            return None
+        if no := self._check():
+            return no
         violating, harmless = _split(_by_importance(potential), budgets)
         victims: list[PodInfo] = []
         violations = 0
         for pod in (*violating, *harmless):
             self._add(pod)
-            if not self._fits():
+            if self._check():
                 self._remove(pod)
                 victims.append(pod)
                 violations += pod in violating
-        return Candidate(self._node.name, tuple(_by_importance(victims)), violations) if victims else None
+        if not victims:
+            return never(f'expected at least one victim pod on node "{self._node.name}"')
+        return Candidate(self._node.name, tuple(_by_importance(victims)), violations)
 
 
 def _split(pods: Sequence[PodInfo], budgets: Sequence[Obj]) -> tuple[list[PodInfo], list[PodInfo]]:
@@ -166,8 +182,9 @@ def _split(pods: Sequence[PodInfo], budgets: Sequence[Obj]) -> tuple[list[PodInf
         for position, budget in enumerate(budgets):
             if budget["metadata"]["namespace"] != pod.namespace or not labels_of(pod.pod):
                 continue
-            if not matches_selector((budget.get("spec") or {}).get("selector"), pod.labels):
-                continue
+            selector = budget["spec"].get("selector") or {}
+            if not any(selector.values()) or not matches_selector(selector, pod.labels):
+                continue  # here, upstream takes an empty selector for one of nothing
             disrupted = (budget.get("status") or {}).get("disruptedPods") or {}
             if pod.key.name in disrupted:
                 continue

@@ -7,10 +7,11 @@ Source: ``pkg/scheduler/schedule_one.go`` (findNodesThatFitPod, prioritizeNodes,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from leeward.cluster.scheduler.framework import Cycle, Plugin, Rejection, never, overrides
+from leeward.cluster.interface.store import Event
+from leeward.cluster.scheduler.framework import NO_ARGS, Args, Cycle, Plugin, Rejection, never, overrides
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo
 
@@ -29,6 +30,7 @@ class Feasibility:
     feasible: list[NodeInfo] = field(default_factory=list)
     rejections: dict[str, Rejection] = field(default_factory=dict)  # by node
     rejection: Rejection | None = None  # of the Pod as such, whatever the node
+    hopeless: str = ""  # why preemption does not help either, once that is known
 
     def plugins(self) -> set[str]:
         """Return the names of the plugins that said no."""
@@ -46,10 +48,27 @@ class Prepared:
 
 
 class Profile:
-    """The plugins in order."""
+    """The plugins in order.
 
-    def __init__(self, plugins: Sequence[Plugin]) -> None:
+    Args:
+        plugins: which.
+        name: the ``schedulerName`` of the Pods they decide about.
+        percentage: of the nodes that are enough to choose from; 0: the fewer the more nodes there are.
+        preemption: arguments of DefaultPreemption; None: nobody makes way for others.
+    """
+
+    def __init__(
+        self,
+        plugins: Sequence[Plugin],
+        *,
+        name: str = "default-scheduler",
+        percentage: int = 0,
+        preemption: Args | None = NO_ARGS,
+    ) -> None:
         self.plugins = plugins
+        self.name = name
+        self.percentage = percentage
+        self.preemption = preemption
         self.filters = [plugin for plugin in plugins if overrides(plugin, "filter")]
         self.scorers = [plugin for plugin in plugins if plugin.weight]
         self.pre_binders = [plugin for plugin in plugins if overrides(plugin, "pre_bind")]
@@ -62,6 +81,14 @@ class Profile:
             if rejection := plugin.pre_enqueue(pod):
                 return replace(rejection, plugin=plugin.name)
         return None
+
+    def wakes(self, pod: PodInfo, rejected_by: Collection[str], event: Event) -> bool:
+        """Tell whether an event may help a Pod that some plugins rejected."""
+        return any(
+            event.type in plugin.events.get(event.resource, ()) and plugin.wakes(pod, event)
+            for plugin in self.plugins
+            if plugin.name in rejected_by
+        )
 
     def shares(self, pod: PodInfo) -> bool:
         """Tell whether what is found for the Pod holds for all of its template."""
@@ -145,14 +172,14 @@ class Profile:
         return feasible[top_of([sum(table[node.name].values()) for node in feasible])]
 
 
-def feasible_nodes_to_find(nodes: int) -> int:
-    """Return after how many feasible nodes a search may end: all up to 100, then a falling percentage.
+def feasible_nodes_to_find(nodes: int, percentage: int = 0) -> int:
+    """Return after how many feasible nodes a search may end: all up to 100, then a (falling) percentage.
 
-    Source: numFeasibleNodesToFind of pkg/scheduler/schedule_one.go, with the default percentage.
+    Source: numFeasibleNodesToFind of pkg/scheduler/schedule_one.go.
     """
     if nodes < _MIN_FEASIBLE:
         return nodes
-    percentage = max(50 - nodes // 125, _MIN_PERCENTAGE)
+    percentage = percentage or max(50 - nodes // 125, _MIN_PERCENTAGE)
     return max(nodes * percentage // 100, _MIN_FEASIBLE)
 
 
@@ -187,5 +214,5 @@ def run_filters(filters: Sequence[Plugin], cycle: Cycle, node: NodeInfo) -> Reje
     """Return the first no, with its plugin's name."""
     for plugin in filters:
         if no := plugin.filter(cycle, node):
-            return replace(no, plugin=plugin.name)
+            return Rejection(no.reasons, no.code, plugin.name)
     return None

@@ -1,27 +1,31 @@
 """Pods that wait to be placed: ready, backing off, or parked until something changes.
 
-Order: priority, then time of arrival. A Pod that failed is parked with the plugins that rejected it
-and comes back when an event happens that one of them named, but not before its back-off (1 s doubling
-to 10 s) is over; or after five minutes.
+Order: priority, then time of arrival or of the last failure. A Pod that failed is parked with the plugins
+that rejected it and comes back when an event happens of which one of them expects something, after its
+back-off (1 s doubling to 10 s); or after five minutes. While nothing else is to do, Pods that back off have
+their turn before it is over, unless they do so after an error or are very many.
 
-Source: ``pkg/scheduler/backend/queue``.
+Source: ``pkg/scheduler/backend/queue`` (with SchedulerQueueingHints and SchedulerPopFromBackoffQ).
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from leeward.base.clock import Clock, Timer
-from leeward.cluster.scheduler.podinfo import PodInfo
+from leeward.cluster.interface.store import Event
+from leeward.cluster.scheduler.podinfo import PodInfo, Template
 
 INITIAL_BACKOFF_SECONDS = 1.0
 MAX_BACKOFF_SECONDS = 10.0
 FLUSH_SECONDS = 300.0
+_MOST_EARLY = 100  # so many Pods may have their turn before their back-off is over
 
-PluginEvents = Mapping[str, Mapping[str, Collection[str]]]  # plugin -> resource -> event types
+_Kind = tuple[Template, frozenset[str]]  # who was rejected, by which plugins
+Hint = Callable[[PodInfo, frozenset[str], Event], bool]
 
 
 @dataclass(slots=True, eq=False)
@@ -31,10 +35,16 @@ class QueuedPod:
     info: PodInfo
     order: int
     attempts: int = 0
-    rejected_by: set[str] = field(default_factory=set)
+    rejected_by: frozenset[str] = frozenset()
     not_before: float = 0.0  # monotonic seconds
     state: str = "new"  # "active", "backoff", "parked", "held" (gated) or "flight"
     timer: Timer | None = None
+    parked_as: _Kind | None = None
+
+
+def _rank(queued: QueuedPod) -> tuple[int, int]:
+    """Return what sorts Pods as PrioritySort does."""
+    return (-queued.info.priority, queued.order)
 
 
 class Queue:
@@ -42,17 +52,18 @@ class Queue:
 
     Args:
         clock: times the back-off.
-        events: which events each plugin wants its rejected Pods retried on.
+        hint: tells whether an event may help a Pod that some plugins rejected; asked once a template.
         wake: called whenever a Pod becomes ready.
     """
 
-    def __init__(self, clock: Clock, events: PluginEvents, wake: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, hint: Hint, wake: Callable[[], None]) -> None:
         self._clock = clock
-        self._events = events
+        self._hint = hint
         self._wake = wake
         self._order = itertools.count()
         self._pods: dict[str, QueuedPod] = {}  # by uid
-        self._parked: dict[str, QueuedPod] = {}  # of these, those that are parked
+        self._parked: dict[_Kind, dict[str, QueuedPod]] = {}  # of these, those that are parked
+        self._early: dict[str, QueuedPod] = {}  # and those that back off, but may come earlier
         self._heap: list[tuple[int, int, int, QueuedPod]] = []
         self._pushes = itertools.count()
 
@@ -77,23 +88,28 @@ class Queue:
     def remove(self, uid: str) -> None:
         """Forget a Pod."""
         queued = self._pods.pop(uid, None)
-        self._parked.pop(uid, None)
         if queued is not None:
+            self._leave(queued)
             self._stop_timer(queued)
             queued.state = "gone"
 
     def pop(self) -> QueuedPod | None:
         """Take the next ready Pod; it stays known until removed, parked or retried."""
-        while self._heap:
-            *_, queued = heapq.heappop(self._heap)
-            if queued.state == "active":
-                queued.state = "flight"
-                queued.attempts += 1
-                return queued
-        return None
+        if not self._has_active():
+            if not self.has_ready():
+                return None
+            self._activate(min(self._early.values(), key=lambda each: (int(each.not_before), *_rank(each))))
+            self._has_active()
+        *_, queued = heapq.heappop(self._heap)
+        queued.state = "flight"
+        queued.attempts += 1
+        return queued
 
     def has_ready(self) -> bool:
         """Tell whether :meth:`pop` would return one."""
+        return self._has_active() or 0 < len(self._early) <= _MOST_EARLY
+
+    def _has_active(self) -> bool:
         while self._heap and self._heap[0][-1].state != "active":
             heapq.heappop(self._heap)
         return bool(self._heap)
@@ -102,41 +118,56 @@ class Queue:
         """Put a rejected Pod aside until something changes."""
         if queued.state != "flight":
             return
-        queued.rejected_by = set(rejected_by)
+        queued.rejected_by = frozenset(rejected_by)
+        queued.order = next(self._order)
         self._set_backoff(queued)
         queued.state = "parked"
-        self._parked[queued.info.uid] = queued
+        queued.parked_as = (queued.info.template, queued.rejected_by)
+        self._parked.setdefault(queued.parked_as, {})[queued.info.uid] = queued
         queued.timer = self._clock.call_later(FLUSH_SECONDS, lambda: self._retry_if(queued, "parked"))
 
     def retry(self, queued: QueuedPod) -> None:
         """Try a Pod again after its back-off, whatever happens (a failed write, a changed Pod)."""
-        if queued.state == "flight":
+        failed = queued.state == "flight"
+        if failed:
             self._set_backoff(queued)
-        if queued.state in ("flight", "parked"):
-            self._back_off(queued)
+        if failed or queued.state == "parked":
+            self._back_off(queued, may_be_early=not failed)
 
-    def moved(self, resource: str, kind: str) -> None:
-        """Something happened: retry the parked Pods whose plugins care."""
-        for queued in [each for each in self._parked.values() if self._cares(each, resource, kind)]:
-            self._back_off(queued)
-
-    def _cares(self, queued: QueuedPod, resource: str, kind: str) -> bool:
-        if not queued.rejected_by:
-            return True
-        return any(kind in self._events.get(plugin, {}).get(resource, ()) for plugin in queued.rejected_by)
+    def moved(self, event: Event) -> None:
+        """Something happened: retry the parked Pods that it may help."""
+        for (_, rejected_by), parked in list(self._parked.items()):
+            found = list(parked.values())
+            if not rejected_by or self._hint(found[0].info, rejected_by, event):
+                for queued in found:
+                    self._back_off(queued)
 
     def _set_backoff(self, queued: QueuedPod) -> None:
         seconds = min(INITIAL_BACKOFF_SECONDS * 2 ** min(queued.attempts - 1, 10), MAX_BACKOFF_SECONDS)
         queued.not_before = self._clock.monotonic() + seconds
 
-    def _back_off(self, queued: QueuedPod) -> None:
-        self._parked.pop(queued.info.uid, None)
+    def _leave(self, queued: QueuedPod) -> None:
+        """Take a Pod out of where it waits."""
+        uid = queued.info.uid
+        self._early.pop(uid, None)
+        if queued.parked_as is not None:
+            parked = self._parked[queued.parked_as]
+            del parked[uid]
+            if not parked:
+                del self._parked[queued.parked_as]
+            queued.parked_as = None
+
+    def _back_off(self, queued: QueuedPod, *, may_be_early: bool = True) -> None:
+        self._leave(queued)
         self._stop_timer(queued)
         wait = queued.not_before - self._clock.monotonic()
         if wait <= 0:
             self._activate(queued)
             return
         queued.state = "backoff"
+        if may_be_early:
+            self._early[queued.info.uid] = queued
+            self._wake()
         queued.timer = self._clock.call_later(wait, lambda: self._retry_if(queued, "backoff"))
 
     def _retry_if(self, queued: QueuedPod, state: str) -> None:
@@ -144,10 +175,10 @@ class Queue:
             self._activate(queued)
 
     def _activate(self, queued: QueuedPod) -> None:
-        self._parked.pop(queued.info.uid, None)
+        self._leave(queued)
         self._stop_timer(queued)
         queued.state = "active"
-        heapq.heappush(self._heap, (-queued.info.priority, queued.order, next(self._pushes), queued))
+        heapq.heappush(self._heap, (*_rank(queued), next(self._pushes), queued))
         self._wake()
 
     @staticmethod

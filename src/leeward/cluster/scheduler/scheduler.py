@@ -9,7 +9,7 @@ Source: ``pkg/scheduler/schedule_one.go`` (Kubernetes 1.36).
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from leeward.base.clock import Clock, Timer
 from leeward.cluster.interface.client import Client, Unsubscribe
@@ -17,9 +17,9 @@ from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler import preemption, status
 from leeward.cluster.scheduler.boards import Boards
 from leeward.cluster.scheduler.cache import FINISHED, Cache
-from leeward.cluster.scheduler.catalog import PLUGINS
-from leeward.cluster.scheduler.diagnosis import fit_error
-from leeward.cluster.scheduler.framework import Cycle, Descriptor
+from leeward.cluster.scheduler.configuration import DEFAULT_SCHEDULER, ProfileConfiguration, build_profile
+from leeward.cluster.scheduler.diagnosis import fit_error, truncate
+from leeward.cluster.scheduler.framework import Cycle
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo, describe
 from leeward.cluster.scheduler.profile import Feasibility, Prepared, Profile, feasible_nodes_to_find
@@ -28,9 +28,13 @@ from leeward.kube.objects import Obj, is_terminating, labels_of
 from leeward.kube.status import NotFoundError, StatusError
 
 BATCH = 20  # Pods per tick: a few milliseconds
-BIND_TIMEOUT_SECONDS = 600.0  # for volumes to be made and bound
 _TIMED_OUT = 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded'
-_VOLUME_RESOURCES = ("persistentvolumes", "persistentvolumeclaims", "storageclasses.storage.k8s.io")
+_VOLUME_RESOURCES = (
+    "persistentvolumes",
+    "persistentvolumeclaims",
+    "storageclasses.storage.k8s.io",
+    "csinodes.storage.k8s.io",
+)
 _SELECTING = {  # what selects Pods that are spread by default, by kind
     "services": "Service",
     "replicationcontrollers": "ReplicationController",
@@ -48,8 +52,7 @@ class Scheduler:
     Args:
         client: reads and writes objects.
         clock: times back-off and ticks.
-        name: the ``schedulerName`` it serves.
-        plugins: what decides; the catalog by default.
+        profiles: how it decides, for each ``schedulerName`` it serves; by default as upstream.
     """
 
     def __init__(
@@ -57,18 +60,15 @@ class Scheduler:
         client: Client,
         clock: Clock,
         *,
-        name: str = "default-scheduler",
-        plugins: Sequence[Descriptor] = PLUGINS,
+        profiles: Sequence[ProfileConfiguration] = (ProfileConfiguration(),),
     ) -> None:
         self._client = client
         self._clock = clock
-        self._name = name
-        self.profile = Profile([descriptor.make() for descriptor in plugins])
         self.cache = Cache()
-        self._boards = Boards(self.profile, self.cache, client)
+        self.profiles = {found.scheduler_name: build_profile(found) for found in profiles}
+        self._boards = {name: Boards(profile, self.cache, client) for name, profile in self.profiles.items()}
         self._start_at = 0  # the node with which the next search for a Pod of its own kind begins
-        events = {plugin.name: plugin.events for plugin in self.profile.plugins}
-        self.queue = Queue(clock, events, self._wake)
+        self.queue = Queue(clock, self._hint, self._wake)
         self._binding: dict[str, tuple[QueuedPod, NodeInfo]] = {}  # waits for volumes, by Pod uid
         self._tick: Timer | None = None
         self._unsubscribe: Unsubscribe | None = None
@@ -79,7 +79,7 @@ class Scheduler:
         for node in self._client.list("nodes"):
             self.cache.set_node(node)
         for pod in self._client.list("pods"):
-            self._on_pod(pod, None)
+            self._on_pod(Event("ADDED", "pods", pod, None, 0))
 
     def stop(self) -> None:
         """Stop following and deciding; harmless when stopped."""
@@ -91,6 +91,12 @@ class Scheduler:
             self._tick = None
         self.queue.close()
 
+    def _profile(self, pod: PodInfo) -> Profile:
+        return self.profiles[_scheduler_of(pod.pod)]
+
+    def _hint(self, pod: PodInfo, rejected_by: Collection[str], event: Event) -> bool:
+        return self._profile(pod).wakes(pod, rejected_by, event)
+
     # -- events: only take note
 
     def _wake(self) -> None:
@@ -100,18 +106,18 @@ class Scheduler:
     def _on_event(self, event: Event) -> None:
         if event.resource == "pods":
             if event.type == "DELETED":
-                self._on_pod_gone(event.object)
+                self._on_pod_gone(event)
             else:
-                self._on_pod(event.object, event.previous)
+                self._on_pod(event)
         elif event.resource == "nodes":
             self._on_node(event)
         elif event.resource == "namespaces":
             if event.previous is None or labels_of(event.object) != labels_of(event.previous):
-                self._boards.forget("")
+                self._forget_boards("")
         elif event.resource in _SELECTING:
             self._on_selector(event)
         else:
-            self.queue.moved(event.resource, event.type)
+            self.queue.moved(event)
             if self._binding:
                 self._wake()
 
@@ -122,7 +128,7 @@ class Scheduler:
             self.cache.set_node(event.object)
         else:
             return
-        self.queue.moved("nodes", event.type)
+        self.queue.moved(event)
 
     def _on_selector(self, event: Event) -> None:
         """Pods that it selects are spread otherwise now."""
@@ -131,28 +137,34 @@ class Scheduler:
             return
         kind = _SELECTING[event.resource]
         owner = None if kind == "Service" else (kind, new["metadata"]["name"])
-        self._boards.forget(new["metadata"]["namespace"], owner)
+        self._forget_boards(new["metadata"]["namespace"], owner)
 
-    def _on_pod_gone(self, pod: Obj) -> None:
-        info = describe(pod)
+    def _forget_boards(self, namespace: str, owner: tuple[str, str] | None = None) -> None:
+        for boards in self._boards.values():
+            boards.forget(namespace, owner)
+
+    def _on_pod_gone(self, event: Event) -> None:
+        info = describe(event.object)
         self._binding.pop(info.uid, None)
         self.queue.remove(info.uid)
         nominated = info.uid in self.cache.nominations()
         self.cache.nominate(info, None)
         if self.cache.forget(info.uid) or nominated:
-            self.queue.moved("pods", "DELETED")
+            self.queue.moved(event._replace(type="DELETED"))
 
-    def _on_pod(self, pod: Obj, previous: Obj | None) -> None:
+    def _on_pod(self, event: Event) -> None:
+        pod = event.object
         node = pod["spec"].get("nodeName")
         phase = (pod.get("status") or {}).get("phase")
         if phase in FINISHED or (is_terminating(pod) and not node):
-            self._on_pod_gone(pod)
+            self._on_pod_gone(event)
         elif node:
-            self._on_placed(pod, previous, node)
-        elif pod["spec"].get("schedulerName", self._name) == self._name:
-            self._on_pending(pod, previous)
+            self._on_placed(event, node)
+        elif _scheduler_of(pod) in self.profiles:
+            self._on_pending(pod, event.previous)
 
-    def _on_placed(self, pod: Obj, previous: Obj | None, node: str) -> None:
+    def _on_placed(self, event: Event, node: str) -> None:
+        pod, previous = event.object, event.previous
         if previous is not None and previous["spec"].get("nodeName") and not _matters(pod, previous):
             return
         info = describe(pod)
@@ -160,15 +172,17 @@ class Scheduler:
         self.queue.remove(info.uid)
         self.cache.place(info, node)
         fresh = previous is None or not previous["spec"].get("nodeName")
-        self.queue.moved("pods", "ADDED" if fresh else "MODIFIED")
+        self.queue.moved(event._replace(type="ADDED" if fresh else "MODIFIED"))
 
     def _on_pending(self, pod: Obj, previous: Obj | None) -> None:
         info = describe(pod)
         nominated = (pod.get("status") or {}).get("nominatedNodeName")
+        if info.uid in self._binding:
+            nominated = None  # it counts on its node already
         if nominated or info.uid in self.cache.nominations():
             self.cache.nominate(info, nominated)
         queued = self.queue.get(info.uid)
-        if self.profile.pre_enqueue(info):
+        if self._profile(info).pre_enqueue(info):
             if queued is None or queued.state != "held":
                 self.queue.hold(info)
                 self._wake_for_status(info)
@@ -185,7 +199,7 @@ class Scheduler:
         self._clock.call_later(0, lambda: self._report_held(info))
 
     def _report_held(self, info: PodInfo) -> None:
-        rejection = self.profile.pre_enqueue(info)
+        rejection = self._profile(info).pre_enqueue(info)
         if rejection is not None and self._unsubscribe is not None:
             status.set_unscheduled(
                 self._client, self._clock, info.key, "SchedulingGated", rejection.reasons[0]
@@ -226,31 +240,34 @@ class Scheduler:
     def _give_up(self, queued: QueuedPod) -> None:
         """Undo what was assumed and try again later."""
         if self._binding.pop(queued.info.uid, None) is not None or queued.state == "flight":
-            self.cache.forget(queued.info.uid)
+            if self.cache.forget(queued.info.uid):
+                self.queue.moved(Event("DELETED", "pods", queued.info.pod, None, 0))
             self.queue.retry(queued)
 
     def _attempt(self, queued: QueuedPod) -> None:
-        pod = queued.info
-        cycle = Cycle(pod, self.cache.nodes, self.cache.census, self._client)
-        board = None if self._has_rivals(pod) else self._boards.get(pod)
+        pod, profile = queued.info, self._profile(queued.info)
+        cycle = self.cache.cycle(pod, self._client)
+        board = None if self._has_rivals(pod) else self._boards[profile.name].get(pod)
         if board is not None:
             node = board.pick(pod)
             if node is None:
                 self._fail(queued, cycle, board.explain())
                 return
         else:
-            found = self._search(cycle)
+            found = self._search(profile, cycle)
             if not found.feasible:
                 self._fail(queued, cycle, found)
                 return
-            node = self.profile.choose(cycle, found.feasible)
+            node = profile.choose(cycle, found.feasible)
         self.cache.place(pod, node.name)
-        prepared = [plugin.pre_bind(cycle, node, self._client) for plugin in self.profile.pre_binders]
+        prepared = [plugin.pre_bind(cycle, node, self._client) for plugin in profile.pre_binders]
         if all(prepared):
             self._bind(queued, node)
         else:
             self._binding[pod.uid] = (queued, node)
-            self._clock.call_later(BIND_TIMEOUT_SECONDS, lambda: self._expire(queued, queued.attempts))
+            timeout = max(plugin.bind_timeout for plugin in profile.pre_binders)
+            self._clock.call_later(timeout, lambda: self._expire(queued, queued.attempts))
+            status.nominate(self._client, pod.key, node.name)  # it will be there
             self._wake()
 
     def _expire(self, queued: QueuedPod, attempt: int) -> None:
@@ -258,8 +275,12 @@ class Scheduler:
         waiting = self._binding.get(queued.info.uid)
         if waiting is None or waiting[0] is not queued or queued.attempts != attempt:
             return
-        self._say_failed(queued.info, _TIMED_OUT)
         self._give_up(queued)
+        self._say_failed(queued.info, _TIMED_OUT)
+        key = queued.info.key
+        status.set_unscheduled(
+            self._client, self._clock, key, "SchedulerError", _TIMED_OUT, nominated_node=""
+        )
 
     def _has_rivals(self, pod: PodInfo) -> bool:
         """Tell whether nominations matter to a Pod: its own, or those for which it must leave room."""
@@ -268,28 +289,28 @@ class Scheduler:
             for uid, (_, other) in self.cache.nominations().items()
         )
 
-    def _try_nominated(self, cycle: Cycle, prepared: Prepared) -> Feasibility | None:
+    def _try_nominated(self, profile: Profile, cycle: Cycle, prepared: Prepared) -> Feasibility | None:
         """A Pod others made way for is tried there first."""
         nomination = self.cache.nominations().get(cycle.pod.uid)
         node = cycle.nodes.get(nomination[0]) if nomination else None
         if node is None:
             return None
-        found = self.profile.find_feasible(cycle, prepared, self.cache.nominated_on, (node,))
+        found = profile.find_feasible(cycle, prepared, self.cache.nominated_on, (node,))
         return found if found.feasible else None
 
-    def _search(self, cycle: Cycle) -> Feasibility:
+    def _search(self, profile: Profile, cycle: Cycle) -> Feasibility:
         """Look for enough feasible nodes; every search starts where the last one ended."""
-        prepared = self.profile.prepare(cycle)
-        if found := self._try_nominated(cycle, prepared):
+        prepared = profile.prepare(cycle)
+        if found := self._try_nominated(profile, cycle, prepared):
             return found
         nodes = list(cycle.nodes.values())
         start = self._start_at % len(nodes) if nodes else 0
-        found = self.profile.find_feasible(
+        found = profile.find_feasible(
             cycle,
             prepared,
             self.cache.nominated_on,
             nodes[start:] + nodes[:start],
-            feasible_nodes_to_find(len(nodes)),
+            feasible_nodes_to_find(len(nodes), profile.percentage),
         )
         if nodes:
             self._start_at = (start + len(found.feasible) + len(found.rejections)) % len(nodes)
@@ -298,7 +319,7 @@ class Scheduler:
     def _finish(self, queued: QueuedPod, node: NodeInfo) -> None:
         """Write a binding whose volumes are ready."""
         pod = queued.info
-        states = [plugin.is_prepared(pod, node, self._client) for plugin in self.profile.pre_binders]
+        states = [plugin.is_prepared(pod, node, self._client) for plugin in self._profile(pod).pre_binders]
         if None in states or node.name not in self.cache.nodes:
             self._give_up(queued)
         elif all(states):
@@ -316,19 +337,23 @@ class Scheduler:
 
     def _say_failed(self, info: PodInfo, message: str) -> None:
         self._client.record(
-            info.pod, event_type="Warning", reason="FailedScheduling", message=message, action="Scheduling"
+            info.pod,
+            event_type="Warning",
+            reason="FailedScheduling",
+            message=truncate(message),
+            action="Scheduling",
         )
 
     def _fail(self, queued: QueuedPod, cycle: Cycle, found: Feasibility) -> None:
-        plan = preemption.Plan(None)
+        info = queued.info
+        plan = preemption.Plan(None, keeps_nomination=bool(found.rejection))
         if cycle.nodes and not found.rejection:
             budgets = self._client.list("poddisruptionbudgets.policy")
-            plan = preemption.plan(self.profile, cycle, found, budgets, self.cache.nominated_on)
-        message = fit_error(len(cycle.nodes), found, plan.message)
-        info = queued.info
+            plan = preemption.plan(self._profile(info), cycle, found, budgets, self.cache.nominated_on)
+        message = fit_error(len(cycle.nodes), found, plan.message, made_room=plan.candidate is not None)
         self.queue.park(queued, found.plugins())
         self._say_failed(info, message)
-        node = plan.candidate.node if plan.candidate else None
+        node = plan.candidate.node if plan.candidate else None if plan.keeps_nomination else ""
         status.set_unscheduled(
             self._client, self._clock, info.key, "Unschedulable", message, nominated_node=node
         )
@@ -338,11 +363,11 @@ class Scheduler:
     def _preempt(self, info: PodInfo, candidate: preemption.Candidate) -> None:
         for _uid, (node, other) in list(self.cache.nominations().items()):
             if node == candidate.node and other.priority < info.priority:
-                status.clear_nomination(self._client, other.key)
+                status.nominate(self._client, other.key, "")
         for victim in candidate.victims:
             if victim.terminating:
                 continue
-            status.mark_preempted(self._client, self._clock, victim.key, self._name)
+            status.mark_preempted(self._client, self._clock, victim.key, _scheduler_of(info.pod))
             self._client.record(
                 victim.pod,
                 event_type="Normal",
@@ -354,6 +379,11 @@ class Scheduler:
             self._client.delete("pods", victim.namespace, victim.key.name)
 
 
+def _scheduler_of(pod: Obj) -> str:
+    name: str = pod["spec"].get("schedulerName") or DEFAULT_SCHEDULER
+    return name
+
+
 def _differs(node: Obj, previous: Obj) -> bool:
     """Tell whether a node changed in a way that matters to placing Pods (heartbeats do not)."""
     if node.get("spec") != previous.get("spec"):
@@ -361,7 +391,8 @@ def _differs(node: Obj, previous: Obj) -> bool:
     if node["metadata"].get("labels") != previous["metadata"].get("labels"):
         return True
     status_now, status_then = node.get("status") or {}, previous.get("status") or {}
-    return any(status_now.get(part) != status_then.get(part) for part in ("allocatable", "capacity"))
+    parts = ("allocatable", "capacity", "images")
+    return any(status_now.get(part) != status_then.get(part) for part in parts)
 
 
 def _matters(pod: Obj, previous: Obj) -> bool:

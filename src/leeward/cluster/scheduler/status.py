@@ -30,28 +30,40 @@ def set_unscheduled(
     *,
     nominated_node: str | None = None,
 ) -> None:
-    """Write the PodScheduled condition "False"; writes nothing when it says so already."""
+    """Write the PodScheduled condition "False"; writes nothing when it says so already.
+
+    Args:
+        client: writes it.
+        clock: says when it became so.
+        key: of which Pod.
+        reason: one word.
+        message: the rest.
+        nominated_node: where others make way for it; "" for nowhere, None to leave that as it is.
+    """
     pod = client.find("pods", *key)
     if pod is None or pod["spec"].get("nodeName"):
         return
     condition = {"type": "PodScheduled", "status": "False", "reason": reason, "message": message}
     old = find_condition(pod, "PodScheduled") or {}
     unchanged = all(old.get(name) == value for name, value in condition.items())
-    if unchanged and nominated_node is None:
+    nominated = (pod.get("status") or {}).get("nominatedNodeName") or ""
+    wanted = nominated if nominated_node is None else nominated_node
+    if unchanged and wanted == nominated:
         return
     new = _with_condition(pod, condition, format_time(clock.now()))
-    if nominated_node is not None:
-        new["status"]["nominatedNodeName"] = nominated_node
-    client.update_status("pods", new)
+    client.update_status("pods", _with_nomination(new, wanted))
 
 
-def clear_nomination(client: Client, key: ObjectKey) -> None:
-    """Take ``status.nominatedNodeName`` back."""
+def _with_nomination(pod: Obj, node: str) -> Obj:
+    others = {name: value for name, value in (pod.get("status") or {}).items() if name != "nominatedNodeName"}
+    return {**pod, "status": {**others, **({"nominatedNodeName": node} if node else {})}}
+
+
+def nominate(client: Client, key: ObjectKey, node: str) -> None:
+    """Write ``status.nominatedNodeName``; "" takes it back."""
     pod = client.find("pods", *key)
-    if pod is None or not (pod.get("status") or {}).get("nominatedNodeName"):
-        return
-    status = {name: value for name, value in pod["status"].items() if name != "nominatedNodeName"}
-    client.update_status("pods", {**pod, "status": status})
+    if pod is not None and ((pod.get("status") or {}).get("nominatedNodeName") or "") != node:
+        client.update_status("pods", _with_nomination(pod, node))
 
 
 def mark_preempted(client: Client, clock: PassiveClock, key: ObjectKey, scheduler: str) -> None:

@@ -1,31 +1,36 @@
-"""NodeResourcesBalancedAllocation: prefers nodes on which the Pod evens out CPU and memory use.
+"""NodeResourcesBalancedAllocation: prefers nodes on which the Pod evens out the use of CPU and memory.
 
-The score compares the imbalance (half the difference of the two used fractions) with and without the
-Pod: 75 when it changes nothing, up to 100 when the Pod evens the node out.
+The score compares the imbalance (the standard deviation of the used fractions) with and without the Pod: 75
+when it changes nothing, up to 100 when the Pod evens the node out.
 
 Source: ``pkg/scheduler/framework/plugins/noderesources/balanced_allocation.go`` (Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
-from leeward.cluster.scheduler.framework import MAX_SCORE, Cycle, Descriptor, Likes, Plugin
+import math
+from collections.abc import Collection
+
+from leeward.cluster.scheduler.framework import MAX_SCORE, NO_ARGS, Args, Cycle, Descriptor, Likes, Plugin
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
-from leeward.cluster.scheduler.podinfo import Resources
+from leeward.cluster.scheduler.podinfo import BUILT_IN, Resources
 
-_SCORED = ("cpu", "memory")
+_BY_DEFAULT = ("cpu", "memory")
 
 
-def _imbalance(node: NodeInfo, requests: Resources) -> float:
+def _evenness(node: NodeInfo, requests: Resources, scored: Collection[str]) -> int:
     fractions = [
         min((node.requested.get(resource, 0) + requests.get(resource, 0)) / capacity, 1.0)
-        for resource in _SCORED
+        for resource in scored
         if (capacity := node.allocatable.get(resource, 0))
     ]
-    return abs(fractions[0] - fractions[1]) / 2 if len(fractions) == 2 else 0.0
-
-
-def _evenness(node: NodeInfo, requests: Resources) -> int:
-    return int((1 - _imbalance(node, requests)) * MAX_SCORE)
+    deviation = 0.0
+    if len(fractions) == 2:
+        deviation = abs(fractions[0] - fractions[1]) / 2
+    elif len(fractions) > 2:
+        mean = sum(fractions) / len(fractions)
+        deviation = math.sqrt(sum((fraction - mean) ** 2 for fraction in fractions) / len(fractions))
+    return int((1 - deviation) * MAX_SCORE)
 
 
 class BalancedAllocation(Plugin):
@@ -34,11 +39,20 @@ class BalancedAllocation(Plugin):
     name = "NodeResourcesBalancedAllocation"
     weight = 1
 
+    def __init__(self, args: Args = NO_ARGS) -> None:
+        resources = args.get("resources")
+        self._resources = [each["name"] for each in resources] if resources else _BY_DEFAULT
+
     def pre_score(self, cycle: Cycle, feasible: Likes) -> bool:
-        return any(cycle.pod.requests.get(resource) for resource in _SCORED)
+        return any(cycle.pod.requests.get(resource) for resource in self._resources)
 
     def score(self, cycle: Cycle, node: NodeInfo) -> int:
-        return 75 + (_evenness(node, cycle.pod.requests) - _evenness(node, {})) // 2
+        template = cycle.pod.template
+        return node.recall((self, template.size), lambda: self._score(template.requests, node))
+
+    def _score(self, wanted: Resources, node: NodeInfo) -> int:
+        scored = [name for name in self._resources if wanted.get(name) or name in BUILT_IN]
+        return 75 + (_evenness(node, wanted, scored) - _evenness(node, {}, scored)) // 2
 
 
 DESCRIPTOR = Descriptor(BalancedAllocation.name, BalancedAllocation)

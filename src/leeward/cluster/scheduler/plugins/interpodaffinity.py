@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from leeward.cluster.interface.client import Reader
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.framework import (
     MAX_SCORE,
+    NO_ARGS,
     PASS,
     SKIP,
+    Args,
     Cycle,
     CycleState,
     Descriptor,
@@ -29,12 +32,11 @@ from leeward.cluster.scheduler.framework import (
     reject,
 )
 from leeward.cluster.scheduler.nodeinfo import NodeInfo, bump
-from leeward.cluster.scheduler.podinfo import AffinityTerm, Kin, PodInfo, Template
+from leeward.cluster.scheduler.podinfo import AffinityTerm, Kin, PodInfo, Template, describe
 from leeward.kube.objects import labels_of
 from leeward.kube.selectors import matches_selector
 from leeward.kube.wellknown import HOSTNAME
 
-_HARD_WEIGHT = 1  # what an existing Pod's required affinity adds to a node's score
 Pair = tuple[str, str]  # (topology key, value)
 Counts = dict[Pair, int]
 
@@ -87,6 +89,16 @@ class InterPodAffinity(Plugin):
     looks_around = True
     events: ClassVar[Events] = {"nodes": ("ADDED", "MODIFIED"), "pods": ("ADDED", "MODIFIED", "DELETED")}
 
+    def __init__(self, args: Args = NO_ARGS) -> None:
+        self._hard_weight = args.get("hardPodAffinityWeight", 1)
+        self._ignores = bool(args.get("ignorePreferredTermsOfExistingPods"))
+
+    def wakes(self, pod: PodInfo, event: Event) -> bool:
+        if event.resource == "nodes":
+            return event.previous is None or labels_of(event.object) != labels_of(event.previous)
+        states = [event.object, *([event.previous] if event.type == "MODIFIED" and event.previous else [])]
+        return any(_may_help(event.type, pod.template, describe(state).template) for state in states)
+
     def pre_filter(self, cycle: Cycle) -> PreFilterResult:
         pod = cycle.pod.template
         keys = {term.topology_key for term in (*pod.affinity, *pod.anti_affinity)}
@@ -95,7 +107,7 @@ class InterPodAffinity(Plugin):
         for kin, places in (*cycle.census.with_terms(), *kins):
             if kin in state.parts:
                 continue
-            parts = state.parts[kin] = _parts(pod, kin[0], cycle.reader)
+            parts = state.parts[kin] = self._parts(pod, kin[0], cycle.reader)
             for name, count in places.items() if parts else ():
                 if node := cycle.nodes.get(name):
                     _count(state, parts, node, count)
@@ -105,7 +117,7 @@ class InterPodAffinity(Plugin):
         state: _State = cycle.state[self.name]
         parts = state.parts.get(other.kin)
         if parts is None:
-            parts = state.parts[other.kin] = _parts(cycle.pod.template, other.template, cycle.reader)
+            parts = state.parts[other.kin] = self._parts(cycle.pod.template, other.template, cycle.reader)
         _count(state, parts, node, sign)
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
@@ -118,6 +130,41 @@ class InterPodAffinity(Plugin):
         if counts.existing_anti and any(counts.existing_anti.get(pair) for pair in node.labels.items()):
             return reject("node(s) didn't satisfy existing pods anti-affinity rules")
         return None
+
+    def _parts(self, pod: Template, other: Template, reader: Reader) -> list[tuple[int, str, int]]:
+        """Return what one Pod like `other` means to `pod`, in the order of :meth:`_Counts.all`."""
+        parts = [(0, term.topology_key, 1) for term in other.anti_affinity if matches_term(term, pod, reader)]
+        if pod.affinity and _matches_all(pod.affinity, other, reader):
+            parts += [(1, term.topology_key, 1) for term in pod.affinity]
+        parts += [
+            (2, term.topology_key, 1) for term in pod.anti_affinity if matches_term(term, other, reader)
+        ]
+        attractions = self._attractions(pod, other, reader)
+        return parts + [(3, term.topology_key, amount) for term, amount in attractions]
+
+    def _attractions(
+        self, pod: Template, other: Template, reader: Reader
+    ) -> Iterator[tuple[AffinityTerm, int]]:
+        """Yield what draws `pod` to (or, negative, pushes it from) where `other` runs.
+
+        The required affinity of Pods that run counts as a preference of theirs, with a weight of its own.
+        """
+        has_own = pod.preferred_affinity or pod.preferred_anti_affinity
+        if self._ignores and not has_own:
+            return
+        groups = (
+            (pod.preferred_affinity, other, 1),
+            (pod.preferred_anti_affinity, other, -1),
+            (other.preferred_affinity, pod, 1),
+            (other.preferred_anti_affinity, pod, -1),
+        )
+        for terms, wanted, sign in groups:
+            for term in terms:
+                if matches_term(term, wanted, reader):
+                    yield term, sign * term.weight
+        for term in other.affinity if self._hard_weight else ():
+            if matches_term(term, pod, reader):
+                yield term, self._hard_weight
 
     @staticmethod
     def _affinity_holds(cycle: Cycle, counts: _Counts, node: NodeInfo) -> bool:
@@ -161,6 +208,23 @@ class InterPodAffinity(Plugin):
         return [int(MAX_SCORE * ((score - smallest) / spread)) for score in raw]
 
 
+def _may_match(term: AffinityTerm, pod: Template) -> bool:
+    """Tell whether a term selects Pods like `pod`, as far as can be seen without their namespace."""
+    return (pod.namespace in term.namespaces or term.namespace_selector is not None) and matches_selector(
+        term.selector, pod.labels
+    )
+
+
+def _may_help(kind: str, pod: Template, other: Template) -> bool:
+    """Tell whether `pod` may be allowed somewhere because a Pod like `other` came, changed or went."""
+    comes = kind != "DELETED" and any(_may_match(term, other) for term in pod.affinity)
+    goes = kind != "ADDED" and (
+        any(_may_match(term, other) for term in pod.anti_affinity)
+        or any(_may_match(term, pod) for term in other.anti_affinity)
+    )
+    return comes or goes
+
+
 def _matches_all(terms: Sequence[AffinityTerm], pod: Template, reader: Reader) -> bool:
     return all(matches_term(term, pod, reader) for term in terms)
 
@@ -180,33 +244,6 @@ def _count(state: _State, parts: Sequence[tuple[int, str, int]], node: NodeInfo,
         if value is not None:
             state.keys.add(key)
             bump(counts[which], (key, value), amount * number)
-
-
-def _parts(pod: Template, other: Template, reader: Reader) -> list[tuple[int, str, int]]:
-    """Return what one Pod like `other` means to `pod`, in the order of :meth:`_Counts.all`."""
-    parts = [(0, term.topology_key, 1) for term in other.anti_affinity if matches_term(term, pod, reader)]
-    if pod.affinity and _matches_all(pod.affinity, other, reader):
-        parts += [(1, term.topology_key, 1) for term in pod.affinity]
-    parts += [(2, term.topology_key, 1) for term in pod.anti_affinity if matches_term(term, other, reader)]
-    parts += [(3, term.topology_key, amount) for term, amount in _attractions(pod, other, reader)]
-    return parts
-
-
-def _attractions(pod: Template, other: Template, reader: Reader) -> Iterator[tuple[AffinityTerm, int]]:
-    """Yield what draws `pod` to (or, negative, pushes it from) where `other` runs."""
-    groups = (
-        (pod.preferred_affinity, other, 1),
-        (pod.preferred_anti_affinity, other, -1),
-        (other.preferred_affinity, pod, 1),
-        (other.preferred_anti_affinity, pod, -1),
-    )
-    for terms, wanted, sign in groups:
-        for term in terms:
-            if matches_term(term, wanted, reader):
-                yield term, sign * term.weight
-    for term in other.affinity:
-        if matches_term(term, pod, reader):
-            yield term, _HARD_WEIGHT
 
 
 DESCRIPTOR = Descriptor(InterPodAffinity.name, InterPodAffinity)

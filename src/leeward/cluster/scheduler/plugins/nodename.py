@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leeward.cluster.scheduler.framework import Cycle, Descriptor, Events, Plugin, Rejection, never
+from leeward.cluster.interface.store import Event
+from leeward.cluster.scheduler.framework import (
+    PASS,
+    SKIP,
+    Cycle,
+    Descriptor,
+    Events,
+    Plugin,
+    PreFilterResult,
+    Rejection,
+    never,
+)
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.podinfo import PodInfo
 
 
 class NodeName(Plugin):
@@ -13,6 +25,12 @@ class NodeName(Plugin):
 
     name = "NodeName"
     events: ClassVar[Events] = {"nodes": ("ADDED",)}
+
+    def wakes(self, pod: PodInfo, event: Event) -> bool:
+        return bool(pod.spec.get("nodeName") == event.object["metadata"]["name"])
+
+    def pre_filter(self, cycle: Cycle) -> PreFilterResult:
+        return PASS if cycle.pod.spec.get("nodeName") else SKIP
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
         wanted = cycle.pod.spec.get("nodeName")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.framework import Cycle, Descriptor, Events, Plugin, Rejection, never
-from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.nodeinfo import NodeInfo, nodes_of
+from leeward.cluster.scheduler.podinfo import PodInfo
 from leeward.cluster.scheduler.tolerations import tolerates
 from leeward.kube.wellknown import TAINT_UNSCHEDULABLE
 
@@ -18,9 +20,12 @@ class NodeUnschedulable(Plugin):
     name = "NodeUnschedulable"
     events: ClassVar[Events] = {"nodes": ("ADDED", "MODIFIED")}
 
+    def wakes(self, pod: PodInfo, event: Event) -> bool:
+        new, old = nodes_of(event)
+        return not new.unschedulable and (old is None or old.unschedulable)
+
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
-        cordoned = ((node.node or {}).get("spec") or {}).get("unschedulable")
-        if not cordoned or tolerates(cycle.pod.spec.get("tolerations") or (), _TAINT):
+        if not node.unschedulable or tolerates(cycle.pod.spec.get("tolerations") or (), _TAINT):
             return None
         return never("node(s) were unschedulable")
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.defaultselector import default_selector
 from leeward.cluster.scheduler.framework import (
     MAX_SCORE,
+    NO_ARGS,
     PASS,
     SKIP,
+    Args,
     Cycle,
     CycleState,
     Descriptor,
@@ -29,14 +32,19 @@ from leeward.cluster.scheduler.framework import (
     never,
     reject,
 )
-from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.nodeinfo import NodeInfo, nodes_of
 from leeward.cluster.scheduler.plugins.spreadconstraints import Constraint, Tally, constraints_of
 from leeward.cluster.scheduler.podinfo import PodInfo
+from leeward.kube.objects import Obj, labels_of
 from leeward.kube.wellknown import HOSTNAME, ZONE
 
 _SKEWED = "node(s) didn't match pod topology spread constraints"
 _UNLABELLED = f"{_SKEWED} (missing required label)"
-_DEFAULTS = ((HOSTNAME, 3), (ZONE, 5))
+_OWN = "topologySpreadConstraints"
+_SYSTEM: Sequence[Obj] = (
+    {"topologyKey": HOSTNAME, "maxSkew": 3, "whenUnsatisfiable": "ScheduleAnyway"},
+    {"topologyKey": ZONE, "maxSkew": 5, "whenUnsatisfiable": "ScheduleAnyway"},
+)
 _IGNORED = -1  # the score of a node that lacks a topology key
 
 
@@ -52,6 +60,10 @@ class _State(CycleState):
         return _State([tally.clone() for tally in self.hard], self.own)
 
 
+def _has_all(keys: Collection[str], node: NodeInfo) -> bool:
+    return all(key in node.labels for key in keys)
+
+
 class PodTopologySpread(Plugin):
     """Spreads Pods evenly."""
 
@@ -63,8 +75,29 @@ class PodTopologySpread(Plugin):
         "pods": ("ADDED", "MODIFIED", "DELETED"),
     }
 
+    def __init__(self, args: Args = NO_ARGS) -> None:
+        is_system = args.get("defaultingType", "System") == "System"
+        self._defaults: Sequence[Obj] = _SYSTEM if is_system else args.get("defaultConstraints") or ()
+        self._needs_all = not is_system  # of the topology keys of default constraints
+
+    def wakes(self, pod: PodInfo, event: Event) -> bool:
+        own = pod.spec.get(_OWN)
+        constraints = constraints_of(pod, "DoNotSchedule", own or self._defaults)
+        if event.resource == "pods":
+            if event.object["metadata"].get("namespace", "") != pod.namespace or not own:
+                return not own
+            states = [event.object, event.previous if event.type == "MODIFIED" else None]
+            labels = [labels_of(state) for state in states if state is not None]
+            return any(constraint.selects(each) for constraint in constraints for each in labels)
+        keys = [constraint.key for constraint in constraints]
+        new, old = nodes_of(event)
+        is_domain, was_domain = _has_all(keys, new), old is not None and _has_all(keys, old)
+        if event.type != "MODIFIED" or old is None:
+            return is_domain
+        return (old.taints != new.taints or old.labels != new.labels) and (is_domain or was_domain)
+
     def pre_filter(self, cycle: Cycle) -> PreFilterResult:
-        constraints = constraints_of(cycle.pod, "DoNotSchedule")
+        constraints = self._constraints(cycle, "DoNotSchedule")
         own = [int(constraint.selects(cycle.pod.labels)) for constraint in constraints]
         hard = [Tally(cycle.pod, constraint, constraints) for constraint in constraints]
         for tally in hard:
@@ -109,20 +142,21 @@ class PodTopologySpread(Plugin):
 
     def _soft(self, cycle: Cycle, state: _State) -> list[Tally]:
         if state.soft is None:
-            constraints = self._soft_constraints(cycle)
-            state.require_all = bool(cycle.pod.spec.get("topologySpreadConstraints"))
+            constraints = self._constraints(cycle, "ScheduleAnyway")
+            state.require_all = self._needs_all or bool(cycle.pod.spec.get(_OWN))
             together = constraints if state.require_all else ()
             state.soft = [Tally(cycle.pod, found, together) for found in constraints]
             for tally in state.soft:
                 tally.count_all(cycle)
         return state.soft
 
-    @staticmethod
-    def _soft_constraints(cycle: Cycle) -> list[Constraint]:
-        if cycle.pod.spec.get("topologySpreadConstraints"):
-            return constraints_of(cycle.pod, "ScheduleAnyway")
-        selector = default_selector(cycle.pod, cycle.reader)
-        return [] if selector is None else [Constraint(key, skew, selector) for key, skew in _DEFAULTS]
+    def _constraints(self, cycle: Cycle, when: str) -> list[Constraint]:
+        own = cycle.pod.spec.get(_OWN)
+        if own:
+            return constraints_of(cycle.pod, when, own)
+        defaults = constraints_of(cycle.pod, when, self._defaults)
+        selector = default_selector(cycle.pod, cycle.reader) if defaults else None
+        return [] if selector is None else [replace(found, selector=selector) for found in defaults]
 
     def pre_score(self, cycle: Cycle, feasible: Likes) -> bool:
         state: _State = cycle.state[self.name]
@@ -132,10 +166,7 @@ class PodTopologySpread(Plugin):
         state.weights = []
         for tally in soft:
             key = tally.constraint.key
-            if key == HOSTNAME:
-                size = nodes
-            else:
-                size = len({node.labels[key] for node, _ in counted if key in node.labels})
+            size = nodes if key == HOSTNAME else len({node.labels.get(key, "") for node, _ in counted})
             state.weights.append(math.log(size + 2))
         return bool(soft)
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from leeward.cluster.scheduler.framework import Cycle
 from leeward.cluster.scheduler.nodeinfo import NodeInfo, bump
-from leeward.cluster.scheduler.plugins.nodeaffinity import admits_node
+from leeward.cluster.scheduler.plugins.nodeaffinity import admits_node, restricts_nodes
 from leeward.cluster.scheduler.podinfo import Kin, PodInfo, merge_label_keys
 from leeward.cluster.scheduler.tolerations import untolerated
+from leeward.kube.objects import Obj
 from leeward.kube.selectors import matches_selector
 
 
@@ -34,13 +35,17 @@ class Constraint:
             return False
         return not (self.honor_taints and untolerated(node.taints, pod.spec.get("tolerations") or ()))
 
+    def looks_at_nodes(self, pod: PodInfo) -> bool:
+        """Tell whether :meth:`includes` may leave out nodes."""
+        return self.honor_taints or (self.honor_affinity and restricts_nodes(pod.spec))
+
     def selects(self, labels: Mapping[str, str]) -> bool:
         """Tell whether a Pod with these labels counts."""
         return matches_selector(self.selector, labels)
 
 
-def constraints_of(pod: PodInfo, when: str) -> list[Constraint]:
-    """Return the Pod's own constraints with ``whenUnsatisfiable`` == `when`."""
+def constraints_of(pod: PodInfo, when: str, constraints: Iterable[Obj]) -> list[Constraint]:
+    """Return those of some constraints with ``whenUnsatisfiable`` == `when`, as they are for a Pod."""
     return [
         Constraint(
             key=raw["topologyKey"],
@@ -50,7 +55,7 @@ def constraints_of(pod: PodInfo, when: str) -> list[Constraint]:
             honor_affinity=raw.get("nodeAffinityPolicy") != "Ignore",
             honor_taints=raw.get("nodeTaintsPolicy") == "Honor",
         )
-        for raw in pod.spec.get("topologySpreadConstraints") or ()
+        for raw in constraints
         if raw.get("whenUnsatisfiable", "DoNotSchedule") == when
     ]
 
@@ -85,7 +90,9 @@ class Tally:
     def count_all(self, cycle: Cycle) -> None:
         """Start from all nodes and the Pods on them."""
         counts, key = self.counts, self.constraint.key
-        domains = {name: node.labels[key] for name, node in cycle.nodes.items() if self._includes(node)}
+        domains = cycle.domains(key, self._together)
+        if self.constraint.looks_at_nodes(self._pod):
+            domains = {name: domain for name, domain in domains.items() if self._includes(cycle.nodes[name])}
         counts.update(dict.fromkeys(domains.values(), 0))
         for kin, places in cycle.census.within((self._pod.namespace,)):
             if self._selects(kin):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.framework import (
     Cycle,
     CycleState,
@@ -17,7 +18,8 @@ from leeward.cluster.scheduler.framework import (
     never,
     stretch,
 )
-from leeward.cluster.scheduler.nodeinfo import NodeInfo
+from leeward.cluster.scheduler.nodeinfo import NodeInfo, nodes_of
+from leeward.cluster.scheduler.podinfo import PodInfo
 from leeward.cluster.scheduler.tolerations import untolerated
 
 
@@ -33,10 +35,12 @@ class TaintToleration(Plugin):
     weight = 3
     events: ClassVar[Events] = {"nodes": ("ADDED", "MODIFIED")}
 
+    def wakes(self, pod: PodInfo, event: Event) -> bool:
+        new, old = nodes_of(event)
+        return not _repels(new, pod) and (old is None or _repels(old, pod))
+
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
-        if node.taints and untolerated(node.taints, cycle.pod.spec.get("tolerations") or ()):
-            return never("node(s) had untolerated taint(s)")
-        return None
+        return never("node(s) had untolerated taint(s)") if _repels(node, cycle.pod) else None
 
     def pre_score(self, cycle: Cycle, feasible: Likes) -> bool:
         cycle.state[self.name] = _Preferred(
@@ -55,6 +59,10 @@ class TaintToleration(Plugin):
 
     def normalize(self, cycle: Cycle, raw: Sequence[int]) -> Sequence[int]:
         return stretch(raw, reverse=True)
+
+
+def _repels(node: NodeInfo, pod: PodInfo) -> bool:
+    return bool(node.taints and untolerated(node.taints, pod.spec.get("tolerations") or ()))
 
 
 DESCRIPTOR = Descriptor(TaintToleration.name, TaintToleration)
