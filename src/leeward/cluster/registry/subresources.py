@@ -184,7 +184,9 @@ def _take_from_budget(registry: Registry, namespace: str, pod: Obj, options: Wri
         raise _refused(text, retryAfterSeconds=_RETRY_SECONDS)
     if status.get("disruptionsAllowed", 0) <= 0:
         healthy, wanted = status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
-        raise _refused(f"The disruption budget {name} needs {wanted} healthy pods and has {healthy} currently")
+        raise _refused(
+            f"The disruption budget {name} needs {wanted} healthy pods and has {healthy} currently"
+        )
     if not options.dry_run:
         left = {**status, "disruptionsAllowed": status["disruptionsAllowed"] - 1}
         registry.store.update(_BUDGETS, {**budget, "status": left})

@@ -88,6 +88,11 @@ def _identity(endpoint: Obj) -> str:
     return uid
 
 
+def _kept(old: Obj, new: Obj) -> Obj:
+    """Return an endpoint as it is to be: the very same where nothing changed, as many versions share it."""
+    return old if old == new else new
+
+
 def _ports_key(ports: Iterable[Any] | None) -> str:
     return json.dumps(sorted(json.dumps(port, sort_keys=True) for port in ports or ()))
 
@@ -132,7 +137,8 @@ def _reconcile_group(
     left = dict(endpoints)
     kept: list[tuple[Obj, list[Obj]]] = []
     for existing in slices:
-        stay = [left.pop(_identity(old)) for old in existing.get("endpoints") or () if _identity(old) in left]
+        there = [old for old in existing.get("endpoints") or () if _identity(old) in left]
+        stay = [_kept(old, left.pop(_identity(old))) for old in there]
         kept.append((existing, stay))
     new = list(left.values())
     for _, stay in kept:
