@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from leeward.base.clock import SystemClock
 from leeward.base.ids import SystemIds
 from leeward.cluster.apiserver.pki import Pki, ensure_pki
 from leeward.cluster.apiserver.server import ApiServer
+from leeward.cluster.interface.metrics import EXTERNAL_METRICS, Answer, MetricQuery
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
@@ -39,7 +40,11 @@ DOCUMENTS: dict[str, Any] = {
         "paths": {f"apis/{GROUP}/v1": {"serverRelativeURL": f"/openapi/v3/apis/{GROUP}/v1?hash=1"}}
     },
     f"/openapi/v3/apis/{GROUP}/v1": {"openapi": "3.0.0"},
+    "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/queue": {
+        "items": [{"metricName": "queue", "value": "7", "timestamp": "2030-01-01T00:00:00Z"}]
+    },
 }
+QUEUE = MetricQuery(kind="External", namespace="shop", metric="queue", labels="name=orders")
 
 
 async def _flunders(scope: Any, _receive: Any, send: Any) -> None:
@@ -104,8 +109,20 @@ def _objects(port: int, bundle: str) -> list[tuple[str, Obj]]:
     ]
 
 
-async def _available(client: httpx.AsyncClient, wanted: str) -> None:
-    path = f"/apis/apiregistration.k8s.io/v1/apiservices/v1.{GROUP}"
+async def _queue(server: ApiServer, registry: Registry, client: httpx.AsyncClient, spec: Obj) -> Answer:
+    """Let the same server have external metrics, too; return what the autoscaler is told of a queue."""
+    name = f"v1beta1.{EXTERNAL_METRICS}"
+    given = {**spec, "group": EXTERNAL_METRICS, "version": "v1beta1"}
+    made = {"metadata": {"name": name}, "spec": given}
+    registry.client("admin").create("apiservices.apiregistration.k8s.io", made)
+    await _available(client, "True", name)
+    told: asyncio.Future[Mapping[MetricQuery, Answer]] = asyncio.get_running_loop().create_future()
+    server.metrics_apis.ask([QUEUE], told.set_result)
+    return (await told)[QUEUE]
+
+
+async def _available(client: httpx.AsyncClient, wanted: str, name: str = f"v1.{GROUP}") -> None:
+    path = f"/apis/apiregistration.k8s.io/v1/apiservices/{name}"
     conditions: list[Obj] = []
     for _ in range(100):
         conditions = (await client.get(path)).json()["status"].get("conditions") or [{}]
@@ -144,6 +161,7 @@ async def _story(directory: Path) -> dict[str, Any]:
             told["items"] = (await client.get("/apis", headers=accept)).json()["items"]
             told["groups"] = [each["name"] for each in (await client.get("/apis")).json()["groups"]]
             index = (await client.get("/openapi/v3")).json()["paths"]
+            told["queue"] = await _queue(server, registry, client, api_service["spec"])
             told["openapi"] = (await client.get(index[f"apis/{GROUP}/v1"]["serverRelativeURL"])).json()
         store.update(slices, {**store.list(slices)[0], "endpoints": []})
         await _available(client, "False")
@@ -178,5 +196,6 @@ def test_an_aggregated_api_is_served_while_its_server_answers(tmp_path: Path) ->
     }
     assert told["groups"].index(GROUP) == len(told["groups"]) - 1
     assert (_freshness(told["items"]), _freshness(told["stale"])) == (["Current"], ["Stale"])
+    assert [(each.millis, each.name) for each in told["queue"]] == [(7000, "")]
     assert told["openapi"] == {"openapi": "3.0.0"}
     assert "BEGIN CERTIFICATE" in told["published"]["requestheader-client-ca-file"]

@@ -50,6 +50,17 @@ def test_a_pod_that_goes_has_no_address_unless_all_are_published(world: Any) -> 
     assert len(found(world)["subsets"][0]["addresses"]) == 1
 
 
+def test_addresses_that_stay_are_shared_with_the_version_before(world: Any) -> None:
+    for number in range(3):
+        world.pod(f"web-{number}", "node-a1")
+    service(world)
+    world.run(controller.DESCRIPTOR)
+    before = {id(each) for each in found(world)["subsets"][0]["addresses"]}
+    world.client.delete("pods", "shop", "web-1")
+    world.clock.advance(0)
+    assert [id(each) in before for each in found(world)["subsets"][0]["addresses"]] == [True, True]
+
+
 def test_pods_with_other_ports_are_another_subset(world: Any) -> None:
     world.pod("old")
     world.pod("new", containers=[{"name": "c", "ports": [{"name": "http", "containerPort": 9090}]}])

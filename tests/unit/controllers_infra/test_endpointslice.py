@@ -67,6 +67,17 @@ def test_a_pod_that_becomes_unready_leaves_rotation_in_the_same_slice(world: Any
     assert world.names(SLICES) == name
 
 
+def test_a_slice_shares_what_stays_with_the_version_before(world: Any) -> None:
+    pods = [world.pod(f"web-{number}", "node-a1") for number in range(3)]
+    service(world)
+    world.run(controller.DESCRIPTOR)
+    before = {id(each) for each in world.client.list(SLICES)[0]["endpoints"]}
+    world.set_status("pods", pods[1], conditions=[{"type": "Ready", "status": "False"}])
+    world.clock.advance(0)
+    (now,) = world.client.list(SLICES)
+    assert [id(each) in before for each in now["endpoints"]] == [True, False, True]
+
+
 def test_a_terminating_pod_still_serves_but_is_not_ready(world: Any) -> None:
     world.node("node-a1", "local-a")
     world.pod("web-1", "node-a1")

@@ -10,13 +10,12 @@ changed is not obeyed in its old form: until the controller has seen it, nothing
 from __future__ import annotations
 
 import math
-from random import Random
 from typing import Any
 
 from leeward.kube.objects import Obj, is_terminating
 from leeward.kube.pods import is_active, is_ready
 from leeward.kube.status import StatusError, TooManyRequestsError
-from tests.unit.interleavings.chaos import DEPLOYMENTS, NAMESPACE, Chaos, available
+from tests.unit.interleavings.chaos import DEPLOYMENTS, NAMESPACE, History, available
 
 BUDGETS = "poddisruptionbudgets.policy"
 _STEPS = 80
@@ -24,7 +23,7 @@ _CONTROLLERS = ("deployment-controller", "replicaset-controller", "disruption-co
 _VALUES: tuple[int | str, ...] = (0, 1, 2, 3, "20%", "50%", "80%", "100%")
 
 
-class Evictions:
+class Evictions(History):
     """One Deployment with a budget in one random history.
 
     Args:
@@ -32,9 +31,7 @@ class Evictions:
     """
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
-        self.chaos = Chaos(self.random, _CONTROLLERS)
-        self.client = self.chaos.client
+        super().__init__(seed, _CONTROLLERS)
         self.chaos.deployment("web", self.random.randint(1, 7))
         selector = {"matchLabels": {"app": "web"}}
         meta = {"name": "web", "namespace": NAMESPACE}

@@ -163,6 +163,28 @@ class Chaos:
         return self.client.create(DEPLOYMENTS, {"metadata": meta, "spec": spec})
 
 
+class History:
+    """A random history, the same for the same seed.
+
+    Args:
+        seed: of the history.
+        names: of the controllers in it.
+    """
+
+    def __init__(self, seed: int, names: Collection[str]) -> None:
+        self.random = Random(seed)
+        self.chaos = Chaos(self.random, names)
+        self.client = self.chaos.client
+
+    def run(self) -> None:
+        """Go through it.
+
+        Raises:
+            AssertionError: something does not hold.
+        """
+        raise NotImplementedError
+
+
 def available(pods: Iterable[Obj]) -> int:
     """Count the Pods that are ready and not about to end."""
     return sum(1 for pod in pods if is_active(pod) and is_ready(pod))

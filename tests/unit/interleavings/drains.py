@@ -10,14 +10,13 @@ Source: staging/src/k8s.io/kubectl/pkg/drain (Kubernetes 1.36).
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 from leeward.kube.objects import Obj, controller_of, is_terminating
 from leeward.kube.pods import is_active, is_finished, is_ready
 from leeward.kube.status import NotFoundError, TooManyRequestsError
 from tests.unit.interleavings.budgets import BUDGETS
-from tests.unit.interleavings.chaos import DEPLOYMENTS, NAMESPACE, Chaos, available
+from tests.unit.interleavings.chaos import DEPLOYMENTS, NAMESPACE, History, available
 
 DAEMON_SETS = "daemonsets.apps"
 _NODES = 4
@@ -30,7 +29,7 @@ _CONTROLLERS = (
 _ROUNDS = 400  # in which every drain must end
 
 
-class Drain:
+class Drain(History):
     """A node that is drained in one random history.
 
     Args:
@@ -38,9 +37,7 @@ class Drain:
     """
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
-        self.chaos = Chaos(self.random, _CONTROLLERS)
-        self.client = self.chaos.client
+        super().__init__(seed, _CONTROLLERS)
         for number in range(_NODES):
             node = {"metadata": {"name": f"node-{number}"}, "status": {"allocatable": {"pods": "20"}}}
             made = self.client.create("nodes", node)

@@ -8,13 +8,12 @@ one of them is deleted, and then all of them can go.
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import Obj, is_terminating
 from leeward.kube.wellknown import FINALIZER_FOREGROUND, FINALIZER_ORPHAN
-from tests.unit.interleavings.chaos import NAMESPACE, Chaos
+from tests.unit.interleavings.chaos import NAMESPACE, History
 
 MAPS, SECRETS = "configmaps", "secrets"
 _KINDS = {MAPS: ("v1", "ConfigMap"), SECRETS: ("v1", "Secret")}
@@ -22,7 +21,7 @@ _HELD = "example.com/held"
 _POLICIES = ("Background", "Background", "Foreground", "Orphan")
 
 
-class Owners:
+class Owners(History):
     """Some objects that own one another in one random history.
 
     Args:
@@ -30,9 +29,7 @@ class Owners:
     """
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
-        self.chaos = Chaos(self.random, ("garbage-collector-controller",))
-        self.client = self.chaos.client
+        super().__init__(seed, ("garbage-collector-controller",))
         self.owners: dict[str, set[str]] = {}  # uid → uids that were ever its owners
         self.deleted: set[str] = set()  # by hand
         self.cascading: set[str] = set()  # deleted with another policy than Orphan, if only for a while

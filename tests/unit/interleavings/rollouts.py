@@ -16,13 +16,12 @@ What upstream guarantees is about what the controllers decide, with what they we
 from __future__ import annotations
 
 import math
-from random import Random
 from typing import Any
 
 from leeward.cluster.controllers.deployment.rolling import is_scaling
 from leeward.kube.objects import Obj, ObjectKey
 from leeward.kube.pods import is_active, is_finished
-from tests.unit.interleavings.chaos import DEPLOYMENTS, NAMESPACE, REPLICA_SETS, Chaos, available
+from tests.unit.interleavings.chaos import DEPLOYMENTS, NAMESPACE, REPLICA_SETS, History, available
 
 _STEPS = 60
 _CONTROLLERS = ("deployment-controller", "replicaset-controller")
@@ -30,7 +29,7 @@ _SURGES: tuple[int | str, ...] = (0, 1, 2, 3, "10%", "25%", "50%", "100%")
 _UNAVAILABLE: tuple[int | str, ...] = (0, 0, 1, 2, "10%", "25%", "50%", "100%")
 
 
-class Rollout:
+class Rollout(History):
     """One Deployment in one random history.
 
     Args:
@@ -38,9 +37,7 @@ class Rollout:
     """
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
-        self.chaos = Chaos(self.random, _CONTROLLERS)
-        self.client = self.chaos.client
+        super().__init__(seed, _CONTROLLERS)
         self.chaos.deployment("web", self.random.randint(0, 8), strategy=self._strategy())
         self._image = 0
         self.bound = 0  # of sizes together

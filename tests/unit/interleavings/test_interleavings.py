@@ -8,25 +8,14 @@ seed, which a failure names.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import pytest
 
 from tests.unit.interleavings.budgets import Evictions
-from tests.unit.interleavings.chaos import chunks, name_of
+from tests.unit.interleavings.chaos import History, chunks, name_of
 from tests.unit.interleavings.drains import Drain
 from tests.unit.interleavings.owners import Owners
 from tests.unit.interleavings.rollouts import Rollout
-
-
-class History(Protocol):
-    def run(self) -> None:
-        """Go through it.
-
-        Raises:
-            AssertionError: something does not hold.
-        """
-        ...
 
 
 def all_hold(seeds: range, make: Callable[[int], History]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from leeward.cluster.registry.kinds.catalog import in_tree_strategies
+from leeward.cluster.registry.kinds.fill import filled
 from leeward.kube.objects import Obj
 
 _STRATEGIES = dict(in_tree_strategies().items())
@@ -59,3 +60,10 @@ def test_sources_of_projected_volumes_are_completed() -> None:
     token, downward = done["projected"]["sources"]
     assert token["serviceAccountToken"]["expirationSeconds"] == 3600
     assert downward["downwardAPI"]["items"][0]["fieldRef"]["apiVersion"] == "v1"
+
+
+def test_defaults_share_what_they_do_not_change_with_versions_before() -> None:
+    whole = {"addresses": ["10.0.0.1"], "conditions": {"ready": True}}
+    assert filled(whole, conditions={}) is whole
+    assert filled({"addresses": ["10.0.0.1"]}, conditions={}) == {"addresses": ["10.0.0.1"], "conditions": {}}
+    assert filled({**whole, "zone": None}, conditions={}) == whole

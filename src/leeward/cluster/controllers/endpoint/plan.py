@@ -125,4 +125,20 @@ def endpoints_for(service: Obj, pods: Iterable[PodAddress], old: Obj | None, tim
     else:
         new = {"name": meta["name"], "namespace": meta["namespace"], "labels": labels, "annotations": over}
     kind = {"apiVersion": "v1", "kind": "Endpoints"}
+    subsets = _shared(subsets, (old or {}).get("subsets") or ())
     return {**kind, "metadata": with_trigger_time(new, time), **({"subsets": subsets} if subsets else {})}
+
+
+def _shared(subsets: list[Obj], old: Iterable[Obj]) -> list[Obj]:
+    """Return subsets with the very addresses that were there before, as many versions are kept."""
+    kinds = ("addresses", "notReadyAddresses")
+    there = {each["ip"]: each for subset in old for kind in kinds for each in subset.get(kind) or ()}
+
+    def kept(address: Obj) -> Obj:
+        before = there.get(address["ip"])
+        return before if before == address else address
+
+    return [
+        {key: list(map(kept, value)) if key in kinds else value for key, value in subset.items()}
+        for subset in subsets
+    ]

@@ -15,6 +15,13 @@ def fill(obj: Mapping[str, Any] | None, **defaults: Any) -> dict[str, Any]:
     return result
 
 
+def filled(obj: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    """Return `obj` with absent fields added; itself where none is, so that versions of an object share it."""
+    if None not in obj.values() and defaults.keys() <= obj.keys():
+        return obj
+    return fill(obj, **defaults)
+
+
 def fill_zero(obj: Mapping[str, Any] | None, **defaults: Any) -> dict[str, Any]:
     """Return `obj` with absent fields added; "" and 0 count as absent, as where Go has no pointer."""
     result = {key: value for key, value in (obj or {}).items() if value is not None}

@@ -7,7 +7,7 @@ Source: pkg/apis/core/v1/defaults.go, pkg/registry/core/service (Kubernetes 1.36
 
 from __future__ import annotations
 
-from leeward.cluster.registry.kinds.fill import fill, fill_each, update
+from leeward.cluster.registry.kinds.fill import fill, fill_each, filled, update
 from leeward.cluster.registry.kinds.strategy import Strategy
 from leeward.cluster.registry.validation.networking import (
     ingress_failures,
@@ -73,7 +73,7 @@ def _default_slice(obj: Obj) -> Obj:
     obj = update(
         obj, "ports", lambda ports: fill_each(ports, lambda port: fill(port, name="", protocol="TCP"))
     )
-    obj = update(obj, "endpoints", lambda items: fill_each(items, lambda each: fill(each, conditions={})))
+    obj = update(obj, "endpoints", lambda items: fill_each(items, lambda each: filled(each, conditions={})))
     return {"endpoints": None, "ports": None, **obj}
 
 
