@@ -68,12 +68,13 @@ def test_a_pod_that_becomes_unready_leaves_rotation_in_the_same_slice(world: Any
 
 
 def test_a_slice_shares_what_stays_with_the_version_before(world: Any) -> None:
+    world.node("node-a1", "local-a")
     pods = [world.pod(f"web-{number}", "node-a1") for number in range(3)]
     service(world)
     world.run(controller.DESCRIPTOR)
     before = {id(each) for each in world.client.list(SLICES)[0]["endpoints"]}
     world.set_status("pods", pods[1], conditions=[{"type": "Ready", "status": "False"}])
-    world.clock.advance(0)
+    world.clock.advance(1)
     (now,) = world.client.list(SLICES)
     assert [id(each) in before for each in now["endpoints"]] == [True, False, True]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from leeward.kube.objects import Obj, is_terminating
+from leeward.kube.objects import Obj, ObjectKey, is_terminating
 from leeward.kube.pods import is_active, is_ready
 from leeward.kube.status import StatusError, TooManyRequestsError
 from tests.unit.interleavings.chaos import DEPLOYMENTS, NAMESPACE, History, available
@@ -78,7 +78,7 @@ class Evictions(History):
         before = self._ready()
         done = self.chaos.work()
         self.lost |= before - self._ready()
-        if done is not None and done[0] == "disruption-controller":
+        if done == ("disruption-controller", ObjectKey(NAMESPACE, "web")):
             self._counted()
         return done is not None
 

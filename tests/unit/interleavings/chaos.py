@@ -92,7 +92,9 @@ class Chaos:
         except StatusError:
             self._waiting[chosen] = None
         else:
-            if again is not None:
+            if again == 0:
+                self._waiting.setdefault(chosen)
+            elif again is not None:
                 self.clock.call_later(again, lambda: self._waiting.setdefault(chosen))
         return chosen
 

@@ -90,7 +90,8 @@ def _pack_group(found: Changes, service: Obj, family: str, group: Group, slices:
     unchanged: list[Obj] = []
     for existing in slices:
         before = existing.get("endpoints") or []
-        stay = [each for old in before if (each := left.pop(identity(old), None)) is not None]
+        there = [old for old in before if identity(old) in left]
+        stay = [_kept(old, left.pop(identity(old))) for old in there]
         if not stay:
             found.delete.append(existing)
         elif labels == labels_of(existing) and _agree(stay, before):
@@ -115,6 +116,11 @@ def _pack_group(found: Changes, service: Obj, family: str, group: Group, slices:
     for existing, endpoints in update:
         metadata = {**existing["metadata"], "labels": labels}
         found.update.append({**existing, "metadata": metadata, "endpoints": endpoints})
+
+
+def _kept(old: Obj, new: Obj) -> Obj:
+    """Return an endpoint as it is to be: the very same where nothing changed, as many versions share it."""
+    return old if old == new else new
 
 
 def _fresh(existing: Obj, group: Group) -> list[Obj]:
