@@ -181,6 +181,17 @@ def test_an_eviction_is_cancelled_when_the_taint_goes_in_time(world: Any) -> Non
     assert ("TaintManagerEviction", "Cancelling deletion of Pod shop/web") in world.client.events
 
 
+@pytest.mark.parametrize(("first", "stays"), [(0, True), (1, False)])
+def test_of_several_tolerations_of_a_taint_the_first_counts(world: Any, first: int, stays: bool) -> None:
+    either = [{"operator": "Exists"}, {"operator": "Exists", "key": "maint", "tolerationSeconds": 1}]
+    node = world.node("node-a1", "a")
+    world.client.update("nodes", {**node, "spec": {"taints": [{"key": "maint", "effect": "NoExecute"}]}})
+    world.run(tainteviction.DESCRIPTOR)
+    world.pod("web", "node-a1", tolerations=[either[first], either[1 - first]])
+    world.clock.advance(5)
+    assert is_terminating(world.client.get("pods", "shop", "web")) is not stays
+
+
 def test_pods_of_a_deleted_node_are_removed_after_a_quarantine(world: Any) -> None:
     world.node("node-a1", "a")
     world.pod("web", "node-a1")

@@ -31,7 +31,7 @@ def _matches(toleration: Toleration, taint: Mapping[str, Any]) -> bool:
 
 
 def deadline(pod: Obj, taints: Sequence[Mapping[str, Any]], seen: datetime) -> datetime | None:
-    """Return when `pod` must go; None: it may stay.
+    """Return when `pod` must go; None: it may stay. Of several tolerations of a taint the first counts.
 
     Args:
         pod: the Pod.
@@ -41,12 +41,11 @@ def deadline(pod: Obj, taints: Sequence[Mapping[str, Any]], seen: datetime) -> d
     tolerations: Sequence[Toleration] = pod["spec"].get("tolerations") or ()
     limits: list[int] = []
     for taint in taints:
-        matching = [found for found in tolerations if _matches(found, taint)]
-        if not matching:
+        first = next((found for found in tolerations if _matches(found, taint)), None)
+        if first is None:
             return seen
-        limits.extend(
-            found["tolerationSeconds"] for found in matching if found.get("tolerationSeconds") is not None
-        )
+        if first.get("tolerationSeconds") is not None:
+            limits.append(first["tolerationSeconds"])
     if not limits:
         return None
     added = [parse_time(taint["timeAdded"]) for taint in taints if taint.get("timeAdded")]
