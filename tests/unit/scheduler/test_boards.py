@@ -25,7 +25,7 @@ SERVICE = {
 }
 
 
-def _node(rng: Random, name: str) -> Obj:
+def random_node(rng: Random, name: str) -> Obj:
     labels = {HOSTNAME: name, ZONE: rng.choice("xyz"), "disk": rng.choice(("ssd", "hdd"))}
     for key in (HOSTNAME, ZONE):
         if rng.random() < 0.1:
@@ -58,7 +58,7 @@ def _group(rng: Random) -> Obj:
     return found
 
 
-def _spec(rng: Random) -> Obj:
+def random_spec(rng: Random) -> Obj:
     """Return the spec of one template."""
     requests = {"cpu": f"{rng.choice((0, 100, 300))}m", "memory": f"{rng.choice((0, 1, 500))}Mi"}
     ports = [{"hostPort": 80}] if rng.random() < 0.1 else []
@@ -101,11 +101,11 @@ class World:
         self.reader = reader
         self.cache = Cache()
         self.profile = build_profile(ProfileConfiguration())
-        self.templates = [(_spec(self.rng), {"app": app}) for app in "aab"]
+        self.templates = [(random_spec(self.rng), {"app": app}) for app in "aab"]
         self.placed: list[PodInfo] = []
         self.made = 0
         for number in range(self.rng.randint(1, 8)):
-            self.cache.set_node(_node(self.rng, f"n{number}"))
+            self.cache.set_node(random_node(self.rng, f"n{number}"))
 
     def pod(self, template: int, **meta: Any) -> PodInfo:
         """Make another Pod of a template."""
@@ -124,7 +124,7 @@ class World:
         event = self.rng.random()
         name = f"n{self.rng.randint(0, 9)}"
         if event < 0.1:
-            self.cache.set_node(_node(self.rng, name))
+            self.cache.set_node(random_node(self.rng, name))
         elif event < 0.15:
             self.cache.remove_node(name)
         elif event < 0.3 and self.placed:

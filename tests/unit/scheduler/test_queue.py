@@ -122,6 +122,19 @@ def test_very_many_pods_keep_to_their_back_off() -> None:
     assert len([name for _ in range(200) if (name := played.pop())]) == 101
 
 
+def test_who_failed_often_keeps_to_its_back_off() -> None:
+    played = Played()
+    played.add("a")
+    for _ in range(5):
+        assert played.pop() == "a"
+        played.queue.moved(_EVENT)
+    assert played.pop() == "a"
+    played.queue.moved(_EVENT)
+    assert played.pop() is None
+    played.clock.advance(10)
+    assert played.pop() == "a"
+
+
 def test_a_pod_that_goes_is_forgotten_wherever_it_waits() -> None:
     played = Played()
     for name in ("parked", "backing-off", "active"):

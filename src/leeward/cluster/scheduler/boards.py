@@ -24,7 +24,7 @@ from leeward.cluster.scheduler.cache import Cache, Change
 from leeward.cluster.scheduler.framework import Plugin, Rejection, overrides
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo, Template
-from leeward.cluster.scheduler.profile import Feasibility, Profile, run_filters, tell
+from leeward.cluster.scheduler.profile import Feasibility, Profile, run_filters
 
 _KEPT_ENTRIES = 100_000  # of boards, one a node
 _FEWEST_KEPT = 16  # templates
@@ -76,6 +76,7 @@ class Board:
         filters = self._prepared.filters
         self._near = replace(self._prepared, filters=[each for each in filters if not each.looks_around])
         self._around = [each for each in self._profile.plugins if each.looks_around]
+        self._counting = [each for each in self._around if overrides(each, "update")]
         self._judging = [each for each in self._around if each in self._profile.filters]
         scorers = [plugin for plugin in self._profile.scorers if plugin.pre_score(cycle, ())]
         self._constant = [each for each in scorers if not _is_relative(each)]
@@ -141,7 +142,8 @@ class Board:
         for change in changes:
             node = cycle.nodes.get(change.node)
             if node is not None and change.pod is not None:
-                tell(self._around, cycle, change.pod, node, change.sign)
+                for plugin in self._counting:
+                    plugin.update(cycle, change.pod, node, change.sign)
 
     def _look_again(self, name: str) -> None:
         node, entry = self._cycle.nodes.get(name), self._entries.get(name)

@@ -125,10 +125,17 @@ class Cache:
                 placed.pods[info.uid] = info
                 return
         self.forget(info.uid)
-        self._infos.setdefault(node, NodeInfo(node)).add(info)
+        found = self._infos.get(node)
+        if found is None:
+            found = self._infos[node] = NodeInfo(node)
+        found.add(info)
         self._place[info.uid] = node
         self.census.count(info.kin, node, 1)
         self._note(Change(node, info, 1))
+
+    def holds(self, uid: str) -> bool:
+        """Tell whether a Pod counts on a node."""
+        return uid in self._place
 
     def forget(self, uid: str) -> bool:
         """Stop counting a Pod; tells whether it counted."""

@@ -108,7 +108,8 @@ class Plugin:
     weight: int = 0  # of its score; 0 when it does not score
     # What may make a Pod it rejected schedulable; of Pods, those that are assigned to nodes.
     events: ClassVar[Events] = {}
-    # Whether its answers for a node depend on Pods of other nodes; if not, they hold until the node changes.
+    # Whether its answers for a node depend on Pods of other nodes; if not, they hold until the node changes,
+    # for all Pods of a template that may share them.
     looks_around: ClassVar[bool] = False
 
     # How long a binding may wait for what the plugin prepares, in seconds.

@@ -206,7 +206,7 @@ def top_of(totals: Sequence[int]) -> int:
 def tell(plugins: Sequence[Plugin], cycle: Cycle, other: PodInfo, node: NodeInfo, sign: int) -> None:
     """Tell plugins of a Pod that comes to a node or goes."""
     for plugin in plugins:
-        if plugin.looks_around:
+        if overrides(plugin, "update"):
             plugin.update(cycle, other, node, sign)
 
 

@@ -3,7 +3,8 @@
 Order: priority, then time of arrival or of the last failure. A Pod that failed is parked with the plugins
 that rejected it and comes back when an event happens of which one of them expects something, after its
 back-off (1 s doubling to 10 s); or after five minutes. While nothing else is to do, Pods that back off have
-their turn before it is over, unless they do so after an error or are very many.
+their turn before it is over, unless they do so after an error, failed often, or are very many: what happens
+all the time must not keep the cluster busy with Pods that fit nowhere.
 
 Source: ``pkg/scheduler/backend/queue`` (with SchedulerQueueingHints and SchedulerPopFromBackoffQ).
 """
@@ -22,7 +23,8 @@ from leeward.cluster.scheduler.podinfo import PodInfo, Template
 INITIAL_BACKOFF_SECONDS = 1.0
 MAX_BACKOFF_SECONDS = 10.0
 FLUSH_SECONDS = 300.0
-_MOST_EARLY = 100  # so many Pods may have their turn before their back-off is over
+_MOST_EARLY = 100  # so many Pods may have their turn before their back-off is over,
+_EARLY_ATTEMPTS = 5  # so often
 
 _Kind = tuple[Template, frozenset[str]]  # who was rejected, by which plugins
 Hint = Callable[[PodInfo, frozenset[str], Event], bool]
@@ -165,7 +167,7 @@ class Queue:
             self._activate(queued)
             return
         queued.state = "backoff"
-        if may_be_early:
+        if may_be_early and queued.attempts <= _EARLY_ATTEMPTS:
             self._early[queued.info.uid] = queued
             self._wake()
         queued.timer = self._clock.call_later(wait, lambda: self._retry_if(queued, "backoff"))

@@ -259,11 +259,11 @@ class Scheduler:
                 self._fail(queued, cycle, found)
                 return
             node = profile.choose(cycle, found.feasible)
-        self.cache.place(pod, node.name)
         prepared = [plugin.pre_bind(cycle, node, self._client) for plugin in profile.pre_binders]
         if all(prepared):
             self._bind(queued, node)
         else:
+            self.cache.place(pod, node.name)
             self._binding[pod.uid] = (queued, node)
             timeout = max(plugin.bind_timeout for plugin in profile.pre_binders)
             self._clock.call_later(timeout, lambda: self._expire(queued, queued.attempts))
@@ -328,6 +328,8 @@ class Scheduler:
     def _bind(self, queued: QueuedPod, node: NodeInfo) -> None:
         key = queued.info.key
         self._client.bind(key.namespace, key.name, node.name)
+        if not self.cache.holds(queued.info.uid):
+            self.cache.place(queued.info, node.name)  # its event is still to come
         self._binding.pop(queued.info.uid, None)
         self.queue.remove(queued.info.uid)
         message = f"Successfully assigned {key} to {node.name}"

@@ -87,7 +87,10 @@ class InterPodAffinity(Plugin):
     name = "InterPodAffinity"
     weight = 2
     looks_around = True
-    events: ClassVar[Events] = {"nodes": ("ADDED", "MODIFIED"), "pods": ("ADDED", "MODIFIED", "DELETED")}
+    events: ClassVar[Events] = {
+        "nodes": ("ADDED", "MODIFIED", "DELETED"),  # Pods of a node that goes no longer count
+        "pods": ("ADDED", "MODIFIED", "DELETED"),
+    }
 
     def __init__(self, args: Args = NO_ARGS) -> None:
         self._hard_weight = args.get("hardPodAffinityWeight", 1)
@@ -95,7 +98,8 @@ class InterPodAffinity(Plugin):
 
     def wakes(self, pod: PodInfo, event: Event) -> bool:
         if event.resource == "nodes":
-            return event.previous is None or labels_of(event.object) != labels_of(event.previous)
+            old = event.previous if event.type == "MODIFIED" else None
+            return old is None or labels_of(event.object) != labels_of(old)
         states = [event.object, *([event.previous] if event.type == "MODIFIED" and event.previous else [])]
         return any(_may_help(event.type, pod.template, describe(state).template) for state in states)
 

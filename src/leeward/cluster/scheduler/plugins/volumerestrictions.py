@@ -77,7 +77,6 @@ class VolumeRestrictions(Plugin):
     """Filters by volumes in use."""
 
     name = "VolumeRestrictions"
-    looks_around = True
     events: ClassVar[Events] = {
         "nodes": ("ADDED",),
         "pods": ("DELETED",),
