@@ -150,6 +150,11 @@ def prepare(options: StartOptions) -> StateDir:
             remedy="Choose another directory with --state, or use its name.",
         )
     _check_unchanged(options, old)
+    runtime = options.runtime or old.get("runtime") or "auto"
+    if options.simulate and runtime != "simulated":
+        raise UserInputError(
+            f"--simulate says nothing to the runtime {runtime}", remedy="Add --runtime simulated."
+        )
     zones = tuple(old.get("zones") or [chr(ord("a") + n) for n in range(options.zones or 3)])
     config = ClusterConfig(
         name=options.name,
@@ -164,7 +169,7 @@ def prepare(options: StartOptions) -> StateDir:
         ),
         zones=zones,
         node_groups=choose_groups(options, groups_from_record(old) if old else (), len(zones)),
-        runtime=options.runtime or old.get("runtime") or "auto",
+        runtime=runtime,
         simulate=options.simulate if options.simulate is not None else old.get("simulate", ""),
         seed=options.seed if options.seed is not None else old.get("seed", 0),
     )

@@ -124,6 +124,16 @@ def test_the_cluster_says_how_long_stages_take_and_a_pod_says_it_better() -> Non
     assert is_ready(field.get("slow"))
 
 
+def test_stages_that_a_pod_says_wrongly_are_told_and_do_not_count() -> None:
+    field = Field()
+    field.pod(stages="redy=1s")
+    field.clock.advance(1)
+    assert is_ready(field.get())
+    (event,) = field.client.list("events")
+    assert event["reason"] == "InvalidSimulation"
+    assert "annotation leeward.dev/simulate: simulated containers have no 'redy'" in event["message"]
+
+
 def test_what_is_drawn_depends_on_the_seed_alone() -> None:
     def lives(seed: int) -> list[str]:
         field = Field("pull=0s..100s crash=0.5", seed)

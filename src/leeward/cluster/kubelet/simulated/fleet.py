@@ -20,6 +20,7 @@ from collections.abc import Collection, Mapping
 from ipaddress import IPv4Network
 
 from leeward.base.clock import Clock, Timer
+from leeward.base.errors import UserInputError
 from leeward.cluster.config import ClusterConfig
 from leeward.cluster.interface.client import Client, Event, Unsubscribe
 from leeward.cluster.interface.runtime import ContainerStats
@@ -29,6 +30,7 @@ from leeward.cluster.kubelet.simulated.sources import missing_variable, missing_
 from leeward.cluster.kubelet.simulated.stages import Stages, stages_of
 from leeward.kube.objects import Obj, is_terminating, key_of
 from leeward.kube.status import ConflictError, NotFoundError, StatusError
+from leeward.kube.wellknown import SIMULATE
 
 logger = logging.getLogger(__name__)
 BATCH = 64  # Pods a turn of the event loop
@@ -132,7 +134,12 @@ class SimulatedFleet:
             self._take(pod, lives=False)
 
     def _take(self, pod: Obj, *, lives: bool) -> None:
-        made = SimulatedPod(pod, stages_of(pod, self._stages), self._seed, self._clock.now(), lives=lives)
+        made = SimulatedPod(pod, self._stages, self._seed, self._clock.now(), lives=lives)
+        try:
+            made.stages = stages_of(pod, self._stages)
+        except UserInputError as error:
+            text = f"annotation {SIMULATE}: {error}. {error.remedy}"
+            self._clock.call_later(0.0, lambda: self._warn(made, "InvalidSimulation", text))
         self._pods[made.uid] = made
         address = (pod.get("status") or {}).get("podIP")
         if lives and address and not pod["spec"].get("hostNetwork"):
