@@ -24,22 +24,13 @@ from typing import Any
 import yaml
 
 from leeward.base.clock import SystemClock
-from leeward.cluster.config import Timing
 from leeward.kube.kubeconfig import make_kubeconfig, write_kubeconfig
 from leeward.kube.objects import Obj
 from tests.conformance.kubelets import Kubelets
 from tests.conformance.server import SHARED, RecordedServer
+from tests.conformance.timelines.world import UPSTREAM
 
 DATA = SHARED / "data" / "kubectl"
-UPSTREAM = Timing(
-    lease_renew_seconds=10,
-    lease_duration_seconds=40,
-    node_monitor_period_seconds=5,
-    node_monitor_grace_seconds=50,
-    node_eviction_rate=0.1,
-    job_batch_seconds=1,
-    default_toleration_seconds=300,
-)
 QUIET_SECONDS = 2.0
 STARTED_SECONDS = 0.6  # longer than a played kubelet needs to start a Pod
 WORKLOADS = ("Deployment", "Job", "StatefulSet", "DaemonSet")

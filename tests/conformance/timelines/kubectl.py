@@ -6,20 +6,30 @@ Source: k8s.io/kubectl (pkg/polymorphichelpers, pkg/cmd/create/create_job.go), K
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from leeward.cluster.interface.client import Client
 from leeward.kube.objects import Obj, annotations_of, controller_of, key_of, labels_of, owner_reference
 from leeward.kube.resources import BUILT_IN, Resource
 from leeward.kube.selectors import matches_labels
+from leeward.kube.status import TooManyRequestsError
 from leeward.kube.wellknown import POD_TEMPLATE_HASH
 from tests.conformance.timelines.world import NAMESPACE
 
 REVISION = "deployment.kubernetes.io/revision"
-DEPLOYMENTS = "deployments.apps"
+RETRY_SECONDS, DRAIN_SECONDS, POLL_SECONDS = 5.0, 60.0, 0.1
 
 
-def run_kubectl(client: Client, arguments: list[str]) -> Obj:
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Where a command runs."""
+
+    client: Client
+    wait: Callable[[float], object]  # seconds
+
+
+def run_kubectl(shell: Shell, arguments: list[str]) -> Obj:
     """Return the standard output (and error) of a command."""
     words = [each for each in arguments if not each.startswith("-")]
     flags = dict((each.lstrip("-").partition("=")[::2]) for each in arguments if each.startswith("--"))
@@ -31,7 +41,7 @@ def run_kubectl(client: Client, arguments: list[str]) -> Obj:
         words.remove(flags["o"])
     verb = "_".join(words[:2]) if words[0] in ("rollout", "create", "set") else words[0]
     rest = words[2:] if "_" in verb else words[1:]
-    return {"stderr": "", **_VERBS[verb](client, rest, flags)}
+    return {"stderr": "", **_VERBS[verb](shell, rest, flags)}
 
 
 def _resource(word: str) -> Resource:
@@ -55,14 +65,14 @@ def _printed(row: Resource, name: str) -> str:
     return f"{row.singular}.{row.group}/{name}" if row.group else f"{row.singular}/{name}"
 
 
-def _create_job(client: Client, words: list[str], flags: dict[str, str]) -> Obj:
+def _create_job(shell: Shell, words: list[str], flags: dict[str, str]) -> Obj:
     name = words[0]
-    parent = client.get("cronjobs.batch", NAMESPACE, flags["from"].partition("/")[2])
+    parent = shell.client.get("cronjobs.batch", NAMESPACE, flags["from"].partition("/")[2])
     template = parent["spec"]["jobTemplate"]
     meta = template.get("metadata") or {}
     owner = owner_reference(parent)
     del owner["blockOwnerDeletion"]
-    client.create(
+    shell.client.create(
         "jobs.batch",
         {
             "metadata": {
@@ -81,41 +91,52 @@ def _create_job(client: Client, words: list[str], flags: dict[str, str]) -> Obj:
     return {"stdout": f"job.batch/{name} created\n"}
 
 
-def _replica_sets(client: Client, deployment: Obj) -> dict[int, Obj]:
+def _replica_sets(shell: Shell, deployment: Obj) -> dict[int, Obj]:
     """Return revision → ReplicaSet."""
-    found = client.controlled_by("replicasets.apps", deployment["metadata"]["uid"])
+    found = shell.client.controlled_by("replicasets.apps", deployment["metadata"]["uid"])
     return {int(annotations_of(each)[REVISION]): each for each in found}
 
 
-def _rollout_undo(client: Client, words: list[str], flags: dict[str, str]) -> Obj:
+def _history(shell: Shell, row: Resource, obj: Obj) -> dict[int, Obj]:
+    """Return revision → ReplicaSet or ControllerRevision."""
+    if row.kind == "Deployment":
+        return _replica_sets(shell, obj)
+    found = shell.client.controlled_by("controllerrevisions.apps", obj["metadata"]["uid"])
+    return {int(each["revision"]): each for each in found}
+
+
+def _rollout_undo(shell: Shell, words: list[str], flags: dict[str, str]) -> Obj:
     row, name = _place(words)
-    deployment = client.get(DEPLOYMENTS, NAMESPACE, name)
-    sets = _replica_sets(client, deployment)
-    target = sets[int(flags.get("to-revision") or 0) or sorted(sets)[-2]]
+    obj = shell.client.get(row.name, NAMESPACE, name)
+    history = _history(shell, row, obj)
+    target = history[int(flags.get("to-revision") or 0) or sorted(history)[-2]]
+    if row.kind != "Deployment":
+        shell.client.patch(row.name, NAMESPACE, name, target["data"], patch_type="strategic")
+        return {"stdout": f"{_printed(row, name)} rolled back\n"}
     template = target["spec"]["template"]
     labels = {k: v for k, v in template["metadata"]["labels"].items() if k != POD_TEMPLATE_HASH}
     template = {**template, "metadata": {**template["metadata"], "labels": labels}}
     patch = [{"op": "replace", "path": "/spec/template", "value": template}]
-    client.patch(DEPLOYMENTS, NAMESPACE, name, patch, patch_type="json")
+    shell.client.patch(row.name, NAMESPACE, name, patch, patch_type="json")
     return {"stdout": f"{_printed(row, name)} rolled back\n"}
 
 
-def _rollout_history(client: Client, words: list[str], flags: dict[str, str]) -> Obj:
+def _rollout_history(shell: Shell, words: list[str], flags: dict[str, str]) -> Obj:
     row, name = _place(words)
-    sets = _replica_sets(client, client.get(DEPLOYMENTS, NAMESPACE, name))
+    history = _history(shell, row, shell.client.get(row.name, NAMESPACE, name))
     causes = {
         number: annotations_of(each).get("kubernetes.io/change-cause", "<none>")
-        for number, each in sets.items()
+        for number, each in history.items()
     }
     lines = "".join(f"{number:<9} {causes[number]}\n" for number in sorted(causes))
     return {"stdout": f"{_printed(row, name)} \nREVISION  CHANGE-CAUSE\n{lines}\n"}
 
 
-def _rollout(done: str, spec: Callable[[Obj], Obj]) -> Callable[[Client, list[str], dict[str, str]], Obj]:
-    def run(client: Client, words: list[str], flags: dict[str, str]) -> Obj:
+def _rollout(done: str, spec: Callable[[Obj], Obj]) -> Callable[[Shell, list[str], dict[str, str]], Obj]:
+    def run(shell: Shell, words: list[str], flags: dict[str, str]) -> Obj:
         row, name = _place(words)
-        patch = {"spec": spec(client.get(row.name, NAMESPACE, name))}
-        client.patch(row.name, NAMESPACE, name, patch, patch_type="strategic")
+        patch = {"spec": spec(shell.client.get(row.name, NAMESPACE, name))}
+        shell.client.patch(row.name, NAMESPACE, name, patch, patch_type="strategic")
         return {"stdout": f"{_printed(row, name)} {done}\n"}
 
     return run
@@ -125,33 +146,35 @@ def _restarted(obj: Obj) -> Obj:
     return {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}}
 
 
-def _scale(client: Client, words: list[str], flags: dict[str, str]) -> Obj:
+def _scale(shell: Shell, words: list[str], flags: dict[str, str]) -> Obj:
     row, name = _place(words)
     patch = {"spec": {"replicas": int(flags["replicas"])}}
-    client.patch(row.name, NAMESPACE, name, patch, patch_type="merge", subresource="scale")
+    shell.client.patch(row.name, NAMESPACE, name, patch, patch_type="merge", subresource="scale")
     return {"stdout": f"{_printed(row, name)} scaled\n"}
 
 
-def _set_image(client: Client, words: list[str], flags: dict[str, str]) -> Obj:
+def _set_image(shell: Shell, words: list[str], flags: dict[str, str]) -> Obj:
     row, name = _place(words)
     images = [dict(zip(("name", "image"), each.split("=", 1), strict=True)) for each in words if "=" in each]
     patch = {"spec": {"template": {"spec": {"containers": images}}}}
-    client.patch(row.name, NAMESPACE, name, patch, patch_type="strategic")
+    shell.client.patch(row.name, NAMESPACE, name, patch, patch_type="strategic")
     return {"stdout": f"{_printed(row, name)} image updated\n"}
 
 
-def _delete(client: Client, words: list[str], flags: dict[str, str]) -> Obj:
+def _delete(shell: Shell, words: list[str], flags: dict[str, str]) -> Obj:
     row = _resource(words[0].partition("/")[0])
     if "l" in flags:
         wanted = dict(part.split("=", 1) for part in flags["l"].split(","))
-        found = [each for each in client.list(row.name, NAMESPACE) if matches_labels(wanted, labels_of(each))]
+        found = [
+            each for each in shell.client.list(row.name, NAMESPACE) if matches_labels(wanted, labels_of(each))
+        ]
         names = [each["metadata"]["name"] for each in found]
     else:
         names = [_place(words)[1]]
     chosen: Any = {"orphan": "Orphan", "foreground": "Foreground"}.get(flags.get("cascade", ""), "Background")
     lines = []
     for name in names:
-        client.delete(row.name, _namespace(row), name, propagation=chosen)
+        shell.client.delete(row.name, _namespace(row), name, propagation=chosen)
         kind = f"{row.singular}.{row.group}" if row.group else row.singular
         in_namespace = f" from {NAMESPACE} namespace" if row.namespaced else ""
         lines.append(
@@ -159,32 +182,57 @@ def _delete(client: Client, words: list[str], flags: dict[str, str]) -> Obj:
             if flags.get("o") == "name"
             else f'{kind} "{name}" deleted{in_namespace}\n'
         )
+    if flags.get("wait") != "false":
+        place = _namespace(row)
+        _await(shell, lambda: all(shell.client.find(row.name, place, name) is None for name in names))
     if row.namespaced:
         return {"stdout": "".join(lines)}
     warning = "Warning: deleting cluster-scoped resources, not scoped to the provided namespace\n"
     return {"stdout": "".join(lines), "stderr": warning}
 
 
-def _cordon(wanted: bool) -> Callable[[Client, list[str], dict[str, str]], Obj]:
-    def run(client: Client, words: list[str], flags: dict[str, str]) -> Obj:
+def _cordon(wanted: bool) -> Callable[[Shell, list[str], dict[str, str]], Obj]:
+    def run(shell: Shell, words: list[str], flags: dict[str, str]) -> Obj:
         patch = {"spec": {"unschedulable": True if wanted else None}}
-        client.patch("nodes", "", words[0], patch, patch_type="strategic")
+        shell.client.patch("nodes", "", words[0], patch, patch_type="strategic")
         return {"stdout": f"node/{words[0]} {'cordoned' if wanted else 'uncordoned'}\n"}
 
     return run
 
 
-def _drain(client: Client, words: list[str], flags: dict[str, str]) -> Obj:
-    """Cordon, then evict once whatever no DaemonSet owns."""
-    lines = [_cordon(True)(client, words, flags)["stdout"]]
-    for pod in client.pods_on(words[0]):
-        if (controller_of(pod) or {}).get("kind") != "DaemonSet":
-            client.evict(*key_of(pod))
-            lines.append(f"evicting pod {key_of(pod)}\n")
-    return {"stdout": "".join(lines)}
+def _drain(shell: Shell, words: list[str], flags: dict[str, str]) -> Obj:
+    """Cordon, then evict whatever no DaemonSet owns, again and again while a budget forbids it."""
+    out, err = [_cordon(True)(shell, words, flags)["stdout"]], ""
+    pods = [
+        pod for pod in shell.client.pods_on(words[0]) if (controller_of(pod) or {}).get("kind") != "DaemonSet"
+    ]
+    waiting, passed = list(pods), 0.0
+    while waiting and passed < DRAIN_SECONDS:
+        left = []
+        for pod in waiting:
+            namespace, name = key_of(pod)
+            out.append(f"evicting pod {namespace}/{name}\n")
+            try:
+                shell.client.evict(namespace, name)
+            except TooManyRequestsError as error:
+                left.append(pod)
+                err += f'error when evicting pods/"{name}" -n "{namespace}" (will retry after 5s): {error}\n'
+        waiting = left
+        shell.wait(RETRY_SECONDS if waiting else 1.0)
+        passed += RETRY_SECONDS
+    _await(shell, lambda: all(shell.client.find("pods", *key_of(pod)) is None for pod in pods))
+    out += [f"pod/{key_of(pod).name} evicted\n" for pod in pods]
+    return {"stdout": "".join([*out, f"node/{words[0]} drained\n"]), "stderr": err}
 
 
-_VERBS: dict[str, Callable[[Client, list[str], dict[str, str]], Obj]] = {
+def _await(shell: Shell, done: Callable[[], bool]) -> None:
+    for _ in range(round(DRAIN_SECONDS / POLL_SECONDS)):
+        if done():
+            return
+        shell.wait(POLL_SECONDS)
+
+
+_VERBS: dict[str, Callable[[Shell, list[str], dict[str, str]], Obj]] = {
     "create_job": _create_job,
     "rollout_undo": _rollout_undo,
     "rollout_history": _rollout_history,

@@ -12,7 +12,7 @@ from leeward.kube.objects import Obj, find_condition, labels_of
 from leeward.kube.resources import BUILT_IN
 from leeward.kube.selectors import matches_labels
 from leeward.kube.status import StatusError
-from tests.conformance.timelines.kubectl import run_kubectl
+from tests.conformance.timelines.kubectl import Shell, run_kubectl
 from tests.conformance.timelines.projection import Names, shape_of
 from tests.conformance.timelines.recorder import Recorder, Timeline
 from tests.conformance.timelines.world import NAMESPACE, REGION, World, make_node
@@ -153,7 +153,8 @@ class Player:
             self._request()
 
     def _do_kubectl(self, arguments: list[str]) -> Obj:
-        output = run_kubectl(self._client, [NAMESPACE if each == "$NS" else each for each in arguments])
+        shell = Shell(self._client, self._world.clock.advance)
+        output = run_kubectl(shell, [NAMESPACE if each == "$NS" else each for each in arguments])
         self._request()
         return {"rc": 0, "stderr": "", **output}
 

@@ -155,6 +155,8 @@ def test_concurrency_is_as_the_policy_says(stage: Stage, policy: str, running: i
     assert len(names) == running
     assert (first in names) is (policy != "Replace")
     assert bool(stage.events("JobAlreadyActive")) is (policy == "Forbid")
+    assert stage.events("MissingJob") == []  # a replaced Job is missed by nobody
+    assert [each["name"] for each in stage.get(CRON_JOBS, "tick")["status"]["active"]] == names
 
 
 def test_only_the_last_jobs_are_kept(stage: Stage) -> None:

@@ -345,3 +345,63 @@ def test_pods_that_cannot_be_made_show_in_the_deployment_until_they_can(stage: S
     stage.step(2)
     assert stage.condition(DEPLOYMENTS, "web", "ReplicaFailure") is None
     assert len(stage.pods()) == 1
+
+
+def _quota(stage: Stage, **hard: str) -> None:
+    status = {"hard": hard, "used": dict.fromkeys(hard, "0")}
+    made = stage.create("resourcequotas", "q", {"hard": hard})
+    stage.client.update_status("resourcequotas", {**made, "status": status})
+
+
+def test_a_set_that_cannot_be_made_shows_in_the_deployment_until_it_can(stage: Stage) -> None:
+    _quota(stage, **{"count/replicasets.apps": "0"})
+    stage.workload(DEPLOYMENTS, replicas=1)
+    assert stage.condition(DEPLOYMENTS, "web", "Progressing") == ("False", "ReplicaSetCreateError")
+    assert "exceeded quota" in stage.events("ReplicaSetCreateError")[0]
+    stage.delete("resourcequotas", "q")
+    stage.step(60)
+    assert stage.condition(DEPLOYMENTS, "web", "Progressing") == ("True", "ReplicaSetUpdated")
+
+
+def test_a_name_that_somebody_elses_set_has_leads_to_another_hash(stage: Stage) -> None:
+    stage.workload(DEPLOYMENTS, replicas=1)
+    (made,) = stage.client.list(SETS, "shop")
+    name = made["metadata"]["name"]
+    stage.delete(DEPLOYMENTS, "web")
+    spec = {**made["spec"], "replicas": 0, "selector": {"matchLabels": {"app": "other"}}}
+    spec["template"] = {**spec["template"], "metadata": {"labels": {"app": "other"}}}
+    stage.client.delete(SETS, "shop", name)
+    stage.create(SETS, name, spec)
+    stage.workload(DEPLOYMENTS, replicas=1)
+    stage.step(1)
+    assert stage.get(DEPLOYMENTS)["status"]["collisionCount"] == 1
+    assert len(stage.client.list(SETS, "shop")) == 2
+
+
+def test_a_rollout_that_was_late_may_still_end_well(stage: Stage) -> None:
+    stage.workload(DEPLOYMENTS, replicas=1, progressDeadlineSeconds=30)
+    stage.step(40)
+    assert stage.condition(DEPLOYMENTS, "web", "Progressing") == ("False", "ProgressDeadlineExceeded")
+    stage.settle()
+    assert stage.condition(DEPLOYMENTS, "web", "Progressing") == ("True", "NewReplicaSetAvailable")
+
+
+def test_without_history_the_old_set_goes_with_its_last_pod(stage: Stage) -> None:
+    stage.workload(DEPLOYMENTS, replicas=1, revisionHistoryLimit=0)
+    stage.settle()
+    stage.roll(DEPLOYMENTS, "web:2")
+    stage.settle()
+    assert list(stage.sizes()) == ["web:2"]
+
+
+def test_a_rollout_told_while_paused_begins_when_it_is_resumed(stage: Stage) -> None:
+    stage.workload(DEPLOYMENTS, replicas=2)
+    stage.settle()
+    stage.patch(DEPLOYMENTS, "web", {"spec": {"paused": True}})
+    stage.roll(DEPLOYMENTS, "web:2")
+    assert stage.condition(DEPLOYMENTS, "web", "Progressing") == ("Unknown", "DeploymentPaused")
+    assert list(stage.sizes()) == ["web:1"]
+    stage.patch(DEPLOYMENTS, "web", {"spec": {"paused": None}})
+    stage.settle()
+    assert stage.images() == ["web:2", "web:2"]
+    assert stage.condition(DEPLOYMENTS, "web", "Progressing") == ("True", "NewReplicaSetAvailable")

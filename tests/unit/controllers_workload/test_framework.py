@@ -12,6 +12,7 @@ from leeward.cluster.controllers.framework.claims import claim
 from leeward.cluster.controllers.framework.controller import own_or_owner_key
 from leeward.cluster.controllers.framework.manager import ControllerManager
 from leeward.cluster.controllers.framework.revisions import Revisions
+from leeward.cluster.controllers.framework.slowstart import slow_start
 from leeward.cluster.controllers.framework.workqueue import MAX_SECONDS, WorkQueue
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import Obj, ObjectKey, controller_of, key_of
@@ -284,3 +285,76 @@ def test_old_revisions_are_forgotten_but_not_those_in_use(stage: Stage) -> None:
     revisions.clean_up(_owner_of_revisions("db:4"), keep={names[0], names[4]})
     left = [each["metadata"]["name"] for each in revisions.history(_owner_of_revisions("db:4"))]
     assert left == [names[0], names[3], names[4]]
+
+
+class _Writer:
+    """Writes once for every key, and notes when it was called."""
+
+    resources: Collection[str] = ("configmaps",)
+
+    def __init__(self, stage: Stage, log: list[str], name: str, *, writes: bool = False) -> None:
+        self.stage, self.log, self.name, self.writes = stage, log, name, writes
+
+    def keys_for(self, event: Event) -> Iterable[ObjectKey]:
+        return [key_of(event.object)] if event.object["metadata"]["namespace"] == "shop" else ()
+
+    def sync(self, key: ObjectKey) -> float | None:
+        self.log.append(self.name)
+        if self.writes:
+            self.writes = False
+            found = self.stage.client.get("configmaps", *key)
+            self.stage.client.update("configmaps", {**found, "data": {"a": "b"}})
+        return None
+
+
+def test_who_was_told_of_a_write_has_its_turn_before_the_writer(stage: Stage) -> None:
+    log: list[str] = []
+    writer, reader = _Writer(stage, log, "writer", writes=True), _Writer(stage, log, "reader")
+    ControllerManager([("writer", writer), ("reader", reader)], stage.client, stage.clock).start()
+    stage.client.create("configmaps", {"metadata": {"name": "x", "namespace": "shop"}})
+    stage.step()
+    assert log == ["writer", "reader", "writer"]  # the reader sees both states at once
+
+
+def test_where_passes_take_time_a_key_rests_for_it(stage: Stage) -> None:
+    log: list[str] = []
+    works = iter((0.0, 5.0, 5.0, 5.0))
+    writer = _Writer(stage, log, "writer", writes=True)
+    ControllerManager([("w", writer)], stage.client, stage.clock, lambda: next(works)).start()
+    stage.client.create("configmaps", {"metadata": {"name": "x", "namespace": "shop"}})
+    stage.step(4.9)
+    assert log == ["writer"]
+    stage.step(0.2)
+    assert log == ["writer", "writer"]
+
+
+class _Collector(_Writer):
+    """Looks at changes together."""
+
+    def delay(self, key: ObjectKey, event: Event) -> float:
+        return 2.0 if event.type == "MODIFIED" else 0.0
+
+
+def test_a_controller_may_collect_changes(stage: Stage) -> None:
+    log: list[str] = []
+    ControllerManager([("c", _Collector(stage, log, "c"))], stage.client, stage.clock).start()
+    stage.client.create("configmaps", {"metadata": {"name": "x", "namespace": "shop"}})
+    stage.step()
+    for number in range(5):
+        stage.patch("configmaps", "x", {"data": {"n": str(number)}})
+    assert log == ["c"]
+    stage.step(2)
+    assert log == ["c", "c"]
+
+
+@pytest.mark.parametrize(("good", "tried"), [(99, 20), (0, 1), (1, 3), (2, 3), (3, 7), (10, 15)])
+def test_what_fails_is_tried_a_few_times_only(good: int, tried: int) -> None:
+    done: list[int] = []
+
+    def do(number: int) -> None:
+        done.append(number)
+        if number >= good:
+            raise ConflictError("no")
+
+    failure = slow_start(range(20), do)
+    assert (len(done), failure is None) == (tried, good >= 20)

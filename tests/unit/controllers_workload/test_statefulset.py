@@ -434,3 +434,60 @@ def test_a_relabelled_pod_is_released(stage: Stage) -> None:
     stage.settle()
     stage.patch("pods", "db-0", {"metadata": {"labels": {"app": "debug"}}})
     assert controller_of(stage.get("pods", "db-0")) is None
+
+
+_DATA: Obj = {
+    "volumeClaimTemplates": [
+        {
+            "metadata": {"name": "data"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        }
+    ]
+}
+_CLAIMS = "persistentvolumeclaims"
+
+
+def _owners(stage: Stage, name: str) -> list[str]:
+    return [each["name"] for each in stage.get(_CLAIMS, name)["metadata"].get("ownerReferences") or ()]
+
+
+def test_a_changed_policy_reaches_claims_that_are_there(stage: Stage) -> None:
+    stage.workload(SETS, "db", replicas=1, **_DATA)
+    stage.settle()
+    assert _owners(stage, "data-db-0") == []
+    policy = {"whenDeleted": "Delete", "whenScaled": "Retain"}
+    stage.patch(SETS, "db", {"spec": {"persistentVolumeClaimRetentionPolicy": policy}})
+    assert _owners(stage, "data-db-0") == ["db"]
+
+
+def test_the_claim_of_a_surplus_pod_goes_with_it_and_is_waited_for(stage: Stage) -> None:
+    policy = {"whenDeleted": "Retain", "whenScaled": "Delete"}
+    stage.workload(SETS, "db", replicas=2, persistentVolumeClaimRetentionPolicy=policy, **_DATA)
+    stage.settle()
+    stage.patch(SETS, "db", {"spec": {"replicas": 1}})
+    assert _owners(stage, "data-db-1") == ["db-1"]
+    stage.finish_terminating()
+    stage.patch(SETS, "db", {"spec": {"replicas": 2}})
+    assert stage.names() == ["db-0"]
+    claim = stage.get(_CLAIMS, "data-db-1")
+    stage.client.update(_CLAIMS, {**claim, "metadata": {**claim["metadata"], "finalizers": []}})
+    stage.delete(_CLAIMS, "data-db-1")
+    assert stage.names() == ["db-0", "db-1"]
+    assert _owners(stage, "data-db-1") == []
+
+
+def test_of_surplus_pods_that_are_broken_the_lowest_goes_first() -> None:
+    pods = [_pod(0), _pod(1), _pod(2, ready=False), _pod(3, ready=False)]
+    assert _planned(_set(1), *pods) == _NOTHING
+    assert _planned(_set(1), *pods[:3]) == ([], ["db-2"])
+    assert _planned(_set(1), *pods[:2], _pod(2, ready=False), _pod(3)) == ([], ["db-3"])
+
+
+def test_a_pod_that_cannot_be_made_is_told(stage: Stage) -> None:
+    pod = {"containers": [{"name": "c", "image": "web:1"}], "priorityClassName": "urgent"}
+    template = {"metadata": {"labels": {"app": "db"}}, "spec": pod}
+    selector = {"matchLabels": {"app": "db"}}
+    stage.create(SETS, "db", {"replicas": 1, "selector": selector, "template": template, "serviceName": "x"})
+    (told,) = stage.events("FailedCreate")
+    assert told.startswith("Create Pod db-0 in StatefulSet db failed error: ")
+    assert stage.get(SETS, "db")["status"]["observedGeneration"] == 1

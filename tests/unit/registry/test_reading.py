@@ -274,3 +274,27 @@ def test_a_cluster_that_begins_again_changes_nothing(cluster: Any) -> None:
 def test_a_cluster_without_dns_has_no_dns_service(cluster: Any) -> None:
     begin(cluster, dns_address="")
     assert cluster.client.find("services", "kube-system", "kube-dns") is None
+
+
+def test_what_is_told_in_ever_other_words_is_combined(cluster: Any) -> None:
+    pod, client = cluster.pod(), cluster.registry.client("system:one")
+    for number in range(12):
+        client.record(pod, event_type="Normal", reason="A", message=str(number))
+    found = {event["message"]: event["count"] for event in cluster.client.list("events")}
+    assert found == {**dict.fromkeys(map(str, range(9)), 1), "(combined from similar events): 11": 3}
+    cluster.clock.advance(601)
+    client.record(pod, event_type="Normal", reason="A", message="12")
+    assert "12" in {event["message"] for event in cluster.client.list("events")}
+
+
+def test_who_tells_too_much_of_one_object_is_not_heard_for_a_while(cluster: Any) -> None:
+    pod, client = cluster.pod(), cluster.registry.client("system:one")
+    for number in range(40):
+        client.record(pod, event_type="Normal", reason=f"Reason{number}", message="x")
+    assert len(cluster.client.list("events")) == 25
+    client.record(cluster.pod("other"), event_type="Normal", reason="A", message="x")
+    assert len(cluster.client.list("events")) == 26
+    cluster.clock.advance(300)
+    for number in range(2):
+        client.record(pod, event_type="Normal", reason=f"Later{number}", message="x")
+    assert len(cluster.client.list("events")) == 27

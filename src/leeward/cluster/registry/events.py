@@ -64,7 +64,7 @@ class _Similar:
     """What was told of one object for one reason."""
 
     last: datetime
-    messages: set[str]
+    messages: dict[str, None]
 
 
 @dataclass(slots=True)
@@ -153,13 +153,13 @@ class EventRecorder:
         group = (*key[:-1], fact.event_type)
         known = self._similar.get(group)
         if known is None or moment - known.last > COMBINED_WITHIN:
-            known = _Similar(moment, set())
+            known = _Similar(moment, {})
         known.last = moment
-        known.messages.add(fact.message)
+        known.messages.setdefault(fact.message)
         self._similar.keep(group, known)
         if len(known.messages) < DIFFERENT:
             return fact, key
-        known.messages.pop()
+        known.messages.popitem()
         return replace(fact, message=f"{COMBINED}{fact.message}"), group
 
     @staticmethod

@@ -120,7 +120,7 @@ class CronJobController:
             advice = "Set or decrease .spec.startingDeadlineSeconds or check clock skew"
             self._event(cron, "Warning", "TooManyMissedTimes", f"too many missed start times. {advice}")
         if found.at is not None and self._may_start(cron, jobs, found.at):
-            self._create(cron, found.at)
+            self._create(cron, found.at, self._replace(cron, jobs))
         if found.following is None:
             return None
         return (found.following - self._clock.now()).total_seconds() + _EXTRA_SECONDS
@@ -148,11 +148,20 @@ class CronJobController:
             message = "Not starting job because prior execution is running and concurrency policy is Forbid"
             self._event(cron, "Normal", "JobAlreadyActive", message)
             return False
-        for job in running if policy == "Replace" else ():
-            self._delete(cron, job)
         return True
 
-    def _create(self, cron: Obj, at: datetime) -> None:
+    def _replace(self, cron: Obj, jobs: Sequence[Obj]) -> list[Obj]:
+        """Delete what runs where the next Job replaces it; return the list of Jobs that run without it."""
+        active = list((cron.get("status") or {}).get("active") or ())
+        if cron["spec"].get("concurrencyPolicy") != "Replace":
+            return active
+        for job in jobs:
+            if finished_condition(job) is None:
+                self._delete(cron, job)
+                active = [each for each in active if each["uid"] != job["metadata"]["uid"]]
+        return active
+
+    def _create(self, cron: Obj, at: datetime, active: Sequence[Obj]) -> None:
         meta, template = cron["metadata"], cron["spec"]["jobTemplate"]
         given = template.get("metadata") or {}
         zone = cron["spec"].get("timeZone")
@@ -182,8 +191,7 @@ class CronJobController:
         }
         current = self._client.find(CRON_JOBS, *key_of(cron))
         if current is not None:
-            active = [*((current.get("status") or {}).get("active") or ()), reference]
-            self._report(current, active=active, lastScheduleTime=format_time(at))
+            self._report(current, active=[*active, reference], lastScheduleTime=format_time(at))
 
     def _forget(self, cron: Obj, jobs: Sequence[Obj]) -> None:
         """Delete the oldest of the finished Jobs, as far as there are more than shall be kept."""
