@@ -49,9 +49,16 @@ def test_a_terminating_namespace_loses_its_pods_first_and_then_the_rest(world: A
     world.client.delete("namespaces", "", "shop")
     world.clock.advance(1)
     assert world.names("configmaps") == ["shop/settings"]
-    condition = world.client.get("namespaces", "", "shop")["status"]["conditions"][3]
-    assert condition["message"] == "Some resources are remaining: pods. has 1 resource instances"
+    assert condition(world, "NamespaceContentRemaining")[1] == "ContentRemoved"  # as 1.36 says meanwhile
+    held = world.client.get("configmaps", "shop", "settings")
+    held = {**held, "metadata": {**held["metadata"], "finalizers": ["example.com/hold"]}}
+    world.client.update("configmaps", held)
     world.client.delete("pods", "shop", "web", grace_period_seconds=0)
+    world.clock.advance(1)
+    left = "Some resources are remaining: configmaps. has 1 resource instances"
+    assert condition(world, "NamespaceContentRemaining")[2] == left
+    held = world.client.get("configmaps", "shop", "settings")
+    world.client.update("configmaps", {**held, "metadata": {**held["metadata"], "finalizers": []}})
     world.clock.advance(1)
     assert world.names("configmaps") == world.names("namespaces") == []
 

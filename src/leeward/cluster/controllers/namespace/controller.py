@@ -2,6 +2,7 @@
 
 Pods and what makes them go first, everything else when the last Pod is gone, so that network policies
 and secrets outlive those they protect. Much is deleted bit by bit, so that nothing else has to wait.
+As in 1.36, what is left is told only once the Pods are gone (kubernetes/kubernetes issue 138208).
 
 Source: ``pkg/controller/namespace/deletion`` (Kubernetes 1.36, ordered deletion).
 """
@@ -60,7 +61,8 @@ class NamespaceController:
         if more:
             return 0.0
         failures += unexpected(namespace, left, self._clock.now())
-        namespace = self._report(namespace, conditions(left, failures))
+        waits_for_pods = any(each.name == "pods" for each in left)
+        namespace = self._report(namespace, conditions({} if waits_for_pods else left, failures))
         if left:
             return max(_POLL_SECONDS, sum(map(len, left.values())) / _A_SECOND)
         self._finalize(namespace)
