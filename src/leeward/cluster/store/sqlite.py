@@ -18,6 +18,8 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import orjson
@@ -31,6 +33,8 @@ SCHEMA_VERSION = 2  # 1 had no column `fields`
 VOLATILE = frozenset(("leases.coordination.k8s.io",))
 _GAP = 1000  # revisions skipped at start, as not every one is recorded
 _RECORDED = _GAP // 2  # one of so many is
+_CHECKPOINT_PAGES = 8192  # of 4 KiB in the log before they are moved, which waits for the disk
+_CACHE_KIB = 32 * 1024  # at most
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE IF NOT EXISTS object (
@@ -86,6 +90,8 @@ class SQLiteStore(MemoryStore):
             )
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
+        database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         database.executescript(_SCHEMA if version != 1 else _FROM_1)
         last = database.execute("SELECT value FROM revision").fetchone()[0]
         self._revision = self._oldest = last + (_GAP if version else 0)
@@ -133,8 +139,8 @@ class SQLiteStore(MemoryStore):
         elif changes:
             database.execute("BEGIN IMMEDIATE")
             try:
-                for statement, values in changes:
-                    database.execute(statement, values)
+                for statement, group in groupby(changes, key=itemgetter(0)):
+                    database.executemany(statement, map(itemgetter(1), group))
                 database.execute("COMMIT")
             except BaseException:
                 if database.in_transaction:  # a full disk has ended it already
