@@ -66,13 +66,14 @@ class ReplicasController:
 
     def delay(self, key: ObjectKey, event: Event) -> float:
         """Collect what Pods tell where they are many; those that count no more are replaced sooner."""
-        if event.resource != "pods" or event.type == "ADDED":
+        before = event.previous
+        if event.type == "ADDED" or (event.resource == self._resource and not _tells_status(event)):
             return 0.0
         found = self._client.find(self._resource, *key)
         size = max(_counted(found)) if found else 0
         if size <= MANY:
             return 0.0
-        goes = event.previous is not None and is_active(event.previous) and not is_active(event.object)
+        goes = event.resource == "pods" and before and is_active(before) and not is_active(event.object)
         return min(LONGEST_SECONDS, size * SECONDS_PER_POD) / (10 if goes else 1)
 
     def sync(self, key: ObjectKey) -> float | None:
@@ -168,6 +169,15 @@ class ReplicasController:
         if updated["status"] != replica_set.get("status"):
             self._client.update_status(self._resource, updated)
         return again
+
+
+def _tells_status(event: Event) -> bool:
+    """Tell whether nothing but the status of an object has changed."""
+    before, now = event.previous, event.object
+    if event.type != "MODIFIED" or before is None or before["spec"] != now["spec"]:
+        return False
+    parts = ("labels", "annotations", "ownerReferences", "finalizers", "deletionTimestamp")
+    return all(before["metadata"].get(part) == now["metadata"].get(part) for part in parts)
 
 
 def _counted(replica_set: Obj) -> tuple[int, int]:

@@ -255,14 +255,9 @@ def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
-@remembered
-def _no_ip(text: str) -> list[str]:
-    return [] if parse_ip(text) is not None else [text]
-
-
 def ip_failures(text: str, field: str) -> list[Failure]:
     """Check an IP address."""
-    return [invalid(field, text, POSITIVE_IP) for _ in _no_ip(text)]
+    return [] if parse_ip(text) is not None else [invalid(field, text, POSITIVE_IP)]
 
 
 def parse_cidr(text: str) -> IPv4Network | IPv6Network | None:
