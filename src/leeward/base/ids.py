@@ -30,7 +30,9 @@ class SystemIds:
 
     def uid(self) -> str:
         """Return a random UUID."""
-        return str(uuid.uuid4())
+        text = f"{randbits(128):032x}"
+        variant = "89ab"[int(text[16], 16) & 3]
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
     def suffix(self, length: int = 5) -> str:
         """Return random characters."""

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from leeward.base.collector import collection_paused
+from leeward.base.collector import collect_seldom, collection_paused
 from leeward.base.errors import LeewardError
 from leeward.cluster.statedir import StateDir
 
@@ -57,6 +57,7 @@ async def serve(state: StateDir, messenger: Messenger) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    collect_seldom()
     with collection_paused():
         from leeward.cluster.build import build_cluster
 

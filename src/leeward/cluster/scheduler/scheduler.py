@@ -15,6 +15,7 @@ from leeward.base.clock import Clock, Timer
 from leeward.cluster.interface.client import Client, Unsubscribe
 from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler import preemption, status
+from leeward.cluster.scheduler.announcements import Announcements
 from leeward.cluster.scheduler.boards import Boards
 from leeward.cluster.scheduler.cache import FINISHED, Cache
 from leeward.cluster.scheduler.configuration import DEFAULT_SCHEDULER, ProfileConfiguration, build_profile
@@ -70,6 +71,7 @@ class Scheduler:
         self._start_at = 0  # the node with which the next search for a Pod of its own kind begins
         self.queue = Queue(clock, self._hint, self._wake)
         self._binding: dict[str, tuple[QueuedPod, NodeInfo]] = {}  # waits for volumes, by Pod uid
+        self._announcements = Announcements(client, clock)
         self._tick: Timer | None = None
         self._unsubscribe: Unsubscribe | None = None
 
@@ -90,6 +92,7 @@ class Scheduler:
             self._tick.cancel()
             self._tick = None
         self.queue.close()
+        self._announcements.close()
 
     def _profile(self, pod: PodInfo) -> Profile:
         return self.profiles[_scheduler_of(pod.pod)]
@@ -332,10 +335,7 @@ class Scheduler:
             self.cache.place(queued.info, node.name)  # its event is still to come
         self._binding.pop(queued.info.uid, None)
         self.queue.remove(queued.info.uid)
-        message = f"Successfully assigned {key} to {node.name}"
-        self._client.record(
-            queued.info.pod, event_type="Normal", reason="Scheduled", message=message, action="Binding"
-        )
+        self._announcements.add(queued.info, node.name)
 
     def _say_failed(self, info: PodInfo, message: str) -> None:
         self._client.record(

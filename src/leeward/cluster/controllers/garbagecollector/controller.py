@@ -19,7 +19,7 @@ from leeward.kube.resources import BUILT_IN, CRDS, Resource, custom_resources, g
 from leeward.kube.status import NotFoundError
 from leeward.kube.wellknown import FINALIZER_FOREGROUND, FINALIZER_ORPHAN
 
-_IGNORED = ("events", "leases.coordination.k8s.io")
+_IGNORED = ("events", "events.events.k8s.io", "leases.coordination.k8s.io")
 
 
 def _key(uid: str) -> ObjectKey:
@@ -68,15 +68,19 @@ class GarbageCollector:
             return ()
         self._graph.put(node)
         to_see = node.waiting_foreground or node.waiting_orphan or not self._graph.is_certain(node)
-        owners = {*(old.owners if old else ()), *node.owners}
+        owners = (*old.owners, *node.owners) if old else node.owners
         return [_key(uid) for uid in ((node.uid,) if to_see else ())] + [
             _key(uid) for uid in self._waiting(owners)
         ]
 
     def _waiting(self, owners: Iterable[Reference]) -> list[str]:
         """Return the owners that wait for their dependents to go."""
-        found = (self._graph.get(uid) for uid in sorted({owner.uid for owner in owners}))
-        return [node.uid for node in found if node is not None and node.waiting_foreground]
+        found: dict[str, None] = {}
+        for owner in owners:
+            node = self._graph.get(owner.uid)
+            if node is not None and node.waiting_foreground:
+                found[node.uid] = None
+        return sorted(found)
 
     # -- work
 
