@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from leeward.cluster.controllers.framework.census import Census, Facts
+from leeward.cluster.controllers.framework.census import Count
 from leeward.cluster.controllers.framework.replicaplan import DELETION_COST, Plan, make_status
 from leeward.cluster.controllers.framework.replicaplan import plan as plan_at
 from leeward.kube.objects import Obj, controller_of, format_time
@@ -57,12 +57,14 @@ def _pod(
 
 def plan(replica_set: Obj, pods: list[Obj], related: list[Obj] | None = None) -> Plan:
     related = pods if related is None else related
-    return plan_at(replica_set, active(replica_set, pods), related, _NOW)
+    return plan_at(replica_set, counted(pods), related, _NOW)
 
 
-def active(replica_set: Obj, pods: list[Obj]) -> list[Facts]:
-    owner = {**replica_set, "metadata": {"uid": "u", **replica_set["metadata"]}}
-    return [each for each in Census().take(owner, {"matchLabels": {"app": "web"}}, pods) if each.active]
+def counted(pods: list[Obj]) -> Count:
+    count = Count({}, {"app": "web"})
+    for pod in pods:
+        count.put(pod)
+    return count
 
 
 def _deleted(replicas: int, pods: list[Obj], related: list[Obj] | None = None) -> list[str]:
@@ -168,7 +170,7 @@ def test_the_status_counts_active_pods() -> None:
         _pod("e", terminating=True),
         _pod("f", phase="Failed", terminating=True),
     ]
-    assert make_status(_set(3), active(_set(3), pods), 1, _NOW) == (
+    assert make_status(_set(3), counted(pods), _NOW) == (
         {
             "replicas": 3,
             "fullyLabeledReplicas": 2,
@@ -184,7 +186,7 @@ def test_the_status_counts_active_pods() -> None:
 def test_a_pod_is_available_when_it_was_ready_long_enough() -> None:
     pods = [_pod("a", ready_for=10), _pod("b", ready_for=4), _pod("c", ready=False), _pod("d", ready_for=9)]
     replica_set = _set(4, minReadySeconds=10)
-    status, again = make_status(replica_set, active(replica_set, pods), 0, _NOW)
+    status, again = make_status(replica_set, counted(pods), _NOW)
     assert (status["readyReplicas"], status["availableReplicas"]) == (3, 1)
     assert again == 1
 

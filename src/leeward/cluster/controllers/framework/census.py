@@ -1,20 +1,21 @@
-"""What a controller of many Pods asks of each of them, worked out once for each state of a Pod.
+"""What a controller of many Pods asks of each of them, worked out once for each state of a Pod, and added up.
 
-Invariant: objects are never changed in place, so what was found out of one holds as long as it is that one.
+A pass over an owner of 10,000 Pods of which three have changed looks at three.
+
+Invariants: objects are never changed in place, so what was found out of one holds as long as it is that one;
+every event of a Pod is noted before the next count.
 
 Source: pkg/controller/controller_utils.go (FilterActivePods), pkg/api/v1/pod/util.go (Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from leeward.kube.objects import Obj, find_condition, is_terminating, labels_of
+from leeward.cluster.interface.client import Event, Reader
+from leeward.kube.objects import Obj, controller_of, find_condition, is_terminating, labels_of
 from leeward.kube.pods import is_active, is_finished
 from leeward.kube.selectors import matches_labels, matches_selector
-
-_About = tuple[Obj, dict[str, str]]  # selector and labels that the facts are about
 
 
 class Facts(NamedTuple):
@@ -28,37 +29,108 @@ class Facts(NamedTuple):
     ready_since: str | None  # None: it is not ready; "": nobody knows since when
 
 
+class Count:
+    """The Pods of one owner.
+
+    Args:
+        selector: of the owner.
+        labels: of its template.
+    """
+
+    __slots__ = (
+        "active",
+        "changed",
+        "facts",
+        "labelled",
+        "labels",
+        "leaving",
+        "ready",
+        "selector",
+        "strangers",
+    )
+
+    def __init__(self, selector: Obj, labels: dict[str, str]) -> None:
+        self.selector = selector
+        self.labels = labels
+        self.facts: dict[str, Facts] = {}  # by name
+        self.changed: dict[str, None] = {}  # names of Pods to look at again
+        self.strangers = 0  # that its selector does not select; they count nowhere else
+        self.active = self.leaving = 0
+        self.labelled = self.ready = 0  # of the active ones
+
+    def put(self, pod: Obj) -> None:
+        """Count a Pod as it is now."""
+        name = pod["metadata"]["name"]
+        known = self.facts.get(name)
+        if known is None or known.pod is not pod:
+            if known is not None:
+                self._add(known, -1)
+            self.facts[name] = facts = _facts(pod, self.selector, self.labels)
+            self._add(facts, 1)
+
+    def drop(self, name: str) -> None:
+        """Count a Pod no more."""
+        known = self.facts.pop(name, None)
+        if known is not None:
+            self._add(known, -1)
+
+    def _add(self, facts: Facts, times: int) -> None:
+        if not facts.selected:
+            self.strangers += times
+            return
+        self.leaving += times * facts.leaving
+        if facts.active:
+            self.active += times
+            self.labelled += times * facts.labelled
+            self.ready += times * (facts.ready_since is not None)
+
+    def active_ones(self) -> list[Facts]:
+        """Return the facts of the active Pods, ordered by name."""
+        found = [facts for facts in self.facts.values() if facts.active and facts.selected]
+        return sorted(found, key=lambda facts: str(facts.pod["metadata"]["name"]))
+
+
 class Census:
-    """Remembers the facts of the Pods of each owner."""
+    """Counts the Pods of each owner.
 
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[_About, dict[str, Facts]]] = {}  # by uid of the owner; by name
+    Args:
+        reader: where Pods are.
+    """
 
-    def take(self, owner: Obj, selector: Obj, pods: Iterable[Obj]) -> list[Facts]:
-        """Return the facts of `pods`, in their order.
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._counts: dict[str, Count] = {}  # by uid of the owner
 
-        Args:
-            owner: the ReplicaSet or the like.
-            selector: of the owner.
-            pods: all that it controls.
-        """
-        uid = owner["metadata"]["uid"]
+    def note(self, event: Event) -> None:
+        """A Pod has changed."""
+        for obj in (event.object, event.previous):
+            owner = controller_of(obj) if obj is not None else None
+            count = self._counts.get(owner["uid"]) if owner is not None else None
+            if count is not None:
+                count.changed[event.object["metadata"]["name"]] = None
+
+    def take(self, owner: Obj, selector: Obj) -> Count:
+        """Return the count of an owner's Pods now."""
+        meta = owner["metadata"]
         labels = (owner["spec"]["template"].get("metadata") or {}).get("labels") or {}
-        before = self._known.get(uid)
-        known = before[1] if before is not None and before[0] == (selector, labels) else {}
-        found: dict[str, Facts] = {}
-        for pod in pods:
-            name = pod["metadata"]["name"]
-            facts = known.get(name)
-            if facts is None or facts.pod is not pod:
-                facts = _facts(pod, selector, labels)
-            found[name] = facts
-        self._known[uid] = (selector, labels), found
-        return list(found.values())
+        count = self._counts.get(meta["uid"])
+        if count is None or (count.selector, count.labels) != (selector, labels):
+            count = self._counts[meta["uid"]] = Count(selector, labels)
+            for pod in self._reader.controlled_by("pods", meta["uid"]):
+                count.put(pod)
+            return count
+        changed, count.changed = count.changed, {}
+        for name in changed:
+            found = self._reader.find("pods", meta["namespace"], name)
+            if found is None or (controller_of(found) or {}).get("uid") != meta["uid"]:
+                count.drop(name)
+            else:
+                count.put(found)
+        return count
 
     def forget(self, uid: str) -> None:
         """An owner is gone."""
-        self._known.pop(uid, None)
+        self._counts.pop(uid, None)
 
 
 def _facts(pod: Obj, selector: Obj, labels: dict[str, str]) -> Facts:

@@ -16,7 +16,7 @@ from datetime import datetime
 from heapq import nsmallest
 from typing import Any
 
-from leeward.cluster.controllers.framework.census import Facts
+from leeward.cluster.controllers.framework.census import Count, Facts
 from leeward.kube.objects import Obj, annotations_of, parse_time
 from leeward.kube.pods import available_in, is_active
 
@@ -33,21 +33,19 @@ class Plan:
     delete: Sequence[Obj]
 
 
-def plan(replica_set: Obj, active: Sequence[Facts], related: Sequence[Obj], now: datetime) -> Plan:
+def plan(replica_set: Obj, count: Count, related: Sequence[Obj], now: datetime) -> Plan:
     """Compare the active Pods with the wanted number.
 
     Args:
         replica_set: the ReplicaSet.
-        active: its Pods that count.
-        related: its Pods and those of the ReplicaSets with the same owner.
+        count: of its Pods.
+        related: its Pods and those of the ReplicaSets with the same owner; of use where there are too many.
         now: what ages are measured from.
     """
-    difference = len(active) - int(replica_set["spec"].get("replicas", 1))
-    if difference < 0:
-        return Plan(min(-difference, BURST), ())
-    if not difference:
-        return Plan(0, ())
-    return Plan(0, most_dispensable(active, related, now, min(difference, BURST)))
+    surplus = count.active - int(replica_set["spec"].get("replicas", 1))
+    if surplus <= 0:
+        return Plan(min(-surplus, BURST), ())
+    return Plan(0, most_dispensable(count.active_ones(), related, now, min(surplus, BURST)))
 
 
 def most_dispensable(pods: Sequence[Facts], related: Sequence[Obj], now: datetime, count: int) -> list[Obj]:
@@ -120,26 +118,23 @@ def _cost(pod: Obj) -> int:
         return 0
 
 
-def make_status(
-    replica_set: Obj, active: Sequence[Facts], terminating: int, now: datetime
-) -> tuple[Obj, float | None]:
+def make_status(replica_set: Obj, count: Count, now: datetime) -> tuple[Obj, float | None]:
     """Return the status, and seconds until a Pod becomes available by age.
 
     Args:
         replica_set: the ReplicaSet.
-        active: its Pods that count.
-        terminating: how many of its Pods are on their way out.
+        count: of its Pods.
         now: what ages are measured from.
     """
     least = replica_set["spec"].get("minReadySeconds", 0)
-    ready = [each for each in active if each.ready_since is not None]
-    young = [age for age in (available_in(each.pod, least, now) for each in ready if least) if age]
+    active = count.active_ones() if least else ()
+    young = [age for age in (available_in(each.pod, least, now) for each in active) if age]
     status: Obj = {
-        "replicas": len(active),
-        "fullyLabeledReplicas": sum(1 for each in active if each.labelled),
-        "readyReplicas": len(ready),
-        "availableReplicas": len(ready) - len(young),
-        "terminatingReplicas": terminating,
+        "replicas": count.active,
+        "fullyLabeledReplicas": count.labelled,
+        "readyReplicas": count.ready,
+        "availableReplicas": count.ready - len(young),
+        "terminatingReplicas": count.leaving,
         "observedGeneration": replica_set["metadata"].get("generation", 0),
     }
     always = ("replicas", "terminatingReplicas", "observedGeneration")

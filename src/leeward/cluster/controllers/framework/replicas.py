@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from leeward.cluster.controllers.framework.census import Census, Facts
+from leeward.cluster.controllers.framework.census import Census, Count
 from leeward.cluster.controllers.framework.claims import adopters, claim, selector_of
 from leeward.cluster.controllers.framework.controller import ControllerContext, own_or_owner_key
 from leeward.cluster.controllers.framework.replicaplan import make_status, plan
@@ -49,7 +49,7 @@ class ReplicasController:
         self._clock = context.clock
         self._resource, self._kind = replicated.resource, replicated.kind
         self._tells_terminating = replicated.tells_terminating
-        self._census = Census()
+        self._census = Census(context.client)
 
     @property
     def resources(self) -> Collection[str]:
@@ -60,6 +60,8 @@ class ReplicasController:
         """The object, the owner of a Pod, or whoever might adopt an orphan."""
         if event.resource == self._resource and event.type == "DELETED":
             self._census.forget(event.object["metadata"]["uid"])
+        if event.resource == "pods":
+            self._census.note(event)
         if event.resource == "pods" and (keys := adopters(self._client, self._resource, event)):
             return [*own_or_owner_key(event, self._resource, self._kind), *keys]
         return own_or_owner_key(event, self._resource, self._kind)
@@ -81,30 +83,28 @@ class ReplicasController:
         replica_set = self._client.find(self._resource, *key)
         if replica_set is None:
             return None
-        facts = self._claimed(replica_set)
-        active = [each for each in facts if each.active]
+        count = self._claimed(replica_set)
         failure: StatusError | None = None
         if not is_terminating(replica_set):
-            failure = self._manage(replica_set, active)
-        leaving = sum(1 for each in facts if each.leaving)
-        again = self._report(replica_set, active, leaving, failure)
+            failure = self._manage(replica_set, count)
+        again = self._report(replica_set, count, failure)
         if failure is not None:
             raise failure
         return again
 
-    def _claimed(self, replica_set: Obj) -> list[Facts]:
-        """Return the facts of its Pods, after adopting and releasing where there is something to."""
-        selector, meta = selector_of(replica_set), replica_set["metadata"]
-        facts = self._census.take(replica_set, selector, self._client.controlled_by("pods", meta["uid"]))
-        strangers = self._client.uncontrolled("pods", meta["namespace"])
-        if not strangers and all(each.selected for each in facts):
-            return facts
-        return self._census.take(replica_set, selector, claim(self._client, "pods", replica_set, is_active))
+    def _claimed(self, replica_set: Obj) -> Count:
+        """Return the count of its Pods, after adopting and releasing where there is something to."""
+        selector = selector_of(replica_set)
+        count = self._census.take(replica_set, selector)
+        if count.strangers or self._client.uncontrolled("pods", replica_set["metadata"]["namespace"]):
+            claim(self._client, "pods", replica_set, is_active)
+            return self._census.take(replica_set, selector)
+        return count
 
-    def _manage(self, replica_set: Obj, active: list[Facts]) -> StatusError | None:
-        surplus = len(active) > replica_set["spec"].get("replicas", 1)
-        related = self._related(replica_set) if surplus else ()
-        planned = plan(replica_set, active, list(related), self._clock.now())
+    def _manage(self, replica_set: Obj, count: Count) -> StatusError | None:
+        surplus = count.active > replica_set["spec"].get("replicas", 1)
+        related = list(self._related(replica_set)) if surplus else ()
+        planned = plan(replica_set, count, related, self._clock.now())
         failure = slow_start(range(planned.create), lambda _: self._create(replica_set))
         for pod in planned.delete:
             failure = self._delete(replica_set, pod) or failure
@@ -148,11 +148,9 @@ class ReplicasController:
     def _warn(self, replica_set: Obj, reason: str, message: str) -> None:
         self._client.record(replica_set, event_type="Warning", reason=reason, message=message)
 
-    def _report(
-        self, replica_set: Obj, active: list[Facts], terminating: int, failure: StatusError | None
-    ) -> float | None:
+    def _report(self, replica_set: Obj, count: Count, failure: StatusError | None) -> float | None:
         now = self._clock.now()
-        status, again = make_status(replica_set, active, terminating, now)
+        status, again = make_status(replica_set, count, now)
         if not self._tells_terminating:
             del status["terminatingReplicas"]
         updated = {**replica_set, "status": status}
@@ -162,7 +160,7 @@ class ReplicasController:
             updated["status"] = {**status, "conditions": kept} if kept else status
         elif find_condition(updated, "ReplicaFailure") is None:  # the message may name ever another Pod
             reason = (
-                "FailedCreate" if len(active) < replica_set["spec"].get("replicas", 1) else "FailedDelete"
+                "FailedCreate" if count.active < replica_set["spec"].get("replicas", 1) else "FailedDelete"
             )
             condition = {"type": "ReplicaFailure", "status": "True", "reason": reason}
             updated = with_condition(updated, {**condition, "message": str(failure)}, now)
