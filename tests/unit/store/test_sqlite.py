@@ -276,17 +276,19 @@ def test_managed_fields_are_there_again_and_equal_ones_are_kept_once(path: Path)
     again.close()
 
 
-def test_a_database_of_version_1_is_read_and_written_on(path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_database_of_an_earlier_version_is_read_and_written_on(path: Path, version: int) -> None:
     old = {**owned("a", "data"), "data": {"k": "v"}}
+    column, value = (" fields BLOB,", ", NULL") if version == 2 else ("", "")
     with sqlite3.connect(path) as database:
         database.executescript(
             "CREATE TABLE object (resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,"
-            " value BLOB NOT NULL, PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID;"
+            f" value BLOB NOT NULL,{column} PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID;"
             "CREATE TABLE revision (only INTEGER PRIMARY KEY CHECK (only = 0), value INTEGER NOT NULL);"
-            "INSERT INTO revision VALUES (0, 7); PRAGMA user_version = 1;"
+            f"INSERT INTO revision VALUES (0, 7); PRAGMA user_version = {version};"
         )
         row = ("configmaps", "shop", "a", orjson.dumps(old))
-        database.execute("INSERT INTO object VALUES (?, ?, ?, ?)", row)
+        database.execute(f"INSERT INTO object VALUES (?, ?, ?, ?{value})", row)
     database.close()
 
     store = SQLiteStore(path)
@@ -308,7 +310,7 @@ def test_a_database_of_another_version_is_refused_and_left_alone(path: Path) -> 
     store._database.execute("PRAGMA user_version = 99")
     store.close()
     before = path.read_bytes()
-    with pytest.raises(OperationError, match="database version 99, but this leeward uses 2") as caught:
+    with pytest.raises(OperationError, match="database version 99, but this leeward uses 3") as caught:
         SQLiteStore(path)
     assert str(path) in str(caught.value)
     assert caught.value.remedy

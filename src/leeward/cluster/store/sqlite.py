@@ -29,28 +29,35 @@ from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj, ObjectKey, key_of
 
 logger = logging.getLogger(__name__)
-SCHEMA_VERSION = 2  # 1 had no column `fields`
+SCHEMA_VERSION = 3  # 1 had no column `fields`, in 1 and 2 rows were kept in the order of keys
 VOLATILE = frozenset(("leases.coordination.k8s.io",))
 _GAP = 1000  # revisions skipped at start, as not every one is recorded
 _RECORDED = _GAP // 2  # one of so many is
 _CHECKPOINT_PAGES = 8192  # of 4 KiB in the log before they are moved, which waits for the disk
 _CACHE_KIB = 32 * 1024  # at most
+_TABLE = """CREATE TABLE IF NOT EXISTS object (
+    resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, fields BLOB,
+    PRIMARY KEY (resource, namespace, name));"""  # rows of some kilobytes in the order in which they came
 _SCHEMA = f"""
 BEGIN;
-CREATE TABLE IF NOT EXISTS object (
-    resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, fields BLOB,
-    PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID;
+{_TABLE}
 CREATE TABLE IF NOT EXISTS revision (only INTEGER PRIMARY KEY CHECK (only = 0), value INTEGER NOT NULL);
 INSERT OR IGNORE INTO revision VALUES (0, 1);
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """
-_FROM_1 = f"""
+_CONVERSION = f"""
 BEGIN;
-ALTER TABLE object ADD COLUMN fields BLOB;
+ALTER TABLE object RENAME TO earlier;
+{_TABLE}
+INSERT INTO object SELECT resource, namespace, name, value, %s FROM earlier;
+DROP TABLE earlier;
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """
+_SCRIPTS = {1: _CONVERSION % "NULL", 2: _CONVERSION % "fields"}  # by the version that is there
+_PUT = """INSERT INTO object VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET value = excluded.value, fields = excluded.fields"""
 
 
 class SQLiteStore(MemoryStore):
@@ -92,7 +99,7 @@ class SQLiteStore(MemoryStore):
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        database.executescript(_SCHEMA if version != 1 else _FROM_1)
+        database.executescript(_SCRIPTS.get(version, _SCHEMA))
         last = database.execute("SELECT value FROM revision").fetchone()[0]
         self._revision = self._oldest = last + (_GAP if version else 0)
         database.execute("UPDATE revision SET value = ?", (self._revision,))
@@ -153,7 +160,7 @@ class SQLiteStore(MemoryStore):
             return "DELETE FROM object WHERE resource = ? AND namespace = ? AND name = ?", (resource, *key)
         rest, fields = self._fields.split(obj)
         values = (resource, *key, orjson.dumps(rest), fields)
-        return "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?)", values
+        return _PUT, values
 
     def close(self) -> None:
         """Close the database."""
