@@ -77,6 +77,15 @@ class Field:
         self.clock.advance(0)
 
 
+def test_pods_share_addresses_when_there_are_more_pods_than_addresses() -> None:
+    field = Field()
+    field.fleet._network = IPv4Network("10.0.0.0/28")
+    for number in range(20):
+        field.pod(f"p{number}")
+    field.clock.advance(1)
+    assert all(is_ready(field.get(f"p{number}")) for number in range(20))
+
+
 def test_nodes_register_with_their_zone_and_size_and_are_ready() -> None:
     field = Field()
     nodes = field.client.list("nodes")

@@ -265,9 +265,10 @@ class SimulatedFleet:
         self._client.record(pod.pod, event_type="Warning", reason=reason, message=message)
 
     def _new_address(self, uid: str) -> str:
-        """Return an address that no Pod has; the most recently used ones come last."""
+        """Return an address that no Pod has, while there are any; the most recently used ones come last."""
         size, address = self._network.num_addresses - 2, ""
-        while not address or address in self._addresses:
+        free = len(self._addresses) < size - _FIRST_ADDRESS
+        while not address or (free and address in self._addresses):
             address = str(self._network[self._next_address])
             self._next_address = self._next_address + 1 if self._next_address < size else _FIRST_ADDRESS
         self._addresses[address] = uid
