@@ -220,8 +220,9 @@ def _plan(config: ClusterConfig, old: dict[str, Any]) -> Any:
 
     isolated = _isolated(config.runtime)
     if old and old.get("isolated") == isolated:
-        return config_from_record(config.state_dir, old)[1]
-    plan = choose_address_plan(str(config.state_dir), isolated=isolated)
+        plan = config_from_record(config.state_dir, old)[1]
+    else:
+        plan = choose_address_plan(str(config.state_dir), isolated=isolated)
     return replace(plan, pod_network=_SIMULATED_PODS) if config.runtime == "simulated" else plan
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from leeward.cli.clusters import StartOptions
 
 MOST_NODES = 20_000
-_SIZE = re.compile(r"(\d+)(m?)(?:cpu)?,(\d+)(Mi|Gi|Ti)(?:,(\d+)pods)?")
+_SIZE = re.compile(r"([1-9][0-9]{0,6})(m?)(?:cpu)?,([1-9][0-9]{0,6})(Mi|Gi|Ti)(?:,([1-9][0-9]{0,4})pods)?")
 _UNITS = {"Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,30}[a-z0-9])?")
 _REMEDY = "Write it as `--node-group general:30:8cpu,32Gi`: name, nodes in all zones together, size of each."
@@ -40,6 +40,9 @@ def choose_groups(options: StartOptions, old: Sequence[NodeGroup], zones: int) -
         if twice:
             raise UserInputError(f"two --node-group are called {twice!r}", remedy="Give each its own name.")
         return groups
+    if len(old) > 1 and (options.nodes, options.nodes_per_zone, options.node_size) != (None, None, None):
+        had = ", ".join(each.name for each in old)
+        raise UserInputError(f"the cluster has several groups of nodes: {had}", remedy=_REMEDY)
     group = old[0] if len(old) == 1 else NodeGroup(nodes=2 * zones)
     if options.nodes is not None and options.nodes_per_zone is not None:
         raise UserInputError("--nodes and --nodes-per-zone contradict each other", remedy="Use one of them.")
@@ -51,14 +54,13 @@ def choose_groups(options: StartOptions, old: Sequence[NodeGroup], zones: int) -
         group = replace(group, nodes=options.nodes)
     if options.node_size is not None:
         group = _sized(group, options.node_size, "--node-size")
-    asked = options.nodes or options.nodes_per_zone or options.node_size
-    return old if len(old) > 1 and not asked else (group,)
+    return old if len(old) > 1 else (group,)
 
 
 def _group(text: str) -> NodeGroup:
     name, _, rest = text.partition(":")
     count, _, size = rest.partition(":")
-    if not _NAME.fullmatch(name) or not count.isdigit():
+    if not _NAME.fullmatch(name) or not re.fullmatch("[0-9]{1,6}", count):
         raise UserInputError(f"{text!r} is no node group", remedy=_REMEDY)
     _check_count(int(count), f"--node-group {text}")
     group = NodeGroup(name=name, nodes=int(count))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-STATE_VERSION = 1  # layout of the state directory; another number is refused, never guessed at
+STATE_VERSION = (
+    2  # 1 had no groups of nodes; layout of the state directory; another number is refused, never guessed at
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

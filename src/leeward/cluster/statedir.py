@@ -21,6 +21,8 @@ from leeward.base.errors import OperationError, UserInputError
 from leeward.cluster.config import STATE_VERSION, ClusterConfig, NodeGroup
 from leeward.cluster.interface.network import AddressPlan
 
+_READABLE = (1, STATE_VERSION)
+
 
 @dataclass(frozen=True, slots=True)
 class StateDir:
@@ -164,7 +166,7 @@ class StateDir:
                 f"{self.config_file}: is no JSON: {error}",
                 remedy=f"Restore it, or start afresh: remove {self.root}.",
             ) from error
-        if not isinstance(found, dict) or found.get("stateVersion") != STATE_VERSION:
+        if not isinstance(found, dict) or found.get("stateVersion") not in _READABLE:
             version = found.get("stateVersion") if isinstance(found, dict) else None
             raise OperationError(
                 f"{self.config_file}: state version {version}, but this leeward uses {STATE_VERSION}",

@@ -39,6 +39,12 @@ def test_what_a_cluster_had_stays_unless_it_is_asked_for_otherwise() -> None:
     assert choose_groups(StartOptions(), several, 3) == several
 
 
+def test_the_nodes_of_several_groups_are_not_replaced_by_one() -> None:
+    several = (NodeGroup(name="a"), NodeGroup(name="b"))
+    with pytest.raises(UserInputError, match="several groups of nodes: a, b"):
+        choose_groups(StartOptions(node_size="8cpu,16Gi"), several, 3)
+
+
 def test_a_record_from_before_there_were_groups_is_understood() -> None:
     assert groups_from_record({"nodesPerZone": 3, "zones": ["a", "b"]}) == (NodeGroup(nodes=6),)
 
@@ -53,6 +59,8 @@ def test_a_record_from_before_there_were_groups_is_understood() -> None:
         (StartOptions(node_groups=("x",)), "'x' is no node group"),
         (StartOptions(node_groups=("a:3", "a:2")), "two --node-group are called 'a'"),
         (StartOptions(node_groups=("a:3",), nodes=4), "--node-group says how many nodes there are"),
+        (StartOptions(node_groups=("a:²",)), "'a:²' is no node group"),
+        (StartOptions(node_groups=("a:1:0cpu,0Gi",)), "is no size of a node"),
         (StartOptions(node_groups=("a:3:big",)), "'big' is no size of a node"),
     ],
 )

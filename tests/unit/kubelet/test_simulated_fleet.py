@@ -291,6 +291,94 @@ def test_containers_use_half_of_what_they_request() -> None:
     assert found[container_id].cpu_nanoseconds == pytest.approx(0.1 * 10.95 * 1e9, rel=0.01)
 
 
+def test_a_pod_that_ended_before_its_deadline_is_looked_at_no_more() -> None:
+    field = Field()
+    field.pod(activeDeadlineSeconds=4, restartPolicy="Never", container={"command": ["sleep", "1"]})
+    field.pod("late", activeDeadlineSeconds=4)
+    field.clock.advance(60)
+    assert (field.phase(), field.phase("late")) == ("Succeeded", "Failed")
+    asyncio.run(field.fleet.stop())
+    field.boot()
+    field.clock.advance(60)
+    assert field.get("late")["status"]["reason"] == "DeadlineExceeded"
+
+
+def test_a_deadline_counts_while_a_volume_is_missing() -> None:
+    field = Field()
+    field.pod(activeDeadlineSeconds=5, volumes=[{"name": "v", "configMap": {"name": "missing"}}])
+    field.clock.advance(6)
+    assert field.get()["status"]["reason"] == "DeadlineExceeded"
+
+
+def test_an_odd_pod_does_not_stop_the_others() -> None:
+    field = Field()
+    field.pod("odd", container={"command": ["sh", "-c", "exit 99999999999999999999"]}, restartPolicy="Never")
+    field.pod("digits", stages="code=²")
+    field.pod("more", container={"command": ["exit", "²"]})
+    field.pod("sound")
+    field.clock.advance(5)
+    assert is_ready(field.get("sound"))
+    assert is_ready(field.get("digits"))
+
+
+@pytest.mark.parametrize(("stages", "code"), [("stop=2s", 143), ("stop=1h", 137)])
+def test_a_pod_that_was_stopped_has_failed(stages: str, code: int) -> None:
+    field = Field()
+    field.pod(stages=stages, restartPolicy="OnFailure", terminationGracePeriodSeconds=10)
+    pod = field.get()
+    field.client.update("pods", {**pod, "metadata": {**pod["metadata"], "finalizers": ["example.com/held"]}})
+    field.clock.advance(1)
+    field.client.delete("pods", "shop", "web")
+    field.clock.advance(15)
+    assert field.phase() == "Failed"
+    assert field.container()["state"]["terminated"]["exitCode"] == code
+
+
+def test_sidecars_end_with_their_pod() -> None:
+    field = Field()
+    sidecar = {"name": "s", "image": "i", "restartPolicy": "Always"}
+    field.pod(restartPolicy="Never", initContainers=[sidecar], container={"command": ["sleep", "3"]})
+    field.clock.advance(10)
+    assert field.phase() == "Succeeded"
+    assert "terminated" in field.get()["status"]["initContainerStatuses"][0]["state"]
+
+
+def test_pulls_that_fail_are_no_restarts() -> None:
+    field = Field()
+    field.pod(stages="pull-fail=0.5 exit=1h", container={})
+    field.clock.advance(3000)
+    assert field.container()["restartCount"] == 0
+
+
+def test_a_node_that_is_deleted_without_power_registers_again() -> None:
+    field = Field()
+    field.power("node-a1", "off")
+    field.client.delete("nodes", "", "node-a1")
+    field.clock.advance(5)
+    assert field.client.find("nodes", "", "node-a1") is not None
+
+
+def test_power_that_was_gone_for_a_moment_restarts_containers() -> None:
+    field = Field()
+    field.pod()
+    field.clock.advance(1)
+    for state in ("off", "on"):
+        patch = {"metadata": {"annotations": {"leeward.dev/power": state}}}
+        field.client.patch("nodes", "", "node-a1", patch, patch_type="merge")
+    field.clock.advance(1)
+    assert field.container()["restartCount"] == 1
+
+
+def test_what_waits_is_noted_once() -> None:
+    field = Field()
+    field.pod(stages="exit=24h")
+    for number in range(50):
+        patch = {"metadata": {"annotations": {"n": str(number)}}}
+        field.client.patch("pods", "shop", "web", patch, patch_type="merge")
+        field.clock.advance(1)
+    assert len(field.fleet._later) <= 2
+
+
 @pytest.mark.parametrize(
     ("nodes", "period", "grace"), [(6, 1.0, 4.0), (100, 1.0, 4.0), (500, 5.0, 25.0), (5000, 10.0, 50.0)]
 )

@@ -225,6 +225,9 @@ def test_a_batch_that_the_disk_refuses_waits_and_later_writes_are_refused_until_
         store.create("configmaps", thing("b", data={"text": "x" * 100_000}))
     with pytest.raises(sqlite3.OperationalError, match="full"):
         store.create("configmaps", thing("c"))
+    with store.batch(), pytest.raises(sqlite3.OperationalError, match="full"):
+        store.create("configmaps", thing("c"))
+    store.create(LEASES, thing("lives"))
     assert store.get("configmaps", "shop", "c") is None
     store._database.execute(f"PRAGMA max_page_count = {pages + 1000}")
     store.create("configmaps", thing("c"))

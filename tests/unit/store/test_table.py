@@ -30,3 +30,12 @@ def test_a_table_lists_what_was_put_and_not_removed_ordered_by_key(
     for namespace in ("", "a", "b"):
         wanted = [plain[key] for key in sorted(plain) if key.namespace == namespace]
         assert list(table.of_namespace(namespace)) == wanted
+
+
+def test_what_comes_and_goes_leaves_nothing() -> None:
+    table = Table()
+    table.put(ObjectKey("", "stays"), {})
+    for number in range(1000):
+        table.put(ObjectKey("", f"x{number}"), {})
+        table.remove(ObjectKey("", f"x{number}"))
+    assert len(table._new) == 1

@@ -33,6 +33,7 @@ SCHEMA_VERSION = 3  # 1 had no column `fields`, in 1 and 2 rows were kept in the
 VOLATILE = frozenset(("leases.coordination.k8s.io",))
 _GAP = 1000  # revisions skipped at start, as not every one is recorded
 _RECORDED = _GAP // 2  # one of so many is
+_MOST_WAITING = _RECORDED  # changes of a batch, so that no more revisions are lost than are skipped
 _CHECKPOINT_PAGES = 8192  # of 4 KiB in the log before they are moved, which waits for the disk
 _CACHE_KIB = 32 * 1024  # at most
 _TABLE = """CREATE TABLE IF NOT EXISTS object (
@@ -74,6 +75,7 @@ class SQLiteStore(MemoryStore):
         super().__init__()
         self._waiting: list[tuple[str, tuple[object, ...]]] = []  # changes that are not in the database yet
         self._in_batch = False
+        self._refused = False  # what waits was refused by the disk, and nothing more is taken
         try:
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
@@ -121,14 +123,17 @@ class SQLiteStore(MemoryStore):
             try:
                 self._flush()
             except sqlite3.Error:
-                logger.exception("changes are not stored yet; the next write tries again")
+                self._refused = True
+                logger.exception("changes are not stored yet; the next write tries again, or is refused")
 
     def _commit(self, resource: str, key: ObjectKey, obj: Obj | None, revision: int) -> None:
         """Write one change, and now and then the revision, in one transaction."""
-        if not self._in_batch and self._waiting:
+        if resource in VOLATILE and revision % _RECORDED:
+            return
+        if self._waiting and (self._refused or not self._in_batch or len(self._waiting) >= _MOST_WAITING):
             self._flush()  # what a full disk has refused comes first
-        if resource not in VOLATILE:
-            self._waiting.append(self._change(resource, key, obj))
+        change = None if resource in VOLATILE else self._change(resource, key, obj)
+        self._waiting += [change] if change is not None else []
         if revision % _RECORDED == 0:
             self._waiting.append(("UPDATE revision SET value = ?", (revision,)))
         if not self._in_batch:
@@ -154,6 +159,7 @@ class SQLiteStore(MemoryStore):
                     database.execute("ROLLBACK")
                 raise
         changes.clear()
+        self._refused = False
 
     def _change(self, resource: str, key: ObjectKey, obj: Obj | None) -> tuple[str, tuple[object, ...]]:
         if obj is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from leeward.kube.objects import Obj, ObjectKey
@@ -17,7 +17,7 @@ class Table:
     def __init__(self) -> None:
         self.objects: dict[ObjectKey, Obj] = {}
         self._keys: list[ObjectKey] = []  # in order, as of the last time
-        self._new: list[ObjectKey] = []  # since then
+        self._new: dict[ObjectKey, None] = {}  # since then
         self._removed = False  # since then, some were
 
     def __len__(self) -> int:
@@ -26,24 +26,27 @@ class Table:
     def put(self, key: ObjectKey, obj: Obj) -> None:
         """Add an object, or put it in place of the one with its key."""
         if key not in self.objects:
-            self._new.append(key)
+            self._new[key] = None
         self.objects[key] = obj
 
     def remove(self, key: ObjectKey) -> None:
         """Take an object out, if it is there."""
-        if self.objects.pop(key, None) is not None:
-            self._removed = True
+        if self.objects.pop(key, None) is None:
+            return
+        if key in self._new:
+            del self._new[key]  # it may be among the old ones, too
+        self._removed = True
 
     def keys(self) -> list[ObjectKey]:
         """Return the keys in order; not to be changed."""
         if self._removed or self._new:
             kept = [key for key in self._keys if key in self.objects] if self._removed else self._keys
-            added = dict.fromkeys(key for key in self._new if key in self.objects)
-            if self._removed and added:
+            added: Iterable[ObjectKey] = self._new
+            if self._removed and self._new:
                 known = set(kept)
-                added = dict.fromkeys(key for key in added if key not in known)
+                added = [key for key in self._new if key not in known]
             self._keys = sorted([*kept, *added])  # quick, as nearly all are in order
-            self._new, self._removed = [], False
+            self._new, self._removed = {}, False
         return self._keys
 
     def values(self) -> list[Obj]:

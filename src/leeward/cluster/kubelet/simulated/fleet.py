@@ -25,7 +25,7 @@ from leeward.cluster.config import ClusterConfig
 from leeward.cluster.interface.client import Client, Event, Unsubscribe
 from leeward.cluster.interface.runtime import ContainerStats
 from leeward.cluster.kubelet.simulated.nodes import SimulatedNodes
-from leeward.cluster.kubelet.simulated.pod import SimulatedPod, requests_of
+from leeward.cluster.kubelet.simulated.pod import FINAL, SimulatedPod, requests_of
 from leeward.cluster.kubelet.simulated.sources import missing_variable, missing_volume
 from leeward.cluster.kubelet.simulated.stages import Stages, stages_of
 from leeward.kube.objects import Obj, is_terminating, key_of
@@ -74,6 +74,8 @@ class SimulatedFleet:
         self._next_address = _FIRST_ADDRESS
         self._addresses: dict[str, str] = {}  # in use → Pod uid
         self._pods: dict[str, SimulatedPod] = {}  # by uid
+        self._arriving: dict[str, Obj] = {}  # Pods that are not among them yet, by uid
+        self._lacking: dict[str, None] = {}  # uids of Pods that wait for something that they name
         self._ready: OrderedDict[str, None] = OrderedDict()  # uids of Pods to look at now
         self._later: list[tuple[float, str]] = []  # a heap of (monotonic time, uid)
         self._timer: Timer | None = None
@@ -88,7 +90,7 @@ class SimulatedFleet:
         self._nodes.start()
         for pod in self._client.list("pods"):
             if self._nodes.is_on(pod["spec"].get("nodeName")):
-                self._take(pod, lives=True)
+                self._look(self._take(pod, lives=True).uid)
 
     async def stop(self) -> None:
         """Look at nothing any more."""
@@ -107,14 +109,21 @@ class SimulatedFleet:
         if event.resource == "pods":
             self._note_pod(event)
         elif event.resource == "nodes":
-            switched = self._nodes.note(event)
-            if switched is not None:
-                self._clock.call_later(0.0, lambda: self._switch(event.object["metadata"]["name"]))
-        elif event.type != "DELETED":
+            self._note_power(event.object["metadata"]["name"], self._nodes.note(event))
+        elif event.type != "DELETED" and self._lacking:
             namespace = key_of(event.object).namespace
-            for uid, pod in self._pods.items():
-                if pod.lacks and pod.pod["metadata"]["namespace"] == namespace:
+            for uid in self._lacking:
+                if self._pods[uid].pod["metadata"]["namespace"] == namespace:
                     self._look(uid)
+
+    def _note_power(self, node: str, power: bool | None) -> None:
+        if power is False:
+            for pod in [each for each in self._pods.values() if each.pod["spec"]["nodeName"] == node]:
+                self._drop(pod)
+            for uid in [uid for uid, pod in self._arriving.items() if pod["spec"]["nodeName"] == node]:
+                del self._arriving[uid]
+        elif power:
+            self._clock.call_later(0.0, lambda: self._switch_on(node))
 
     def _note_pod(self, event: Event) -> None:
         pod = event.object
@@ -124,6 +133,7 @@ class SimulatedFleet:
         uid = pod["metadata"]["uid"]
         known = self._pods.get(uid)
         if event.type == "DELETED":
+            self._arriving.pop(uid, None)
             if known is not None:
                 self._drop(known)
         elif known is not None:
@@ -131,9 +141,10 @@ class SimulatedFleet:
             if not self._reports:  # somebody else's write
                 self._look(uid)
         elif self._nodes.is_on(node):
-            self._take(pod, lives=False)
+            self._arriving[uid] = pod
+            self._look(uid)
 
-    def _take(self, pod: Obj, *, lives: bool) -> None:
+    def _take(self, pod: Obj, *, lives: bool) -> SimulatedPod:
         made = SimulatedPod(pod, self._stages, self._seed, self._clock.now(), lives=lives)
         try:
             made.stages = stages_of(pod, self._stages)
@@ -145,22 +156,24 @@ class SimulatedFleet:
         if lives and address and not pod["spec"].get("hostNetwork"):
             made.ip = address
             self._addresses[address] = made.uid
-        self._look(made.uid)
+        return made
 
     def _drop(self, pod: SimulatedPod) -> None:
         del self._pods[pod.uid]
+        self._lacking.pop(pod.uid, None)
+        self._free(pod)
+
+    def _free(self, pod: SimulatedPod) -> None:
         if self._addresses.get(pod.ip) == pod.uid:
             del self._addresses[pod.ip]
 
-    def _switch(self, node: str) -> None:
-        """Bring a node's Pods to what its power is."""
-        if not self._nodes.is_on(node):
-            for pod in [each for each in self._pods.values() if each.pod["spec"]["nodeName"] == node]:
-                self._drop(pod)
-            return
-        for left in self._client.pods_on(node):
-            if left["metadata"]["uid"] not in self._pods:
-                self._take(left, lives=False)
+    def _switch_on(self, node: str) -> None:
+        """Take up what is on a node that has power again."""
+        for left in self._client.pods_on(node) if self._nodes.is_on(node) else ():
+            uid = left["metadata"]["uid"]
+            if uid not in self._pods:
+                self._arriving[uid] = left
+                self._look(uid)
 
     # Turns ----------------------------------------------------------------------------------------
 
@@ -173,14 +186,15 @@ class SimulatedFleet:
         self._turn = None
         with self._client.batch():
             for _ in range(min(BATCH, len(self._ready))):
-                pod = self._pods.get(self._ready.popitem(last=False)[0])
-                if pod is not None:
-                    self._handle(pod)
+                self._handle(self._ready.popitem(last=False)[0])
         if self._ready and self._turn is None:
             self._turn = self._clock.call_later(0.0, self._run_turn)
 
-    def _wait(self, uid: str, until: float) -> None:
-        heapq.heappush(self._later, (until, uid))
+    def _wait(self, pod: SimulatedPod, until: float) -> None:
+        if pod.queued_at is not None and pod.queued_at <= until:
+            return
+        pod.queued_at = until
+        heapq.heappush(self._later, (until, pod.uid))
         if self._timer is None or until < self._timer_at:
             self._arm()
 
@@ -196,33 +210,53 @@ class SimulatedFleet:
         self._timer = None
         now = self._clock.monotonic()
         while self._later and self._later[0][0] <= now:
-            self._look(heapq.heappop(self._later)[1])
+            when, uid = heapq.heappop(self._later)
+            pod = self._pods.get(uid)
+            if pod is not None and pod.queued_at == when:
+                pod.queued_at = None
+                self._look(uid)
         if self._later:
             self._arm()
 
-    def _handle(self, pod: SimulatedPod) -> None:
+    def _handle(self, uid: str) -> None:
+        arrived = self._arriving.pop(uid, None)
+        pod = self._pods.get(uid)
         try:
+            if pod is None and arrived is not None:
+                pod = self._take(arrived, lives=False)
+            if pod is None:
+                return
             if is_terminating(pod.pod):
                 self._terminate(pod)
             else:
                 self._advance(pod)
         except (ConflictError, NotFoundError) as error:
-            logger.debug("%s: %s", key_of(pod.pod), error)
-            self._wait(pod.uid, self._clock.monotonic() + _RETRY)
+            logger.debug("%s: %s", uid, error)
         except StatusError as error:
-            logger.warning("%s: %s", key_of(pod.pod), error)
-            self._wait(pod.uid, self._clock.monotonic() + _RETRY)
+            logger.warning("%s: %s", uid, error)
+        except Exception:  # worker-loop edge: one odd Pod must not stop the others
+            logger.exception("the simulated Pod %s", uid)
+        else:
+            return
+        if pod is not None:
+            self._wait(pod, self._clock.monotonic() + _RETRY)
 
     def _advance(self, pod: SimulatedPod) -> None:
         """Let a Pod live on, and tell what became of it."""
         mono, wall = self._clock.monotonic(), self._clock.now()
-        lacks = "" if pod.ip else missing_volume(self._client, pod.pod)
+        if (pod.pod.get("status") or {}).get("phase") in FINAL:
+            self._free(pod)
+            if pod.end(wall, obeyed=True):
+                self._report(pod)
+            return
+        lacks = "" if pod.prepared or pod.fails(wall) else missing_volume(self._client, pod.pod)
         pod.lacks = bool(lacks)
         if lacks:
             self._warn(pod, "FailedMount", lacks)
-            pod.due = None
+            pod.wait_for_deadline(mono, wall)
         else:
-            if not pod.ip:
+            pod.prepared = True
+            if not pod.ip and not pod.pod["spec"].get("hostNetwork"):
                 pod.ip = self._new_address(pod.uid)
             pod.step(
                 mono,
@@ -230,8 +264,12 @@ class SimulatedFleet:
                 lambda container: missing_variable(self._client, pod.pod, container),
                 lambda reason, message: self._warn(pod, reason, message),
             )
+        if pod.lacks:
+            self._lacking[pod.uid] = None
+        else:
+            self._lacking.pop(pod.uid, None)
         if pod.due is not None:
-            self._wait(pod.uid, pod.due)
+            self._wait(pod, pod.due)
             if pod.due - mono <= _HELD and "startTime" not in (pod.pod.get("status") or {}):
                 return
         self._report(pod)
@@ -241,18 +279,21 @@ class SimulatedFleet:
         mono, meta = self._clock.monotonic(), pod.pod["metadata"]
         if pod.stop_at is None:
             pod.stop_at = mono + pod.stop_seconds()
-        pod.stop_at = min(pod.stop_at, mono + float(meta.get("deletionGracePeriodSeconds") or 0))
-        if pod.stop_at > mono:
-            self._wait(pod.uid, pod.stop_at)
+        pod.killed_at = min(pod.killed_at, mono + float(meta.get("deletionGracePeriodSeconds") or 0))
+        ends_at = min(pod.stop_at, pod.killed_at)
+        if ends_at > mono:
+            self._wait(pod, ends_at)
             return
         if meta.get("finalizers"):
-            pod.end(self._clock.now())
-            self._report(pod)
+            pod.end(self._clock.now(), obeyed=pod.stop_at <= pod.killed_at)
+            self._write_status(pod, pod.final_status(self._clock.now(), self._host_ip))
         namespace, name = key_of(pod.pod)
         self._client.delete("pods", namespace, name, uid=pod.uid, grace_period_seconds=0)
 
     def _report(self, pod: SimulatedPod) -> None:
-        status = pod.status(self._clock.now(), self._host_ip)
+        self._write_status(pod, pod.status(self._clock.now(), self._host_ip))
+
+    def _write_status(self, pod: SimulatedPod, status: Obj) -> None:
         if status == pod.pod.get("status"):
             return
         self._reports = True

@@ -1,7 +1,7 @@
 """The nodes of the simulated fleet: they register, renew their leases, and may lose their power.
 
-Invariant: all leases together are renewed at most ``_RENEWALS`` times a second, so a large fleet renews each
-more seldom, and :func:`fleet_timing` lets the node lifecycle controller wait accordingly.
+Invariant: a large fleet renews each lease more seldom, all of them ``_RENEWALS`` times a second, though none
+more seldom than upstream's; :func:`fleet_timing` lets the node lifecycle controller wait accordingly.
 
 Source: pkg/kubelet/kubelet_node_status.go, pkg/kubelet/nodelease (Kubernetes 1.36).
 """
@@ -84,7 +84,10 @@ class SimulatedNodes:
     def note(self, event: Event) -> bool | None:
         """Take note of a change of a node; returns its power if that changed."""
         name = event.object["metadata"]["name"]
-        if name not in self._shapes or event.type == "DELETED":
+        if name not in self._shapes:
+            return None
+        if event.type == "DELETED":
+            self._on[name] = True  # it registers again with its next heartbeat
             return None
         power = not _is_off(event.object)
         if power == self._on[name]:

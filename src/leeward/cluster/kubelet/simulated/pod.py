@@ -8,6 +8,8 @@ Source: pkg/kubelet/kuberuntime/kuberuntime_manager.go (Kubernetes 1.36), for wh
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -22,6 +24,9 @@ from leeward.kube.quantity import to_millis, to_units
 
 Tell = Callable[[str, str], None]  # of a Warning: reason, message
 Missing = Callable[[Obj], str]  # what a container lacks, "" for nothing
+FINAL = ("Succeeded", "Failed")
+_STOPPED, _KILLED = 143, 137  # exit codes: by SIGTERM, by SIGKILL
+_PULLS = ("ErrImagePull", "ImagePullBackOff")
 _STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 
 
@@ -45,8 +50,11 @@ class SimulatedPod:
         "_started_at",
         "due",
         "ip",
+        "killed_at",
         "lacks",
         "pod",
+        "prepared",
+        "queued_at",
         "records",
         "stages",
         "stop_at",
@@ -57,8 +65,11 @@ class SimulatedPod:
         self.stages = stages
         self.ip = ""
         self.lacks = False  # something that it names is not there
+        self.prepared = False  # its volumes were there
+        self.queued_at: float | None = None  # when the fleet will look at it
         self.due: float | None = 0.0  # monotonic time of the next step; None: when something happens
-        self.stop_at: float | None = None  # when it is gone, if it is being deleted
+        self.stop_at: float | None = None  # when its containers obey, if it is being deleted
+        self.killed_at = math.inf  # when they are killed
         self._seed = seed
         self._lives = lives
         self._started_at = now
@@ -87,13 +98,12 @@ class SimulatedPod:
     def is_over(self) -> bool:
         """Tell whether it has ended for good."""
         phase = (self.pod.get("status") or {}).get("phase")
-        return phase in ("Succeeded", "Failed") or actions.is_over(self.pod, self.records)
+        return phase in FINAL or actions.is_over(self.pod, self.records)
 
     def step(self, mono: float, wall: datetime, missing: Missing, tell: Tell) -> None:
         """Bring the containers to where they are now, and decide when to look again."""
-        self._check_deadline(wall)
-        if self._failure is not None:
-            self._end_all(wall, 137)
+        if self.fails(wall):
+            return
         if self._lives:
             self._take_up(mono, wall)
         waits: list[float] = []
@@ -105,8 +115,12 @@ class SimulatedPod:
                 waits.append(planned.look_again_at)
             if not begun:
                 break
+        if self.is_over:
+            self._end_all(wall, 0)  # sidecars
+            self.due = None
+            return
         left = self._deadline_left(wall)
-        if left is not None and self._failure is None:
+        if left is not None:
             waits.append(mono + left)
         self.due = min(waits, default=None)
 
@@ -132,6 +146,7 @@ class SimulatedPod:
                     self._image_failed(record, mono, tell)
                     continue
                 record.phase, record.reason, record.message = "running", "", ""
+                record.restarts += record.last is not None
                 record.started_at, record.started = wall - timedelta(seconds=mono - due), True
             if course.exit is not None and began + course.exit <= mono:
                 self._ended(record, wall, mono, course.code, tell)
@@ -155,9 +170,9 @@ class SimulatedPod:
             record.reason, record.message = "CreateContainerConfigError", lacks
             self.lacks = True
             return False
-        if record.phase == "terminated" or record.last is not None:
-            record.last = record.terminated() if record.phase == "terminated" else record.last
-            record.restarts += 1
+        if record.phase == "terminated":
+            record.last = record.terminated()
+        if record.last is not None and record.reason not in _PULLS:
             record.attempt += 1
         record.image_id = spec["image"]
         record.container_id = f"simulated://{self.uid}/{name}/{record.attempt}"
@@ -215,11 +230,21 @@ class SimulatedPod:
         began = parse_time(since) if since else self._started_at
         return float(limit) - (wall - began).total_seconds()
 
-    def _check_deadline(self, wall: datetime) -> None:
+    def fails(self, wall: datetime) -> bool:
+        """Give the Pod up if its deadline is over; tells whether it was."""
         left = self._deadline_left(wall)
         if left is not None and left <= 0 and not self.is_over:
             message = "Pod was active on the node longer than the specified deadline"
             self._failure = ("DeadlineExceeded", message)
+        if self._failure is not None:
+            self._end_all(wall, _KILLED)
+            self.due = None
+        return self._failure is not None
+
+    def wait_for_deadline(self, mono: float, wall: datetime) -> None:
+        """Look again only when the deadline is over, or something happens."""
+        left = self._deadline_left(wall)
+        self.due = None if left is None else mono + left
 
     def _end_all(self, wall: datetime, code: int) -> None:
         self._courses.clear()
@@ -227,13 +252,21 @@ class SimulatedPod:
             if record.phase == "running":
                 _end(record, wall, code)
 
-    def reject(self, reason: str, message: str) -> None:
-        """The node does not take it."""
-        self._failure = (reason, message)
+    def end(self, wall: datetime, *, obeyed: bool) -> bool:
+        """End the containers that run; tells whether there were any.
 
-    def end(self, wall: datetime) -> None:
-        """All containers have obeyed the stop signal."""
-        self._end_all(wall, 0)
+        Args:
+            wall: the time.
+            obeyed: the stop signal, rather than being killed.
+        """
+        runs = any(record.phase == "running" for record in self.records.values())
+        self._end_all(wall, _STOPPED if obeyed else _KILLED)
+        return runs
+
+    def final_status(self, wall: datetime, host_ip: str) -> Obj:
+        """Return the status of a Pod whose containers were stopped: it has failed, unless it had ended."""
+        status = self.status(wall, host_ip)
+        return status if status["phase"] in FINAL else {**status, "phase": "Failed"}
 
     def stop_seconds(self) -> float:
         """Return how long the containers take to obey the stop signal."""
@@ -314,6 +347,6 @@ def _ending(container: Obj) -> tuple[float, int] | None:
     """Return (seconds, exit code) of a command that says how it ends; None: it runs until stopped."""
     words = " ".join((*(container.get("command") or ()), *(container.get("args") or ()))).split()
     for verb, number in pairwise(words):
-        if verb in ("sleep", "exit") and number.isdigit():
-            return (float(number), 0) if verb == "sleep" else (0.0, int(number))
+        if verb in ("sleep", "exit") and re.fullmatch("[0-9]{1,9}", number):
+            return (float(number), 0) if verb == "sleep" else (0.0, int(number) % 256)
     return None

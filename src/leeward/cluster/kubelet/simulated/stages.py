@@ -15,7 +15,7 @@ from leeward.base.errors import UserInputError
 from leeward.kube.objects import Obj, annotations_of
 from leeward.kube.wellknown import SIMULATE
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|)")
 _UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 _SPANS = {
     "pull": "until its image is there",
@@ -91,9 +91,9 @@ def parse_stages(text: str, base: Stages | None = None) -> Stages:
 def _value(name: str, value: str) -> object:
     if name in _SPANS:
         return _span(name, value)
-    if name == "code" and value.isdigit() and int(value) < 256:
+    if name == "code" and re.fullmatch("[0-9]{1,3}", value) and int(value) < 256:
         return int(value)
-    if name in _SHARES and re.fullmatch(r"0(\.\d+)?|1(\.0+)?|\.\d+", value):
+    if name in _SHARES and re.fullmatch(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?|\.[0-9]{1,9}", value):
         return float(value)
     if name in (*_SHARES, "code"):
         what = "an exit code from 0 to 255" if name == "code" else f"the share {_SHARES[name]}, from 0 to 1"
