@@ -48,6 +48,18 @@ def test_a_request_says_who_asks_whatever_it_brings(cluster: Any) -> None:
     assert (spec["username"], spec["uid"], spec["groups"]) == ("ci", "7", ["bots"])
 
 
+def test_a_request_that_was_not_signed_with_its_key_is_refused(cluster: Any) -> None:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "jane")])
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = x509.CertificateSigningRequestBuilder(subject).sign(key, hashes.SHA256())
+    der = bytearray(made.public_bytes(Encoding.DER))
+    der[-1] ^= 1
+    text = base64.encodebytes(bytes(der)).decode()
+    pem = f"-----BEGIN CERTIFICATE REQUEST-----\n{text}-----END CERTIFICATE REQUEST-----\n"
+    with pytest.raises(InvalidError, match="verification failure of the signature"):
+        ask(cluster, request=base64.b64encode(pem.encode()).decode())
+
+
 def test_a_decision_says_since_when(cluster: Any) -> None:
     ask(cluster)
     (condition,) = decide(cluster, "Approved")["status"]["conditions"]

@@ -86,7 +86,14 @@ class SigningController:
             return None
         spec, now = request["spec"], self._clock.now()
         usages = spec.get("usages") or ()
-        if problem := SIGNERS[spec["signerName"]](asked, usages):
+        signed = ""
+        problem = SIGNERS[spec["signerName"]](asked, usages)
+        if not problem:
+            try:
+                signed = base64.b64encode(self._sign(asked, usages, lasts(request))).decode()
+            except ValueError as error:  # what is asked for cannot be said in a certificate
+                problem = str(error)
+        if problem:
             failed = {
                 "type": "Failed",
                 "status": "True",
@@ -95,7 +102,6 @@ class SigningController:
             }
             self._client.update_status(REQUESTS, with_condition(request, failed, now))
             return None
-        signed = base64.b64encode(self._sign(asked, usages, lasts(request))).decode()
         status = {**(request.get("status") or {}), "certificate": signed}
         self._client.update_status(REQUESTS, {**request, "status": status})
         return None

@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from leeward.cluster.registry.failures import (
     Failure,
@@ -344,10 +345,11 @@ def _request(encoded: str | None) -> list[Failure]:
     if b"-----BEGIN CERTIFICATE REQUEST-----" not in content:
         return [invalid(place, encoded or None, "PEM block type must be CERTIFICATE REQUEST")]
     try:
-        x509.load_pem_x509_csr(content)
-    except ValueError as error:
+        asked = x509.load_pem_x509_csr(content)
+        signed = asked.is_signature_valid
+    except (ValueError, UnsupportedAlgorithm) as error:
         return [invalid(place, encoded, str(error))]
-    return []
+    return [] if signed else [invalid(place, encoded, "x509: verification failure of the signature")]
 
 
 def signer_failures(name: str, field: str) -> list[Failure]:
