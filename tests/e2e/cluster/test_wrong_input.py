@@ -155,7 +155,7 @@ def test_a_state_of_another_version_does_not_hide_the_other_clusters(leeward: An
         leeward.ok("cluster", "start", "--runtime", "simulated", "--name", name)
         leeward.ok("cluster", "stop", "--name", name)
     record = leeward.home / "one" / "cluster.json"
-    record.write_text(record.read_text().replace('"stateVersion": 1', '"stateVersion": 99'))
+    record.write_text(json.dumps({**json.loads(record.read_text()), "stateVersion": 99}))
     rows = json.loads(leeward.ok("cluster", "status", "--output", "json"))
     assert [(row["name"], row["status"]) for row in rows] == [("one", "unreadable"), ("two", "stopped")]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from leeward.base.errors import OperationError, UserInputError
-from leeward.cluster.statedir import StateDir
+from leeward.cluster.config import NodeGroup
+from leeward.cluster.statedir import StateDir, groups_from_record
 
 
 def used(tmp_path: Path) -> StateDir:
@@ -98,3 +99,9 @@ def test_a_configuration_that_cannot_be_used_is_refused(
 
     with pytest.raises(error, match=message):
         state.load()
+
+
+def test_the_state_of_a_cluster_from_before_there_were_groups_of_nodes_is_read(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    state.config_file.write_text('{"stateVersion": 1, "nodesPerZone": 3, "zones": ["a", "b"]}')
+    assert groups_from_record(state.load()) == (NodeGroup(nodes=6),)

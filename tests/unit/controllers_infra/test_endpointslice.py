@@ -259,3 +259,16 @@ def test_too_few_endpoints_for_the_zones_give_no_hints_and_an_event(world: Any) 
     assert hints(world) == {"web-1": None}
     message = "Insufficient number of endpoints (1 endpoints, 3 zones), addressType: IPv4"
     assert world.client.events == [("TopologyAwareHintsDisabled", message)]
+
+
+def test_a_slice_that_somebody_took_the_name_from_is_replaced(world: Any) -> None:
+    world.node("node-a1", "local-a")
+    world.pod("web-1", "node-a1")
+    service(world)
+    world.run(controller.DESCRIPTOR)
+    (made,) = world.client.list(SLICES)
+    labels = {key: value for key, value in made["metadata"]["labels"].items() if "service-name" not in key}
+    world.client.update(SLICES, {**made, "metadata": {**made["metadata"], "labels": labels}})
+    world.clock.advance(5)
+    named = [each for each in world.client.list(SLICES) if "service-name" in str(each["metadata"]["labels"])]
+    assert [len(each["endpoints"]) for each in named] == [1]

@@ -9,7 +9,8 @@ import pytest
 from leeward.cluster.controllers.nodelifecycle import controller, plan
 from leeward.cluster.controllers.podgc import controller as podgc
 from leeward.cluster.controllers.tainteviction import controller as tainteviction
-from leeward.kube.objects import Obj, find_condition, is_condition_true, is_terminating, key_of
+from leeward.cluster.controllers.tainteviction import plan as taintplan
+from leeward.kube.objects import Obj, find_condition, is_condition_true, is_terminating, key_of, parse_time
 from leeward.kube.wellknown import NODE_POWER
 
 TOLERATIONS = [
@@ -218,3 +219,26 @@ def test_a_deleted_node_is_forgotten_with_an_event(world: Any) -> None:
     world.clock.advance(1)
     message = "Node node-a1 event: Removing Node node-a1 from Controller"
     assert ("RemovingNode", message) in world.client.events
+
+
+def test_a_node_that_was_made_again_hides_no_lost_one(world: Any) -> None:
+    names = ["node-a1", "node-b1", "node-c1"]
+    for name in names:
+        world.node(name, name[-2])
+        world.renew(name)
+    world.run(controller.DESCRIPTOR)
+    world.clock.advance(3.7)  # the next deadlines are due before the new node was looked at
+    world.client.delete("nodes", "", "node-c1")
+    world.node("node-c1", "c")
+    world.live(60, "node-c1")
+    ready = [(find_condition(world.client.get("nodes", "", name), "Ready") or {})["status"] for name in names]
+    assert ready == ["Unknown", "Unknown", "True"]
+
+
+def test_a_pod_that_came_after_the_taint_is_tolerated_from_then_on() -> None:
+    taint = {"key": "k", "effect": "NoExecute", "timeAdded": "2030-01-01T00:00:00Z"}
+    toleration = {"key": "k", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}
+    condition = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2030-01-01T00:10:00Z"}
+    pod = {"metadata": {}, "spec": {"tolerations": [toleration]}, "status": {"conditions": [condition]}}
+    seen = parse_time("2030-01-01T00:00:00Z")
+    assert taintplan.deadline(pod, [taint], seen) == parse_time("2030-01-01T00:11:00Z")

@@ -442,3 +442,10 @@ def test_of_two_pods_with_one_index_one_is_given_up() -> None:
 @pytest.mark.parametrize("numbers", [set(), {3}, {0, 1, 2, 4}, {1, 2}, {0, 1, 3, 4, 5, 9}])
 def test_ranges_of_indexes_are_written_as_they_are_read(numbers: set[int]) -> None:
     assert parse_indexes(format_indexes(numbers)) == numbers
+
+
+def test_a_job_of_billions_of_completions_costs_what_its_pods_cost() -> None:
+    job = _job(completionMode="Indexed", completions=2_000_000_000, parallelism=2)
+    assert _planned(job).create == [0, 1]
+    rules = {"successPolicy": {"rules": [{"succeededIndexes": "0-1999999999", "succeededCount": 1}]}}
+    assert met_rule(_job(completionMode="Indexed", **rules), {7}) == "Matched rules at index 0"

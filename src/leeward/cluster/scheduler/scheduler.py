@@ -169,6 +169,8 @@ class Scheduler:
     def _on_placed(self, event: Event, node: str) -> None:
         pod, previous = event.object, event.previous
         if previous is not None and previous["spec"].get("nodeName") and not _matters(pod, previous):
+            if _started(pod) != _started(previous) and self.cache.holds(pod["metadata"]["uid"]):
+                self.cache.place(describe(pod), node)  # preemption asks since when it runs
             return
         info = describe(pod)
         self._binding.pop(info.uid, None)
@@ -395,6 +397,10 @@ def _differs(node: Obj, previous: Obj) -> bool:
     status_now, status_then = node.get("status") or {}, previous.get("status") or {}
     parts = ("allocatable", "capacity", "images")
     return any(status_now.get(part) != status_then.get(part) for part in parts)
+
+
+def _started(pod: Obj) -> str:
+    return (pod.get("status") or {}).get("startTime") or ""
 
 
 def _matters(pod: Obj, previous: Obj) -> bool:

@@ -74,10 +74,10 @@ class EndpointSliceController:
     def _keys_for_slice(self, event: Event) -> Iterable[ObjectKey]:
         if self._writes or event.previous is None:
             return ()
-        labels, namespace = labels_of(event.object), event.object["metadata"]["namespace"]
-        if labels.get(MANAGED_BY) != MANAGER or SERVICE_NAME not in labels:
-            return ()
-        return [ObjectKey(namespace, labels[SERVICE_NAME])]
+        namespace = event.object["metadata"]["namespace"]
+        both = (labels_of(event.previous), labels_of(event.object))
+        mine = [each for each in both if each.get(MANAGED_BY) == MANAGER and SERVICE_NAME in each]
+        return [ObjectKey(namespace, name) for name in dict.fromkeys(each[SERVICE_NAME] for each in mine)]
 
     def _keys_for_node(self, event: Event) -> Iterable[ObjectKey]:
         """Return the Services whose Pods are on a node that came or moved, and those that follow zones."""

@@ -27,9 +27,11 @@ _BASE_USAGES = ("digital signature", "key encipherment")
 def parsed(request: Obj) -> x509.CertificateSigningRequest | None:
     """Return what a request holds; None when it cannot be read."""
     try:
-        return x509.load_pem_x509_csr(base64.b64decode(request["spec"].get("request") or ""))
-    except (ValueError, binascii.Error):
+        found = x509.load_pem_x509_csr(base64.b64decode(request["spec"].get("request") or ""))
+        _ = found.extensions  # read now: they may be malformed
+    except (ValueError, binascii.Error, x509.DuplicateExtension):
         return None
+    return found
 
 
 def is_decided(request: Obj) -> bool:

@@ -62,6 +62,8 @@ class GarbageCollector:
         old = self._graph.get(node.uid)
         if event.type == "DELETED":
             self._graph.drop(node.uid)
+            if self._told:
+                self._told = {known for known in self._told if node.uid not in known}
             concerned = [found.uid for found in self._graph.dependents(node.uid)]
             return [_key(uid) for uid in (*concerned, *self._waiting(node.owners))]
         if old == node:

@@ -14,11 +14,13 @@ INDEX = "batch.kubernetes.io/job-completion-index"
 
 def parse_indexes(text: str) -> set[int]:
     """Return the numbers of "0-2,4"."""
-    found: set[int] = set()
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
-    return found
+    return {index for first, last in _runs(text) for index in range(first, last + 1)}
+
+
+def _runs(text: str) -> list[tuple[int, int]]:
+    """Return the first and last of each run of numbers."""
+    parts = (part.partition("-") for part in filter(None, text.split(",")))
+    return [(int(first), int(last or first)) for first, _, last in parts]
 
 
 def format_indexes(numbers: Collection[int]) -> str:
@@ -60,9 +62,12 @@ def met_rule(job: Obj, done: Collection[int]) -> str:
     """Return which rule of the success policy is met by the indexes that are done; "" for none."""
     rules = (job["spec"].get("successPolicy") or {}).get("rules") or ()
     for number, rule in enumerate(rules if done else ()):
-        wanted = parse_indexes(rule["succeededIndexes"]) if rule.get("succeededIndexes") else None
-        matching = len(done) if wanted is None else len(wanted.intersection(done))
-        least = rule.get("succeededCount", len(wanted) if wanted else None)
+        wanted = _runs(rule["succeededIndexes"]) if rule.get("succeededIndexes") else None
+        matching, size = len(done), None
+        if wanted is not None:
+            matching = sum(1 for index in done if any(first <= index <= last for first, last in wanted))
+            size = sum(last - first + 1 for first, last in wanted)
+        least = rule.get("succeededCount", size)
         if least is not None and matching >= least:
             return f"Matched rules at index {number}"
     return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 from leeward.cluster.controllers.job.backoff import Record, index_remaining
@@ -137,8 +138,8 @@ def _next_indexes(tally: Tally, count: int, now: datetime) -> Plan:
     taken = tally.done_indexes | indexes_of(tally.active) | (tally.failed_indexes or set())
     if replaces_failed_only(tally.job):
         taken |= indexes_of(pod for pod in tally.pods if is_terminating(pod) and not is_finished(pod))
-    free = [index for index in range(tally.job["spec"].get("completions") or 0) if index not in taken]
-    waits = {index: index_remaining(tally.delayed.get(index), now) for index in free[:count]}
+    free = (index for index in range(tally.job["spec"].get("completions") or 0) if index not in taken)
+    waits = {index: index_remaining(tally.delayed.get(index), now) for index in islice(free, count)}
     ready = [index for index, seconds in waits.items() if not seconds]
     if ready or not waits:
         return Plan(create=ready)

@@ -109,16 +109,17 @@ def _new(job: Obj, pods: Iterable[Obj], known: Sequence[str], fits: Callable[[Ob
 
 def _take_stock_of_indexes(tally: Tally, status: Obj) -> None:
     job = tally.job
-    limit = range(job["spec"].get("completions") or 0)
-    tally.counted_indexes = parse_indexes(status.get("completedIndexes") or "").intersection(limit)
+    limit = job["spec"].get("completions") or 0
+    counted = parse_indexes(status.get("completedIndexes") or "")
+    tally.counted_indexes = {index for index in counted if index < limit}
     done = [pod for pod in tally.pods if has_succeeded(pod) and is_tracked(pod)]
-    tally.done_indexes = tally.counted_indexes | indexes_of(done).intersection(limit)
+    tally.done_indexes = tally.counted_indexes | {index for index in indexes_of(done) if index < limit}
     tally.succeeded = len(tally.done_indexes)
     if job["spec"].get("backoffLimitPerIndex") is None:
         return
     failed = [pod for pod in tally.pods if is_tracked(pod) and _fails_index(job, pod)]
     before = parse_indexes(status.get("failedIndexes") or "")
-    tally.failed_indexes = before | indexes_of(failed).intersection(limit)
+    tally.failed_indexes = before | {index for index in indexes_of(failed) if index < limit}
     tally.delayed = _delayed(tally)
 
 

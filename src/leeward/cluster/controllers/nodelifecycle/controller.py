@@ -102,7 +102,8 @@ class NodeLifecycleController:
     def _was_heard(self, name: str, now: float) -> bool:
         """Tell whether a node was heard of lately: then it is not looked at, but later."""
         node = self._client.find("nodes", "", name)
-        if node is None or name not in self._known:
+        known = self._known.get(name)
+        if node is None or known is None or node["metadata"]["uid"] != known["metadata"]["uid"]:
             return False
         left = self._seconds_left(node, self._clock.now())
         if left > _SLACK:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from leeward.kube.objects import Obj, parse_time
+from leeward.kube.objects import Obj, find_condition, parse_time
 
 Toleration = Mapping[str, Any]
 
@@ -50,4 +50,7 @@ def deadline(pod: Obj, taints: Sequence[Mapping[str, Any]], seen: datetime) -> d
         return None
     added = [parse_time(taint["timeAdded"]) for taint in taints if taint.get("timeAdded")]
     start = max(added) if len(added) == len(taints) else seen
+    arrived = (find_condition(pod, "PodScheduled") or {}).get("lastTransitionTime")
+    if arrived:  # what came after the taint is tolerated from then on
+        start = max(start, parse_time(arrived))
     return start + timedelta(seconds=max(min(limits), 0))
