@@ -447,5 +447,5 @@ def test_ranges_of_indexes_are_written_as_they_are_read(numbers: set[int]) -> No
 def test_a_job_of_billions_of_completions_costs_what_its_pods_cost() -> None:
     job = _job(completionMode="Indexed", completions=2_000_000_000, parallelism=2)
     assert _planned(job).create == [0, 1]
-    rules = {"successPolicy": {"rules": [{"succeededIndexes": "0-1999999999", "succeededCount": 1}]}}
-    assert met_rule(_job(completionMode="Indexed", **rules), {7}) == "Matched rules at index 0"
+    policy = {"rules": [{"succeededIndexes": "0-1999999999", "succeededCount": 1}]}
+    assert met_rule(_job(completionMode="Indexed", successPolicy=policy), {7}) == "Matched rules at index 0"
