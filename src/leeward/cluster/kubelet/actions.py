@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from leeward.cluster.kubelet.records import Record
-from leeward.kube.objects import Obj
+from leeward.kube.objects import Obj, parse_time
 
 BACKOFF_FIRST = 10.0
 BACKOFF_MAX = 300.0
@@ -69,6 +70,45 @@ def _consider(record: Record, policy: str, now: float, starts: list[str], later:
         later.append(record.retry_at)
     else:
         starts.append(record.name)
+
+
+def note_end(record: Record, code: int, reason: str, wall: datetime, mono: float) -> None:
+    """A container has ended: it is terminated, and is not started again before its back-off is over."""
+    record.phase, record.exit_code, record.reason = "terminated", code, reason
+    record.finished_at, record.ready, record.started = wall, False, False
+    ran = (wall - record.started_at).total_seconds() if record.started_at else 0.0
+    record.failures = 1 if ran >= STABLE_SECONDS else record.failures + 1
+    record.retry_at = mono + backoff(record.failures)
+
+
+def wait_in_backoff(pod: Obj, record: Record, mono: float) -> str:
+    """Let a container that is to start again wait for that; returns what to tell of it, "" for nothing."""
+    spec, meta = pod["spec"], pod["metadata"]
+    policy = spec.get("restartPolicy", "Always")
+    again = policy == "Always" or (policy == "OnFailure" and record.exit_code != 0)
+    mains = {container["name"] for container in spec["containers"]}
+    if record.phase != "terminated" or not again or record.retry_at <= mono or record.name not in mains:
+        return ""
+    record.last = record.terminated()
+    name = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
+    record.phase, record.reason = "waiting", "CrashLoopBackOff"
+    delay = round(backoff(record.failures))
+    record.message = f"back-off {delay}s restarting failed container={record.name} pod={name}"
+    return f"Back-off restarting failed container {record.name} in pod {name}"
+
+
+def deadline_left(pod: Obj, taken_at: datetime | None, wall: datetime) -> float | None:
+    """Return how many seconds the Pod may still be active; None: for ever.
+
+    Args:
+        pod: the Pod.
+        taken_at: since when it counts if its status does not say; None: it does not count yet.
+        wall: the time.
+    """
+    limit = pod["spec"].get("activeDeadlineSeconds")
+    told = (pod.get("status") or {}).get("startTime")
+    since = parse_time(told) if told else taken_at
+    return None if limit is None or since is None else float(limit) - (wall - since).total_seconds()
 
 
 def backoff(failures: int) -> float:

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 DOMAIN = "cluster.local"
 
 
+def all_containers(pod: Obj) -> list[Obj]:
+    """Return all containers of a Pod, of every kind."""
+    spec = pod["spec"]
+    ephemeral = spec.get("ephemeralContainers") or ()
+    return [*(spec.get("initContainers") or ()), *spec["containers"], *ephemeral]
+
+
 def sandbox_config(host: Host, pod: Obj) -> SandboxConfig:
     """Return the surroundings of a Pod."""
     meta, spec = pod["metadata"], pod["spec"]

@@ -28,7 +28,7 @@ from leeward.cluster.interface.runtime import (
     Sandbox,
 )
 from leeward.cluster.kubelet import actions
-from leeward.cluster.kubelet.containers import container_config, sandbox_config
+from leeward.cluster.kubelet.containers import all_containers, container_config, sandbox_config
 from leeward.cluster.kubelet.environment import make_environment
 from leeward.cluster.kubelet.prober import Prober
 from leeward.cluster.kubelet.records import Record, make_status, record_from_status
@@ -95,7 +95,7 @@ class PodWorker:
             for kind in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
             for each in statuses.get(kind) or ()
         }
-        specs = _containers(pod)
+        specs = all_containers(pod)
         self.records = {c["name"]: record_from_status(c, known.get(c["name"]), now) for c in specs}
         for record in self.records.values():
             if record.reason == "ContainerStatusUnknown":
@@ -113,13 +113,9 @@ class PodWorker:
         record = next((r for r in self.records.values() if r.container_id == exit_.container_id), None)
         if record is None or record.phase != "running":
             return
-        now = self._host.clock
-        record.phase, record.exit_code, record.reason = "terminated", exit_.exit_code, exit_.reason
-        record.finished_at, record.ready, record.started = now.now(), False, False
+        clock = self._host.clock
+        actions.note_end(record, exit_.exit_code, exit_.reason, clock.now(), clock.monotonic())
         self._stop_probes(record.name)
-        ran = (record.finished_at - record.started_at).total_seconds() if record.started_at else 0.0
-        record.failures = 1 if ran >= actions.STABLE_SECONDS else record.failures + 1
-        record.retry_at = now.monotonic() + actions.backoff(record.failures)
         self._wake.set()
 
     def refresh(self) -> None:
@@ -211,11 +207,7 @@ class PodWorker:
 
     def _deadline_left(self) -> float | None:
         """Return how many seconds the Pod may still be active; None: for ever."""
-        limit = self.pod["spec"].get("activeDeadlineSeconds")
-        since = (self.pod.get("status") or {}).get("startTime")
-        if limit is None or since is None:
-            return None
-        return float(limit) - (self._host.clock.now() - parse_time(since)).total_seconds()
+        return actions.deadline_left(self.pod, None, self._host.clock.now())
 
     async def _finish(self, *, deadline: bool) -> None:
         """Stop a Pod that is not to run any more."""
@@ -235,27 +227,10 @@ class PodWorker:
 
     def _mark_waiting(self) -> None:
         """A container in its back-off waits, and its last state says how it ended."""
-        now = self._host.clock.monotonic()
-        policy = self.pod["spec"].get("restartPolicy", "Always")
         for record in self.records.values():
-            again = policy == "Always" or (policy == "OnFailure" and record.exit_code != 0)
-            if (
-                record.phase == "terminated"
-                and again
-                and record.retry_at > now
-                and record.name in self._mains()
-            ):
-                record.last = record.terminated()
-                delay = round(actions.backoff(record.failures))
-                record.phase, record.reason = "waiting", "CrashLoopBackOff"
-                name = f"{self.pod['metadata']['name']}_{self.pod['metadata']['namespace']}({self.uid})"
-                record.message = f"back-off {delay}s restarting failed container={record.name} pod={name}"
-                self._event(
-                    "Warning", "BackOff", f"Back-off restarting failed container {record.name} in pod {name}"
-                )
-
-    def _mains(self) -> set[str]:
-        return {container["name"] for container in self.pod["spec"]["containers"]}
+            told = actions.wait_in_backoff(self.pod, record, self._host.clock.monotonic())
+            if told:
+                self._event("Warning", "BackOff", told)
 
     async def _make_sandbox(self) -> None:
         config = sandbox_config(self._host, self.pod)
@@ -446,7 +421,7 @@ class PodWorker:
             self._stop_probes(name)
 
     def _spec(self, name: str) -> Obj:
-        return next(container for container in _containers(self.pod) if container["name"] == name)
+        return next(container for container in all_containers(self.pod) if container["name"] == name)
 
     def _problem(self, about: str, reason: str, message: str) -> None:
         """Record a Warning once per message."""
@@ -480,12 +455,6 @@ class PodWorker:
         if new != status:
             with contextlib.suppress(NotFoundError, ConflictError):
                 self.pod = self._host.client.update_status("pods", {**current, "status": new})
-
-
-def _containers(pod: Obj) -> list[Obj]:
-    """Return all containers of a Pod, of every kind."""
-    spec = pod["spec"]
-    return [*(spec.get("initContainers") or ()), *spec["containers"], *_ephemeral(pod)]
 
 
 def _ephemeral(pod: Obj) -> Sequence[Obj]:

@@ -25,10 +25,11 @@ from leeward.cluster.config import ClusterConfig
 from leeward.cluster.interface.client import Client, Event, Unsubscribe
 from leeward.cluster.interface.runtime import ContainerStats
 from leeward.cluster.kubelet.simulated.nodes import SimulatedNodes
-from leeward.cluster.kubelet.simulated.pod import FINAL, SimulatedPod, requests_of
+from leeward.cluster.kubelet.simulated.pod import SimulatedPod, requests_of
 from leeward.cluster.kubelet.simulated.sources import missing_variable, missing_volume
 from leeward.cluster.kubelet.simulated.stages import Stages, stages_of
 from leeward.kube.objects import Obj, is_terminating, key_of
+from leeward.kube.pods import is_finished
 from leeward.kube.status import ConflictError, NotFoundError, StatusError
 from leeward.kube.wellknown import SIMULATE
 
@@ -244,7 +245,7 @@ class SimulatedFleet:
     def _advance(self, pod: SimulatedPod) -> None:
         """Let a Pod live on, and tell what became of it."""
         mono, wall = self._clock.monotonic(), self._clock.now()
-        if (pod.pod.get("status") or {}).get("phase") in FINAL:
+        if is_finished(pod.pod):
             self._free(pod)
             if pod.end(wall, obeyed=True):
                 self._report(pod)

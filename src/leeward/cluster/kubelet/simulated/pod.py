@@ -11,20 +11,22 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from random import Random
 
 from leeward.cluster.kubelet import actions
+from leeward.cluster.kubelet.containers import all_containers
 from leeward.cluster.kubelet.podworker import IMAGE_BACKOFF
 from leeward.cluster.kubelet.records import Record, make_status, record_from_status
 from leeward.cluster.kubelet.simulated.stages import Course, Stages, draw_course
 from leeward.kube.objects import Obj, parse_time
+from leeward.kube.pods import is_finished
 from leeward.kube.quantity import to_millis, to_units
 
 Tell = Callable[[str, str], None]  # of a Warning: reason, message
 Missing = Callable[[Obj], str]  # what a container lacks, "" for nothing
-FINAL = ("Succeeded", "Failed")
 _STOPPED, _KILLED = 143, 137  # exit codes: by SIGTERM, by SIGKILL
 _PULLS = ("ErrImagePull", "ImagePullBackOff")
 _STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
@@ -79,7 +81,7 @@ class SimulatedPod:
         status = pod.get("status") or {}
         known = {each["name"]: each for part in _STATUSES for each in status.get(part) or ()}
         self.records: dict[str, Record] = {}
-        for container in containers_of(pod):
+        for container in all_containers(pod):
             before = known.get(container["name"])
             record = (
                 _taken_up(container, before, now) if lives else record_from_status(container, before, now)
@@ -97,8 +99,7 @@ class SimulatedPod:
     @property
     def is_over(self) -> bool:
         """Tell whether it has ended for good."""
-        phase = (self.pod.get("status") or {}).get("phase")
-        return phase in FINAL or actions.is_over(self.pod, self.records)
+        return is_finished(self.pod) or actions.is_over(self.pod, self.records)
 
     def step(self, mono: float, wall: datetime, missing: Missing, tell: Tell) -> None:
         """Bring the containers to where they are now, and decide when to look again."""
@@ -188,28 +189,15 @@ class SimulatedPod:
         if ending is None:
             return course
         seconds, code = ending
-        return Course(
-            course.pulled, course.running, course.ready, course.running + seconds, code, course.pull_fails
-        )
+        return replace(course, exit=course.running + seconds, code=code)
 
     def _ended(self, record: Record, wall: datetime, mono: float, code: int, tell: Tell) -> None:
         """Note the end of a container and when it starts again."""
         del self._courses[record.name]
-        _end(record, wall, code)
-        ran = (wall - record.started_at).total_seconds() if record.started_at else 0.0
-        record.failures = 1 if ran >= actions.STABLE_SECONDS else record.failures + 1
-        record.retry_at = mono + actions.backoff(record.failures)
-        policy = self.pod["spec"].get("restartPolicy", "Always")
-        mains = {each["name"] for each in self.pod["spec"]["containers"]}
-        again = policy == "Always" or (policy == "OnFailure" and code != 0)
-        if record.retry_at > mono and again and record.name in mains:
-            record.last = record.terminated()
-            meta = self.pod["metadata"]
-            name = f"{meta['name']}_{meta['namespace']}({self.uid})"
-            delay = round(actions.backoff(record.failures))
-            record.phase, record.reason = "waiting", "CrashLoopBackOff"
-            record.message = f"back-off {delay}s restarting failed container={record.name} pod={name}"
-            tell("BackOff", f"Back-off restarting failed container {record.name} in pod {name}")
+        actions.note_end(record, code, _reason(code), wall, mono)
+        told = actions.wait_in_backoff(self.pod, record, mono)
+        if told:
+            tell("BackOff", told)
 
     def _image_failed(self, record: Record, mono: float, tell: Tell) -> None:
         del self._courses[record.name]
@@ -222,13 +210,7 @@ class SimulatedPod:
         tell("Failed", f'Failed to pull image "{record.image}": simulated')
 
     def _deadline_left(self, wall: datetime) -> float | None:
-        """Return how many seconds the Pod may still be active; None: for ever."""
-        limit = self.pod["spec"].get("activeDeadlineSeconds")
-        if limit is None:
-            return None
-        since = (self.pod.get("status") or {}).get("startTime")
-        began = parse_time(since) if since else self._started_at
-        return float(limit) - (wall - began).total_seconds()
+        return actions.deadline_left(self.pod, self._started_at, wall)
 
     def fails(self, wall: datetime) -> bool:
         """Give the Pod up if its deadline is over; tells whether it was."""
@@ -246,11 +228,13 @@ class SimulatedPod:
         left = self._deadline_left(wall)
         self.due = None if left is None else mono + left
 
-    def _end_all(self, wall: datetime, code: int) -> None:
+    def _end_all(self, wall: datetime, code: int) -> bool:
+        """End the containers that run, for good; tells whether there were any."""
         self._courses.clear()
-        for record in self.records.values():
-            if record.phase == "running":
-                _end(record, wall, code)
+        running = [record for record in self.records.values() if record.phase == "running"]
+        for record in running:
+            actions.note_end(record, code, _reason(code), wall, math.inf)
+        return bool(running)
 
     def end(self, wall: datetime, *, obeyed: bool) -> bool:
         """End the containers that run; tells whether there were any.
@@ -259,14 +243,12 @@ class SimulatedPod:
             wall: the time.
             obeyed: the stop signal, rather than being killed.
         """
-        runs = any(record.phase == "running" for record in self.records.values())
-        self._end_all(wall, _STOPPED if obeyed else _KILLED)
-        return runs
+        return self._end_all(wall, _STOPPED if obeyed else _KILLED)
 
     def final_status(self, wall: datetime, host_ip: str) -> Obj:
         """Return the status of a Pod whose containers were stopped: it has failed, unless it had ended."""
         status = self.status(wall, host_ip)
-        return status if status["phase"] in FINAL else {**status, "phase": "Failed"}
+        return status if is_finished({"status": status}) else {**status, "phase": "Failed"}
 
     def stop_seconds(self) -> float:
         """Return how long the containers take to obey the stop signal."""
@@ -298,7 +280,7 @@ class SimulatedPod:
             self.records.setdefault(container["name"], Record(container["name"], container["image"]))
 
     def _spec(self, name: str) -> Obj:
-        return next(each for each in containers_of(self.pod) if each["name"] == name)
+        return next(each for each in all_containers(self.pod) if each["name"] == name)
 
     def running_since(self, container_id: str) -> tuple[datetime, Obj] | None:
         """Return since when a container runs, and its spec; None: it does not."""
@@ -308,26 +290,14 @@ class SimulatedPod:
         return None
 
 
-def containers_of(pod: Obj) -> list[Obj]:
-    """Return all containers of a Pod, of every kind."""
-    spec = pod["spec"]
-    return [
-        *(spec.get("initContainers") or ()),
-        *spec["containers"],
-        *(spec.get("ephemeralContainers") or ()),
-    ]
-
-
 def requests_of(container: Obj) -> tuple[int, int]:
     """Return what a container requests: thousandths of a CPU, and bytes."""
     requests = (container.get("resources") or {}).get("requests") or {}
     return to_millis(requests.get("cpu", 0)), to_units(requests.get("memory", 0))
 
 
-def _end(record: Record, wall: datetime, code: int) -> None:
-    record.phase, record.exit_code = "terminated", code
-    record.reason, record.message = "Completed" if code == 0 else "Error", ""
-    record.finished_at, record.ready, record.started = wall, False, False
+def _reason(code: int) -> str:
+    return "Completed" if code == 0 else "Error"
 
 
 def _taken_up(container: Obj, status: Obj | None, now: datetime) -> Record:
