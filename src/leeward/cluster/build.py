@@ -57,8 +57,9 @@ from leeward.kube.kubeconfig import (
     renewed_kubeconfig,
     write_kubeconfig,
 )
-from leeward.kube.objects import Obj, annotations_of, format_micro_time, is_condition_true
-from leeward.kube.wellknown import NODE_POWER, TAINT_NOT_READY
+from leeward.kube.nodes import is_without_power
+from leeward.kube.objects import Obj, format_micro_time, is_condition_true
+from leeward.kube.wellknown import TAINT_NOT_READY
 
 logger = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
@@ -249,9 +250,9 @@ class Cluster:
 
         def look(nodes: Iterable[Obj]) -> None:
             for node in nodes:
-                off = annotations_of(node).get(NODE_POWER) == "off"
                 taints = {taint["key"] for taint in node["spec"].get("taints") or ()}
-                if off or (is_condition_true(node, "Ready") and TAINT_NOT_READY not in taints):
+                is_well = is_condition_true(node, "Ready") and TAINT_NOT_READY not in taints
+                if is_well or is_without_power(node):
                     wanted.discard(node["metadata"]["name"])
             if not wanted:
                 self._nodes_ready.set()

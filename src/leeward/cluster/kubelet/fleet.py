@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from leeward.cluster.interface.client import Event, Reader, Unsubscribe
 from leeward.cluster.interface.runtime import ContainerExit, RuntimeService
 from leeward.cluster.kubelet.kubelet import Kubelet
-from leeward.kube.objects import Obj, annotations_of, key_of
-from leeward.kube.wellknown import NODE_POWER
+from leeward.kube.nodes import is_without_power
+from leeward.kube.objects import key_of
 
 logger = logging.getLogger(__name__)
 _SOURCES = ("configmaps", "secrets", "persistentvolumeclaims")
@@ -44,7 +44,7 @@ class Fleet:
         self._unsubscribe = self._reader.watch(("pods", "nodes", *_SOURCES), self._note)
         for kubelet in self._kubelets.values():
             node = self._reader.find("nodes", "", kubelet.node)
-            if node is None or not _is_off(node):
+            if node is None or not is_without_power(node):
                 kubelet.start()
 
     async def stop(self) -> None:
@@ -60,7 +60,9 @@ class Fleet:
             self._note_pod(event)
         elif event.resource == "nodes":
             kubelet = self._kubelets.get(event.object["metadata"]["name"])
-            if kubelet is not None and event.type != "DELETED" and _is_off(event.object) == kubelet.powered:
+            if kubelet is None or event.type == "DELETED":
+                return
+            if is_without_power(event.object) == kubelet.powered:
                 task = asyncio.ensure_future(self._switch(kubelet))
                 self._switching.add(task)
                 task.add_done_callback(self._switching.discard)
@@ -87,7 +89,7 @@ class Fleet:
     async def _switch(self, kubelet: Kubelet) -> None:
         """Bring a machine's power to what its node's annotation says."""
         node = self._reader.find("nodes", "", kubelet.node)
-        if node is None or _is_off(node) != kubelet.powered:
+        if node is None or is_without_power(node) != kubelet.powered:
             return
         if kubelet.powered:
             logger.info("%s: power cut", kubelet.node)
@@ -100,7 +102,3 @@ class Fleet:
     def _exited(self, exit_: ContainerExit) -> None:
         for kubelet in self._kubelets.values():
             kubelet.container_exited(exit_)
-
-
-def _is_off(node: Obj) -> bool:
-    return annotations_of(node).get(NODE_POWER) == "off"

@@ -1,13 +1,12 @@
 """One node: registers itself, says that it lives, and runs a worker for each of its Pods.
 
-Source: pkg/kubelet/kubelet.go (syncLoop), pkg/kubelet/nodelease (Kubernetes 1.36).
+Source: pkg/kubelet/kubelet.go (syncLoop; Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import platform
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,14 +14,11 @@ from pathlib import Path
 from leeward.base.clock import Timer
 from leeward.cluster.config import ClusterConfig, NodeShape
 from leeward.cluster.interface.runtime import ContainerExit
-from leeward.cluster.kubelet.nodestatus import node_object, node_status
 from leeward.cluster.kubelet.podworker import Host, PodWorker
-from leeward.kube.objects import Obj, format_micro_time, is_condition_true
-from leeward.kube.status import StatusError
-from leeward.kube.wellknown import NODE_LEASE_NAMESPACE
+from leeward.cluster.kubelet.registration import Registration
+from leeward.kube.objects import Obj
 
 logger = logging.getLogger(__name__)
-LEASES = "leases.coordination.k8s.io"
 
 
 class Kubelet:
@@ -39,6 +35,10 @@ class Kubelet:
         self._host = host
         self._shape = shape
         self._config = config
+        runtime = f"{host.runtime.name}://{host.runtime.version}"
+        self._registration = Registration(
+            host.client, host.clock, config, address=host.host_ip, runtime=runtime
+        )
         self._workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._timers: dict[str, Timer] = {}
@@ -47,8 +47,8 @@ class Kubelet:
     def start(self) -> None:
         """Join the cluster and take up the Pods that are here."""
         self.powered = True
-        self._register()
-        self._report_node()
+        self._registration.join(self._shape)
+        self._later("status", self._config.timing.node_status_report_seconds, self._report)
         self._heartbeat()
         for pod in self._host.client.pods_on(self.node):
             self.pod_changed(pod)
@@ -77,64 +77,14 @@ class Kubelet:
 
     # Node ------------------------------------------------------------------------------------------
 
-    def _register(self) -> None:
-        client = self._host.client
-        wanted = node_object(self._shape, self._config, machine())
-        old = client.find("nodes", "", self.node)
-        if old is None:
-            client.create("nodes", wanted)
-        else:
-            labels = {**(old["metadata"].get("labels") or {}), **wanted["metadata"]["labels"]}
-            client.update("nodes", {**old, "metadata": {**old["metadata"], "labels": labels}})
-
-    def _report_node(self) -> None:
-        """Post the node's status, and again after a while."""
-        client, clock = self._host.client, self._host.clock
-        node = client.find("nodes", "", self.node)
-        if node is None:
-            self._register()
-            node = client.get("nodes", "", self.node)
-        runtime = f"{self._host.runtime.name}://{self._host.runtime.version}"
-        status = node_status(
-            node,
-            self._shape.group,
-            address=self._host.host_ip,
-            runtime=runtime,
-            machine=machine(),
-            now=clock.now(),
-        )
-        posted = client.update_status("nodes", {**node, "status": status})
-        if not is_condition_true(node, "Ready"):
-            client.record(
-                posted,
-                event_type="Normal",
-                reason="NodeReady",
-                message=f"Node {self.node} status is now: NodeReady",
-            )
-        self._later("status", self._config.timing.node_status_report_seconds, self._report_node)
+    def _report(self) -> None:
+        """Post the node's status now and then, whatever happens."""
+        self._registration.report(self._shape)
+        self._later("status", self._config.timing.node_status_report_seconds, self._report)
 
     def _heartbeat(self) -> None:
-        """Renew the lease; post the status when somebody thinks that this node is lost."""
-        client, clock, timing = self._host.client, self._host.clock, self._config.timing
-        spec = {
-            "holderIdentity": self.node,
-            "leaseDurationSeconds": timing.lease_duration_seconds,
-            "renewTime": format_micro_time(clock.now()),
-        }
-        try:
-            lease = client.find(LEASES, NODE_LEASE_NAMESPACE, self.node)
-            if lease is None:
-                client.create(
-                    LEASES, {"metadata": {"name": self.node, "namespace": NODE_LEASE_NAMESPACE}, "spec": spec}
-                )
-            else:
-                client.update(LEASES, {**lease, "spec": spec})
-            node = client.find("nodes", "", self.node)
-            if node is None or not is_condition_true(node, "Ready"):
-                self._report_node()
-        except StatusError as error:
-            logger.warning("%s: lease not renewed: %s", self.node, error)
-        self._later("lease", timing.lease_renew_seconds, self._heartbeat)
+        self._registration.heartbeat(self._shape)
+        self._later("lease", self._config.timing.lease_renew_seconds, self._heartbeat)
 
     def _later(self, name: str, seconds: float, work: Callable[[], None]) -> None:
         """Do `work` in a while, once, if the machine still has power."""
@@ -201,15 +151,3 @@ class Kubelet:
     def logs_dir(self) -> Path:
         """Where the output of containers is kept."""
         return self._host.logs_dir
-
-
-def machine() -> dict[str, str]:
-    """Return what a node says of the machine that it is on."""
-    names = {"x86_64": "amd64", "aarch64": "arm64"}
-    architecture = platform.machine()
-    return {
-        "architecture": names.get(architecture, architecture),
-        "kernelVersion": platform.release(),
-        "osImage": platform.system(),
-        "operatingSystem": platform.system().lower(),
-    }

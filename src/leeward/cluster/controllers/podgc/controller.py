@@ -15,17 +15,16 @@ from collections.abc import Collection, Iterable
 from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
 from leeward.cluster.interface.client import Event
 from leeward.kube.conditions import with_condition
+from leeward.kube.nodes import is_without_power
 from leeward.kube.objects import (
     Obj,
     ObjectKey,
-    annotations_of,
     is_condition_true,
     is_terminating,
     key_of,
 )
 from leeward.kube.pods import is_finished
 from leeward.kube.status import NotFoundError
-from leeward.kube.wellknown import NODE_POWER
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 MOST_ENDED = 12500  # Pods; upstream's --terminated-pod-gc-threshold
@@ -40,7 +39,7 @@ def _by_age(pod: Obj) -> tuple[bool, str, str]:
 
 def is_dead(node: Obj) -> bool:
     """Tell whether nothing can run on `node` any more, for certain."""
-    if annotations_of(node).get(NODE_POWER) == "off":
+    if is_without_power(node):
         return True
     taints = (node.get("spec") or {}).get("taints") or ()
     return not is_condition_true(node, "Ready") and any(taint["key"] == OUT_OF_SERVICE for taint in taints)

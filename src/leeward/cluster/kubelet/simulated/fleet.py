@@ -19,11 +19,13 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from ipaddress import IPv4Network
 
+from leeward import __version__
 from leeward.base.clock import Clock, Timer
 from leeward.base.errors import UserInputError
 from leeward.cluster.config import ClusterConfig
 from leeward.cluster.interface.client import Client, Event, Unsubscribe
 from leeward.cluster.interface.runtime import ContainerStats
+from leeward.cluster.kubelet.registration import Registration
 from leeward.cluster.kubelet.simulated.nodes import SimulatedNodes
 from leeward.cluster.kubelet.simulated.pod import SimulatedPod, requests_of
 from leeward.cluster.kubelet.simulated.sources import missing_variable, missing_volume
@@ -67,7 +69,10 @@ class SimulatedFleet:
     ) -> None:
         self._client = client
         self._clock = clock
-        self._nodes = SimulatedNodes(client, clock, config, host_ip)
+        registration = Registration(
+            client, clock, config, address=host_ip, runtime=f"simulated://{__version__}"
+        )
+        self._nodes = SimulatedNodes(client, clock, config, registration)
         self._host_ip = host_ip
         self._stages = stages
         self._seed = seed
@@ -75,7 +80,7 @@ class SimulatedFleet:
         self._next_address = _FIRST_ADDRESS
         self._addresses: dict[str, str] = {}  # in use → Pod uid
         self._pods: dict[str, SimulatedPod] = {}  # by uid
-        self._arriving: dict[str, Obj] = {}  # Pods that are not among them yet, by uid
+        self._arriving: dict[str, tuple[Obj, bool]] = {}  # Pods still to be taken up, and whether they live
         self._lacking: dict[str, None] = {}  # uids of Pods that wait for something that they name
         self._ready: OrderedDict[str, None] = OrderedDict()  # uids of Pods to look at now
         self._later: list[tuple[float, str]] = []  # a heap of (monotonic time, uid)
@@ -91,7 +96,10 @@ class SimulatedFleet:
         self._nodes.start()
         for pod in self._client.list("pods"):
             if self._nodes.is_on(pod["spec"].get("nodeName")):
-                self._look(self._take(pod, lives=True).uid)
+                uid, address = pod["metadata"]["uid"], (pod.get("status") or {}).get("podIP")
+                if address and not pod["spec"].get("hostNetwork"):
+                    self._addresses[address] = uid
+                self._arrive(pod, lives=True)
 
     async def stop(self) -> None:
         """Look at nothing any more."""
@@ -121,7 +129,7 @@ class SimulatedFleet:
         if power is False:
             for pod in [each for each in self._pods.values() if each.pod["spec"]["nodeName"] == node]:
                 self._drop(pod)
-            for uid in [uid for uid, pod in self._arriving.items() if pod["spec"]["nodeName"] == node]:
+            for uid in [uid for uid, each in self._arriving.items() if each[0]["spec"]["nodeName"] == node]:
                 del self._arriving[uid]
         elif power:
             self._clock.call_later(0.0, lambda: self._switch_on(node))
@@ -142,8 +150,14 @@ class SimulatedFleet:
             if not self._reports:  # somebody else's write
                 self._look(uid)
         elif self._nodes.is_on(node):
-            self._arriving[uid] = pod
-            self._look(uid)
+            self._arrive(pod, lives=False)
+
+    def _arrive(self, pod: Obj, *, lives: bool) -> None:
+        """Take a Pod up in a later turn; what was said of its containers first holds."""
+        uid = pod["metadata"]["uid"]
+        known = self._arriving.get(uid)
+        self._arriving[uid] = pod, known[1] if known is not None else lives
+        self._look(uid)
 
     def _take(self, pod: Obj, *, lives: bool) -> SimulatedPod:
         made = SimulatedPod(pod, self._stages, self._seed, self._clock.now(), lives=lives)
@@ -153,10 +167,9 @@ class SimulatedFleet:
             text = f"annotation {SIMULATE}: {error}. {error.remedy}"
             self._clock.call_later(0.0, lambda: self._warn(made, "InvalidSimulation", text))
         self._pods[made.uid] = made
-        address = (pod.get("status") or {}).get("podIP")
-        if lives and address and not pod["spec"].get("hostNetwork"):
+        address = (pod.get("status") or {}).get("podIP") or ""
+        if lives and self._addresses.get(address) == made.uid:
             made.ip = address
-            self._addresses[address] = made.uid
         return made
 
     def _drop(self, pod: SimulatedPod) -> None:
@@ -173,8 +186,7 @@ class SimulatedFleet:
         for left in self._client.pods_on(node) if self._nodes.is_on(node) else ():
             uid = left["metadata"]["uid"]
             if uid not in self._pods:
-                self._arriving[uid] = left
-                self._look(uid)
+                self._arrive(left, lives=False)
 
     # Turns ----------------------------------------------------------------------------------------
 
@@ -224,7 +236,7 @@ class SimulatedFleet:
         pod = self._pods.get(uid)
         try:
             if pod is None and arrived is not None:
-                pod = self._take(arrived, lives=False)
+                pod = self._take(arrived[0], lives=arrived[1])
             if pod is None:
                 return
             if is_terminating(pod.pod):

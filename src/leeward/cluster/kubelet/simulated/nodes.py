@@ -2,25 +2,18 @@
 
 Invariant: a large fleet renews each lease more seldom, all of them ``_RENEWALS`` times a second, though none
 more seldom than upstream's; :func:`fleet_timing` lets the node lifecycle controller wait accordingly.
-
-Source: pkg/kubelet/kubelet_node_status.go, pkg/kubelet/nodelease (Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 
 from leeward.base.clock import Clock, Timer
-from leeward.cluster.config import ClusterConfig, NodeShape, Timing
+from leeward.cluster.config import ClusterConfig, Timing
 from leeward.cluster.interface.client import Client, Event
-from leeward.cluster.kubelet.kubelet import LEASES, machine
-from leeward.cluster.kubelet.nodestatus import node_object, node_status
-from leeward.kube.objects import Obj, annotations_of, format_micro_time, is_condition_true
-from leeward.kube.status import StatusError
-from leeward.kube.wellknown import NODE_LEASE_NAMESPACE, NODE_POWER
+from leeward.cluster.kubelet.registration import Registration
+from leeward.kube.nodes import is_without_power
 
-logger = logging.getLogger(__name__)
 _RENEWALS = 100.0  # leases a second
 _UPSTREAM = Timing(lease_renew_seconds=10.0, lease_duration_seconds=40, node_monitor_grace_seconds=50.0)
 _TURNS = 20  # in which all leases are renewed once
@@ -44,18 +37,19 @@ class SimulatedNodes:
     """Plays the nodes' part of the kubelets.
 
     Args:
-        client: reads and writes.
+        client: reads, and makes writes durable together.
         clock: paces.
         config: the nodes.
-        host_ip: of all of them.
+        registration: writes.
     """
 
-    def __init__(self, client: Client, clock: Clock, config: ClusterConfig, host_ip: str) -> None:
+    def __init__(
+        self, client: Client, clock: Clock, config: ClusterConfig, registration: Registration
+    ) -> None:
         self._client = client
         self._clock = clock
-        self._config = config
-        self._host_ip = host_ip
-        self._machine = machine()
+        self._period = config.timing.lease_renew_seconds
+        self._registration = registration
         self._shapes = {shape.name: shape for shape in config.nodes}
         self._on: dict[str, bool] = {}
         self._timer: Timer | None = None
@@ -70,7 +64,7 @@ class SimulatedNodes:
         with self._client.batch():
             for name in self._shapes:
                 node = self._client.find("nodes", "", name)
-                self._on[name] = node is None or not _is_off(node)
+                self._on[name] = node is None or not is_without_power(node)
                 if self._on[name]:
                     self._join(name)
         self._arm()
@@ -89,7 +83,7 @@ class SimulatedNodes:
         if event.type == "DELETED":
             self._on[name] = True  # it registers again with its next heartbeat
             return None
-        power = not _is_off(event.object)
+        power = not is_without_power(event.object)
         if power == self._on[name]:
             return None
         self._on[name] = power
@@ -99,12 +93,11 @@ class SimulatedNodes:
 
     def _join(self, name: str) -> None:
         if self._on[name]:
-            self._renew(name)
-            self._report(self._shapes[name])
+            self._registration.heartbeat(self._shapes[name])
+            self._registration.join(self._shapes[name])
 
     def _arm(self) -> None:
-        period = self._config.timing.lease_renew_seconds
-        self._timer = self._clock.call_later(period / _TURNS, self._run_turn)
+        self._timer = self._clock.call_later(self._period / _TURNS, self._run_turn)
 
     def _run_turn(self) -> None:
         """Renew a part of the leases."""
@@ -114,51 +107,4 @@ class SimulatedNodes:
         with self._client.batch():
             for name in names:
                 if self._on[name]:
-                    self._heartbeat(name)
-
-    def _heartbeat(self, name: str) -> None:
-        """Renew the lease; post the status when somebody thinks that this node is lost."""
-        try:
-            self._renew(name)
-            node = self._client.find("nodes", "", name)
-            if node is None or not is_condition_true(node, "Ready"):
-                self._report(self._shapes[name])
-        except StatusError as error:
-            logger.warning("%s: lease not renewed: %s", name, error)
-
-    def _renew(self, name: str) -> None:
-        client, timing = self._client, self._config.timing
-        spec = {
-            "holderIdentity": name,
-            "leaseDurationSeconds": timing.lease_duration_seconds,
-            "renewTime": format_micro_time(self._clock.now()),
-        }
-        lease = client.find(LEASES, NODE_LEASE_NAMESPACE, name)
-        if lease is None:
-            meta = {"name": name, "namespace": NODE_LEASE_NAMESPACE}
-            client.create(LEASES, {"metadata": meta, "spec": spec})
-        else:
-            client.update(LEASES, {**lease, "spec": spec})
-
-    def _report(self, shape: NodeShape) -> None:
-        """Register a node that is not there, and post its status."""
-        client = self._client
-        known = client.find("nodes", "", shape.name)
-        node = (
-            known
-            if known is not None
-            else client.create("nodes", node_object(shape, self._config, self._machine))
-        )
-        status = node_status(
-            node,
-            shape.group,
-            address=self._host_ip,
-            runtime="simulated://1",
-            machine=self._machine,
-            now=self._clock.now(),
-        )
-        client.update_status("nodes", {**node, "status": status})
-
-
-def _is_off(node: Obj) -> bool:
-    return annotations_of(node).get(NODE_POWER) == "off"
+                    self._registration.heartbeat(self._shapes[name])
