@@ -29,11 +29,11 @@ from leeward.cluster.controllers.catalog import CONTROLLERS
 from leeward.cluster.controllers.framework.controller import ControllerContext
 from leeward.cluster.controllers.framework.manager import FIELD_MANAGER, ControllerManager
 from leeward.cluster.interface.user import User
+from leeward.cluster.kubelet.simulated.streams import NoStreams
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.bootstrap import bootstrap
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.registry.tokens import Tokens
-from leeward.cluster.runtimes.simulated.runtime import SimulatedRuntime
 from leeward.cluster.scheduler.scheduler import Scheduler
 from leeward.cluster.store.memory import MemoryStore
 
@@ -110,7 +110,7 @@ class RecordedServer:
             clock=clock,
             port=0,
             dry_client=registry.client("admin", dry_run=True),
-            runtime=SimulatedRuntime(clock, ids, IPv4Network("10.128.0.0/16")),
+            runtime=NoStreams(),
             pod_logs=lambda pod, container, previous: None,
             tokens=registry.tokens,
             admin=User("admin", ("system:masters", "system:authenticated"), "admin"),

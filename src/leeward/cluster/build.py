@@ -30,7 +30,7 @@ from leeward.cluster.controllers.catalog import CONTROLLERS
 from leeward.cluster.controllers.framework.controller import Controller, ControllerContext
 from leeward.cluster.controllers.framework.manager import FIELD_MANAGER, ControllerManager
 from leeward.cluster.interface.network import AddressPlan
-from leeward.cluster.interface.runtime import ImageService
+from leeward.cluster.interface.runtime import RuntimeService
 from leeward.cluster.kubelet.containers import log_path
 from leeward.cluster.kubelet.fleet import Fleet
 from leeward.cluster.kubelet.kubelet import Kubelet
@@ -39,6 +39,7 @@ from leeward.cluster.kubelet.podworker import Host
 from leeward.cluster.kubelet.simulated.fleet import SimulatedFleet
 from leeward.cluster.kubelet.simulated.nodes import fleet_timing
 from leeward.cluster.kubelet.simulated.stages import parse_stages
+from leeward.cluster.kubelet.simulated.streams import NoStreams
 from leeward.cluster.metrics.sampler import Sampler
 from leeward.cluster.network.network import Network
 from leeward.cluster.network.podnetwork import BridgePodNetwork
@@ -64,6 +65,7 @@ from leeward.kube.wellknown import TAINT_NOT_READY
 logger = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
 _RESOLV = Path("/etc/resolv.conf")
+_SIMULATED_LIMITS = ("Containers are simulated: they have states, but run nothing and answer nothing.",)
 Progress = Callable[[str], None]
 
 
@@ -81,7 +83,8 @@ class Cluster:
     def __init__(
         self, config: ClusterConfig, plan: AddressPlan, state: StateDir, clock: Clock, ids: IdSource
     ) -> None:
-        if config.runtime == "simulated":
+        self._simulated = config.runtime == "simulated"
+        if self._simulated:
             config = replace(config, timing=fleet_timing(config.timing, len(config.nodes)))
         self._config = config
         self._plan = plan
@@ -103,19 +106,8 @@ class Cluster:
         )
         self._expiry = EventExpiry(self._store, clock, config.timing.event_ttl_seconds)
         client = self._registry.client
-        self._runtime, images = build_runtime(
-            config.runtime,
-            RuntimeContext(
-                directory=state.runtime,
-                images=state.images,
-                clock=clock,
-                ids=ids,
-                plan=plan,
-                make_network=BridgePodNetwork,
-            ),
-        )
-        self._simulated = self._runtime.name == "simulated"
-        self._fleet = self._make_fleet(images)
+        self._runtime: RuntimeService | None = None  # simulated containers need none
+        self._fleet = self._simulated_fleet() if self._simulated else self._real_fleet(ids)
         self._scheduler = Scheduler(client("default-scheduler", manager="kube-scheduler"), clock)
         self._network = Network(
             client=client("system:network"),
@@ -134,7 +126,7 @@ class Cluster:
             dry_client=self._registry.client("system:admin", dry_run=True),
             ready=self._unready,
             pod_logs=self._log_file,
-            runtime=self._runtime,
+            runtime=self._runtime or NoStreams(),
             metrics=self._metrics,
             tokens=self._registry.tokens,
             audit=AuditLog(state.logs / "audit.log", lambda: format_micro_time(clock.now()), ids),
@@ -143,22 +135,34 @@ class Cluster:
         self._nodes_ready = asyncio.Event()
         self._started: list[str] = []
 
-    def _make_fleet(self, images: ImageService) -> Fleet | SimulatedFleet:
-        """Return the kubelets, or what plays them; what containers use is asked of it too."""
+    def _simulated_fleet(self) -> SimulatedFleet:
+        """Return what plays the kubelets; what containers use is asked of it too."""
+        config = self._config
+        fleet = SimulatedFleet(
+            self._registry.client("system:kubelet", manager="kubelet"),
+            self._clock,
+            config,
+            network=self._plan.pod_network,
+            host_ip=_HOST,
+            stages=parse_stages(config.simulate),
+            seed=config.seed,
+        )
+        self._metrics = Sampler(fleet, self._clock)
+        return fleet
+
+    def _real_fleet(self, ids: IdSource) -> Fleet:
+        """Return the kubelets, and start nothing."""
         config, plan, state = self._config, self._plan, self._state
         client = self._registry.client("system:kubelet", manager="kubelet")
-        if self._simulated:
-            fleet = SimulatedFleet(
-                client,
-                self._clock,
-                config,
-                network=plan.pod_network,
-                host_ip=_HOST,
-                stages=parse_stages(config.simulate),
-                seed=config.seed,
-            )
-            self._metrics = Sampler(fleet, self._clock)
-            return fleet
+        context = RuntimeContext(
+            directory=state.runtime,
+            images=state.images,
+            clock=self._clock,
+            ids=ids,
+            plan=plan,
+            make_network=BridgePodNetwork,
+        )
+        self._runtime, images = build_runtime(config.runtime, context)
         self._metrics = Sampler(self._runtime, self._clock)
         kubelets = []
         for shape in config.nodes:
@@ -224,8 +228,9 @@ class Cluster:
         self._manager.start()
         self._scheduler.start()
         progress(f"starting {len(self._config.nodes)} nodes")
-        await self._runtime.start()
-        for limit in self._runtime.limits:
+        if self._runtime is not None:
+            await self._runtime.start()
+        for limit in _SIMULATED_LIMITS if self._runtime is None else self._runtime.limits:
             progress(f"note: {limit}")
         self._remove_left_volumes()
         self._fleet.start()
@@ -296,7 +301,8 @@ class Cluster:
         self._manager.stop()
         await self._fleet.stop()
         await self._network.stop()
-        await self._runtime.stop()
+        if self._runtime is not None:
+            await self._runtime.stop()
         await self._api.stop()
         self._expiry.stop()
         self._store.close()

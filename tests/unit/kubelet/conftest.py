@@ -24,12 +24,12 @@ from leeward.cluster.kubelet.kubelet import Kubelet
 from leeward.cluster.kubelet.podworker import Host
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
 from leeward.cluster.registry.registry import Registry
-from leeward.cluster.runtimes.simulated.runtime import SimulatedRuntime
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj
+from tests.unit.kubelet.stateruntime import StateRuntime
 
 
-class ScriptedRuntime(SimulatedRuntime):
+class ScriptedRuntime(StateRuntime):
     """Containers that are states, whose ends and commands the test decides."""
 
     def __init__(self, clock: VirtualClock, ids: SeededIds) -> None:

@@ -13,11 +13,11 @@ from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
 from leeward.cluster.interface.runtime import ExecResult, RuntimeFailureError
 from leeward.cluster.kubelet.prober import Prober
-from leeward.cluster.runtimes.simulated.runtime import SimulatedRuntime
 from leeward.kube.objects import Obj
+from tests.unit.kubelet.stateruntime import StateRuntime
 
 
-class _Answers(SimulatedRuntime):
+class _Answers(StateRuntime):
     """A runtime whose commands end as the test says."""
 
     def __init__(self, clock: VirtualClock) -> None:

@@ -14,11 +14,11 @@ from leeward.base.ids import SeededIds
 from leeward.cluster.interface.runtime import ExecResult, RuntimeFailureError
 from leeward.cluster.kubelet.records import Record
 from leeward.cluster.kubelet.termination import run_hook, shut_down
-from leeward.cluster.runtimes.simulated.runtime import SimulatedRuntime
 from leeward.kube.objects import Obj
+from tests.unit.kubelet.stateruntime import StateRuntime
 
 
-class _Slow(SimulatedRuntime):
+class _Slow(StateRuntime):
     """A runtime whose containers take some seconds to obey, and that notes what it is asked."""
 
     def __init__(self, clock: VirtualClock, **seconds: float) -> None:

@@ -54,7 +54,7 @@ from leeward.cluster.apiserver.writes import Writes
 from leeward.cluster.authorization.rbac import Rbac
 from leeward.cluster.interface.client import TrackingClient
 from leeward.cluster.interface.metrics import MetricsSource
-from leeward.cluster.interface.runtime import RuntimeService
+from leeward.cluster.interface.runtime import StreamService
 from leeward.cluster.interface.store import Event, Store
 from leeward.cluster.interface.user import User
 from leeward.cluster.registry.tokens import AccountTokens, Tokens
@@ -114,7 +114,7 @@ class ApiServer:
         dry_client: TrackingClient | None = None,
         ready: Callable[[], Iterable[str]] = tuple,
         pod_logs: LogSource | None = None,
-        runtime: RuntimeService | None = None,
+        runtime: StreamService | None = None,
         metrics: MetricsSource | None = None,
         tokens: Tokens | None = None,
         audit: AuditLog | None = None,

@@ -136,7 +136,35 @@ class StatsSource(Protocol):
         ...
 
 
-class RuntimeService(StatsSource, Protocol):
+class StreamService(Protocol):
+    """Opens what becomes a conversation with a Pod."""
+
+    async def open_exec(self, container_id: str, command: Sequence[str], wanted: StreamsWanted) -> Streams:
+        """Start `command` in the container, with its environment and directory, and talk to it.
+
+        Raises:
+            RuntimeFailureError: it cannot be started, or the container does not run.
+        """
+        ...
+
+    async def open_attach(self, container_id: str, wanted: StreamsWanted) -> Streams:
+        """Talk to the container's own program, from now on.
+
+        Raises:
+            RuntimeFailureError: the container does not run.
+        """
+        ...
+
+    async def open_port(self, pod_uid: str, port: int) -> Connection:
+        """Connect to a port of "localhost" as the Pod's containers see it.
+
+        Raises:
+            RuntimeFailureError: nobody listens there, or there is no such Pod.
+        """
+        ...
+
+
+class RuntimeService(StatsSource, StreamService, Protocol):
     """Sandboxes and containers."""
 
     @property
@@ -192,30 +220,6 @@ class RuntimeService(StatsSource, Protocol):
 
     async def exec(self, container_id: str, command: Sequence[str], timeout: float) -> ExecResult:
         """Run `command` in the container and wait; exit code 124 when `timeout` seconds passed."""
-        ...
-
-    async def open_exec(self, container_id: str, command: Sequence[str], wanted: StreamsWanted) -> Streams:
-        """Start `command` in the container, with its environment and directory, and talk to it.
-
-        Raises:
-            RuntimeFailureError: it cannot be started, or the container does not run.
-        """
-        ...
-
-    async def open_attach(self, container_id: str, wanted: StreamsWanted) -> Streams:
-        """Talk to the container's own program, from now on.
-
-        Raises:
-            RuntimeFailureError: the container does not run.
-        """
-        ...
-
-    async def open_port(self, pod_uid: str, port: int) -> Connection:
-        """Connect to a port of "localhost" as the Pod's containers see it.
-
-        Raises:
-            RuntimeFailureError: nobody listens there, or there is no such Pod.
-        """
         ...
 
     def on_exit(self, handler: Callable[[ContainerExit], None]) -> None:

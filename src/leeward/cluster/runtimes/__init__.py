@@ -1,1 +1,1 @@
-"""Container runtimes behind two small protocols, as in CRI: process and simulated."""
+"""Container runtimes behind two small protocols, as in CRI; simulated containers need none."""

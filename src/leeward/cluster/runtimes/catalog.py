@@ -53,18 +53,10 @@ def _process(context: RuntimeContext) -> Built:
     return runtime, images
 
 
-def _simulated(context: RuntimeContext) -> Built:
-    from leeward.cluster.runtimes.simulated.runtime import SimulatedRuntime
-
-    runtime = SimulatedRuntime(context.clock, context.ids, context.plan.pod_network)
-    return runtime, runtime
-
-
 def in_tree_runtimes() -> Registry[Factory]:
     """Return a fresh registry of runtimes; "auto" chooses the best, which is "process" so far."""
     registry: Registry[Factory] = Registry("runtime")
     registry.register("process", _process)
-    registry.register("simulated", _simulated)
     return registry
 
 

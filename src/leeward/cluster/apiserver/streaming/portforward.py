@@ -28,7 +28,7 @@ from leeward.cluster.apiserver.streaming.tunnel import PATIENCE, Forward, Tunnel
 from leeward.cluster.apiserver.streaming.waiting import Waiting
 from leeward.cluster.apiserver.streaming.websocket import ClientGoneError, Upgrade, WebSocket
 from leeward.cluster.interface.client import TrackingClient
-from leeward.cluster.interface.runtime import RuntimeFailureError, RuntimeService
+from leeward.cluster.interface.runtime import RuntimeFailureError, StreamService
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError
 
@@ -46,7 +46,7 @@ class PortForward:
         runtime: reaches their ports.
     """
 
-    def __init__(self, client: TrackingClient, runtime: RuntimeService) -> None:
+    def __init__(self, client: TrackingClient, runtime: StreamService) -> None:
         self._client = client
         self._runtime = runtime
 

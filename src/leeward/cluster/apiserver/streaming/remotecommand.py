@@ -30,7 +30,7 @@ from leeward.cluster.apiserver.streaming.connecting import admitted
 from leeward.cluster.apiserver.streaming.waiting import Waiting
 from leeward.cluster.apiserver.streaming.websocket import ClientGoneError, Upgrade, WebSocket
 from leeward.cluster.interface.client import TrackingClient
-from leeward.cluster.interface.runtime import RuntimeFailureError, RuntimeService
+from leeward.cluster.interface.runtime import RuntimeFailureError, StreamService
 from leeward.cluster.interface.streams import Output, Streams, StreamsWanted
 from leeward.kube.objects import Obj
 from leeward.kube.status import BadRequestError, ForbiddenError, StatusError
@@ -53,7 +53,7 @@ class RemoteCommands:
         runtime: runs their containers.
     """
 
-    def __init__(self, client: TrackingClient, runtime: RuntimeService) -> None:
+    def __init__(self, client: TrackingClient, runtime: StreamService) -> None:
         self._client = client
         self._runtime = runtime
 

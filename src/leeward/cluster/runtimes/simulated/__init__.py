@@ -1,1 +1,0 @@
-"""Containers that only have states: for many nodes, for rehearsals, for tests."""
