@@ -6,7 +6,7 @@ Timing is upstream's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
 from leeward.cluster.config import Timing
 from leeward.cluster.controllers.catalog import CONTROLLERS
-from leeward.cluster.controllers.framework.controller import ControllerContext
+from leeward.cluster.controllers.framework.controller import Collecting, Controller, ControllerContext
 from leeward.cluster.controllers.framework.manager import ControllerManager
 from leeward.cluster.interface.client import Event
 from leeward.cluster.interface.metrics import PodUsage, Usage
@@ -70,6 +70,44 @@ class Meter:
         return self.known(pods)
 
 
+class Paced:
+    """A controller whose passes take time, in which nothing else happens to their key.
+
+    Args:
+        controller: the real one.
+        clock: its time, which does not show what a pass takes.
+        work: tells how long passes have taken so far, seconds.
+    """
+
+    def __init__(self, controller: Controller, clock: VirtualClock, work: Callable[[], float]) -> None:
+        self._controller = controller
+        self._clock = clock
+        self._work = work
+        self._busy: dict[ObjectKey, float] = {}  # until when
+
+    @property
+    def resources(self) -> Collection[str]:
+        return self._controller.resources
+
+    def keys_for(self, event: Event) -> Iterable[ObjectKey]:
+        return self._controller.keys_for(event)
+
+    def delay(self, key: ObjectKey, event: Event) -> float:
+        return self._controller.delay(key, event) if isinstance(self._controller, Collecting) else 0.0
+
+    def sync(self, key: ObjectKey) -> float | None:
+        left = self._busy.pop(key, 0.0) - self._clock.monotonic()
+        if left > 0:
+            self._busy[key] = self._clock.monotonic() + left
+            return left
+        before = self._work()
+        again = self._controller.sync(key)
+        took = self._work() - before
+        if took > 0:
+            self._busy[key] = self._clock.monotonic() + took
+        return None if again is None else again + took
+
+
 class World:
     """One cluster, at rest, with an empty namespace.
 
@@ -96,15 +134,19 @@ class World:
         built = [
             (
                 found.name,
-                found.build(
-                    ControllerContext(
-                        client=registry.client(found.user),
-                        clock=self.clock,
-                        ids=ids,
-                        timing=UPSTREAM,
-                        metrics=self.meter,
-                        root_ca="recorded",
-                    )
+                Paced(
+                    found.build(
+                        ControllerContext(
+                            client=registry.client(found.user),
+                            clock=self.clock,
+                            ids=ids,
+                            timing=UPSTREAM,
+                            metrics=self.meter,
+                            root_ca="recorded",
+                        )
+                    ),
+                    self.clock,
+                    self._work,
                 ),
             )
             for found in CONTROLLERS
@@ -113,7 +155,7 @@ class World:
         self.kubelets = Kubelets(
             registry, self.clock, [make_node(each["name"], each["zone"]) for each in nodes or _NODES], first
         )
-        ControllerManager(built, self.client, self.clock, self._work).start()
+        ControllerManager(built, self.client, self.clock).start()
         Scheduler(registry.client("default-scheduler"), self.clock).start()
         self.kubelets.start()
         self.clock.advance(_SETTLED)

@@ -184,3 +184,14 @@ def test_a_job_that_somebody_deleted_is_missed_and_not_started_again(stage: Stag
     assert "active" not in _status(stage)
     assert stage.events("MissingJob") == [f"Active job went missing: {key_of(job).name}"]
     assert _jobs(stage) == []
+
+
+def test_a_job_that_cannot_be_made_is_told(stage: Stage) -> None:
+    counts = {"count/jobs.batch": "0"}
+    meta = {"name": "none", "namespace": "shop"}
+    quota = stage.client.create("resourcequotas", {"metadata": meta, "spec": {"hard": counts}})
+    stage.client.update_status("resourcequotas", {**quota, "status": {"hard": counts, "used": counts}})
+    _create(stage)
+    stage.step(61)
+    assert _jobs(stage) == []
+    assert "exceeded quota: none" in stage.events("FailedCreate")[0]

@@ -316,18 +316,6 @@ def test_who_was_told_of_a_write_has_its_turn_before_the_writer(stage: Stage) ->
     assert log == ["writer", "reader", "writer"]  # the reader sees both states at once
 
 
-def test_where_passes_take_time_a_key_rests_for_it(stage: Stage) -> None:
-    log: list[str] = []
-    works = iter((0.0, 5.0, 5.0, 5.0))
-    writer = _Writer(stage, log, "writer", writes=True)
-    ControllerManager([("w", writer)], stage.client, stage.clock, lambda: next(works)).start()
-    stage.client.create("configmaps", {"metadata": {"name": "x", "namespace": "shop"}})
-    stage.step(4.9)
-    assert log == ["writer"]
-    stage.step(0.2)
-    assert log == ["writer", "writer"]
-
-
 class _Collector(_Writer):
     """Looks at changes together."""
 

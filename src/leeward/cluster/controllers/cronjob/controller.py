@@ -22,6 +22,7 @@ from leeward.cluster.controllers.framework.controller import (
     ControllerDescriptor,
     own_or_owner_key,
 )
+from leeward.cluster.controllers.framework.slowstart import is_namespace_ending
 from leeward.cluster.interface.client import Event
 from leeward.kube.jobs import finished_condition
 from leeward.kube.objects import (
@@ -33,7 +34,7 @@ from leeward.kube.objects import (
     owner_reference,
     parse_time,
 )
-from leeward.kube.status import AlreadyExistsError, NotFoundError
+from leeward.kube.status import AlreadyExistsError, NotFoundError, StatusError
 
 CRON_JOBS, JOBS = "cronjobs.batch", "jobs.batch"
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
@@ -183,6 +184,11 @@ class CronJobController:
             made = self._client.create(JOBS, job)
         except AlreadyExistsError:
             return
+        except StatusError as error:
+            if is_namespace_ending(error):
+                return
+            self._event(cron, "Warning", "FailedCreate", f"Error creating job: {error}")
+            raise
         self._event(cron, "Normal", "SuccessfulCreate", f"Created job {made['metadata']['name']}")
         reference = {
             "apiVersion": "batch/v1",

@@ -30,10 +30,11 @@ class FailureBackoff:
             place: where it failed.
             now: monotonic seconds.
         """
+        oldest = now - 2 * LONGEST_SECONDS
+        self._failures = {each: known for each, known in self._failures.items() if known.at >= oldest}
         known = self._failures.get(place)
         if known is not None and now - known.at < known.seconds:
             return known.seconds - (now - known.at)
-        fresh = known is None or now - known.at > 2 * LONGEST_SECONDS
-        seconds = FIRST_SECONDS if fresh or known is None else min(2 * known.seconds, LONGEST_SECONDS)
+        seconds = FIRST_SECONDS if known is None else min(2 * known.seconds, LONGEST_SECONDS)
         self._failures[place] = _Failure(seconds, now)
         return 0.0

@@ -8,7 +8,7 @@ the same code runs in whatever order the clock decides, always the same one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from leeward.base.clock import Clock, Timer
@@ -25,22 +25,11 @@ _OBJECTS = 32  # objects a turn, at the start
 FIELD_MANAGER = "kube-controller-manager"  # what managedFields calls all of them
 
 
-Work = Callable[[], float]  # seconds
-
-
-def _no_time() -> float:
-    """Passes take the time that they take."""
-    return 0.0
-
-
 class ControllerRunner:
     """One controller with its queue."""
 
-    def __init__(
-        self, name: str, controller: Controller, client: Client, clock: Clock, work: Work = _no_time
-    ) -> None:
+    def __init__(self, name: str, controller: Controller, client: Client, clock: Clock) -> None:
         self.name = name
-        self._work = work
         self._controller = controller
         self._collecting = controller if isinstance(controller, Collecting) else None
         self._client = client
@@ -123,7 +112,6 @@ class ControllerRunner:
             self._schedule()
 
     def _sync(self, key: ObjectKey) -> None:
-        before = self._work()
         try:
             again = self._controller.sync(key)
         except (ConflictError, NotFoundError) as error:
@@ -136,11 +124,9 @@ class ControllerRunner:
             logger.exception("%s: %s failed", self.name, key)
             self._queue.add_failed(key)
         else:
-            took = self._work() - before
             self._queue.forget(key)
-            self._queue.rest(key, took)
             if again is not None:
-                self._queue.add_after(key, again + took)
+                self._queue.add_after(key, again)
 
 
 class ControllerManager:
@@ -150,17 +136,10 @@ class ControllerManager:
         controllers: (name, controller), in start order.
         client: where events come from; their writes are made durable in batches.
         clock: paces them.
-        work: tells how long passes have taken so far, where they take time that `clock` does not show.
     """
 
-    def __init__(
-        self,
-        controllers: Iterable[tuple[str, Controller]],
-        client: Client,
-        clock: Clock,
-        work: Work = _no_time,
-    ) -> None:
-        self._runners = [ControllerRunner(name, each, client, clock, work) for name, each in controllers]
+    def __init__(self, controllers: Iterable[tuple[str, Controller]], client: Client, clock: Clock) -> None:
+        self._runners = [ControllerRunner(name, each, client, clock) for name, each in controllers]
 
     def start(self) -> None:
         """Start all of them."""

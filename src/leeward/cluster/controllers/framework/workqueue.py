@@ -33,7 +33,6 @@ class WorkQueue:
         self._ready: OrderedDict[ObjectKey, None] = OrderedDict()
         self._timers: dict[ObjectKey, tuple[float, Timer]] = {}
         self._failures: dict[ObjectKey, int] = {}
-        self._resting: dict[ObjectKey, bool] = {}  # whether it was added meanwhile
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -41,9 +40,6 @@ class WorkQueue:
     def add(self, key: ObjectKey) -> None:
         """Sync `key` soon."""
         if key in self._ready:
-            return
-        if key in self._resting:
-            self._resting[key] = True
             return
         was_empty = not self._ready
         self._ready[key] = None
@@ -77,18 +73,6 @@ class WorkQueue:
         """`key` succeeded: its next failure counts as the first."""
         self._failures.pop(key, None)
 
-    def rest(self, key: ObjectKey, seconds: float) -> None:
-        """Do not hand `key` out for some time."""
-        if seconds <= 0:
-            return
-        self._resting[key] = self._ready.pop(key, False) is None
-
-        def wake_up() -> None:
-            if self._resting.pop(key, False):
-                self.add(key)
-
-        self._clock.call_later(seconds, wake_up)
-
     def pop(self) -> ObjectKey:
         """Take the oldest key.
 
@@ -104,4 +88,3 @@ class WorkQueue:
         self._timers.clear()
         self._ready.clear()
         self._failures.clear()
-        self._resting.clear()

@@ -75,7 +75,9 @@ class PodGCController:
             self._ended.pop(key_of(pod), None)
             return ()
         keys: list[ObjectKey] = []
-        if is_finished(pod):
+        if is_terminating(pod):
+            self._ended.pop(key_of(pod), None)
+        elif is_finished(pod):
             self._ended[key_of(pod)] = None
             keys += [_ENDED] if len(self._ended) > MOST_ENDED else []
         if before is not None and is_terminating(before):
