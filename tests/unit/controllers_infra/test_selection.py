@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from leeward.base.clock import VirtualClock
-from leeward.cluster.controllers.framework.selection import Pace, Selection
+from leeward.cluster.controllers.framework.controller import collected
+from leeward.cluster.controllers.framework.selection import Selection
 from leeward.cluster.controllers.framework.servicepods import selects
 from leeward.kube.objects import Obj, ObjectKey
 
@@ -70,24 +70,6 @@ def test_everything_is_looked_at_when_the_selector_is_another(world: Any, select
     assert selection.of(KEY, service(app="other")).values == {}
 
 
-def test_the_more_pods_the_longer_until_the_next_look_but_never_long() -> None:
-    clock = VirtualClock()
-    pace = Pace(clock)
-    pace.worked(KEY, 100)
-    assert pace.wait(KEY) == 0
-    pace.worked(KEY, 500)
-    assert pace.wait(KEY) == 0.5
-    pace.worked(KEY, 50_000)
-    assert pace.wait(KEY) == 2.0
-
-
-def test_a_key_that_waits_already_is_not_due_again() -> None:
-    clock = VirtualClock()
-    pace = Pace(clock)
-    pace.worked(KEY, 500)
-    assert pace.due([KEY]) == [KEY]
-    pace.wait(KEY)
-    assert pace.due([KEY]) == []
-    clock.advance(0.5)
-    assert pace.wait(KEY) == 0
-    assert pace.due([KEY]) == [KEY]
+@pytest.mark.parametrize(("size", "seconds"), [(0, 0), (100, 0), (500, 0.5), (50_000, 2)])
+def test_changes_of_many_are_collected_the_longer_the_more_there_are(size: int, seconds: float) -> None:
+    assert collected(size, 1000) == seconds

@@ -8,6 +8,7 @@ one for the same seed.
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from random import Random
@@ -165,7 +166,7 @@ class Chaos:
         return self.client.create(DEPLOYMENTS, {"metadata": meta, "spec": spec})
 
 
-class History:
+class History(ABC):
     """A random history, the same for the same seed.
 
     Args:
@@ -178,13 +179,13 @@ class History:
         self.chaos = Chaos(self.random, names)
         self.client = self.chaos.client
 
+    @abstractmethod
     def run(self) -> None:
         """Go through it.
 
         Raises:
             AssertionError: something does not hold.
         """
-        raise NotImplementedError
 
 
 def available(pods: Iterable[Obj]) -> int:

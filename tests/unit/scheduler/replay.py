@@ -166,7 +166,7 @@ class Replay:
             case "letVictimsGo":
                 self.remove_victims()
             case other:
-                raise NotImplementedError(other)
+                raise ValueError(f"a case has an operation of a kind unknown here: {other}")
         self.clock.advance(_SETTLE_SECONDS)
 
     def pods_per_node(self) -> dict[str, int]:

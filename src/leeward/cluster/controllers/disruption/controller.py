@@ -10,8 +10,13 @@ from typing import Literal
 
 from leeward.cluster.controllers.disruption import plan
 from leeward.cluster.controllers.disruption.scales import SCALED, Scales
-from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
-from leeward.cluster.controllers.framework.selection import Pace, Selection
+from leeward.cluster.controllers.framework.controller import (
+    SELECTED_A_SECOND,
+    ControllerContext,
+    ControllerDescriptor,
+    collected,
+)
+from leeward.cluster.controllers.framework.selection import Selection
 from leeward.cluster.interface.client import Event
 from leeward.kube.conditions import with_condition
 from leeward.kube.objects import Obj, ObjectKey, find_condition, is_terminating, key_of, labels_of
@@ -35,7 +40,6 @@ class DisruptionController:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._clock = context.clock
-        self._pace = Pace(context.clock)
         self._scales = Scales(context.client)
         self._pods = Selection(context.client, _selects, lambda budget, pod: plan.view_of(pod))
         self._several: dict[ObjectKey, str] = {}  # Pods that several budgets select → one of these
@@ -76,7 +80,11 @@ class DisruptionController:
         for budget in selecting:
             self._pods.note(key_of(budget), pod["metadata"]["name"])
             keys.append(key_of(budget))
-        return self._pace.due(keys)
+        return keys
+
+    def delay(self, key: ObjectKey, event: Event) -> float:
+        """Take changes of many Pods together."""
+        return collected(self._pods.count(key), SELECTED_A_SECOND) if event.resource == "pods" else 0.0
 
     def sync(self, key: ObjectKey) -> float | None:
         """Bring one budget's status up to date, or take back what a Pod says of its disruption."""
@@ -85,13 +93,9 @@ class DisruptionController:
         budget = self._client.find(BUDGETS, *key)
         if budget is None or is_terminating(budget):
             self._pods.forget(key)
-            self._pace.forget(key)
             return None
-        if wait := self._pace.wait(key):
-            return wait
         self._tell_of_several()
         pods = self._pods.of(key, budget).values
-        self._pace.worked(key, len(pods))
         return self._count(budget, pods)
 
     def _tell_of_several(self) -> None:

@@ -8,8 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from leeward.cluster.controllers.endpoint.plan import endpoints_for, pod_address
-from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
-from leeward.cluster.controllers.framework.selection import Pace, Selection
+from leeward.cluster.controllers.framework.controller import (
+    SELECTED_A_SECOND,
+    ControllerContext,
+    ControllerDescriptor,
+    collected,
+)
+from leeward.cluster.controllers.framework.selection import Selection
 from leeward.cluster.controllers.framework.servicepods import TriggerTimes, selects, services_of
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import ObjectKey, is_terminating, key_of
@@ -24,7 +29,6 @@ class EndpointsController:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._times = TriggerTimes()
-        self._pace = Pace(context.clock)
         self._pods = Selection(context.client, selects, pod_address)
 
     @property
@@ -39,10 +43,14 @@ class EndpointsController:
         keys = services_of(event, lambda namespace: self._client.list("services", namespace))
         for key in keys:
             self._pods.note(key, event.object["metadata"]["name"])
-        return self._pace.due(keys)
+        return keys
+
+    def delay(self, key: ObjectKey, event: Event) -> float:
+        """Take changes of many Pods together."""
+        return collected(self._pods.count(key), SELECTED_A_SECOND) if event.resource == "pods" else 0.0
 
     def sync(self, key: ObjectKey) -> float | None:
-        """Write the Endpoints of one Service, or delete what is left of one; many Pods' changes together."""
+        """Write the Endpoints of one Service, or delete what is left of one."""
         client = self._client
         service = client.find("services", *key)
         if service is None:
@@ -52,21 +60,17 @@ class EndpointsController:
             return None
         if is_terminating(service):
             return None
-        if wait := self._pace.wait(key):
-            return wait
         selected = self._pods.of(key, service)
         time = self._times.of(key, service, selected.looked_at, selected.gone)
         old = client.find(ENDPOINTS, *key)
         new = endpoints_for(service, selected.values.values(), old, time)
         if new is not None:
             (client.create if old is None else client.update)(ENDPOINTS, new)
-        self._pace.worked(key, len(selected.values))
         return None
 
     def _delete(self, key: ObjectKey) -> None:
         self._times.forget(key)
         self._pods.forget(key)
-        self._pace.forget(key)
         if self._client.find(ENDPOINTS, *key) is not None:
             try:
                 self._client.delete(ENDPOINTS, *key)

@@ -19,8 +19,13 @@ from leeward.cluster.controllers.endpointslice.plan import (
     groups_of,
     pod_endpoints,
 )
-from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
-from leeward.cluster.controllers.framework.selection import Pace, Selection
+from leeward.cluster.controllers.framework.controller import (
+    SELECTED_A_SECOND,
+    ControllerContext,
+    ControllerDescriptor,
+    collected,
+)
+from leeward.cluster.controllers.framework.selection import Selection
 from leeward.cluster.controllers.framework.servicepods import (
     TriggerTimes,
     selects,
@@ -41,7 +46,6 @@ class EndpointSliceController:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._times = TriggerTimes()
-        self._pace = Pace(context.clock)
         self._pods: Selection[PodEndpoints] = Selection(
             context.client, selects, lambda service, pod: pod_endpoints(service, pod, self._find_node)
         )
@@ -69,7 +73,11 @@ class EndpointSliceController:
         keys = services_of(event, lambda namespace: self._client.list("services", namespace))
         for key in keys:
             self._pods.note(key, event.object["metadata"]["name"])
-        return self._pace.due(keys)
+        return keys
+
+    def delay(self, key: ObjectKey, event: Event) -> float:
+        """Take changes of many Pods together."""
+        return collected(self._pods.count(key), SELECTED_A_SECOND) if event.resource == "pods" else 0.0
 
     def _keys_for_slice(self, event: Event) -> Iterable[ObjectKey]:
         if self._writes or event.previous is None:
@@ -93,7 +101,7 @@ class EndpointSliceController:
         return keys
 
     def sync(self, key: ObjectKey) -> float | None:
-        """Reconcile the slices of one Service; those of many Pods take their changes together."""
+        """Reconcile the slices of one Service."""
         service = self._client.find("services", *key)
         if service is None:
             self._forget(key)
@@ -102,8 +110,6 @@ class EndpointSliceController:
         if service["spec"].get("type") == "ExternalName":
             return None
         goes_on = key in self._left
-        if wait := 0.0 if goes_on else self._pace.wait(key):
-            return wait
         writes = self._left.pop(key) if goes_on else list(self._writes_for(key, service))
         self._writes = True
         try:
@@ -114,8 +120,7 @@ class EndpointSliceController:
         if len(writes) > _AT_ONCE:
             self._left[key] = writes[_AT_ONCE:]
             return 0.0
-        self._pace.worked(key, self._pods.count(key))
-        return self._pace.wait(key) if goes_on else None  # for what happened between its passes
+        return 0.0 if goes_on else None  # for what happened between its passes
 
     def _writes_for(self, key: ObjectKey, service: Obj) -> Iterator[Callable[[], object]]:
         """Yield the writes that a Service needs now."""
@@ -132,7 +137,6 @@ class EndpointSliceController:
     def _forget(self, key: ObjectKey) -> None:
         self._times.forget(key)
         self._pods.forget(key)
-        self._pace.forget(key)
         self._left.pop(key, None)
         for known in [known for known in self._spread if known[0] == key]:
             del self._spread[known]

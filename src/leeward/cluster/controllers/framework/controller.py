@@ -26,6 +26,11 @@ SignRequest = Callable[[x509.CertificateSigningRequest, Collection[str], int], b
 """(what is asked for, usages as Kubernetes names them, for how many seconds) → the certificate in PEM"""
 
 
+MANY = 100  # objects
+LONGEST_SECONDS = 2.0
+SELECTED_A_SECOND = 1000.0  # of what a selector selects; upstream's clients make 20 writes, of 100 Pods each
+
+
 class Controller(Protocol):
     """Brings one kind's observed state towards its spec."""
 
@@ -57,6 +62,16 @@ class Collecting(Protocol):
     def delay(self, key: ObjectKey, event: Event) -> float:
         """Return seconds that `key` may wait because of `event`, 0 to sync it at once; cheap."""
         ...
+
+
+def collected(size: int, a_second: float) -> float:
+    """Return seconds for which changes of many objects are looked at together; 0 for up to MANY.
+
+    Args:
+        size: how many there are.
+        a_second: how many a pass may look at a second.
+    """
+    return min(size / a_second, LONGEST_SECONDS) if size > MANY else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from leeward.cluster.controllers.framework.census import Census, Count
 from leeward.cluster.controllers.framework.claims import adopters, claim, selector_of
-from leeward.cluster.controllers.framework.controller import ControllerContext, own_or_owner_key
+from leeward.cluster.controllers.framework.controller import ControllerContext, collected, own_or_owner_key
 from leeward.cluster.controllers.framework.replicaplan import make_status, plan
 from leeward.cluster.controllers.framework.slowstart import is_namespace_ending, slow_start
 from leeward.cluster.interface.client import Event
@@ -22,9 +22,7 @@ from leeward.kube.objects import Obj, ObjectKey, controller_of, find_condition, 
 from leeward.kube.pods import is_active, pod_from_template
 from leeward.kube.status import NotFoundError, StatusError
 
-MANY = 200  # Pods
-SECONDS_PER_POD = 1.0 / 10_000  # how long changes of many are collected
-LONGEST_SECONDS = 1.0
+A_SECOND = 10_000.0  # Pods that a pass may look at
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +70,9 @@ class ReplicasController:
         if event.type == "ADDED" or (event.resource == self._resource and not _tells_status(event)):
             return 0.0
         found = self._client.find(self._resource, *key)
-        size = max(_counted(found)) if found else 0
-        if size <= MANY:
-            return 0.0
+        seconds = collected(max(_counted(found)), A_SECOND) if found else 0.0
         goes = event.resource == "pods" and before and is_active(before) and not is_active(event.object)
-        return min(LONGEST_SECONDS, size * SECONDS_PER_POD) / (10 if goes else 1)
+        return seconds / 10 if goes else seconds
 
     def sync(self, key: ObjectKey) -> float | None:
         """Create or delete Pods, then report what was there before."""

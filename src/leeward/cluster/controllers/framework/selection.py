@@ -1,23 +1,19 @@
 """What is made of each Pod that an object selects, made again only for Pods that changed since.
 
 Controllers with a selector (Services, budgets) would otherwise look at all Pods of a namespace for each Pod
-that changes. Theirs is also the :class:`Pace`: the more Pods there are, the more changes are taken together.
+that changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from leeward.base.clock import PassiveClock
 from leeward.cluster.interface.client import Reader
 from leeward.kube.objects import Obj, ObjectKey
 
 T = TypeVar("T")
-_AT_ONCE = 100  # Pods for which nothing is delayed
-_A_SECOND = 1000.0  # Pods that are looked at a second; upstream's clients make 20 writes, of 100 Pods each
-_LONGEST = 2.0  # seconds
 
 
 @dataclass(slots=True)
@@ -82,39 +78,3 @@ class Selection(Generic[T]):
                 values[name] = self._view(obj, pod)
                 looked_at.append(pod)
         return Selected(values, looked_at, gone)
-
-
-class Pace:
-    """Keeps work on an object of many Pods from following its Pods one by one.
-
-    Args:
-        clock: its time.
-    """
-
-    def __init__(self, clock: PassiveClock) -> None:
-        self._clock = clock
-        self._free_at: dict[ObjectKey, float] = {}
-        self._held: set[ObjectKey] = set()
-
-    def wait(self, key: ObjectKey) -> float:
-        """Return the seconds after which the work that is due now is to be done; 0 for now."""
-        free_at = self._free_at.get(key)
-        seconds = 0.0 if free_at is None else max(free_at - self._clock.monotonic(), 0.0)
-        (self._held.add if seconds else self._held.discard)(key)
-        return seconds
-
-    def due(self, keys: Iterable[ObjectKey]) -> list[ObjectKey]:
-        """Return the keys that do not wait for work already."""
-        return [key for key in keys if key not in self._held]
-
-    def worked(self, key: ObjectKey, pods: int) -> None:
-        """Work on an object of so many Pods was done."""
-        if pods > _AT_ONCE:
-            self._free_at[key] = self._clock.monotonic() + min(pods / _A_SECOND, _LONGEST)
-        else:
-            self._free_at.pop(key, None)
-
-    def forget(self, key: ObjectKey) -> None:
-        """An object is gone."""
-        self._free_at.pop(key, None)
-        self._held.discard(key)

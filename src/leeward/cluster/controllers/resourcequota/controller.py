@@ -10,8 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
-from leeward.cluster.controllers.framework.selection import Pace
+from leeward.cluster.controllers.framework.controller import (
+    SELECTED_A_SECOND,
+    ControllerContext,
+    ControllerDescriptor,
+    collected,
+)
 from leeward.cluster.controllers.resourcequota.plan import concerned, plan
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import Obj, ObjectKey, key_of
@@ -30,7 +34,7 @@ class ResourceQuotaController:
     def __init__(self, context: ControllerContext) -> None:
         self._client = context.client
         self._clock = context.clock
-        self._pace = Pace(context.clock)
+        self._counted: dict[ObjectKey, int] = {}  # objects that each quota is about, the last time
         self._watched = frozenset(
             row.name for row in BUILT_IN if row.namespaced and row.name not in _UNCOUNTED
         )
@@ -49,9 +53,13 @@ class ResourceQuotaController:
         if not quotas or not (event.type == "DELETED" or self._shrinks(event)):
             return ()
         matches = evaluator_of(event.resource).matches
-        return self._pace.due(
+        return [
             key_of(each) for each in quotas if any(map(matches, (each.get("spec") or {}).get("hard") or ()))
-        )
+        ]
+
+    def delay(self, key: ObjectKey, event: Event) -> float:
+        """Take changes of many objects together."""
+        return 0.0 if event.resource == QUOTAS else collected(self._counted.get(key, 0), SELECTED_A_SECOND)
 
     def _shrinks(self, event: Event) -> bool:
         """Tell whether an object may use something else than before."""
@@ -64,10 +72,8 @@ class ResourceQuotaController:
         """Count what one quota is about."""
         quota = self._client.find(QUOTAS, *key)
         if quota is None:
-            self._pace.forget(key)
+            self._counted.pop(key, None)
             return None
-        if wait := self._pace.wait(key):
-            return wait
         counted = 0
 
         def objects(resource: str) -> list[Obj]:
@@ -77,7 +83,7 @@ class ResourceQuotaController:
             return found
 
         status = plan(quota, objects, self._clock.now())
-        self._pace.worked(key, counted)
+        self._counted[key] = counted
         if status is not None:
             self._client.update_status(QUOTAS, {**quota, "status": status})
         about = {found.resource for found in concerned((quota.get("spec") or {}).get("hard") or ())}
