@@ -109,3 +109,9 @@ def without_finalizer(obj: Obj, finalizer: str) -> Obj:
         return obj
     left = [name for name in have if name != finalizer]
     return {**obj, "metadata": {**obj["metadata"], "finalizers": left}}
+
+
+def newest_first(objects: Iterable[Obj]) -> list[Obj]:
+    """Return objects, newest first, equally old ones by name."""
+    by_name = sorted(objects, key=lambda each: str(each["metadata"]["name"]))
+    return sorted(by_name, key=lambda each: str(each["metadata"]["creationTimestamp"]), reverse=True)

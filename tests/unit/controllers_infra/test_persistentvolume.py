@@ -8,11 +8,18 @@ import pytest
 
 from leeward.cluster.controllers.persistentvolume import controller, plan
 from leeward.kube.objects import Obj
+from leeward.kube.volumes import (
+    BIND_COMPLETED,
+    BOUND_BY_CONTROLLER,
+    DEFAULT_CLASS,
+    SELECTED_NODE,
+    bound_volume,
+)
 
 STORAGE_CLASS: Obj = {
     "apiVersion": "storage.k8s.io/v1",
     "kind": "StorageClass",
-    "metadata": {"name": "local", "annotations": {plan.DEFAULT_CLASS: "true"}},
+    "metadata": {"name": "local", "annotations": {DEFAULT_CLASS: "true"}},
     "provisioner": plan.PROVISIONER,
     "reclaimPolicy": "Delete",
 }
@@ -56,7 +63,7 @@ def test_a_volume_is_made_in_the_zone_of_the_selected_node_and_bound(world: Any)
     world.node("node-b1", "local-b")
     made = claim(world)
     world.run(controller.DESCRIPTOR)
-    world.annotate(controller.CLAIMS, made, **{plan.SELECTED_NODE: "node-b1"})
+    world.annotate(controller.CLAIMS, made, **{SELECTED_NODE: "node-b1"})
     world.clock.advance(0)
     (volume,) = world.client.list(controller.VOLUMES)
     name = volume["metadata"]["name"]
@@ -97,10 +104,10 @@ def test_a_free_volume_that_fits_is_taken_before_one_is_made(world: Any) -> None
     world.run(controller.DESCRIPTOR)
     assert current(world)["spec"]["volumeName"] == "right"
     chosen = world.client.get(controller.VOLUMES, "", "right")
-    assert chosen["metadata"]["annotations"] == {plan.BOUND_BY_CONTROLLER: "yes"}
+    assert chosen["metadata"]["annotations"] == {BOUND_BY_CONTROLLER: "yes"}
     assert current(world)["metadata"]["annotations"] == {
-        plan.BIND_COMPLETED: "yes",
-        plan.BOUND_BY_CONTROLLER: "yes",
+        BIND_COMPLETED: "yes",
+        BOUND_BY_CONTROLLER: "yes",
     }
     assert world.client.get(controller.VOLUMES, "", "big")["status"]["phase"] == "Available"
 
@@ -137,10 +144,10 @@ def test_a_claim_and_a_volume_that_name_each_other_do_not_say_who_chose() -> Non
         "metadata": {"name": "v"},
         "spec": {"claimRef": {"name": "data", "namespace": "shop"}},
     }
-    bound = plan.bound_volume(volume, claim)
+    bound = bound_volume(volume, claim)
     assert "annotations" not in bound["metadata"]
     assert bound["spec"]["claimRef"]["uid"] == "1"
-    assert plan.bound_claim(claim, bound)["metadata"]["annotations"] == {plan.BIND_COMPLETED: "yes"}
+    assert plan.bound_claim(claim, bound)["metadata"]["annotations"] == {BIND_COMPLETED: "yes"}
 
 
 def volume(world: Any, name: str = "disk", size: str = "5Gi", **spec: Any) -> Obj:
@@ -248,9 +255,9 @@ def test_a_class_may_allow_some_zones_only(world: Any) -> None:
 def test_a_claim_whose_selected_node_is_gone_is_scheduled_again(world: Any) -> None:
     made = claim(world)
     world.run(controller.DESCRIPTOR)
-    world.annotate(controller.CLAIMS, made, **{plan.SELECTED_NODE: "node-x"})
+    world.annotate(controller.CLAIMS, made, **{SELECTED_NODE: "node-x"})
     world.clock.advance(0)
-    assert plan.SELECTED_NODE not in current(world)["metadata"]["annotations"]
+    assert SELECTED_NODE not in current(world)["metadata"]["annotations"]
     message = 'failed to get target node: node "node-x" not found'
     assert ("ProvisioningFailed", message) in world.client.events
 
@@ -272,7 +279,7 @@ def test_a_volume_whose_claim_took_another_is_free_again(world: Any) -> None:
     world.run(controller.DESCRIPTOR)
     found = volume(world, "other")
     bound = {"namespace": "shop", "name": "data", "uid": made["metadata"]["uid"]}
-    meta = {**found["metadata"], "annotations": {plan.BOUND_BY_CONTROLLER: "yes"}}
+    meta = {**found["metadata"], "annotations": {BOUND_BY_CONTROLLER: "yes"}}
     found = world.client.get(controller.VOLUMES, "", "other")
     spec = {**found["spec"], "claimRef": bound}
     world.client.update(

@@ -9,11 +9,11 @@ import pytest
 from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
 from leeward.cluster.registry.admission.plugin import AdmissionOptions
-from leeward.cluster.registry.admission.plugins.storageclass import DEFAULT_CLASS
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.store.memory import MemoryStore
 from leeward.kube.objects import Obj
 from leeward.kube.status import ForbiddenError, NotFoundError
+from leeward.kube.volumes import DEFAULT_CLASS
 
 PRIORITIES = "priorityclasses.scheduling.k8s.io"
 STORAGE = "storageclasses.storage.k8s.io"

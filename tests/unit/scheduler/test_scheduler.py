@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from leeward.kube.objects import annotations_of
+from leeward.kube.volumes import BIND_COMPLETED
+
 SPREAD = {
     "topologyKey": "topology.kubernetes.io/zone",
     "maxSkew": 1,
@@ -175,9 +178,10 @@ def _bind_volume(cluster: Any, zone: str) -> None:
     spec = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "nodeAffinity": affinity}
     cluster.put("persistentvolumes", {"metadata": {"name": "v"}, "spec": spec})
     claim = cluster.get("persistentvolumeclaims", "shop", "data")
+    metadata = {**claim["metadata"], "annotations": {**annotations_of(claim), BIND_COMPLETED: "yes"}}
     cluster.put(
         "persistentvolumeclaims",
-        {**claim, "spec": {**claim["spec"], "volumeName": "v"}, "status": {"phase": "Bound"}},
+        {**claim, "metadata": metadata, "spec": {**claim["spec"], "volumeName": "v"}},
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from leeward.kube.objects import Obj
+from leeward.kube.volumes import BIND_COMPLETED
 from leeward.kube.wellknown import ZONE
 
 _CSI_NODES = "csinodes.storage.k8s.io"
@@ -23,7 +24,9 @@ def _claim(cluster: Any, name: str, volume: str = "", **spec: Any) -> Obj:
     status = {"phase": "Pending"}
     if volume:
         spec, status = {**spec, "volumeName": volume}, {"phase": "Bound"}
-    meta = {"namespace": "shop", "name": name, "uid": f"uid-{name}"}
+    meta: Obj = {"namespace": "shop", "name": name, "uid": f"uid-{name}", "resourceVersion": "7"}
+    if volume:
+        meta["annotations"] = {BIND_COMPLETED: "yes"}
     claim: Obj = cluster.put("persistentvolumeclaims", {"metadata": meta, "spec": spec, "status": status})
     return claim
 
@@ -133,6 +136,18 @@ def test_a_volume_kept_for_the_claim_is_taken_before_a_smaller_one(cluster: Any)
     cluster.clock.advance(1)
     assert cluster.get("persistentvolumes", "", "kept")["spec"]["claimRef"]["uid"] == "uid-data"
     assert "claimRef" not in cluster.get("persistentvolumes", "", "small")["spec"]
+
+
+def test_a_volume_that_the_scheduler_chose_is_free_again_when_its_claim_goes(cluster: Any) -> None:
+    cluster.node("node-a1")
+    _class(cluster, "manual", "kubernetes.io/no-provisioner")
+    _claim(cluster, "data", storageClassName="manual")
+    _volume(cluster, "v", storageClassName="manual")
+    _run(cluster, "data")
+    cluster.clock.advance(1)
+    volume = cluster.get("persistentvolumes", "", "v")
+    assert volume["metadata"]["annotations"] == {"pv.kubernetes.io/bound-by-controller": "yes"}
+    assert volume["spec"]["claimRef"]["resourceVersion"] == "7"
 
 
 def test_a_class_makes_volumes_in_its_topologies_only(cluster: Any) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from leeward.cluster.authorization.bootstrappolicy import bootstrap_policy
 from leeward.cluster.authorization.rbac import CLUSTER_ROLES
 from leeward.cluster.interface.user import User
-from leeward.cluster.registry.admission.plugins.storageclass import DEFAULT_CLASS
 from leeward.cluster.registry.options import WriteOptions
 from leeward.cluster.registry.registry import Registry
 from leeward.kube.objects import Obj
 from leeward.kube.status import AlreadyExistsError
+from leeward.kube.volumes import DEFAULT_CLASS
 from leeward.kube.wellknown import SYSTEM_NAMESPACES
 
 PROVISIONER = "leeward.dev/local"

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from leeward.kube.objects import Obj, annotations_of, parse_time
+from leeward.kube.objects import Obj, parse_time
 from leeward.kube.quantity import ONE, Amount, parse_amount
 from leeward.kube.quota.scopes import claim_in_scope, pod_in_scope
 from leeward.kube.resourcelists import ResourceList, pod_resources, read
+from leeward.kube.volumes import class_of
 
 IGNORED = frozenset(
     ("events", "events.events.k8s.io", "bindings", "localsubjectaccessreviews.authorization.k8s.io")
@@ -36,7 +37,6 @@ _SERVICE_NAMES = frozenset(("count/services", "services", "services.nodeports", 
 _CLAIM_NAMES = ("persistentvolumeclaims", "requests.storage")
 _OF_CLASS = ".storageclass.storage.k8s.io/"
 _OF_DEVICES = ".deviceclass.resource.k8s.io/devices"
-_BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
 
 
 def count_name(resource: str) -> str:
@@ -157,7 +157,7 @@ def _claim_usage(claim: Obj, now: datetime | None) -> ResourceList:
         if allocated is not None and allocated.value > wanted.value:
             wanted = allocated
         used["requests.storage"] = Amount(-(-wanted.value // 1) * ONE.value, wanted.binary)
-    name = annotations_of(claim).get(_BETA_CLASS, spec.get("storageClassName"))
+    name = class_of(claim)
     if name:
         used |= {f"{name}{_OF_CLASS}{each}": used[each] for each in _CLAIM_NAMES if each in used}
     return used

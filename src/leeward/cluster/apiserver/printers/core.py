@@ -24,6 +24,7 @@ from leeward.cluster.apiserver.printers.table import (
     status,
 )
 from leeward.kube.objects import Obj, labels_of
+from leeward.kube.volumes import class_of
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 _MODES = {
@@ -144,7 +145,7 @@ def _claim(obj: Obj, now: datetime) -> list[Cell]:
         spec(obj).get("volumeName", ""),
         ((status(obj).get("capacity") or {}).get("storage") or "0") if bound else "",
         _access_modes(status(obj).get("accessModes")) if bound else "",
-        spec(obj).get("storageClassName") or "",
+        class_of(obj),
         spec(obj).get("volumeAttributesClassName") or UNSET,
         age(obj, now),
         spec(obj).get("volumeMode") or UNSET,
@@ -161,7 +162,7 @@ def _volume(obj: Obj, now: datetime) -> list[Cell]:
         spec(obj).get("persistentVolumeReclaimPolicy", ""),
         phase,
         f"{claim.get('namespace', '')}/{claim.get('name', '')}" if claim else "",
-        spec(obj).get("storageClassName") or "",
+        class_of(obj),
         spec(obj).get("volumeAttributesClassName") or UNSET,
         status(obj).get("reason", ""),
         age(obj, now),

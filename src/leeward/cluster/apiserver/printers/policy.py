@@ -21,9 +21,8 @@ from leeward.cluster.apiserver.printers.table import (
     spec,
     status,
 )
-from leeward.kube.objects import Obj, annotations_of, find_condition
-
-_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+from leeward.kube.objects import Obj, find_condition
+from leeward.kube.volumes import is_default_class
 
 
 def _budget(obj: Obj, now: datetime) -> list[Cell]:
@@ -52,7 +51,7 @@ def _runtime_class(obj: Obj, now: datetime) -> list[Cell]:
 
 
 def _storage_class(obj: Obj, now: datetime) -> list[Cell]:
-    shown = f"{name(obj)} (default)" if annotations_of(obj).get(_DEFAULT_CLASS) == "true" else name(obj)
+    shown = f"{name(obj)} (default)" if is_default_class(obj) else name(obj)
     return [
         shown,
         obj.get("provisioner", ""),

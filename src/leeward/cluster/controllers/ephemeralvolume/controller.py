@@ -13,6 +13,7 @@ from leeward.cluster.controllers.framework.controller import ControllerContext, 
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import Obj, ObjectKey, controller_of, is_terminating, key_of, owner_reference
 from leeward.kube.status import StatusError
+from leeward.kube.volumes import ephemeral_claim
 
 CLAIMS = "persistentvolumeclaims"
 
@@ -28,7 +29,7 @@ def claim_for(pod: Obj, volume: Obj) -> Obj:
     template = volume["ephemeral"]["volumeClaimTemplate"]
     given = template.get("metadata") or {}
     meta = {
-        "name": f"{pod['metadata']['name']}-{volume['name']}",
+        "name": ephemeral_claim(pod["metadata"]["name"], volume),
         "namespace": pod["metadata"]["namespace"],
         "ownerReferences": [owner_reference({"apiVersion": "v1", "kind": "Pod", **pod})],
         **{name: given[name] for name in ("annotations", "labels") if given.get(name)},

@@ -15,7 +15,17 @@ from leeward.cluster.controllers.framework.controller import ControllerContext, 
 from leeward.cluster.controllers.persistentvolume import plan
 from leeward.cluster.controllers.persistentvolume.volumes import Volumes
 from leeward.cluster.interface.client import Event
-from leeward.kube.objects import Obj, ObjectKey, annotations_of, is_terminating, key_of
+from leeward.kube.objects import Obj, ObjectKey, annotations_of, is_terminating, key_of, labels_of
+from leeward.kube.volumes import (
+    BIND_COMPLETED,
+    SELECTED_NODE,
+    belongs_to,
+    bound_volume,
+    class_of,
+    default_class,
+    is_allowed,
+    waits_for_consumer,
+)
 
 CLAIMS, VOLUMES, CLASSES = "persistentvolumeclaims", "persistentvolumes", "storageclasses.storage.k8s.io"
 _DATA_LOST = "Data on the volume is lost!"
@@ -70,7 +80,7 @@ class PersistentVolumeController:
     # -- claims
 
     def _sync_claim(self, claim: Obj) -> None:
-        if plan.BIND_COMPLETED in annotations_of(claim):
+        if BIND_COMPLETED in annotations_of(claim):
             self._sync_bound(claim)
         elif claim["spec"].get("volumeName"):
             self._sync_named(claim)
@@ -85,7 +95,7 @@ class PersistentVolumeController:
             self._lose(claim, "ClaimLost", text)
         elif volume is None:
             self._lose(claim, "ClaimLost", f"Bound claim has lost its PersistentVolume. {_DATA_LOST}")
-        elif not volume["spec"].get("claimRef") or plan.belongs_to(volume, claim):
+        elif not volume["spec"].get("claimRef") or belongs_to(volume, claim):
             self._bind(claim, volume)
         else:
             text = "Two claims are bound to the same volume, this one is bound incorrectly"
@@ -98,7 +108,7 @@ class PersistentVolumeController:
 
     def _sync_named(self, claim: Obj) -> None:
         volume = self._client.find(VOLUMES, "", claim["spec"]["volumeName"])
-        reserved = volume is not None and plan.belongs_to(volume, claim)
+        reserved = volume is not None and belongs_to(volume, claim)
         if volume is not None and not volume["spec"].get("claimRef"):
             problem = plan.mismatch(volume, claim)
             if problem:
@@ -111,13 +121,13 @@ class PersistentVolumeController:
             self._set_status(CLAIMS, claim, {"phase": "Pending"})
 
     def _sync_unbound(self, claim: Obj) -> None:
-        if claim["spec"].get("storageClassName") is None and not plan.class_of(claim):
-            default = plan.default_class(self._client.list(CLASSES))
+        if claim["spec"].get("storageClassName") is None and not class_of(claim):
+            default = default_class(self._client.list(CLASSES))
             if default is not None:
                 named = {**claim["spec"], "storageClassName": default["metadata"]["name"]}
                 claim = self._client.update(CLAIMS, {**claim, "spec": named})
-        storage = self._client.find(CLASSES, "", plan.class_of(claim))
-        delayed = storage is not None and storage.get("volumeBindingMode") == "WaitForFirstConsumer"
+        storage = self._client.find(CLASSES, "", class_of(claim))
+        delayed = waits_for_consumer(storage)
         volume = plan.choose(self._client.list(VOLUMES), claim, delayed=delayed)
         if volume is None:
             claim, volume = self._make(claim, storage, delayed=delayed)
@@ -130,7 +140,7 @@ class PersistentVolumeController:
 
     def _make(self, claim: Obj, storage: Obj | None, *, delayed: bool) -> tuple[Obj, Obj | None]:
         """Make a volume if it is our turn, or say what is missing."""
-        if delayed and plan.SELECTED_NODE not in annotations_of(claim):
+        if delayed and SELECTED_NODE not in annotations_of(claim):
             text = "waiting for first consumer to be created before binding"
             self._tell(claim, "Normal", "WaitForFirstConsumer", text)
             return claim, None
@@ -150,7 +160,7 @@ class PersistentVolumeController:
         return claim, None
 
     def _tell_of_class(self, claim: Obj) -> None:
-        if name := plan.class_of(claim):
+        if name := class_of(claim):
             text = f'storageclass.storage.k8s.io "{name}" not found'
             self._tell(claim, "Warning", "ProvisioningFailed", text)
         else:
@@ -169,17 +179,17 @@ class PersistentVolumeController:
         return claim, found
 
     def _node_for(self, claim: Obj, storage: Obj) -> Obj | None:
-        selected = annotations_of(claim).get(plan.SELECTED_NODE)
+        selected = annotations_of(claim).get(SELECTED_NODE)
         if selected:
             node = self._client.find("nodes", "", selected)
-            return node if node is not None and plan.allows(storage, node) else None
-        nodes = [node for node in self._client.list("nodes") if plan.allows(storage, node)]
+            return node if node is not None and is_allowed(storage, labels_of(node)) else None
+        nodes = [node for node in self._client.list("nodes") if is_allowed(storage, labels_of(node))]
         made = sum(plan.is_ours(volume) for volume in self._client.list(VOLUMES))
         return nodes[made % len(nodes)] if nodes else None
 
     def _not_here(self, claim: Obj) -> Obj:
         """Say that no volume can be made, and let the scheduler choose another node."""
-        selected = annotations_of(claim).get(plan.SELECTED_NODE)
+        selected = annotations_of(claim).get(SELECTED_NODE)
         if selected is None:
             text = "no node is in a topology that the storage class allows"
         elif self._client.find("nodes", "", selected) is None:
@@ -193,7 +203,7 @@ class PersistentVolumeController:
 
     def _bind(self, claim: Obj, volume: Obj) -> None:
         """Write whatever of the four parts of a binding is missing."""
-        wanted = plan.bound_volume(volume, claim)
+        wanted = bound_volume(volume, claim)
         volume = volume if wanted is volume else self._client.update(VOLUMES, wanted)
         self._set_status(VOLUMES, volume, {"phase": "Bound"})
         claim = self._updated(claim, plan.bound_claim(claim, volume))
@@ -217,7 +227,7 @@ def _waits_for(claim: Obj, volume: Obj) -> bool:
     name = claim["spec"].get("volumeName")
     if name:
         return bool(name == volume["metadata"]["name"])
-    return plan.class_of(claim) == plan.class_of(volume)
+    return class_of(claim) == class_of(volume)
 
 
 DESCRIPTOR = ControllerDescriptor(name="persistentvolume-controller", build=PersistentVolumeController)

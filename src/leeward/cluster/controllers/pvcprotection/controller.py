@@ -11,22 +11,12 @@ from collections.abc import Collection, Iterable
 
 from leeward.cluster.controllers.framework.controller import ControllerContext, ControllerDescriptor
 from leeward.cluster.interface.client import Event
-from leeward.kube.objects import Obj, ObjectKey, is_terminating, key_of, without_finalizer
+from leeward.kube.objects import ObjectKey, is_terminating, key_of, without_finalizer
 from leeward.kube.pods import is_finished
+from leeward.kube.volumes import claims_of
 from leeward.kube.wellknown import PVC_PROTECTION
 
 CLAIMS = "persistentvolumeclaims"
-
-
-def claims_of(pod: Obj) -> list[str]:
-    """Return the names of the claims that a Pod uses, also by ephemeral volumes."""
-    found = []
-    for volume in pod["spec"].get("volumes") or ():
-        if "persistentVolumeClaim" in volume:
-            found.append(volume["persistentVolumeClaim"]["claimName"])
-        elif "ephemeral" in volume:
-            found.append(f"{pod['metadata']['name']}-{volume['name']}")
-    return found
 
 
 class ClaimProtectionController:

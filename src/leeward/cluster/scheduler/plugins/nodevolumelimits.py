@@ -23,8 +23,8 @@ from leeward.cluster.scheduler.framework import (
     reject,
 )
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
-from leeward.cluster.scheduler.plugins.volumebinding import claim_names
 from leeward.cluster.scheduler.podinfo import PodInfo
+from leeward.kube.volumes import claims_of, class_of
 
 Volume = tuple[str, str]  # (driver, what names the volume)
 _CSI_NODES = "csinodes.storage.k8s.io"
@@ -32,7 +32,7 @@ _CSI_NODES = "csinodes.storage.k8s.io"
 
 def _volumes(pod: PodInfo, reader: Reader) -> Iterator[Volume]:
     """Yield the CSI volumes of a Pod; one that is still to be made is named after its claim."""
-    for name in claim_names(pod):
+    for name in claims_of(pod.pod):
         claim = reader.find("persistentvolumeclaims", pod.namespace, name)
         if claim is None:
             continue
@@ -43,7 +43,7 @@ def _volumes(pod: PodInfo, reader: Reader) -> Iterator[Volume]:
             if csi:
                 yield csi["driver"], csi["volumeHandle"]
             continue
-        class_name = claim["spec"].get("storageClassName")
+        class_name = class_of(claim)
         storage = reader.find("storageclasses.storage.k8s.io", "", class_name) if class_name else None
         if storage is not None:
             yield storage["provisioner"], f"{class_name}-{pod.namespace}/{name}"
@@ -61,13 +61,13 @@ class NodeVolumeLimits(Plugin):
     }
 
     def shares(self, pod: PodInfo) -> bool:
-        return not claim_names(pod)
+        return not claims_of(pod.pod)
 
     def wakes(self, pod: PodInfo, event: Event) -> bool:
         return event.resource != "pods" or bool(event.object["spec"].get("volumes"))
 
     def pre_filter(self, cycle: Cycle) -> PreFilterResult:
-        return PASS if claim_names(cycle.pod) else SKIP
+        return PASS if claims_of(cycle.pod.pod) else SKIP
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
         limits = cycle.reader.find(_CSI_NODES, "", node.name)

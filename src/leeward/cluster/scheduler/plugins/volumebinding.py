@@ -10,8 +10,8 @@ Source: ``pkg/scheduler/framework/plugins/volumebinding`` (binder.go, volume_bin
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 
 from leeward.cluster.interface.client import Client, Reader
 from leeward.cluster.interface.store import Event
@@ -32,12 +32,20 @@ from leeward.cluster.scheduler.framework import (
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo
 from leeward.kube.objects import Obj, annotations_of, controller_of, is_terminating
-from leeward.kube.quantity import parse_quantity
-from leeward.kube.selectors import matches_node_selector, matches_selector
+from leeward.kube.volumes import (
+    SELECTED_NODE,
+    bound_volume,
+    claims_of,
+    class_of,
+    find_matching,
+    is_allowed,
+    is_bound,
+    is_reachable,
+    request_of,
+    waits_for_consumer,
+)
 
 BIND_TIMEOUT_SECONDS = 600.0  # for volumes to be made and bound
-BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
-SELECTED_NODE = "volume.kubernetes.io/selected-node"
 _CLAIMS = "persistentvolumeclaims"
 _NO_PROVISIONER = "kubernetes.io/no-provisioner"
 _CONFLICT = "node(s) had volume node affinity conflict"
@@ -45,74 +53,8 @@ _LOST = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(
 _NONE_FREE = "node(s) didn't find available persistent volumes to bind"
 
 
-def claim_names(pod: PodInfo) -> list[str]:
-    """Return the names of the claims the Pod mounts, generic ephemeral ones included."""
-    names: list[str] = []
-    for volume in pod.spec.get("volumes") or ():
-        if claim := volume.get("persistentVolumeClaim"):
-            names.append(claim["claimName"])
-        elif volume.get("ephemeral"):
-            names.append(f"{pod.key.name}-{volume['name']}")
-    return names
-
-
-def is_bound(claim: Obj) -> bool:
-    """Tell whether a claim has its volume for good."""
-    says_so = (claim.get("status") or {}).get("phase") == "Bound" or BIND_COMPLETED in annotations_of(claim)
-    return bool(claim["spec"].get("volumeName")) and says_so
-
-
-def volume_allows(volume: Obj, node: NodeInfo) -> bool:
-    """Tell whether the volume's node affinity allows `node`."""
-    required = (volume["spec"].get("nodeAffinity") or {}).get("required")
-    return matches_node_selector(required, node.labels, node.name)
-
-
-def _is_free(volume: Obj, claim: Obj) -> bool:
-    """Tell whether a volume is available to everyone, or kept for the claim."""
-    reference, meta = volume["spec"].get("claimRef"), claim["metadata"]
-    if is_terminating(volume):
-        return False
-    if reference:
-        is_for = (reference.get("namespace"), reference.get("name")) == (meta["namespace"], meta["name"])
-        return is_for and reference.get("uid") in (None, "", meta.get("uid"))
-    return (volume.get("status") or {}).get("phase") in (None, "Available")
-
-
-def _preference(volume: Obj) -> tuple[bool, Fraction]:
-    """Sort volumes: first those that are kept for somebody, then the smallest."""
-    spec = volume["spec"]
-    return not spec.get("claimRef"), parse_quantity(spec["capacity"]["storage"])
-
-
-def _requested(claim: Obj) -> Fraction:
-    wanted = (claim["spec"].get("resources") or {}).get("requests") or {}
-    return parse_quantity(wanted.get("storage", "0"))
-
-
-def _is_allowed(storage: Obj, node: NodeInfo) -> bool:
-    """Tell whether volumes of a class may be made for a node."""
-    topologies = storage.get("allowedTopologies") or ()
-    return not topologies or any(
-        all(
-            node.labels.get(each["key"]) in each["values"]
-            for each in topology.get("matchLabelExpressions") or ()
-        )
-        for topology in topologies
-    )
-
-
-def _fits(volume: Obj, claim: Obj) -> bool:
-    spec, wanted = volume["spec"], claim["spec"]
-    selector: Any = wanted.get("selector")
-    return (
-        (spec.get("storageClassName") or "") == (wanted.get("storageClassName") or "")
-        and _is_free(volume, claim)
-        and set(wanted.get("accessModes") or ()) <= set(spec.get("accessModes") or ())
-        and (spec.get("volumeMode") or "Filesystem") == (wanted.get("volumeMode") or "Filesystem")
-        and parse_quantity(spec["capacity"]["storage"]) >= _requested(claim)
-        and (selector is None or matches_selector(selector, volume["metadata"].get("labels") or {}))
-    )
+def _reaches(node: NodeInfo, volume: Obj) -> bool:
+    return is_reachable(volume, node.labels, node.name)
 
 
 @dataclass(slots=True)
@@ -147,10 +89,10 @@ class VolumeBinding(Plugin):
         return is_own or any(volume.get("ephemeral") for volume in pod.spec.get("volumes") or ())
 
     def shares(self, pod: PodInfo) -> bool:
-        return not claim_names(pod)
+        return not claims_of(pod.pod)
 
     def pre_filter(self, cycle: Cycle) -> PreFilterResult:
-        names = claim_names(cycle.pod)
+        names = claims_of(cycle.pod.pod)
         if not names:
             return SKIP
         state = _State()
@@ -162,9 +104,9 @@ class VolumeBinding(Plugin):
             if self._sort(state, cycle.reader, cycle.reader.get(_CLAIMS, cycle.pod.namespace, name)):
                 continue
             return PreFilterResult(never("pod has unbound immediate PersistentVolumeClaims"))
-        state.waiting.sort(key=lambda found: _requested(found[0]))
+        state.waiting.sort(key=lambda found: request_of(found[0]))
         if state.waiting:
-            state.available = sorted(cycle.reader.list("persistentvolumes"), key=_preference)
+            state.available = cycle.reader.list("persistentvolumes")
         cycle.state[self.name] = state
         return PASS
 
@@ -194,10 +136,9 @@ class VolumeBinding(Plugin):
             state.has_lost = state.has_lost or volume is None
             state.volumes += [volume] if volume else []
             return True
-        class_name = claim["spec"].get("storageClassName")
+        class_name = class_of(claim)
         storage = reader.find("storageclasses.storage.k8s.io", "", class_name) if class_name else None
-        waits = storage is not None and storage.get("volumeBindingMode") == "WaitForFirstConsumer"
-        if storage is None or not waits or claim["spec"].get("volumeName"):
+        if storage is None or not waits_for_consumer(storage) or claim["spec"].get("volumeName"):
             return False
         state.waiting.append((claim, storage))
         return True
@@ -205,7 +146,7 @@ class VolumeBinding(Plugin):
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
         state: _State = cycle.state[self.name]
         reasons: list[str] = []
-        if not all(volume_allows(volume, node) for volume in state.volumes):
+        if not all(_reaches(node, volume) for volume in state.volumes):
             reasons.append(_CONFLICT)
         if not self._choose(cycle, state, node):
             reasons.append(_NONE_FREE)
@@ -222,19 +163,10 @@ class VolumeBinding(Plugin):
             if selected and selected != node.name and selected in cycle.nodes:
                 return False
             taken = set(chosen.values())
-            volume = next(
-                (
-                    found["metadata"]["name"]
-                    for found in state.available
-                    if found["metadata"]["name"] not in taken
-                    and _fits(found, claim)
-                    and volume_allows(found, node)
-                ),
-                None,
-            )
+            volume = find_matching(state.available, claim, reaches=partial(_reaches, node), taken=taken)
             if volume is not None and not selected:
-                chosen[claim["metadata"]["name"]] = volume
-            elif storage.get("provisioner") == _NO_PROVISIONER or not _is_allowed(storage, node):
+                chosen[claim["metadata"]["name"]] = volume["metadata"]["name"]
+            elif storage.get("provisioner") == _NO_PROVISIONER or not is_allowed(storage, node.labels):
                 return False
         state.chosen[node.name] = chosen
         return True
@@ -246,34 +178,23 @@ class VolumeBinding(Plugin):
         for claim, _ in state.waiting:
             volume = state.chosen.get(node.name, {}).get(claim["metadata"]["name"])
             if volume is not None:
-                self._reserve(client, claim, volume)
+                found = client.get("persistentvolumes", "", volume)
+                client.update("persistentvolumes", bound_volume(found, claim))
             elif annotations_of(claim).get(SELECTED_NODE) != node.name:
                 annotations = {**annotations_of(claim), SELECTED_NODE: node.name}
                 metadata = {**claim["metadata"], "annotations": annotations}
                 client.update("persistentvolumeclaims", {**claim, "metadata": metadata})
         return self.is_prepared(cycle.pod, node, client) is True
 
-    @staticmethod
-    def _reserve(client: Client, claim: Obj, name: str) -> None:
-        volume, meta = client.get("persistentvolumes", "", name), claim["metadata"]
-        reference = {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "namespace": meta["namespace"],
-            "name": meta["name"],
-            "uid": meta["uid"],
-        }
-        client.update("persistentvolumes", {**volume, "spec": {**volume["spec"], "claimRef": reference}})
-
     def is_prepared(self, pod: PodInfo, node: NodeInfo, reader: Reader) -> bool | None:
-        for name in claim_names(pod):
+        for name in claims_of(pod.pod):
             claim = reader.find("persistentvolumeclaims", pod.namespace, name)
             if claim is None or is_terminating(claim):
                 return None
             if not is_bound(claim):
                 return False
             volume = reader.find("persistentvolumes", "", claim["spec"]["volumeName"])
-            if volume is None or not volume_allows(volume, node):
+            if volume is None or not _reaches(node, volume):
                 return None
         return True
 

@@ -24,6 +24,7 @@ from leeward.cluster.scheduler.framework import (
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
 from leeward.cluster.scheduler.podinfo import PodInfo
 from leeward.kube.objects import Obj, labels_of
+from leeward.kube.volumes import class_of, waits_for_consumer
 from leeward.kube.wellknown import REGION, ZONE
 
 _BETA = {
@@ -81,14 +82,13 @@ class VolumeZone(Plugin):
 
     @staticmethod
     def _unbound(cycle: Cycle, claim: Obj) -> Rejection | None:
-        name = claim["spec"].get("storageClassName")
+        name = class_of(claim)
         if not name:
             return never("PersistentVolumeClaim had no pv name and storageClass name")
         storage = cycle.reader.find("storageclasses.storage.k8s.io", "", name)
         if storage is None:
             return never(f'storageclass.storage.k8s.io "{name}" not found')
-        waits = storage.get("volumeBindingMode") == "WaitForFirstConsumer"
-        return None if waits else never("PersistentVolume had no name")
+        return None if waits_for_consumer(storage) else never("PersistentVolume had no name")
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
         if not any(key in node.labels for key in _KEYS):

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from leeward.cluster.interface.client import Reader
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.plugin import Handler, PluginContext, PluginDescriptor
-from leeward.cluster.registry.admission.plugins.storageclass import newest_first
-from leeward.kube.objects import Obj, annotations_of
+from leeward.kube.objects import Obj, annotations_of, newest_first
 
 _DEFAULT = "ingressclass.kubernetes.io/is-default-class"
 _ANNOTATION = "kubernetes.io/ingress.class"

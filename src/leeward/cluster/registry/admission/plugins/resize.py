@@ -10,17 +10,10 @@ from collections.abc import Sequence
 from leeward.cluster.interface.client import Reader
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.plugin import Handler, PluginContext, PluginDescriptor
-from leeward.kube.objects import Obj, annotations_of
+from leeward.kube.objects import Obj
 from leeward.kube.quantity import ZERO, Amount
 from leeward.kube.resourcelists import read
-
-_BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
-
-
-def class_of(claim: Obj) -> str:
-    """Return the storage class of a claim; "" for none."""
-    named = annotations_of(claim).get(_BETA_CLASS)
-    return str(named if named is not None else (claim.get("spec") or {}).get("storageClassName") or "")
+from leeward.kube.volumes import class_of
 
 
 def _size(claim: Obj) -> Amount:

@@ -1,33 +1,19 @@
 """DefaultStorageClass: a claim that names no class gets the default one.
 
-Of several defaults the newest counts, of equally old ones the first by name.
-
-Source: plugin/pkg/admission/storage/storageclass/setdefault/admission.go, pkg/volume/util/storageclass.go
-(Kubernetes 1.36).
+Source: plugin/pkg/admission/storage/storageclass/setdefault/admission.go (Kubernetes 1.36).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from operator import itemgetter
+from collections.abc import Sequence
 
 from leeward.cluster.interface.client import Reader
 from leeward.cluster.registry.admission.attributes import Attributes
 from leeward.cluster.registry.admission.plugin import Handler, PluginContext, PluginDescriptor
 from leeward.kube.objects import Obj, annotations_of
+from leeward.kube.volumes import BETA_CLASS, default_class
 
-DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-_BETA_DEFAULT = "storageclass.beta.kubernetes.io/is-default-class"
-_BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
 _CLASSES = "storageclasses.storage.k8s.io"
-
-
-def newest_first(objects: Iterable[Obj]) -> list[Obj]:
-    """Return objects, newest first, equally old ones by name."""
-    metas = sorted(((each["metadata"]["name"], each) for each in objects), key=itemgetter(0))
-    return [
-        each for _, each in sorted(metas, key=lambda m: m[1]["metadata"]["creationTimestamp"], reverse=True)
-    ]
 
 
 class DefaultStorageClass:
@@ -40,17 +26,12 @@ class DefaultStorageClass:
         """Name the class."""
         claim = write.obj
         spec = claim.get("spec") or {}
-        if spec.get("storageClassName") is not None or _BETA_CLASS in annotations_of(claim):
+        if spec.get("storageClassName") is not None or BETA_CLASS in annotations_of(claim):
             return claim
-        defaults = [
-            each
-            for each in self._reader.list(_CLASSES)
-            if "true" in (annotations_of(each).get(DEFAULT_CLASS), annotations_of(each).get(_BETA_DEFAULT))
-        ]
-        if not defaults:
+        default = default_class(self._reader.list(_CLASSES))
+        if default is None:
             return claim
-        name = newest_first(defaults)[0]["metadata"]["name"]
-        return {**claim, "spec": {**spec, "storageClassName": name}}
+        return {**claim, "spec": {**spec, "storageClassName": default["metadata"]["name"]}}
 
 
 def build(context: PluginContext) -> Sequence[Handler]:
