@@ -159,6 +159,24 @@ def test_a_busy_resource_does_not_cost_a_quiet_one_its_history(
     assert told(list(store.events_since("secrets", start))) == [("ADDED", "secrets", "quiet")]
 
 
+def test_what_is_long_ago_is_forgotten_but_for_some_of_each_resource(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "WINDOW", 6)
+    monkeypatch.setattr(memory, "SPARED", 2)
+    start = store.revision
+    for name in "abcd":
+        store.create("secrets", thing(name))
+    for name in "abcdef":
+        store.create("configmaps", thing(name))
+    assert len(list(store.events_since("secrets", start))) == 4
+    store.create("secrets", thing("e"))
+    with pytest.raises(ExpiredError, match=rf"too old resource version: {start} \({start + 3}\)"):
+        store.events_since("secrets", start)
+    kept = list(store.events_since("secrets", start + 3))
+    assert [event.object["metadata"]["name"] for event in kept] == ["d", "e"]
+
+
 def test_the_history_is_whole_until_it_is_full(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "HISTORY", 3)
     start = store.revision
@@ -182,14 +200,22 @@ def test_the_history_is_whole_until_it_is_full(store: MemoryStore, monkeypatch: 
         max_size=40,
     ),
     history=st.integers(1, 50),
+    window=st.integers(0, 50),
+    spared=st.integers(0, 20),
 )
 @settings(max_examples=60, deadline=None)
 def test_a_list_and_the_events_after_it_give_every_later_list(
-    make: Callable[[], MemoryStore], steps: list[tuple[str, str, str, int]], history: int
+    make: Callable[[], MemoryStore],
+    steps: list[tuple[str, str, str, int]],
+    history: int,
+    window: int,
+    spared: int,
 ) -> None:
     """From any revision on nothing is lost, doubled or out of order, or the revision is too old."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory, "HISTORY", history)
+        patch.setattr(memory, "WINDOW", window)
+        patch.setattr(memory, "SPARED", spared)
         store = make()
         every = live(store)
         snapshots = [(store.revision, {name: store.list(name) for name in ("pods", "configmaps")})]
@@ -201,7 +227,9 @@ def test_a_list_and_the_events_after_it_give_every_later_list(
         for revision, listed in snapshots:
             for resource in ("pods", "configmaps"):
                 later = [event for event in every if event.resource == resource and event.revision > revision]
-                if len(later) > history:
+                newest = max((event.revision for event in every if event.resource == resource), default=0)
+                is_old = bool(later) and later[0].revision <= newest - window
+                if len(later) > history or (len(later) > spared and is_old):
                     with pytest.raises(ExpiredError):
                         store.events_since(resource, revision)
                     continue

@@ -19,7 +19,9 @@ from leeward.kube.status import AlreadyExistsError, ConflictError, ExpiredError,
 
 _Place = tuple[str, str, str]  # of the index: what by, and two values
 _OWNER, _ORPHANS, _NODE = "owner", "orphans", "node"
-HISTORY = 4096  # events kept per resource
+HISTORY = 4096  # events kept per resource, at most
+WINDOW = 4 * HISTORY  # revisions; what is older is forgotten as etcd compacts,
+SPARED = 100  # but for so many of each resource: who watches one that is quiet goes on where it was
 
 
 class MemoryStore:
@@ -29,7 +31,7 @@ class MemoryStore:
         self._revision = 1
         self._oldest = 1  # events after this revision are all in the history, but for what was cut
         self._tables: defaultdict[str, Table] = defaultdict(Table)
-        self._history: defaultdict[str, deque[Event]] = defaultdict(lambda: deque(maxlen=HISTORY))
+        self._history: defaultdict[str, deque[Event]] = defaultdict(deque)
         self._cut: dict[str, int] = {}  # resource → newest revision dropped from its history
         self._handlers: dict[str | None, builtins.list[Handler]] = {}
         self._fields = FieldSets()
@@ -134,13 +136,18 @@ class MemoryStore:
         self._revision = revision
         self._keep(resource, key, None if kind == "DELETED" else stored, old)
         event = Event(kind, resource, stored, old, revision)
-        history = self._history[resource]
-        if len(history) == HISTORY:
-            self._cut[resource] = history[0].revision
-        history.append(event)
+        self._remember(event)
         for handler in (*self._handlers.get(resource, ()), *self._handlers.get(None, ())):
             handler(event)
         return stored
+
+    def _remember(self, event: Event) -> None:
+        """Put an event into the history, and forget those that are too many or too old."""
+        history = self._history[event.resource]
+        history.append(event)
+        old = event.revision - WINDOW
+        while len(history) > HISTORY or (len(history) > SPARED and history[0].revision <= old):
+            self._cut[event.resource] = history.popleft().revision
 
     def _commit(self, resource: str, key: ObjectKey, obj: Obj | None, revision: int) -> None:
         """Make a write durable before anyone sees it; None: a deletion."""
