@@ -133,7 +133,7 @@ class Board:
 
     def _follow(self, changes: Sequence[Change]) -> None:
         cycle = self._cycle
-        if any(change.pod is None for change in changes):
+        if any(change.kin is None for change in changes):
             now = self._cache.cycle(cycle.pod, self._reader)
             cycle.nodes, cycle.topologies = now.nodes, now.topologies
             for plugin in self._around:
@@ -141,9 +141,9 @@ class Board:
             return
         for change in changes:
             node = cycle.nodes.get(change.node)
-            if node is not None and change.pod is not None:
+            if node is not None and change.kin is not None:
                 for plugin in self._counting:
-                    plugin.update(cycle, change.pod, node, change.sign)
+                    plugin.update(cycle, change.kin, node, change.sign)
 
     def _look_again(self, name: str) -> None:
         node, entry = self._cycle.nodes.get(name), self._entries.get(name)

@@ -19,7 +19,7 @@ from leeward.cluster.scheduler.census import Census
 from leeward.cluster.scheduler.framework import Cycle
 from leeward.cluster.scheduler.nodeinfo import NodeInfo, bump
 from leeward.cluster.scheduler.nodetree import NodeTree
-from leeward.cluster.scheduler.podinfo import PodInfo
+from leeward.cluster.scheduler.podinfo import Kin, PodInfo
 from leeward.kube.objects import Obj
 from leeward.kube.wellknown import HOSTNAME
 
@@ -28,10 +28,10 @@ _KEPT_CHANGES = 20_000
 
 
 class Change(NamedTuple):
-    """A node changed, came or went, or a Pod came to it (1) or went from it (-1)."""
+    """A node changed, came or went, or a Pod of a kin came to it (1) or went from it (-1)."""
 
     node: str
-    pod: PodInfo | None = None
+    kin: Kin | None = None
     sign: int = 0
 
 
@@ -131,7 +131,7 @@ class Cache:
         found.add(info)
         self._place[info.uid] = node
         self.census.count(info.kin, node, 1)
-        self._note(Change(node, info, 1))
+        self._note(Change(node, info.kin, 1))
 
     def holds(self, uid: str) -> bool:
         """Tell whether a Pod counts on a node."""
@@ -145,7 +145,7 @@ class Cache:
         info = self._infos[node].pods[uid]
         self._infos[node].remove(uid)
         self.census.count(info.kin, node, -1)
-        self._note(Change(node, info, -1))
+        self._note(Change(node, info.kin, -1))
         self._drop_if_empty(node)
         return True
 

@@ -22,7 +22,7 @@ from leeward.cluster.interface.client import Client, Reader
 from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.census import Census
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
-from leeward.cluster.scheduler.podinfo import PodInfo
+from leeward.cluster.scheduler.podinfo import Kin, PodInfo
 
 MAX_SCORE = 100
 Args: TypeAlias = Mapping[str, Any]  # of a plugin, in the words of KubeSchedulerConfiguration
@@ -134,8 +134,8 @@ class Plugin:
         """Look at the Pod once."""
         return PASS
 
-    def update(self, cycle: Cycle, other: PodInfo, node: NodeInfo, sign: int) -> None:
-        """Take note that another Pod came to `node` (1) or went (-1), as if :meth:`pre_filter` had seen it.
+    def update(self, cycle: Cycle, other: Kin, node: NodeInfo, sign: int) -> None:
+        """Take note that a Pod of a kin came to `node` (1) or went (-1), as if :meth:`pre_filter` saw it.
 
         Upstream's PreFilterExtensions, AddPod and RemovePod.
         """

@@ -207,7 +207,7 @@ def tell(plugins: Sequence[Plugin], cycle: Cycle, other: PodInfo, node: NodeInfo
     """Tell plugins of a Pod that comes to a node or goes."""
     for plugin in plugins:
         if overrides(plugin, "update"):
-            plugin.update(cycle, other, node, sign)
+            plugin.update(cycle, other.kin, node, sign)
 
 
 def run_filters(filters: Sequence[Plugin], cycle: Cycle, node: NodeInfo) -> Rejection | None:

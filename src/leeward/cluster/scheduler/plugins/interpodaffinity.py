@@ -117,11 +117,11 @@ class InterPodAffinity(Plugin):
                     _count(state, parts, node, count)
         return PASS if state.counts.existing_anti or pod.affinity or pod.anti_affinity else SKIP
 
-    def update(self, cycle: Cycle, other: PodInfo, node: NodeInfo, sign: int) -> None:
+    def update(self, cycle: Cycle, other: Kin, node: NodeInfo, sign: int) -> None:
         state: _State = cycle.state[self.name]
-        parts = state.parts.get(other.kin)
+        parts = state.parts.get(other)
         if parts is None:
-            parts = state.parts[other.kin] = self._parts(cycle.pod.template, other.template, cycle.reader)
+            parts = state.parts[other] = self._parts(cycle.pod.template, other[0], cycle.reader)
         _count(state, parts, node, sign)
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:

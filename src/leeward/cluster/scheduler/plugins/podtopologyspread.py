@@ -34,7 +34,7 @@ from leeward.cluster.scheduler.framework import (
 )
 from leeward.cluster.scheduler.nodeinfo import NodeInfo, nodes_of
 from leeward.cluster.scheduler.plugins.spreadconstraints import Constraint, Tally, constraints_of
-from leeward.cluster.scheduler.podinfo import PodInfo
+from leeward.cluster.scheduler.podinfo import Kin, PodInfo
 from leeward.kube.objects import Obj, labels_of
 from leeward.kube.wellknown import HOSTNAME, ZONE
 
@@ -105,7 +105,7 @@ class PodTopologySpread(Plugin):
         cycle.state[self.name] = _State(hard, own)
         return PASS if constraints else SKIP
 
-    def update(self, cycle: Cycle, other: PodInfo, node: NodeInfo, sign: int) -> None:
+    def update(self, cycle: Cycle, other: Kin, node: NodeInfo, sign: int) -> None:
         state: _State = cycle.state[self.name]
         for tally in (*state.hard, *(state.soft or ())):
             tally.update(other, node, sign)

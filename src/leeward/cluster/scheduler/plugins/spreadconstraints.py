@@ -117,9 +117,9 @@ class Tally:
             selected = self._kins[kin] = is_near and self.constraint.selects(template.labels)
         return selected
 
-    def update(self, other: PodInfo, node: NodeInfo, sign: int) -> None:
-        """Take note that `other` came to a node (1) or went (-1)."""
-        if not self._selects(other.kin) or not self._includes(node):
+    def update(self, other: Kin, node: NodeInfo, sign: int) -> None:
+        """Take note that a Pod of the kin `other` came to a node (1) or went (-1)."""
+        if not self._selects(other) or not self._includes(node):
             return
         domain = node.labels[self.constraint.key]
         count = self.counts[domain]

@@ -27,7 +27,7 @@ from leeward.cluster.scheduler.framework import (
     reject,
 )
 from leeward.cluster.scheduler.nodeinfo import NodeInfo
-from leeward.cluster.scheduler.podinfo import PodInfo, Template, describe
+from leeward.cluster.scheduler.podinfo import Kin, PodInfo, Template, describe
 from leeward.kube.objects import Obj
 
 _IN_USE = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
@@ -110,9 +110,9 @@ class VolumeRestrictions(Plugin):
             state.users += state.uses(pod, other) * sum(places.values())
         return PASS if state.users or pod.template.disks else SKIP
 
-    def update(self, cycle: Cycle, other: PodInfo, node: NodeInfo, sign: int) -> None:
+    def update(self, cycle: Cycle, other: Kin, node: NodeInfo, sign: int) -> None:
         state: _State = cycle.state[self.name]
-        state.users += sign * state.uses(cycle.pod, other.template)
+        state.users += sign * state.uses(cycle.pod, other[0])
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Rejection | None:
         if any(_disks_clash(cycle.pod.template, other) for other, _ in node.kins if other.disks):
