@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from leeward.cluster.registry.bootstrap import bootstrap
+from leeward.cluster.registry.events import KNOWN, Memory
 from leeward.kube.objects import Obj
 from leeward.kube.status import NotFoundError
 
@@ -298,3 +299,15 @@ def test_who_tells_too_much_of_one_object_is_not_heard_for_a_while(cluster: Any)
     for number in range(2):
         client.record(pod, event_type="Normal", reason=f"Later{number}", message="x")
     assert len(cluster.client.list("events")) == 27
+
+
+def test_what_is_worthless_is_not_remembered_and_never_more_than_so_much() -> None:
+    memory: Memory[int] = Memory()
+    for number in range(5):
+        memory.keep((str(number),), number, lambda other: other < 3)
+    assert list(memory.values()) == [3, 4]
+    memory.keep(("3",), 3, lambda other: other < 5)
+    assert list(memory) == [("3",)]
+    for number in range(KNOWN + 1):
+        memory.keep((str(number),), number, lambda _: False)
+    assert len(memory) == KNOWN

@@ -12,12 +12,13 @@ client-go/tools/events/event_broadcaster.go for those with an action, whose seri
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from leeward.base.clock import PassiveClock
-from leeward.kube.objects import Obj, format_micro_time, format_time, parse_time
+from leeward.kube.objects import Obj, ObjectKey, format_micro_time, format_time, parse_time
 
 KNOWN = 4096  # Events remembered for counting, as upstream's cache
 SERIES_ENDS = timedelta(minutes=6)
@@ -74,16 +75,20 @@ class _Allowance:
     left: float
     since: datetime
 
+    def at(self, moment: datetime) -> float:
+        gained = (moment - self.since).total_seconds() / SECONDS_PER_EVENT
+        return min(float(BURST), self.left + gained)
 
-class _Memory(OrderedDict[tuple[str | None, ...], T]):
-    """Remembers what was used last, and no more than upstream does."""
 
-    def keep(self, key: tuple[str | None, ...], value: T) -> T:
+class Memory(OrderedDict[tuple[str | None, ...], T]):
+    """Remembers what was used last: no more than upstream does, and nothing that has become worthless."""
+
+    def keep(self, key: tuple[str | None, ...], value: T, is_worthless: Callable[[T], bool]) -> None:
+        """Remember `value` as the latest, and let go of the oldest as far as they are worthless."""
         self.pop(key, None)
         self[key] = value
-        if len(self) > KNOWN:
+        while len(self) > 1 and (len(self) > KNOWN or is_worthless(next(iter(self.values())))):
             self.popitem(last=False)
-        return value
 
 
 class EventRecorder:
@@ -103,9 +108,9 @@ class EventRecorder:
         self._new_name = names.make
         self._component = component.rsplit(":", 1)[-1]
         self._clock = clock
-        self._names: _Memory[str] = _Memory()
-        self._similar: _Memory[_Similar] = _Memory()
-        self._allowed: _Memory[_Allowance] = _Memory()
+        self._names: Memory[ObjectKey] = Memory()
+        self._similar: Memory[_Similar] = Memory()
+        self._allowed: Memory[_Allowance] = Memory()
 
     def record(self, fact: Fact) -> None:
         """Create an Event, or count it on the one that is there."""
@@ -116,16 +121,16 @@ class EventRecorder:
             if not self._is_allowed(meta, moment):
                 return
             fact, key = self._combined(fact, key, moment)
-        name = self._names.pop(key, None) or self._new_name(meta["name"])
-        old = self._client.find("events", namespace, name)
+        place = self._names.get(key) or ObjectKey(namespace, self._new_name(meta["name"]))
+        old = self._client.find("events", *place)
         if old is not None and fact.action and _is_over(old, moment):
-            name, old = self._new_name(meta["name"]), None
-        self._names.keep(key, name)
+            place, old = ObjectKey(namespace, self._new_name(meta["name"])), None
+        self._names.keep(key, place, lambda other: self._client.find("events", *other) is None)
         if old is not None:
             self._client.update("events", {**old, **_repeated(old, fact, moment)})
             return
         event = {
-            "metadata": {"name": name, "namespace": namespace},
+            "metadata": {"name": place.name, "namespace": namespace},
             "involvedObject": _reference(fact.involved),
             "reason": fact.reason,
             "message": fact.message,
@@ -141,9 +146,9 @@ class EventRecorder:
         """Take one from the allowance of an object, which fills up again with time."""
         key = (meta.get("namespace"), meta["name"], meta.get("uid"))
         known = self._allowed.get(key) or _Allowance(BURST, moment)
-        gained = (moment - known.since).total_seconds() / SECONDS_PER_EVENT
-        left = min(float(BURST), known.left + gained)
-        self._allowed.keep(key, _Allowance(left - 1 if left >= 1 else left, moment))
+        left = known.at(moment)
+        rest = _Allowance(left - 1 if left >= 1 else left, moment)
+        self._allowed.keep(key, rest, lambda other: other.at(moment) == BURST)
         return left >= 1
 
     def _combined(
@@ -156,7 +161,7 @@ class EventRecorder:
             known = _Similar(moment, {})
         known.last = moment
         known.messages.setdefault(fact.message)
-        self._similar.keep(group, known)
+        self._similar.keep(group, known, lambda other: moment - other.last > COMBINED_WITHIN)
         if len(known.messages) < DIFFERENT:
             return fact, key
         known.messages.popitem()
