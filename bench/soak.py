@@ -3,11 +3,12 @@
 Run: python bench/soak.py --minutes 30     200 nodes, 2,000 Pods; exit code 1 when something is wrong
 
 Every minute it notes the server's resident memory, file descriptors, tasks of its event loop and objects.
-The first half is the warm-up: histories, changes that the scheduler may have to follow and other memories of a
-bounded size fill, which takes a quarter of an hour. How memory grows from then on is told by two means of samples, of the
-quarter after the warm-up and of the last quarter. Events are what a cluster keeps for an hour by intention
-(as upstream), and so its memory grows for an hour by intention: here they live for EVENT_SECONDS, in the
-process itself and by the same code, so that their number has settled when the warm-up ends.
+The first half is the warm-up: histories, changes that the scheduler may have to follow and other memories of
+a bounded size fill, which takes a quarter of an hour. How memory grows from then on is told by two means of
+samples, of the quarter after the warm-up and of the last quarter. Events are what a cluster keeps for an hour
+by intention (as upstream), and so its memory grows for an hour by intention: here they live for
+EVENT_SECONDS, in the process itself and by the same code, so that their number has settled when the warm-up
+ends.
 
 At the end the disturbances stop, everything gets its power and replicas again, and within QUIET_SECONDS no
 object may be left terminating, no Pod pending, no Deployment without its replicas; tasks and descriptors are
