@@ -55,6 +55,7 @@ class StartOptions:
     simulate: str | None = None
     seed: int | None = None
     runtime: str | None = None
+    scheduler_config: Path | None = None
     reserved: frozenset[int] = frozenset()  # ports that the cluster must not choose for itself
 
 
@@ -172,6 +173,7 @@ def prepare(options: StartOptions) -> StateDir:
         runtime=runtime,
         simulate=options.simulate if options.simulate is not None else old.get("simulate", ""),
         seed=options.seed if options.seed is not None else old.get("seed", 0),
+        scheduler=_scheduler(options, old),
     )
     state.save(config_to_record(config, _plan(config, old)))
     if options.state is not None:
@@ -192,6 +194,15 @@ def _check(options: StartOptions) -> None:
     for port in (options.port, options.ingress_port):
         if port is not None and not 1 <= port <= 65535:
             raise UserInputError(f"{port} is no port", remedy="Use a number from 1 to 65535.")
+
+
+def _scheduler(options: StartOptions, old: dict[str, Any]) -> dict[str, Any]:
+    if options.scheduler_config is None:
+        recorded: dict[str, Any] = old.get("schedulerConfiguration", {})
+        return recorded
+    from leeward.cli.schedulerconfig import read_scheduler_config
+
+    return read_scheduler_config(options.scheduler_config)
 
 
 def _check_unchanged(options: StartOptions, old: dict[str, Any]) -> None:

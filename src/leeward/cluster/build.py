@@ -49,6 +49,7 @@ from leeward.cluster.registry.expiry import EventExpiry
 from leeward.cluster.registry.registry import Registry
 from leeward.cluster.registry.tokens import Tokens
 from leeward.cluster.runtimes.catalog import RuntimeContext, build_runtime
+from leeward.cluster.scheduler.configuration import profiles_of
 from leeward.cluster.scheduler.scheduler import Scheduler
 from leeward.cluster.statedir import StateDir, config_from_record
 from leeward.cluster.store.sqlite import SQLiteStore
@@ -108,7 +109,11 @@ class Cluster:
         client = self._registry.client
         self._runtime: RuntimeService | None = None  # simulated containers need none
         self._fleet = self._simulated_fleet() if self._simulated else self._real_fleet(ids)
-        self._scheduler = Scheduler(client("default-scheduler", manager="kube-scheduler"), clock)
+        self._scheduler = Scheduler(
+            client("default-scheduler", manager="kube-scheduler"),
+            clock,
+            profiles=profiles_of(config.scheduler),
+        )
         self._network = Network(
             client=client("system:network"),
             clock=clock,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 STATE_VERSION = (
     2  # 1 had no groups of nodes; layout of the state directory; another number is refused, never guessed at
@@ -65,6 +65,7 @@ class ClusterConfig:
     runtime: str = "auto"  # "auto", "process" or "simulated"
     simulate: str = ""  # how simulated containers behave: `kubelet.simulated.stages`
     seed: int = 0  # of what is drawn for them
+    scheduler: Mapping[str, Any] = field(default_factory=dict)  # a KubeSchedulerConfiguration, checked
     timing: Timing = Timing()
 
     @property

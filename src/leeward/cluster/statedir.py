@@ -196,6 +196,7 @@ def config_to_record(config: ClusterConfig, plan: AddressPlan) -> dict[str, Any]
         "nodeGroups": [asdict(group) for group in config.node_groups],
         "simulate": config.simulate,
         "seed": config.seed,
+        "schedulerConfiguration": dict(config.scheduler),
         "runtime": config.runtime,
         "podNetwork": str(plan.pod_network),
         "serviceNetwork": str(plan.service_network),
@@ -224,6 +225,7 @@ def config_from_record(root: Path, record: Mapping[str, Any]) -> tuple[ClusterCo
         runtime=record["runtime"],
         simulate=record.get("simulate", ""),
         seed=record.get("seed", 0),
+        scheduler=record.get("schedulerConfiguration", {}),
     )
     pods, services = IPv4Network(record["podNetwork"]), IPv4Network(record["serviceNetwork"])
     plan = AddressPlan(

@@ -28,7 +28,7 @@ class ConfigFile:
 
     def problem(self, path: ValuePath, code: str, message: str, remedy: str = "") -> Diagnostic:
         """Return an error about the value at `path`."""
-        return _diagnostic(self.tree, path, code, message, remedy)
+        return diagnostic_at(self.tree, path, code, message, remedy)
 
 
 def find_config(start: str) -> str | None:
@@ -60,7 +60,7 @@ def read_config(path: str, sources: Sources, findings: Findings) -> ConfigFile:
     found = list(findings.diagnostics)
     if len(documents) > 1:
         found.append(
-            _diagnostic(
+            diagnostic_at(
                 documents[1], (), "several-documents", "There may be only one document.", "Remove the others."
             )
         )
@@ -75,7 +75,7 @@ def _checked(tree: Node, directory: str, found: list[Diagnostic]) -> ConfigFile:
     config = checked.settings or Config()
     exists = _Exists(directory)
     found.extend(
-        _diagnostic(tree, problem.path, problem.code, problem.message, problem.remedy)
+        diagnostic_at(tree, problem.path, problem.code, problem.message, problem.remedy)
         for problem in (*checked.problems, *broken_config_rules(config, exists))
     )
     return ConfigFile(config, directory, tree, tuple(dict.fromkeys(found)))
@@ -91,7 +91,8 @@ class _Exists:
         return os.path.isfile(os.path.join(self.directory, name))
 
 
-def _diagnostic(tree: Node, path: ValuePath, code: str, message: str, remedy: str) -> Diagnostic:
+def diagnostic_at(tree: Node, path: ValuePath, code: str, message: str, remedy: str) -> Diagnostic:
+    """Return an error about the value at `path` of a file, with its line."""
     return Diagnostic(
         path=path_text(path),
         location=_locate(tree, path),

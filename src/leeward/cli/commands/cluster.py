@@ -55,6 +55,10 @@ def start(
         typer.Option("--simulate", metavar="STAGES", help='Simulated containers: "pull=1s..5s crash=0.01".'),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Of what is drawn for them.")] = None,
+    scheduler_config: Annotated[
+        Path | None,
+        typer.Option("--scheduler-config", metavar="FILE", help="A KubeSchedulerConfiguration; it is kept."),
+    ] = None,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and stop with Ctrl-C.")] = False,
     merge_kubeconfig: Annotated[
         bool, typer.Option("--merge-kubeconfig", help="Also add a context to your own kubeconfig.")
@@ -83,6 +87,7 @@ def start(
         runtime=runtime,
         simulate=simulate,
         seed=seed,
+        scheduler_config=scheduler_config,
     )
     if foreground:
         _run_in_foreground(wanted)

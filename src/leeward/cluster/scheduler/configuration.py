@@ -39,7 +39,7 @@ class ProfileConfiguration:
         return plugin in self.enabled or not self.disabled & {plugin, "*"}
 
 
-def profiles_of(configuration: Obj) -> list[ProfileConfiguration]:
+def profiles_of(configuration: Mapping[str, Any]) -> list[ProfileConfiguration]:
     """Return the profiles of a KubeSchedulerConfiguration.
 
     Raises:
