@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leeward.base.errors import OperationError, UserInputError
+from leeward.base.errors import OperationError
 from leeward.cli.deploy import owned, resource_name, unwanted
 from leeward.cli.diff import show
+from leeward.cli.hub import Reach, access_to
 from leeward.cli.projects import Rendered
 from leeward.delivery.outlook import substance
 from leeward.delivery.rehearsal import Rehearsed, rehearse
@@ -40,7 +39,7 @@ def show_cluster_diff(rendered: Rendered, *, environment: str, context: str | No
         UserInputError: it is not known how to reach the cluster.
         OperationError: the cluster cannot be reached, or would refuse an object.
     """
-    found = asyncio.run(_look(rendered, _access(rendered, environment, context, cluster)))
+    found = asyncio.run(_look(rendered, access_to(rendered.config, environment, Reach(context, cluster))))
     differs = show(differences(found.before, found.after, names=("live", "rendered")))
     if found.refusals:
         raise OperationError(
@@ -101,23 +100,3 @@ def as_built(desired: Any, live: Any, images: Container[str | None]) -> Any:
     if not (isinstance(desired, str) and isinstance(live, str) and live.startswith(_BUILT)):
         return desired
     return live if desired in images or desired.startswith(_BUILT) else desired
-
-
-def _access(rendered: Rendered, environment: str, context: str | None, cluster: str) -> Access:
-    """Return how to reach the context named, else the cluster of the environment, else the embedded one."""
-    from leeward.cli import clusters
-    from leeward.kube.kubeconfig import load_access
-
-    known = rendered.config.environments.get(environment) if rendered.config else None
-    if context is None and known is not None and rendered.config is not None:
-        place = rendered.config.cluster_of(known)
-        context = place.context
-        if context is None and place.embedded is None:
-            raise UserInputError(
-                f"leeward.yaml does not say how to reach the cluster of {environment}",
-                remedy="Name the context of your kubeconfig with --context.",
-            )
-    if context is None:
-        return load_access(clusters.require_running(cluster).kubeconfig)
-    named = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    return load_access([Path(part) for part in named.split(os.pathsep) if part], context=context)

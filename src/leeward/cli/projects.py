@@ -181,11 +181,21 @@ def environments_of(source: Source) -> tuple[str, ...]:
     Raises:
         DiagnosticsError: the file cannot be used.
     """
+    config = config_of(source)
+    return () if config is None else tuple(config.environments)
+
+
+def config_of(source: Source) -> Config | None:
+    """Return what ``leeward.yaml`` says; None where there is no such file.
+
+    Raises:
+        DiagnosticsError: the file cannot be used.
+    """
     file = _config_file(source)
     if file is None:
-        return ()
+        return None
     stop_at_errors(file.diagnostics, strict=False)
-    return tuple(file.config.environments) if file.config is not None else ()
+    return file.config
 
 
 def _config_file(source: Source) -> ConfigFile | None:

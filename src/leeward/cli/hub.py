@@ -1,0 +1,105 @@
+"""The clusters that the environments of ``leeward.yaml`` are on, and how to reach them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leeward.base.errors import UserInputError
+from leeward.cli import clusters
+from leeward.cli.options import DEFAULT_CLUSTER
+from leeward.kube.kubeconfig import load_access
+
+if TYPE_CHECKING:
+    from leeward.cli.projects import Source
+    from leeward.kube.client import KubeClient
+    from leeward.kube.kubeconfig import Access
+    from leeward.settings.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a person wants clusters to be reached: options that most verbs have."""
+
+    context: str | None = None  # of the kubeconfig, instead of that of leeward.yaml
+    cluster: str = DEFAULT_CLUSTER  # the embedded one that is meant where there is no context
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What ``leeward.yaml`` says, and how to reach the clusters in it."""
+
+    name: str
+    config: Config
+    reach: Reach
+
+    def connect(self, environment: str) -> KubeClient:
+        """Return a client of an environment's cluster; use it as an async context manager.
+
+        Raises:
+            UserInputError: ``leeward.yaml`` does not know the environment, or not how to reach its cluster.
+            OperationError: the embedded cluster does not run.
+        """
+        from leeward.kube.client import KubeClient
+
+        return KubeClient(access_to(self.config, environment, self.reach))
+
+    def require(self, environment: str) -> None:
+        """Refuse an environment that is not written.
+
+        Raises:
+            UserInputError: it is not; says which are.
+        """
+        from leeward.compose.findings import did_you_mean
+
+        known = self.config.environments
+        if environment not in known:
+            there = f"leeward.yaml has {', '.join(known)}." if known else "leeward.yaml has none."
+            raise UserInputError(
+                f"there is no environment {environment!r}",
+                remedy=did_you_mean(environment, known) or there,
+            )
+
+
+def open_application(source: Source, reach: Reach) -> Application:
+    """Read ``leeward.yaml``; the application's name is its `app`, else that of the Compose project.
+
+    Raises:
+        DiagnosticsError: it, or the Compose files, cannot be used.
+        UserInputError: there is no ``leeward.yaml`` here or above.
+    """
+    from leeward.cli.projects import config_of, load_options
+    from leeward.compose.load import find_project_name
+
+    config = config_of(source)
+    if config is None:
+        raise UserInputError(
+            "there is no leeward.yaml here or in a directory above",
+            remedy="`leeward init` writes one; environments are written there.",
+        )
+    return Application(config.app or find_project_name(load_options(source)), config, reach)
+
+
+def access_to(config: Config | None, environment: str, reach: Reach) -> Access:
+    """Return how to reach the context named, else the cluster of the environment, else the embedded one.
+
+    Raises:
+        UserInputError: nothing says how.
+        OperationError: the embedded cluster does not run.
+    """
+    context = reach.context
+    known = config.environments.get(environment) if config else None
+    if context is None and known is not None and config is not None:
+        place = config.cluster_of(known)
+        context = place.context
+        if context is None and place.embedded is None:
+            raise UserInputError(
+                f"leeward.yaml does not say how to reach the cluster of {environment}",
+                remedy="Name the context of your kubeconfig with --context.",
+            )
+    if context is None:
+        return load_access(clusters.require_running(reach.cluster).kubeconfig)
+    named = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    return load_access([Path(part) for part in named.split(os.pathsep) if part], context=context)
