@@ -14,7 +14,11 @@ from leeward.base.clock import VirtualClock
 from leeward.base.ids import SeededIds
 from leeward.cluster.config import Timing
 from leeward.cluster.controllers.catalog import CONTROLLERS
-from leeward.cluster.controllers.framework.controller import Collecting, Controller, ControllerContext
+from leeward.cluster.controllers.framework.controller import (
+    Collecting,
+    Controller,
+    ControllerContext,
+)
 from leeward.cluster.controllers.framework.manager import ControllerManager
 from leeward.cluster.interface.client import Event
 from leeward.cluster.interface.metrics import PodUsage, Usage
@@ -92,8 +96,10 @@ class Paced:
     def keys_for(self, event: Event) -> Iterable[ObjectKey]:
         return self._controller.keys_for(event)
 
-    def delay(self, key: ObjectKey, event: Event) -> float:
-        return self._controller.delay(key, event) if isinstance(self._controller, Collecting) else 0.0
+    def delay(self, key: ObjectKey, event: Event, rested: float) -> float:
+        if not isinstance(self._controller, Collecting):
+            return 0.0
+        return self._controller.delay(key, event, rested)
 
     def sync(self, key: ObjectKey) -> float | None:
         left = self._busy.pop(key, 0.0) - self._clock.monotonic()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from leeward.cluster.controllers.endpoint import controller as endpoint
 from leeward.cluster.controllers.framework.controller import collected
 from leeward.cluster.controllers.framework.selection import Selection
 from leeward.cluster.controllers.framework.servicepods import selects
@@ -72,4 +73,27 @@ def test_everything_is_looked_at_when_the_selector_is_another(world: Any, select
 
 @pytest.mark.parametrize(("size", "seconds"), [(0, 0), (100, 0), (500, 0.5), (50_000, 2)])
 def test_changes_of_many_are_collected_the_longer_the_more_there_are(size: int, seconds: float) -> None:
-    assert collected(size, 1000) == seconds
+    assert collected(size, 1000, 0.0) == seconds
+    assert collected(size, 1000, 0.25) == max(seconds - 0.25, 0)
+    assert collected(size, 1000, 2.0) == 0
+
+
+def test_the_first_change_of_many_is_told_at_once_and_what_follows_together(world: Any) -> None:
+    pods = [world.pod(f"pod-{number}") for number in range(110)]
+    wanted = service()
+    wanted["spec"]["ports"] = [{"port": 80, "targetPort": 8080}]
+    world.create("services", {**wanted, "kind": "Service", "apiVersion": "v1"})
+    world.run(endpoint.DESCRIPTOR)
+
+    def addresses() -> int:
+        found = world.client.get("endpoints", "shop", "web")
+        return sum(len(subset.get("addresses") or ()) for subset in found.get("subsets") or ())
+
+    world.clock.advance(5)
+    before = addresses()
+    for gone, pod in enumerate(pods[:3], start=1):
+        world.client.delete("pods", "shop", pod["metadata"]["name"])
+        world.clock.advance(0)
+        assert before - addresses() == 1, gone
+    world.clock.advance(0.2)
+    assert before - addresses() == 3

@@ -319,7 +319,7 @@ def test_who_was_told_of_a_write_has_its_turn_before_the_writer(stage: Stage) ->
 class _Collector(_Writer):
     """Looks at changes together."""
 
-    def delay(self, key: ObjectKey, event: Event) -> float:
+    def delay(self, key: ObjectKey, event: Event, rested: float) -> float:
         return 2.0 if event.type == "MODIFIED" else 0.0
 
 

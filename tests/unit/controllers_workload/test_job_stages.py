@@ -214,10 +214,10 @@ def test_changes_of_pods_are_looked_at_together() -> None:
     controller, key = DESCRIPTOR.build(context), ObjectKey("shop", "job")
     assert isinstance(controller, Collecting)
     old, new = ({"metadata": {"generation": number}} for number in (1, 2))
-    assert controller.delay(key, Event("ADDED", "pods", new, None, 1)) == 1
-    assert controller.delay(key, Event("MODIFIED", JOBS, old, old, 1)) == 1
-    assert controller.delay(key, Event("MODIFIED", JOBS, new, old, 1)) == 0
-    assert controller.delay(key, Event("ADDED", JOBS, new, None, 1)) == 0
+    assert controller.delay(key, Event("ADDED", "pods", new, None, 1), 9.0) == 1
+    assert controller.delay(key, Event("MODIFIED", JOBS, old, old, 1), 9.0) == 1
+    assert controller.delay(key, Event("MODIFIED", JOBS, new, old, 1), 9.0) == 0
+    assert controller.delay(key, Event("ADDED", JOBS, new, None, 1), 9.0) == 0
 
 
 def test_pods_whose_job_is_gone_are_let_go(stage: Stage) -> None:

@@ -82,9 +82,10 @@ class DisruptionController:
             keys.append(key_of(budget))
         return keys
 
-    def delay(self, key: ObjectKey, event: Event) -> float:
-        """Take changes of many Pods together."""
-        return collected(self._pods.count(key), SELECTED_A_SECOND) if event.resource == "pods" else 0.0
+    def delay(self, key: ObjectKey, event: Event, rested: float) -> float:
+        """Take changes of many Pods together that follow one another."""
+        many = event.resource == "pods"
+        return collected(self._pods.count(key), SELECTED_A_SECOND, rested) if many else 0.0
 
     def sync(self, key: ObjectKey) -> float | None:
         """Bring one budget's status up to date, or take back what a Pod says of its disruption."""

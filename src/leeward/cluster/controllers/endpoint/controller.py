@@ -45,9 +45,10 @@ class EndpointsController:
             self._pods.note(key, event.object["metadata"]["name"])
         return keys
 
-    def delay(self, key: ObjectKey, event: Event) -> float:
-        """Take changes of many Pods together."""
-        return collected(self._pods.count(key), SELECTED_A_SECOND) if event.resource == "pods" else 0.0
+    def delay(self, key: ObjectKey, event: Event, rested: float) -> float:
+        """Take changes of many Pods together that follow one another."""
+        many = event.resource == "pods"
+        return collected(self._pods.count(key), SELECTED_A_SECOND, rested) if many else 0.0
 
     def sync(self, key: ObjectKey) -> float | None:
         """Write the Endpoints of one Service, or delete what is left of one."""

@@ -75,9 +75,10 @@ class EndpointSliceController:
             self._pods.note(key, event.object["metadata"]["name"])
         return keys
 
-    def delay(self, key: ObjectKey, event: Event) -> float:
-        """Take changes of many Pods together."""
-        return collected(self._pods.count(key), SELECTED_A_SECOND) if event.resource == "pods" else 0.0
+    def delay(self, key: ObjectKey, event: Event, rested: float) -> float:
+        """Take changes of many Pods together that follow one another."""
+        many = event.resource == "pods"
+        return collected(self._pods.count(key), SELECTED_A_SECOND, rested) if many else 0.0
 
     def _keys_for_slice(self, event: Event) -> Iterable[ObjectKey]:
         if self._writes or event.previous is None:

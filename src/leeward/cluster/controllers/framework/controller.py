@@ -59,19 +59,26 @@ class Controller(Protocol):
 class Collecting(Protocol):
     """A controller that looks at some changes together with what follows soon."""
 
-    def delay(self, key: ObjectKey, event: Event) -> float:
-        """Return seconds that `key` may wait because of `event`, 0 to sync it at once; cheap."""
+    def delay(self, key: ObjectKey, event: Event, rested: float) -> float:
+        """Return seconds that `key` may wait because of `event`, 0 to sync it at once; cheap.
+
+        Args:
+            key: what is to be synced.
+            event: why.
+            rested: seconds since it was synced last; LONGEST_SECONDS and more are the same.
+        """
         ...
 
 
-def collected(size: int, a_second: float) -> float:
-    """Return seconds for which changes of many objects are looked at together; 0 for up to MANY.
+def collected(size: int, a_second: float, rested: float) -> float:
+    """Return seconds after which many objects are looked at again; 0 for up to MANY, and for a first change.
 
     Args:
         size: how many there are.
-        a_second: how many a pass may look at a second.
+        a_second: how many may be looked at a second.
+        rested: seconds since they were looked at last.
     """
-    return min(size / a_second, LONGEST_SECONDS) if size > MANY else 0.0
+    return max(min(size / a_second, LONGEST_SECONDS) - rested, 0.0) if size > MANY else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

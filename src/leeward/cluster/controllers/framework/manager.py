@@ -8,11 +8,12 @@ the same code runs in whatever order the clock decides, always the same one.
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from leeward.base.clock import Clock, Timer
-from leeward.cluster.controllers.framework.controller import Collecting, Controller
+from leeward.cluster.controllers.framework.controller import LONGEST_SECONDS, Collecting, Controller
 from leeward.cluster.controllers.framework.workqueue import WorkQueue
 from leeward.cluster.interface.client import Client, Event, Unsubscribe
 from leeward.kube.objects import ObjectKey, key_of
@@ -40,6 +41,7 @@ class ControllerRunner:
         self._followed: dict[str, Unsubscribe] = {}  # by resource
         self._unseen: Iterator[Event] = iter(())
         self._looks = False
+        self._synced: OrderedDict[ObjectKey, float] = OrderedDict()  # of late, for those that collect
         self.has_synced = False  # what was there at the start
 
     def start(self) -> None:
@@ -87,13 +89,23 @@ class ControllerRunner:
 
     def _note(self, event: Event) -> None:
         for key in self._controller.keys_for(event):
-            seconds = self._collecting.delay(key, event) if self._collecting else 0.0
+            seconds = self._collecting.delay(key, event, self._rested(key)) if self._collecting else 0.0
             if seconds > 0:
                 self._queue.add_after(key, seconds)
             else:
                 self._queue.add(key)
         if event.resource == CRDS and event.type == "ADDED" and event.revision and self._more is None:
             self._more = self._clock.call_later(0.0, self._follow)
+
+    def _rested(self, key: ObjectKey) -> float:
+        return self._clock.monotonic() - self._synced.get(key, float("-inf"))
+
+    def _note_synced(self, key: ObjectKey) -> None:
+        """Remember when a key was synced, as long as that matters."""
+        now = self._synced[key] = self._clock.monotonic()
+        self._synced.move_to_end(key)
+        while now - next(iter(self._synced.values())) > LONGEST_SECONDS:
+            self._synced.popitem(last=False)
 
     def _schedule(self) -> None:
         if self._turn is None:
@@ -125,6 +137,8 @@ class ControllerRunner:
             self._queue.add_failed(key)
         else:
             self._queue.forget(key)
+            if self._collecting:
+                self._note_synced(key)
             if again is not None:
                 self._queue.add_after(key, again)
 

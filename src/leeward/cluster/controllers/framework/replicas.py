@@ -64,13 +64,13 @@ class ReplicasController:
             return [*own_or_owner_key(event, self._resource, self._kind), *keys]
         return own_or_owner_key(event, self._resource, self._kind)
 
-    def delay(self, key: ObjectKey, event: Event) -> float:
+    def delay(self, key: ObjectKey, event: Event, rested: float) -> float:
         """Collect what Pods tell where they are many; those that count no more are replaced sooner."""
         before = event.previous
         if event.type == "ADDED" or (event.resource == self._resource and not _tells_status(event)):
             return 0.0
         found = self._client.find(self._resource, *key)
-        seconds = collected(max(_counted(found)), A_SECOND) if found else 0.0
+        seconds = collected(max(_counted(found)), A_SECOND, rested) if found else 0.0
         goes = event.resource == "pods" and before and is_active(before) and not is_active(event.object)
         return seconds / 10 if goes else seconds
 

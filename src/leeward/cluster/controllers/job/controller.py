@@ -40,7 +40,7 @@ class JobController:
         """A Job, or the owner of a Pod."""
         return own_or_owner_key(event, JOBS, "Job")
 
-    def delay(self, key: ObjectKey, event: Event) -> float:
+    def delay(self, key: ObjectKey, event: Event, rested: float) -> float:
         """What happens to Pods, and to a Job's status, is looked at in batches."""
         if event.resource == "pods":
             return self._batch

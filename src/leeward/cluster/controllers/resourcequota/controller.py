@@ -57,9 +57,10 @@ class ResourceQuotaController:
             key_of(each) for each in quotas if any(map(matches, (each.get("spec") or {}).get("hard") or ()))
         ]
 
-    def delay(self, key: ObjectKey, event: Event) -> float:
-        """Take changes of many objects together."""
-        return 0.0 if event.resource == QUOTAS else collected(self._counted.get(key, 0), SELECTED_A_SECOND)
+    def delay(self, key: ObjectKey, event: Event, rested: float) -> float:
+        """Take changes of many objects together that follow one another."""
+        many = self._counted.get(key, 0) if event.resource != QUOTAS else 0
+        return collected(many, SELECTED_A_SECOND, rested)
 
     def _shrinks(self, event: Event) -> bool:
         """Tell whether an object may use something else than before."""
