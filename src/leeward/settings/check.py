@@ -78,6 +78,13 @@ def check(kind: type[T], written: Any) -> Checked[T]:
     return Checked(None, problems)
 
 
+def written(settings: Any) -> dict[str, Any]:
+    """Return the plain values that stand for settings, without what is the default."""
+    adapter = _adapter(type(settings))  # type: ignore[arg-type]  # a class is hashable
+    found: dict[str, Any] = adapter.dump_python(settings, mode="json", by_alias=True, exclude_defaults=True)
+    return found
+
+
 @cache
 def json_schema(kind: type[Any]) -> Mapping[str, Any]:
     """Return the JSON schema (draft 2020-12) of what is written for a `kind`."""

@@ -59,11 +59,7 @@ def read_config(path: str, sources: Sources, findings: Findings) -> ConfigFile:
     tree = documents[0] if documents else Node({}, Location(shown, 1))
     found = list(findings.diagnostics)
     if len(documents) > 1:
-        found.append(
-            diagnostic_at(
-                documents[1], (), "several-documents", "There may be only one document.", "Remove the others."
-            )
-        )
+        found.append(several_documents(documents[1]))
     return _checked(tree, os.path.dirname(path), found)
 
 
@@ -89,6 +85,13 @@ class _Exists:
 
     def __call__(self, name: str) -> bool:
         return os.path.isfile(os.path.join(self.directory, name))
+
+
+def several_documents(second: Node) -> Diagnostic:
+    """Return the error about a second document in a file."""
+    return diagnostic_at(
+        second, (), "several-documents", "There may be only one document.", "Remove the others."
+    )
 
 
 def diagnostic_at(tree: Node, path: ValuePath, code: str, message: str, remedy: str) -> Diagnostic:

@@ -73,6 +73,18 @@ def test_a_cluster_keeps_the_configuration_until_it_gets_another(file: Path) -> 
             "- schedulerName: [packing]",
             "scheduler.yaml:5: error: profiles[0].schedulerName",
         ),
+        (
+            "MostAllocated",
+            "RequestedToCapacityRatio",
+            "scheduler.yaml:12: error: profiles[0].pluginConfig[0].args: Requested",
+        ),
+        (
+            "        type: Most",
+            "        resources: [{name: cpu, weight: -1}]\n        type: Most",
+            "scheduler.yaml:14",
+        ),
+        ("  - name: NodeResourcesFit", "  - name: '*'", "scheduler.yaml: profile packing: no such plugin: *"),
+        (_FILE, _FILE + "---\n" + _FILE, "scheduler.yaml:16: error: There may be only one document."),
         (_FILE, "- 1", "scheduler.yaml:1: error: It must be a mapping, but it is a list."),
         (_FILE, "a: [", "scheduler.yaml:2: error: The value ends too early."),
     ],
@@ -82,6 +94,15 @@ def test_what_is_wrong_is_told_with_its_line(file: Path, old: str, new: str, tol
     with pytest.raises(UserInputError) as error:
         read_scheduler_config(file)
     assert str(error.value).startswith(told)
+
+
+def test_numbers_may_be_strings_of_digits_and_nothing_is_as_if_it_were_not_there(file: Path) -> None:
+    args = "args: {hardPodAffinityWeight: '7', ignorePreferredTermsOfExistingPods: null}"
+    file.write_text(
+        f"{_FILE}  - name: InterPodAffinity\n    {args}\n  - name: VolumeBinding\n    args: null\n"
+    )
+    found = read_scheduler_config(file)["profiles"][0]["pluginConfig"]
+    assert [each["args"] for each in found[1:]] == [{"hardPodAffinityWeight": 7}, {}]
 
 
 def test_a_file_that_is_not_there_is_missed(file: Path) -> None:

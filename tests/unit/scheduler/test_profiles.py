@@ -164,14 +164,48 @@ def test_plugins_can_be_disabled_and_weighed(make_reader: MakeReader) -> None:
 
 
 @pytest.mark.parametrize(
+    ("points", "weights"),
+    [
+        ({"score": {"disabled": [{"name": "*"}]}}, {}),
+        ({"score": {"disabled": [{"name": "*"}], "enabled": [{"name": _FIT}]}}, {_FIT: 1}),
+        (
+            {
+                "multiPoint": {"disabled": [{"name": "*"}], "enabled": [{"name": _FIT, "weight": 3}]},
+                "score": {"disabled": [{"name": _FIT}]},
+            },
+            {},
+        ),
+        (
+            {
+                "multiPoint": {
+                    "disabled": [{"name": "*"}], "enabled": [{"name": "PodTopologySpread"}, {"name": _FIT}],
+                },
+                "score": {"disabled": [{"name": _FIT}], "enabled": [{"name": _FIT}]},
+            },
+            {"PodTopologySpread": 1, _FIT: 1},
+        ),
+    ],
+)  # fmt: skip
+def test_scores_are_merged_as_upstream_merges_them(points: Obj, weights: dict[str, int]) -> None:
+    profile = build_profile(profiles_of(_config(plugins=points))[0])
+    assert {plugin.name: plugin.weight for plugin in profile.scorers} == weights
+
+
+@pytest.mark.parametrize(
     "config",
     [
         _config({"NodeResourceFit": {}}),
+        _config({"*": {}}),
+        {"profiles": [{"pluginConfig": [{"name": _FIT}, {"name": _FIT}]}]},
+        _config(plugins={"score": {"enabled": [{"name": "NodeName"}]}}),
+        _config(
+            plugins={"multiPoint": {"disabled": [{"name": "*"}]}, "score": {"enabled": [{"name": _FIT}]}}
+        ),
         _config(plugins={"multiPoint": {"disabled": [{"name": "Nothing"}]}}),
         {"profiles": [{"schedulerName": "a"}, {"schedulerName": "a"}]},
     ],
 )
-def test_a_configuration_that_names_what_is_not_there_is_refused(config: Obj) -> None:
+def test_a_configuration_that_asks_for_what_there_is_not_is_refused(config: Obj) -> None:
     with pytest.raises(UserInputError):
         profiles_of(config)
 
