@@ -408,3 +408,32 @@ def test_stages_are_read_from_words() -> None:
 def test_stages_that_are_written_wrongly_are_refused(text: str, words: str) -> None:
     with pytest.raises(UserInputError, match=words):
         parse_stages(text)
+
+
+def test_a_pod_keeps_its_address_over_restarts_also_when_one_that_ended_had_it_before() -> None:
+    field = Field()
+    field.pod("job", restartPolicy="Never", container={"command": ["exit", "0"]})
+    field.clock.advance(1)
+    asyncio.run(field.fleet.stop())
+    field.fleet = field.boot()
+    field.clock.advance(1)
+    field.pod("web")
+    field.clock.advance(1)
+    address = field.get()["status"]["podIP"]
+    assert address == field.get("job")["status"]["podIP"]
+    asyncio.run(field.fleet.stop())
+    field.fleet = field.boot()
+    field.clock.advance(1)
+    assert field.get()["status"]["podIP"] == address
+
+
+def test_the_address_of_a_pod_that_goes_before_it_is_taken_up_is_free() -> None:
+    field = Field()
+    field.pod("one")
+    field.pod("two", node="node-b1")
+    field.clock.advance(1)
+    asyncio.run(field.fleet.stop())
+    field.fleet = field.boot()
+    field.client.delete("pods", "shop", "one", grace_period_seconds=0)
+    field.power("node-b1", "off")
+    assert field.fleet._addresses == {}

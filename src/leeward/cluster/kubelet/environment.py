@@ -51,8 +51,8 @@ def make_environment(reader: Reader, pod: Obj, container: Obj, facts: Mapping[st
             result[prefix + key] = value
     for entry in container.get("env") or ():
         name = entry["name"]
-        if "valueFrom" in entry:
-            found = _value_from(reader, pod, container, entry["valueFrom"], facts)
+        if source := entry.get("valueFrom"):
+            found = _value_from(reader, pod, container, source, facts)
             if found is not None:
                 result[name] = found
         else:

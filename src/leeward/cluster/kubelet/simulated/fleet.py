@@ -96,9 +96,9 @@ class SimulatedFleet:
         self._nodes.start()
         for pod in self._client.list("pods"):
             if self._nodes.is_on(pod["spec"].get("nodeName")):
-                uid, address = pod["metadata"]["uid"], (pod.get("status") or {}).get("podIP")
-                if address and not pod["spec"].get("hostNetwork"):
-                    self._addresses[address] = uid
+                address = _address_of(pod)
+                if address and not is_finished(pod) and not pod["spec"].get("hostNetwork"):
+                    self._addresses[address] = pod["metadata"]["uid"]
                 self._arrive(pod, lives=True)
 
     async def stop(self) -> None:
@@ -130,7 +130,7 @@ class SimulatedFleet:
             for pod in [each for each in self._pods.values() if each.pod["spec"]["nodeName"] == node]:
                 self._drop(pod)
             for uid in [uid for uid, each in self._arriving.items() if each[0]["spec"]["nodeName"] == node]:
-                del self._arriving[uid]
+                self._turn_away(uid)
         elif power:
             self._clock.call_later(0.0, lambda: self._switch_on(node))
 
@@ -142,7 +142,7 @@ class SimulatedFleet:
         uid = pod["metadata"]["uid"]
         known = self._pods.get(uid)
         if event.type == "DELETED":
-            self._arriving.pop(uid, None)
+            self._turn_away(uid)
             if known is not None:
                 self._drop(known)
         elif known is not None:
@@ -167,7 +167,7 @@ class SimulatedFleet:
             text = f"annotation {SIMULATE}: {error}. {error.remedy}"
             self._clock.call_later(0.0, lambda: self._warn(made, "InvalidSimulation", text))
         self._pods[made.uid] = made
-        address = (pod.get("status") or {}).get("podIP") or ""
+        address = _address_of(pod)
         if lives and self._addresses.get(address) == made.uid:
             made.ip = address
         return made
@@ -175,11 +175,16 @@ class SimulatedFleet:
     def _drop(self, pod: SimulatedPod) -> None:
         del self._pods[pod.uid]
         self._lacking.pop(pod.uid, None)
-        self._free(pod)
+        self._free(pod.ip, pod.uid)
 
-    def _free(self, pod: SimulatedPod) -> None:
-        if self._addresses.get(pod.ip) == pod.uid:
-            del self._addresses[pod.ip]
+    def _turn_away(self, uid: str) -> None:
+        """Do not take up a Pod that was to come."""
+        if (found := self._arriving.pop(uid, None)) is not None:
+            self._free(_address_of(found[0]), uid)
+
+    def _free(self, address: str, uid: str) -> None:
+        if self._addresses.get(address) == uid:
+            del self._addresses[address]
 
     def _switch_on(self, node: str) -> None:
         """Take up what is on a node that has power again."""
@@ -258,7 +263,7 @@ class SimulatedFleet:
         """Let a Pod live on, and tell what became of it."""
         mono, wall = self._clock.monotonic(), self._clock.now()
         if is_finished(pod.pod):
-            self._free(pod)
+            self._free(pod.ip, pod.uid)
             if pod.end(wall, obeyed=True):
                 self._report(pod)
             return
@@ -342,3 +347,7 @@ class SimulatedFleet:
                 seconds = (now - running[0]).total_seconds()
                 found[each] = ContainerStats(round(seconds * millis / 2 * 1_000_000), memory // 2)
         return found
+
+
+def _address_of(pod: Obj) -> str:
+    return (pod.get("status") or {}).get("podIP") or ""
