@@ -105,6 +105,12 @@ def has_access_modes(volume: Obj, claim: Obj) -> bool:
     return set(claim["spec"].get("accessModes") or ()) <= set(volume["spec"].get("accessModes") or ())
 
 
+def have_same_attributes(volume: Obj, claim: Obj) -> bool:
+    """Tell whether both name the same VolumeAttributesClass, or none."""
+    classes = {each["spec"].get("volumeAttributesClassName") or "" for each in (volume, claim)}
+    return len(classes) == 1
+
+
 def belongs_to(volume: Obj, claim: Obj) -> bool:
     """Tell whether the volume is reserved for (or bound to) the claim."""
     reference, meta = volume["spec"].get("claimRef") or {}, claim["metadata"]
@@ -142,7 +148,9 @@ def find_matching(
         is_its_own = belongs_to(volume, claim)
         if volume["metadata"]["name"] in taken or is_terminating(volume) or (reference and not is_its_own):
             continue
-        if not is_large_enough(volume, claim) or not have_same_mode(volume, claim):
+        if not all(
+            fits(volume, claim) for fits in (is_large_enough, have_same_mode, have_same_attributes)
+        ):
             continue
         if is_its_own:
             return volume if reaches is None or reaches(volume) else None

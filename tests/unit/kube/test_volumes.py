@@ -55,6 +55,7 @@ def test_one_that_is_kept_for_the_claim_is_taken_first_but_only_where_it_is_reac
         (_volume("v", volumeMode="Block"), _claim()),
         (_volume("v", accessModes=["ReadOnlyMany"]), _claim()),
         (_volume("v", storageClassName="gp3"), _claim()),
+        (_volume("v"), _claim(volumeAttributesClassName="gold")),
         (_volume("v"), _claim(selector={"matchLabels": {"tier": "other"}})),
         ({**_volume("v"), "metadata": {"name": "v", "deletionTimestamp": "now"}}, _claim()),
     ],

@@ -138,7 +138,7 @@ def test_a_volume_kept_for_the_claim_is_taken_before_a_smaller_one(cluster: Any)
     assert "claimRef" not in cluster.get("persistentvolumes", "", "small")["spec"]
 
 
-def test_a_volume_that_the_scheduler_chose_is_free_again_when_its_claim_goes(cluster: Any) -> None:
+def test_a_volume_that_the_scheduler_chose_says_that_nobody_had_reserved_it(cluster: Any) -> None:
     cluster.node("node-a1")
     _class(cluster, "manual", "kubernetes.io/no-provisioner")
     _claim(cluster, "data", storageClassName="manual")

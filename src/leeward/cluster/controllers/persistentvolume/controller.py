@@ -17,6 +17,7 @@ from leeward.cluster.controllers.persistentvolume.volumes import Volumes
 from leeward.cluster.interface.client import Event
 from leeward.kube.objects import Obj, ObjectKey, annotations_of, is_terminating, key_of, labels_of
 from leeward.kube.volumes import (
+    BETA_CLASS,
     BIND_COMPLETED,
     SELECTED_NODE,
     belongs_to,
@@ -121,7 +122,7 @@ class PersistentVolumeController:
             self._set_status(CLAIMS, claim, {"phase": "Pending"})
 
     def _sync_unbound(self, claim: Obj) -> None:
-        if claim["spec"].get("storageClassName") is None and not class_of(claim):
+        if claim["spec"].get("storageClassName") is None and BETA_CLASS not in annotations_of(claim):
             default = default_class(self._client.list(CLASSES))
             if default is not None:
                 named = {**claim["spec"], "storageClassName": default["metadata"]["name"]}

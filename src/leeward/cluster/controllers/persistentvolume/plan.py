@@ -20,6 +20,7 @@ from leeward.kube.volumes import (
     class_of,
     find_matching,
     has_access_modes,
+    have_same_attributes,
     have_same_mode,
     is_large_enough,
 )
@@ -43,6 +44,8 @@ def mismatch(volume: Obj, claim: Obj) -> str:
         return "requested PV is too small"
     if class_of(volume) != class_of(claim):
         return "storageClassName does not match"
+    if not have_same_attributes(volume, claim):
+        return "volumeAttributesClassName does not match"
     if not have_same_mode(volume, claim):
         return "incompatible volumeMode"
     if not has_access_modes(volume, claim):
