@@ -177,6 +177,21 @@ def test_what_is_long_ago_is_forgotten_but_for_some_of_each_resource(
     assert [event.object["metadata"]["name"] for event in kept] == ["d", "e"]
 
 
+def test_a_resource_that_is_silent_after_a_burst_gives_its_memory_back(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "WINDOW", 6)
+    monkeypatch.setattr(memory, "SPARED", 2)
+    start = store.revision
+    for name in "abcdefgh":
+        store.create("secrets", thing(name))
+    for number in range(300):
+        store.create("configmaps", thing(str(number)))
+    with pytest.raises(ExpiredError):
+        store.events_since("secrets", start)
+    assert len(list(store.events_since("secrets", start + 6))) == 2
+
+
 def test_the_history_is_whole_until_it_is_full(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "HISTORY", 3)
     start = store.revision

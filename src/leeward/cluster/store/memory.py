@@ -21,6 +21,7 @@ _Place = tuple[str, str, str]  # of the index: what by, and two values
 _OWNER, _ORPHANS, _NODE = "owner", "orphans", "node"
 HISTORY = 4096  # events kept per resource, at most
 WINDOW = 4 * HISTORY  # revisions; what is older is forgotten as etcd compacts,
+_OTHERS = 256  # revisions after which the histories of all resources are looked at
 SPARED = 100  # but for so many of each resource: who watches one that is quiet goes on where it was
 
 
@@ -143,11 +144,16 @@ class MemoryStore:
 
     def _remember(self, event: Event) -> None:
         """Put an event into the history, and forget those that are too many or too old."""
-        history = self._history[event.resource]
-        history.append(event)
-        old = event.revision - WINDOW
+        self._history[event.resource].append(event)
+        self._forget(event.resource)
+        if event.revision % _OTHERS == 0:  # those that are silent
+            for resource in self._history:
+                self._forget(resource)
+
+    def _forget(self, resource: str) -> None:
+        history, old = self._history[resource], self._revision - WINDOW
         while len(history) > HISTORY or (len(history) > SPARED and history[0].revision <= old):
-            self._cut[event.resource] = history.popleft().revision
+            self._cut[resource] = history.popleft().revision
 
     def _commit(self, resource: str, key: ObjectKey, obj: Obj | None, revision: int) -> None:
         """Make a write durable before anyone sees it; None: a deletion."""
