@@ -44,6 +44,7 @@ class Application:
         """
         from leeward.kube.client import KubeClient
 
+        self.require(environment)
         return KubeClient(access_to(self.config, environment, self.reach))
 
     def require(self, environment: str) -> None:

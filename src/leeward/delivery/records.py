@@ -12,6 +12,7 @@ import base64
 import gzip
 import hashlib
 import json
+import zlib
 from typing import Any
 
 from leeward.base.errors import OperationError
@@ -65,7 +66,7 @@ def unpack(text: str, what: str) -> Any:
     """
     try:
         return json.loads(gzip.decompress(base64.b64decode(text, validate=True)))
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zlib.error) as error:
         raise OperationError(f"{what} is damaged: {error}") from error
 
 

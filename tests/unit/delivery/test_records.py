@@ -15,7 +15,10 @@ def test_what_is_packed_is_unpacked_the_same() -> None:
     assert records.canonical(value) == '{"a":{"x":null},"b":["ü",1]}'.encode()
 
 
-@pytest.mark.parametrize("text", ["", "no base64!", "aGVsbG8="])
+_PACKED = records.pack(list(range(500)), "it")
+
+
+@pytest.mark.parametrize("text", ["", "no base64!", "aGVsbG8=", f"{_PACKED[:60]}AAAA{_PACKED[64:]}"])
 def test_what_is_damaged_is_told(text: str) -> None:
     with pytest.raises(OperationError, match=r"^release r is damaged: "):
         records.unpack(text, "release r")
