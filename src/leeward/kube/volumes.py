@@ -148,9 +148,7 @@ def find_matching(
         is_its_own = belongs_to(volume, claim)
         if volume["metadata"]["name"] in taken or is_terminating(volume) or (reference and not is_its_own):
             continue
-        if not all(
-            fits(volume, claim) for fits in (is_large_enough, have_same_mode, have_same_attributes)
-        ):
+        if not all(fits(volume, claim) for fits in (is_large_enough, have_same_mode, have_same_attributes)):
             continue
         if is_its_own:
             return volume if reaches is None or reaches(volume) else None
