@@ -405,6 +405,9 @@ def _end(pid: int, process: subprocess.Popen[bytes] | None) -> None:
         while time.monotonic() < deadline:
             if process is not None and process.poll() is not None:
                 return
+            with suppress(ChildProcessError):  # it is one when this process has started the cluster
+                if os.waitpid(pid, os.WNOHANG)[0] == pid:
+                    return
             os.kill(pid, 0)
             time.sleep(0.02)
         os.kill(pid, signal.SIGKILL)
