@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from leeward.base.diagnostics import Location
 from leeward.compose.findings import Findings
@@ -19,6 +20,37 @@ _KEY = re.compile(r"(?:export[ \t]+)?([\w.\-\[\]]+)[ \t]*(?:([=:])|(?=\r?\n|\Z|#
 _BLANK = re.compile(r"(?:\s+|#[^\n]*)*")
 _ESCAPE = re.compile(r'\\([abcfnrtv$"\\]|0[0-7]{0,3})')
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "c": "\\c"}
+
+
+class Assignment(NamedTuple):
+    """One variable of a file; its value is ``text[start:end]``, with quotes."""
+
+    name: str
+    start: int
+    end: int
+    value: str | None  # without quotes and before substitution; None: taken from the environment
+    quote: str = ""  # "'", '"' or none
+
+
+def find_assignments(text: str, *, raw: bool = False) -> list[Assignment]:
+    """Return what a file without mistakes defines, in order, and where it stands."""
+    if raw:
+        return _raw_assignments(text)
+    parser = _Parser(text, {}, "", Findings())
+    parser.run()
+    return parser.assignments
+
+
+def _raw_assignments(text: str) -> list[Assignment]:
+    found, position = [], 0
+    for line in text.splitlines(keepends=True):
+        content = line.rstrip("\r\n")
+        name, equals, value = content.partition("=")
+        if content.strip() and not content.lstrip().startswith("#"):
+            end = position + len(content)
+            found.append(Assignment(name, end - len(value), end, value if equals else None))
+        position += len(line)
+    return found
 
 
 def parse_dotenv(
@@ -59,6 +91,7 @@ class _Parser:
         self._findings = findings
         self._position = 0
         self._values: dict[str, str] = {}
+        self.assignments: list[Assignment] = []
 
     def run(self) -> dict[str, str]:
         while True:
@@ -73,6 +106,7 @@ class _Parser:
             self._position = match.end()
             if match[2] is None:
                 self._rest_of_line()
+                self.assignments.append(Assignment(match[1], match.end(), match.end(), None))
                 if match[1] in self._environment:
                     self._values[match[1]] = self._environment[match[1]]
                 continue
@@ -81,13 +115,17 @@ class _Parser:
     def _assign(self, key: str, start: int) -> None:
         quote = self._text[self._position : self._position + 1]
         quoted = quote in ("'", '"') and quote != ""
+        begin = self._position
         if quoted:
             value = self._quoted(quote, start)
             if value is None:
                 return
+            end = self._position
         else:
             before = self._text[self._position - 1]  # "=", or the blank after it
             value = (before + self._rest_of_line()).partition(" #")[0].removeprefix(before).strip()
+            end = begin + len(value)
+        self.assignments.append(Assignment(key, begin, end, value, quote if quoted else ""))
         if quote != "'":
             try:
                 value = substitute(value, self._lookup, lambda name: self._unset(name, key, start))

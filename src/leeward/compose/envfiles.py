@@ -7,7 +7,6 @@ Source: Compose Specification, "env_file" and "label_file".
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +35,7 @@ def complete_environment(
                 at=entry.location,
                 remedy="Leave format out, or write raw.",
             )
-        if required is not None and required.value is False and not os.path.exists(file):
+        if required is not None and required.value is False and not sources.exists(file):
             continue
         text = sources.read(
             file,

@@ -78,7 +78,7 @@ class Includer:
             )
             return None
         files = tuple(self._sources.absolute(path, stack.directory) for path in paths)
-        missing = [path for path in files if not os.path.isfile(path)]
+        missing = [path for path in files if not self._sources.is_file(path)]
         for path in missing:
             self._sources.read(path, "included file", at=entry.location, within=where)
         if missing:
@@ -96,7 +96,7 @@ class Includer:
             for element in named
             if element.value != "/dev/null"
         ]
-        if not named and os.path.isfile(default):
+        if not named and self._sources.is_file(default):
             files = [(default, entry.location)]
         values: dict[str, str] = {}
         for path, location in files:

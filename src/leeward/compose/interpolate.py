@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from leeward.compose.findings import Findings, ValuePath
 from leeward.compose.node import Node, Tag
@@ -78,6 +79,49 @@ def _substitute(text: str, lookup: Lookup, unset: Callable[[str], object], depth
             position = dollar + 1
     parts.append(text[position:])
     return "".join(parts)
+
+
+class Reference(NamedTuple):
+    """One use of a variable in a text: ``text[start:end]``."""
+
+    start: int
+    end: int
+    name: str
+    operator: str = ""  # such as ":-"
+    word: str = ""  # what follows the operator
+
+
+def references(text: str) -> list[Reference]:
+    """Return the uses of variables in `text`, in order, without those inside of their words.
+
+    Raises:
+        TemplateError: bad syntax.
+    """
+    found: list[Reference] = []
+    position = 0
+    while (dollar := text.find("$", position)) >= 0:
+        following = text[dollar + 1 : dollar + 2]
+        name = _NAME.match(text, dollar + 1)
+        if following == "{":
+            position = _closing_brace(text, dollar + 2) + 1
+            found.append(_reference(text, dollar, position))
+        elif name is not None:
+            position = name.end()
+            found.append(Reference(dollar, position, name[0]))
+        else:
+            position = dollar + (2 if following == "$" else 1)
+    return found
+
+
+def _reference(text: str, start: int, end: int) -> Reference:
+    inside = text[start + 2 : end - 1]
+    name = _NAME.match(inside)
+    operator = _OPERATOR.match(inside, name.end()) if name is not None else None
+    if name is None or (operator is None and name.end() < len(inside)):
+        raise _invalid(text)
+    if operator is None:
+        return Reference(start, end, name[0])
+    return Reference(start, end, name[0], operator[0], inside[operator.end() :])
 
 
 def _closing_brace(text: str, start: int) -> int:

@@ -35,7 +35,7 @@ from leeward.compose.layers import LayerLoader
 from leeward.compose.node import Node
 from leeward.compose.project import Project
 from leeward.compose.schema import COMPOSE
-from leeward.compose.source import ProjectFiles, Sources, find_files
+from leeward.compose.source import ProjectFiles, Reader, Sources, find_files
 from leeward.compose.validate import check_project, check_tree
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
@@ -54,6 +54,7 @@ class LoadOptions:
     services: Sequence[str] = ()  # named by the user: enabled whatever their profiles
     environment: Mapping[str, str] = field(default_factory=dict)  # the user's environment variables
     stdin: str | None = None  # what the file "-" contains
+    reader: Reader | None = None  # where files are; None: on disk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ def _begin(options: LoadOptions, findings: Findings) -> tuple[Sources, ProjectFi
     Raises:
         DiagnosticsError: there are no files.
     """
-    sources = Sources(options.working_dir, findings, options.stdin)
+    sources = Sources(options.working_dir, findings, options.stdin, options.reader)
     directory = None if options.project_directory is None else str(options.project_directory)
     early = _environment(options, sources, sources.absolute(directory or "."), Findings())
     files = find_files([str(file) for file in options.files], directory, early, sources, findings)
@@ -137,12 +138,12 @@ def _environment(
         named = [name for name in options.environment["COMPOSE_ENV_FILES"].split(",") if name]
     files = [sources.absolute(name) for name in named]
     default = os.path.join(directory, ".env")
-    if not named and os.path.isfile(default):
+    if not named and sources.is_file(default):
         files = [default]
     values: dict[str, str] = {}
-    reader = Sources(options.working_dir, findings)
+    files_of = Sources(options.working_dir, findings, reader=options.reader)
     for path in files:
-        text = reader.read(path, "environment file", remedy="Correct --env-file, or create the file.")
+        text = files_of.read(path, "environment file", remedy="Correct --env-file, or create the file.")
         if text is not None:
             known = {**values, **options.environment}
             values.update(parse_dotenv(text, known, sources.shown(path), findings))

@@ -1,7 +1,8 @@
 """Which files make up a project, and what they contain.
 
-The only module of this package that touches the file system. Names shown to people are relative to the
-working directory where that is shorter to read.
+The only module of this package that touches the file system, through a :class:`Reader` that others may give:
+a release answers from memory. Names shown to people are relative to the working directory where that is
+shorter to read.
 
 Source: Docker Compose documentation, "Compose file" and "COMPOSE_FILE".
 """
@@ -12,6 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from leeward.base.diagnostics import Location
 from leeward.compose.findings import Findings, ValuePath
@@ -35,6 +37,47 @@ class ProjectFiles:
     directory: str  # absolute
 
 
+class Reader(Protocol):
+    """Where files are. Paths are absolute."""
+
+    def read(self, path: str, what: str) -> bytes:
+        """Return the content of a file, at most one byte more than :data:`MAX_BYTES`.
+
+        Args:
+            path: of the file.
+            what: it is taken for, such as "Compose file".
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        ...
+
+    def is_file(self, path: str) -> bool:
+        """Tell whether there is a file."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is anything."""
+        ...
+
+
+class DiskReader:
+    """The real file system."""
+
+    def read(self, path: str, what: str) -> bytes:
+        """Read the file."""
+        with Path(path).open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+
+    def is_file(self, path: str) -> bool:
+        """Ask the file system."""
+        return os.path.isfile(path)
+
+    def exists(self, path: str) -> bool:
+        """Ask the file system."""
+        return os.path.exists(path)
+
+
 class Sources:
     """Reads files.
 
@@ -42,12 +85,18 @@ class Sources:
         working_dir: absolute; where relative names given by the user start.
         findings: takes what cannot be read.
         stdin: what the file ``-`` contains.
+        reader: where files are; None: on disk.
     """
 
-    def __init__(self, working_dir: Path, findings: Findings, stdin: str | None = None) -> None:
+    def __init__(
+        self, working_dir: Path, findings: Findings, stdin: str | None = None, reader: Reader | None = None
+    ) -> None:
         self.working_dir = str(working_dir)
         self._findings = findings
         self._stdin = stdin
+        self._reader: Reader = reader or DiskReader()
+        self.is_file = self._reader.is_file
+        self.exists = self._reader.exists
 
     def shown(self, path: str) -> str:
         """Return `path` as a person in the working directory would write it."""
@@ -81,7 +130,7 @@ class Sources:
         if path == STANDARD_INPUT:
             return self._stdin or ""
         try:
-            return _text(path)
+            return _text(self._reader.read(path, what))
         except FileNotFoundError:
             message, remedy = "does not exist", remedy or "Create it, or correct its name."
         except IsADirectoryError:
@@ -110,9 +159,7 @@ class _TooLargeError(Exception):
     """A file that nobody has written by hand."""
 
 
-def _text(path: str) -> str:
-    with Path(path).open("rb") as stream:
-        data = stream.read(MAX_BYTES + 1)
+def _text(data: bytes) -> str:
     if len(data) > MAX_BYTES:
         raise _TooLargeError
     return data.decode("utf-8-sig")
@@ -159,9 +206,9 @@ def find_files(
 def _search(start: str, sources: Sources, findings: Findings) -> list[str]:
     directory = start
     while True:
-        present = [name for name in FILE_NAMES if os.path.isfile(os.path.join(directory, name))]
+        present = [name for name in FILE_NAMES if sources.is_file(os.path.join(directory, name))]
         if present:
-            overrides = [n for n in OVERRIDE_NAMES if os.path.isfile(os.path.join(directory, n))]
+            overrides = [n for n in OVERRIDE_NAMES if sources.is_file(os.path.join(directory, n))]
             for choice in (present, overrides):
                 if len(choice) > 1:
                     findings.warning(

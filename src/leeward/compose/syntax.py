@@ -172,6 +172,23 @@ class _Converter:
         raise _StopError
 
 
+def compose_documents(text: str) -> list[yaml.Node]:
+    """Return the documents of a YAML file that :func:`parse_documents` accepts, with the marks of its parser.
+
+    An alias is the node of its anchor. The tag of a plain scalar is "plain".
+    """
+    parser = _Composer(text)
+    try:
+        found = []
+        while parser.check_node():
+            node = parser.get_node()
+            if node is not None:
+                found.append(node)
+        return found
+    finally:
+        parser.dispose()
+
+
 def parse_documents(text: str | bytes, file: str, findings: Findings) -> list[Node]:
     """Return the documents of a YAML file; an empty document is left out.
 

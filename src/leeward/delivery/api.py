@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Mapping
 from typing import Any, Protocol
 
+from leeward.compose.project import Project
 from leeward.kube.objects import Obj
 
 
@@ -35,4 +37,16 @@ class Api(Protocol):
         self, resource: str, namespace: str, name: str, *, propagation: str | None = None
     ) -> None:
         """Delete an object; absent ones raise NotFoundError."""
+        ...
+
+
+class ImageResolver(Protocol):
+    """Knows which image a service is, for good."""
+
+    async def resolve(self, project: Project) -> Mapping[str, str]:
+        """Return service → reference with a digest, such as ``registry/web@sha256:…``.
+
+        Raises:
+            DiagnosticsError: images that cannot be told, all of them, with file and line.
+        """
         ...

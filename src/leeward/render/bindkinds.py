@@ -102,7 +102,7 @@ def classify(project: Project, service: Service, mount: Mount, files: Files) -> 
     reason = str(choice.get("reason") or "x-leeward.binds says so")
     kind = _CHOICES.get(str(choice.get("kind")))
     if kind is BindKind.DATA:
-        found = files.kind(text) is FileKind.DIRECTORY and not _is_empty(files.tree(text, MAX_BYTES))
+        found = files.kind(text) is FileKind.DIRECTORY and not is_empty(files.tree(text, MAX_BYTES))
         return Decision(kind, reason, filled=found)
     if kind is not None:
         return Decision(kind, reason)
@@ -155,7 +155,7 @@ def _inside(service: Service, mount: Mount, text: str, files: Files, found: File
     if _is_source(service, PurePosixPath(text), mount.target):
         return Decision(BindKind.SOURCE, "the image is built from it")
     content = files.tree(text, MAX_BYTES)
-    if _is_empty(content):
+    if is_empty(content):
         return Decision(BindKind.DATA, "it is empty")
     if content is not None or mount.read_only:
         return Decision(BindKind.CONFIG_DIRECTORY, "it is a small directory of the project")
@@ -164,7 +164,8 @@ def _inside(service: Service, mount: Mount, text: str, files: Files, found: File
     )
 
 
-def _is_empty(content: Mapping[str, bytes] | None) -> bool:
+def is_empty(content: Mapping[str, bytes] | None) -> bool:
+    """Tell whether a directory has nothing but what keeps it in Git; None: it has too much."""
     return content is not None and all(posixpath.basename(path) in _PLACEHOLDERS for path in content)
 
 

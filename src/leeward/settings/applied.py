@@ -53,14 +53,14 @@ def inputs_of(file: ConfigFile, name: str) -> Inputs:
     config = file.config
     environment = config.environments.get(name)
     if environment is None:
-        return Inputs(app=config.app, files=_application(file, with_override=True))
+        return Inputs(app=config.app, files=application_files(file, with_override=True))
 
     def absolute(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(os.path.join(file.directory, each) for each in names)
 
     return Inputs(
         app=config.app,
-        files=(*_application(file, with_override=name == LOCAL), *absolute(environment.compose)),
+        files=(*application_files(file, with_override=name == LOCAL), *absolute(environment.compose)),
         env_files=absolute(environment.env_file),
         profiles=environment.profiles,
         variables=environment.variables,
@@ -69,7 +69,7 @@ def inputs_of(file: ConfigFile, name: str) -> Inputs:
     )
 
 
-def _application(file: ConfigFile, *, with_override: bool) -> tuple[str, ...]:
+def application_files(file: ConfigFile, *, with_override: bool) -> tuple[str, ...]:
     """Return the application's Compose files, those that are written or the one that Compose finds."""
     found = [os.path.join(file.directory, name) for name in file.config.compose]
     if not found:

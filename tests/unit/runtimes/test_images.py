@@ -69,3 +69,16 @@ def test_an_image_is_found_by_every_name_given_to_it(tmp_path: Path) -> None:
         image.id,
     ]
     assert store.read("shop/other") is None
+
+
+def test_a_built_image_is_found_by_its_digest_under_any_name(tmp_path: Path) -> None:
+    store = ImageStore(tmp_path)
+    layer = tmp_path / "layer"
+    layer.mkdir()
+    built = store.write("leeward.local/shop/web:1", layer, {"cmd": ["run"]})
+
+    found = store.read(f"leeward.local/shop/web@{built.id}")
+    assert found is not None
+    assert (found.id, found.cmd) == (built.id, ("run",))
+    assert store.read(f"leeward.local/shop/web@sha256:{'0' * 64}") is None
+    assert store.why_not(f"python@sha256:{'0' * 64}") is None

@@ -60,6 +60,11 @@ def _keys(paths: Iterable[str]) -> dict[str, str]:
     return keys
 
 
+def is_secret_file(path: str) -> bool:
+    """Tell whether a mounted file should not be shown in a manifest: its name is that of a key."""
+    return _SECRET_FILE.search(path) is not None
+
+
 def _volume(bind: _Bind, content: Mapping[str, bytes], directory: str) -> str:
     """Make a ConfigMap, or a Secret where keys are among it, and a volume of it; returns the volume.
 
@@ -77,7 +82,7 @@ def _volume(bind: _Bind, content: Mapping[str, bytes], directory: str) -> str:
         for path in sorted(content)
     ]
     base, volume = f"{context.plan.name}-files", f"files-{index}"
-    if any(_SECRET_FILE.search(path) for path in content):
+    if any(map(is_secret_file, content)):
         name, secret = secret_object(context, base, values, "volumes", index)
         draft.add(secret)
         draft.volumes[volume] = {"secret": {"secretName": name, "items": items, "defaultMode": _READABLE}}

@@ -110,8 +110,9 @@ class ImageStore:
         return Image(id=f"base:{name}", names=[reference], cmd=base_command(name), env={"PATH": PATH})
 
     def read(self, reference: str) -> Image | None:
-        """Return a built image by reference or id."""
-        image_id = reference if reference.startswith("sha256:") else self._id_of(reference)
+        """Return a built image by reference, ``name@sha256:…`` or id."""
+        digest = reference.rpartition("@")[2]
+        image_id = digest if digest.startswith("sha256:") else self._id_of(reference)
         if image_id is None:
             return None
         try:
