@@ -34,6 +34,10 @@ ClusterName = Annotated[
 ]
 Name = Annotated[str, typer.Option("--name", "--cluster", metavar="NAME", help="Name of the cluster.")]
 DEFAULT_CLUSTER = "local"
+Context = Annotated[
+    str | None,
+    typer.Option("--context", metavar="NAME", help="Context of your kubeconfig, instead of leeward.yaml's."),
+]
 Output = Annotated[Format, typer.Option("--output", "-o", help="Form of the listing.")]
 ReportOutput = Annotated[
     ReportFormat, typer.Option("--output", "-o", help="Form of the report; sarif is for code review.")

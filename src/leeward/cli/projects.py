@@ -25,13 +25,21 @@ from leeward.compose.project import Project
 from leeward.compose.source import Sources
 from leeward.kube.objects import Obj
 from leeward.render.render import RenderOptions, render
-from leeward.settings.applied import LOCAL, Inputs, apply_environment, environment_error, inputs_of
+from leeward.settings.applied import (
+    LOCAL,
+    Inputs,
+    application_files,
+    apply_environment,
+    environment_error,
+    inputs_of,
+)
 from leeward.settings.configfile import ConfigFile, find_config, read_config
 from leeward.settings.read import is_external
 
 if TYPE_CHECKING:
     from leeward.settings.config import Config
 
+BASE = ""  # no environment: what all of them have
 USUAL_ENVIRONMENTS = (LOCAL, "ci", "qa", "uat", "staging", "production", "demo")  # where no file names them
 
 
@@ -82,6 +90,23 @@ def load_options(source: Source, environment: str = LOCAL) -> LoadOptions:
     file = _config_file(source)
     known = file is not None and environment_error(file, environment) is None
     return _load_options(source, environment, inputs_of(file, environment) if file and known else Inputs())
+
+
+def base_options(source: Source, name: str) -> tuple[LoadOptions, str]:
+    """Return what the loader is asked for without an environment, and the directory of ``leeward.yaml``.
+
+    Args:
+        source: whose files take the place of the application's.
+        name: of the project.
+
+    Raises:
+        DiagnosticsError: ``leeward.yaml`` cannot be used.
+    """
+    file = _config_file(source)
+    stop_at_errors(file.diagnostics if file is not None else (), strict=False)
+    inputs = Inputs(app=name, files=application_files(file, with_override=False) if file is not None else ())
+    options = _load_options(source, BASE, inputs)
+    return replace(options, project_name=name), file.directory if file is not None else str(Path.cwd())
 
 
 def open_project(source: Source, environment: str = LOCAL, *, strict: bool = False) -> Opened:
@@ -191,11 +216,20 @@ def config_of(source: Source) -> Config | None:
     Raises:
         DiagnosticsError: the file cannot be used.
     """
+    file = config_file_of(source)
+    return None if file is None else file.config
+
+
+def config_file_of(source: Source) -> ConfigFile | None:
+    """Return ``leeward.yaml`` with the lines of what it says; None where there is no such file.
+
+    Raises:
+        DiagnosticsError: the file cannot be used.
+    """
     file = _config_file(source)
-    if file is None:
-        return None
-    stop_at_errors(file.diagnostics, strict=False)
-    return file.config
+    if file is not None:
+        stop_at_errors(file.diagnostics, strict=False)
+    return file
 
 
 def _config_file(source: Source) -> ConfigFile | None:

@@ -178,7 +178,10 @@ def policies() -> list[Obj]:
         "reason": "Forbidden",
     }
     found: list[Obj] = _policy("leeward-names", ("promotions", "approvals", "auditrecords"), honest)
-    for plural, verb in (("promotions", "promote"), ("approvals", "approve")):
+    for plural, verb, more in (
+        ("promotions", "promote", [{"operations": ["UPDATE"], "resources": ["promotions/status"]}]),
+        ("approvals", "approve", []),
+    ):
         asked = (
             f"authorizer.group('{GROUP}').resource('environments').namespace(request.namespace)"
             f".name(object.spec.environment).check('{verb}').allowed()"
@@ -188,14 +191,13 @@ def policies() -> list[Obj]:
             "messageExpression": f"request.userInfo.username + ' may not {verb}: ' + object.spec.environment",
             "reason": "Forbidden",
         }
-        found += _policy(f"leeward-{plural}", (plural,), allowed)
+        found += _policy(f"leeward-{plural}", (plural,), allowed, more)
     return found
 
 
-def _policy(name: str, plurals: Sequence[str], validation: Obj) -> list[Obj]:
-    rules = [
-        {"apiGroups": [GROUP], "apiVersions": ["*"], "operations": ["CREATE"], "resources": list(plurals)}
-    ]
+def _policy(name: str, plurals: Sequence[str], validation: Obj, more: Sequence[Obj] = ()) -> list[Obj]:
+    made = {"operations": ["CREATE"], "resources": list(plurals)}
+    rules = [{"apiGroups": [GROUP], "apiVersions": ["*"], **each} for each in (made, *more)]
     head = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
     policy = {
         "failurePolicy": "Fail",

@@ -137,8 +137,8 @@ class Environment(FilePart):
     access: dict[str, Access] = field(
         default_factory=dict,
         metadata=doc(
-            "What groups of people may do: `view` reads, `edit` also changes, `promote` also lets "
-            "releases in, `admin` everything.",
+            "What groups of people may do: `view` reads all but Secrets, `edit` also changes what runs, "
+            "`promote` reads and lets releases in, `admin` everything.",
             example={"developers": "view", "devops": "admin"},
         ),
     )

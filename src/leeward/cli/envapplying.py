@@ -1,0 +1,147 @@
+"""``leeward env apply``: from ``leeward.yaml`` to the clusters, shown first and asked."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from leeward.base.clock import SystemClock
+from leeward.base.errors import UserInputError
+from leeward.cli import output
+from leeward.cli.hub import Application, Reach, open_application
+from leeward.cli.hubaccess import refusals_explained
+from leeward.cli.projects import Source, config_file_of
+from leeward.compose.findings import Findings
+from leeward.compose.source import Sources
+from leeward.delivery.environments.apply import Plan, apply_environment, plan_environment
+from leeward.delivery.environments.changes import Change, passages
+from leeward.delivery.environments.environment import environment_object
+from leeward.delivery.environments.overlayfiles import read_overlay
+from leeward.delivery.identity import who_am_i
+from leeward.delivery.records import ENVIRONMENTS, hub_of
+from leeward.kube.objects import Obj
+
+if TYPE_CHECKING:
+    from leeward.kube.client import KubeClient
+
+
+def apply_environments(source: Source, reach: Reach, names: Sequence[str], *, yes: bool) -> None:
+    """Show what would change, ask, and write it.
+
+    Args:
+        source: where ``leeward.yaml`` is.
+        reach: how to reach clusters.
+        names: of environments; all when there are none.
+        yes: do not ask.
+
+    Raises:
+        DiagnosticsError: ``leeward.yaml`` is wrong, or something in sight looks secret.
+        UserInputError: there is no such environment, or nobody can be asked.
+        OperationError: a cluster does not run, or refuses something.
+    """
+    application = open_application(source, reach)
+    wanted = _desired(application, source, names)
+    output.say("\n".join(" → ".join(way) for way in _ways(application)))
+    plans = asyncio.run(_plans(application, wanted))
+    changed = {name: plan for name, plan in plans.items() if not plan.is_empty}
+    for plan in changed.values():
+        _show(application, plan)
+    if same := [name for name in plans if name not in changed]:
+        output.say(f"{', '.join(same)}: nothing changes")
+    if changed and not yes and not _confirmed(f"Write {', '.join(changed)}?"):
+        raise typer.Exit(1)
+    asyncio.run(_carry_out(application, changed))
+
+
+def _desired(application: Application, source: Source, names: Sequence[str]) -> dict[str, Obj]:
+    """Return the objects of environments."""
+    file, findings = config_file_of(source), Findings()
+    assert file is not None, "an application has a leeward.yaml"
+    for name in names:
+        application.require(name)
+    if not file.config.environments:
+        raise UserInputError("leeward.yaml has no environments", remedy="Write some under environments:.")
+    sources = Sources(Path.cwd(), findings)
+    chosen = list(dict.fromkeys(names)) or list(file.config.environments)
+    overlays = {name: read_overlay(file, name, sources, findings) for name in chosen}
+    output.show_diagnostics(each for each in findings.diagnostics if each.severity.value == "warning")
+    findings.raise_errors()
+    return {
+        name: environment_object(application.name, file.config, name, overlay)
+        for name, overlay in overlays.items()
+    }
+
+
+def _ways(application: Application) -> list[list[str]]:
+    return passages({name: each.from_ for name, each in application.config.environments.items()})
+
+
+async def _plans(application: Application, wanted: Mapping[str, Obj]) -> dict[str, Plan]:
+    found = {}
+    for name, obj in wanted.items():
+        async with application.connect(name) as api:
+            with refusals_explained(name):
+                found[name] = await plan_environment(api, obj)
+    return found
+
+
+async def _carry_out(application: Application, plans: Mapping[str, Plan]) -> None:
+    told: set[str] = set()
+    for name, plan in plans.items():
+        async with application.connect(name) as api:
+            with refusals_explained(name):
+                who = await who_am_i(api)
+                await apply_environment(api, plan, who, SystemClock())
+                output.say(f"{name} is written")
+                await _tell_strangers(api, application, told)
+
+
+async def _tell_strangers(api: KubeClient, application: Application, told: set[str]) -> None:
+    """Tell of environments that a cluster has and ``leeward.yaml`` has not, of each once."""
+    there = {obj["metadata"]["name"] for obj in await api.list(ENVIRONMENTS, hub_of(application.name))}
+    for name in sorted(there - application.config.environments.keys() - told):
+        output.note(f"note: the environment {name} is there too, but not in leeward.yaml; it stays")
+        told.add(name)
+
+
+def _show(application: Application, plan: Plan) -> None:
+    """Print what a plan changes."""
+    where = application.reach.context or application.config.environments[plan.after.name].cluster
+    new = "" if plan.before is not None else ", new"
+    output.say(f"{plan.after.name} (cluster {where}{new})")
+    width = max((len(each.field) for each in plan.changes), default=0)
+    for change in plan.changes:
+        output.say(f"  {_line(change, width)}")
+    if plan.access and not any(each.field.startswith("access.") for each in plan.changes):
+        output.say(f"  Roles and bindings: {len(plan.access)} written")
+
+
+def _line(change: Change, width: int) -> str:
+    field = f"{change.field}:".ljust(width + 1)
+    if not change.before:
+        return output.paint(f"+ {field} {change.after}", "32")
+    if not change.after:
+        return output.paint(f"- {field} {change.before}", "31")
+    return output.paint(f"~ {field} {change.before} → {change.after}", "33")
+
+
+def _confirmed(question: str) -> bool:
+    """Ask.
+
+    Raises:
+        UserInputError: nobody answers.
+    """
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        output.say()  # ends the line of the question
+        raise UserInputError(
+            "this needs a confirmation, and there is no terminal to ask on", remedy="Add --yes."
+        ) from None

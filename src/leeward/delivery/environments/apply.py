@@ -1,0 +1,109 @@
+"""Writes an environment of ``leeward.yaml`` to its cluster, with the Roles that its ``access`` means.
+
+What is there as it should be is left alone, so that applying again is cheap, and who administers one
+environment needs no right to change others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from leeward.base.clock import PassiveClock
+from leeward.base.errors import OperationError
+from leeward.delivery.audit.trail import AuditApi, append
+from leeward.delivery.environments.access import BINDINGS, LEVELS, ROLES, access_objects, role_name
+from leeward.delivery.environments.changes import Change, changes
+from leeward.delivery.environments.environment import Environment, read_environment
+from leeward.delivery.installing import InstallApi, ensure_definitions, ensure_namespace, holds
+from leeward.delivery.records import ENVIRONMENTS
+from leeward.kube.objects import Obj
+from leeward.kube.status import NotFoundError
+
+
+class ApplyApi(AuditApi, InstallApi, Protocol):
+    """What applying environments needs of a Kubernetes API."""
+
+    async def delete(self, resource: str, namespace: str, name: str) -> None:
+        """Delete an object; absent ones raise NotFoundError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What applying an environment would change."""
+
+    obj: Obj  # the environment as it will be
+    before: Environment | None
+    after: Environment
+    changes: Sequence[Change]
+    access: Sequence[Obj]  # Roles and bindings that are not there, or otherwise
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is as it should be."""
+        return not self.changes and not self.access
+
+
+async def plan_environment(api: ApplyApi, obj: Obj) -> Plan:
+    """Return what would change; `obj` is the environment as it should be."""
+    after = read_environment(obj)
+    live = await api.find(ENVIRONMENTS, after.hub, after.name)
+    before = None
+    if live is not None:
+        with contextlib.suppress(OperationError):  # what is damaged is written again
+            before = read_environment(live)
+    access = [each for each in access_objects(after) if not await _is_there(api, each)]
+    return Plan(obj, before, after, changes(before, after), access)
+
+
+async def _is_there(api: ApplyApi, desired: Obj) -> bool:
+    meta = desired["metadata"]
+    live = await api.find(_resource(desired), meta["namespace"], meta["name"])
+    keys = ("rules", "roleRef", "subjects")
+    return live is not None and all(holds(live.get(key), desired[key]) for key in keys if key in desired)
+
+
+async def apply_environment(api: ApplyApi, plan: Plan, who: str, clock: PassiveClock) -> None:
+    """Carry out a plan, and write it to the audit trail.
+
+    Raises:
+        ForbiddenError: the caller may not change something of it.
+    """
+    after, before = plan.after, plan.before
+    await ensure_definitions(api)
+    for namespace in (after.hub, after.namespace):
+        await ensure_namespace(api, namespace)
+    if plan.changes:
+        await api.apply(ENVIRONMENTS, plan.obj, force=True)
+    for each in plan.access:
+        await api.apply(_resource(each), each, force=True)
+    if before is not None and before.namespace != after.namespace:
+        await _withdraw(api, before)
+    details = {
+        "changes": [each.field for each in plan.changes],
+        "access": dict(after.access),
+    }
+    await append(
+        api,
+        after.app,
+        who=who,
+        action="env-apply",
+        environment=after.name,
+        result="succeeded",
+        details=details,
+        clock=clock,
+    )
+
+
+async def _withdraw(api: ApplyApi, before: Environment) -> None:
+    """Remove the bindings from the namespace that an environment had before."""
+    for level in LEVELS:
+        with contextlib.suppress(NotFoundError):
+            await api.delete(BINDINGS, before.namespace, role_name(before.name, level))
+
+
+def _resource(obj: Obj) -> str:
+    return ROLES if obj["kind"] == "Role" else BINDINGS
