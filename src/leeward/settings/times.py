@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated
 
 from leeward.compose.scalars import parse_duration
@@ -28,6 +29,7 @@ _PART = re.compile(r"(?:(\*|\?)|(\w+)(?:-(\w+))?)(?:/([0-9]+))?")
 _MOMENT = r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01][0-9]|2[0-3]):([0-5][0-9])"
 _WINDOW = re.compile(rf"{_MOMENT}/{_MOMENT}(?: (\S+))?")
 _WINDOW_WANTED = 'a window such as "Fri 16:00/Mon 08:00 Europe/Berlin"'
+_WEEK = 7 * 24 * 60  # minutes
 _CRON_WANTED = 'a cron expression of five fields such as "0 3 * * *", or @daily'
 
 
@@ -105,6 +107,63 @@ def parse_window(text: str) -> Window:
     if start == end:
         raise ValueError(f"{_WINDOW_WANTED} with two different moments")
     return Window(start, end, parse_time_zone(match[7] or "UTC"))
+
+
+def until(window: Window, now: datetime) -> datetime | None:
+    """Return when the window that `now` (aware) is in ends, in its time zone; None when it is in none.
+
+    The window begins when clocks there first show its start or a later time, and ends when they last do
+    that of its end: an hour that is skipped is none, and one that comes twice is in the window both times.
+
+    Raises:
+        ValueError: this machine does not know the time zone.
+    """
+    zone = zone_of(window.time_zone)
+    start, length = _minutes(window.start), (_minutes(window.end) - _minutes(window.start)) % _WEEK
+    today = now.astimezone(zone).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
+    monday = today - timedelta(days=today.weekday())
+    for weeks in (0, -1):  # of two that overlap by a change of clocks, the later one
+        begins = monday + timedelta(weeks=weeks, minutes=start)
+        ends = _instant(begins + timedelta(minutes=length), zone, last=True)
+        if _instant(begins, zone, last=False) <= now < ends:
+            return ends.astimezone(zone)
+    return None
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return the time zone of that name.
+
+    Raises:
+        ValueError: this machine does not know it.
+    """
+    import zoneinfo
+
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        if name == "UTC":
+            return UTC
+        raise ValueError(f"this machine does not know the time zone {name}") from None
+
+
+def _minutes(moment: tuple[int, int, int]) -> int:
+    day, hour, minute = moment
+    return (day * 24 + hour) * 60 + minute
+
+
+def _instant(wall: datetime, zone: tzinfo, *, last: bool) -> datetime:
+    """Return when clocks in a zone show a time: of two moments the first or `last`, of none the gap's end."""
+    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if first <= second:
+        return second if last else first
+    low, high = second, first  # in a gap: the offset changes between the two
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) // 2
+        if middle.astimezone(zone).replace(tzinfo=None) < wall:
+            low = middle
+        else:
+            high = middle
+    return high.replace(microsecond=0)
 
 
 def _moment(day: str, hour: str, minute: str) -> tuple[int, int, int]:

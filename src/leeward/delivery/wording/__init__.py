@@ -1,0 +1,1 @@
+"""Differences between sets of objects, in Compose's words. Pure."""
