@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup demo test unit check fix bench clean
+.PHONY: setup demo demo-release test unit check fix bench clean
 
 setup: $(READY)
 
@@ -18,6 +18,9 @@ $(READY): pyproject.toml uv.lock
 
 demo: $(READY)  ## a shop on three zones, under load; zone b is cut, nobody notices
 	$(BIN)/python examples/storefront/demo.py
+
+demo-release: $(READY)  ## releases go through environments; a bad one is stopped, one is taken back
+	$(BIN)/python examples/storefront/release_demo.py
 
 unit: $(READY)
 	$(BIN)/pytest -q -n auto tests/unit tests/architecture

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from leeward.base.errors import OperationError
-from leeward.cli.deploy import owned, resource_name, unwanted
 from leeward.cli.diff import show
 from leeward.cli.hub import Reach, access_to
 from leeward.cli.projects import Rendered
+from leeward.delivery.live import owned, resource_name, unwanted
 from leeward.delivery.outlook import substance
 from leeward.delivery.rehearsal import Rehearsed, rehearse
 from leeward.kube.client import KubeClient

@@ -64,6 +64,11 @@ def plan_change(desired: Obj, live: Obj | None) -> Change:
     return Change("patch", stamped, patch)
 
 
+def has_drifted(desired: Obj, live: Obj) -> bool:
+    """Tell whether anything of `desired` is otherwise in `live`, as far as that can be told from outside."""
+    return bool(_drift(desired, live))
+
+
 def _drift(desired: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
     """Return what of `desired` is otherwise in `live`, a list as a whole.
 

@@ -80,6 +80,11 @@ def promotion_name(environment: str, number: int) -> str:
     return f"{environment}-{number:05d}"
 
 
+def number_of(promotion: str) -> int:
+    """Return the number of a promotion by its name."""
+    return int(promotion.rpartition("-")[2])
+
+
 def record(kind: str, app: str, name: str, spec: Obj, **labels: str) -> Obj:
     """Return an object of the hub."""
     meta = {"name": name, "namespace": hub_of(app), "labels": {APP_LABEL: dns_label(app), **labels}}

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 import orjson
 
+from leeward.base.clock import SystemClock
 from leeward.kube import http
 from leeward.kube.clientpaths import Locator, query_of
 from leeward.kube.http import PATCH_TYPES, Location
@@ -23,6 +25,7 @@ from leeward.kube.objects import Obj
 from leeward.kube.status import NotFoundError
 
 _PAGE = 500
+_SMALL = timedelta(seconds=5)
 _JSON = {"content-type": "application/json"}
 
 
@@ -38,6 +41,10 @@ class KubeClient:
         self.access = access
         self._http = httpx.AsyncClient(**http.connection_arguments(access, timeout_seconds))
         self._locator = Locator()
+        self._clock = SystemClock()
+        self.ahead = (
+            timedelta()
+        )  # of the server's clock, as its last answer had it; small differences are none
 
     async def __aenter__(self) -> Self:
         return self
@@ -72,6 +79,9 @@ class KubeClient:
             answer = await self._http.request(method, path, params=params, content=content, headers=sent)
         except httpx.HTTPError as error:
             raise http.unreachable(self.access, error) from error
+        if (date := http.date_of(answer.headers)) is not None:
+            ahead = date - self._clock.now()
+            self.ahead = ahead if abs(ahead) > _SMALL else timedelta()
         return _parsed(answer)
 
     async def locate(self, resource: str) -> Location:
@@ -193,6 +203,20 @@ class KubeClient:
             params=query_of(fieldManager=http.USER_AGENT) | _dry(dry_run),
         )
         return patched
+
+    async def apply(self, resource: str, obj: Obj, *, force: bool = False) -> Obj:
+        """Apply an object on the server's side, as the field manager of this client.
+
+        Raises:
+            ConflictError: others own a field that would change, and `force` is not given.
+        """
+        place = await self.locate(resource)
+        meta = obj["metadata"]
+        path = place.path(meta.get("namespace") or self.access.namespace, meta["name"])
+        params = query_of(fieldManager=http.USER_AGENT, force="true" if force else "")
+        headers = {"content-type": PATCH_TYPES["apply"]}
+        applied: Obj = await self.request("PATCH", path, body=obj, params=params, headers=headers)
+        return applied
 
     async def delete(
         self,

@@ -11,6 +11,8 @@ import ssl
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -27,6 +29,7 @@ PATCH_TYPES: Mapping[str, str] = {
     "apply": "application/apply-patch+yaml",
 }
 USER_AGENT = "leeward"
+_PASSING = frozenset((429, 500, 502, 503, 504))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +102,29 @@ def connection_arguments(access: Access, timeout_seconds: float) -> dict[str, An
     }
 
 
-def unreachable(access: Access, error: httpx.HTTPError) -> OperationError:
+class UnreachableError(OperationError):
+    """The server does not answer, or the connection was lost before it did."""
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """Return when a server answered, by its own clock, as far as it says."""
+    try:
+        found = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
+
+
+def may_pass(error: Exception) -> bool:
+    """Tell whether the same request may succeed later: the server is busy, or does not answer."""
+    if isinstance(error, StatusError):
+        return error.code in _PASSING
+    return isinstance(error, UnreachableError)
+
+
+def unreachable(access: Access, error: httpx.HTTPError) -> UnreachableError:
     """Return the error for a server that does not answer."""
-    return OperationError(
+    return UnreachableError(
         f"cannot reach the Kubernetes API at {access.server}: {str(error) or type(error).__name__}",
         remedy="Check that the cluster is running: `leeward cluster status`.",
     )

@@ -55,6 +55,35 @@ def make_kubeconfig(*, name: str, server: str, ca_data: str, token: str) -> dict
     }
 
 
+def contexts_of(people: Mapping[str, Access]) -> dict[str, Any]:
+    """Return a kubeconfig with a cluster, user and context for each name; the first is the current one."""
+
+    def text(data: bytes | None) -> str:
+        return base64.b64encode(data or b"").decode("ascii")
+
+    def user_of(access: Access) -> dict[str, str]:
+        if access.token:
+            return {"token": access.token}
+        certificate, key = text(access.client_certificate_pem), text(access.client_key_pem)
+        return {"client-certificate-data": certificate, "client-key-data": key}
+
+    ca = {name: text((access.ca_pem or "").encode()) for name, access in people.items()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {"name": name, "cluster": {"server": each.server, "certificate-authority-data": ca[name]}}
+            for name, each in people.items()
+        ],
+        "users": [{"name": name, "user": user_of(each)} for name, each in people.items()],
+        "contexts": [
+            {"name": name, "context": {"cluster": name, "user": name, "namespace": each.namespace}}
+            for name, each in people.items()
+        ],
+        "current-context": next(iter(people), ""),
+    }
+
+
 def write_kubeconfig(path: Path, config: Mapping[str, Any]) -> None:
     """Write `config` to `path` atomically, with mode 0600; follows a symbolic link."""
     path = path.resolve()

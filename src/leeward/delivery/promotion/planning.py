@@ -1,0 +1,202 @@
+"""What becomes of a release in an environment, and whether it may: decided before anything is changed.
+
+The release and the environment's object say everything; the machine of whoever asks has no part in it. What
+approvals are bound to is the hash of exactly what would be applied and removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from leeward.base.diagnostics import Severity
+from leeward.base.errors import DiagnosticsError, OperationError
+from leeward.delivery import records
+from leeward.delivery.environments.environment import Environment, find_environment
+from leeward.delivery.environments.variables import Version, newest_version
+from leeward.delivery.promotion import gates
+from leeward.delivery.promotion.promoter import KEPT_TO_GO_BACK, Request
+from leeward.delivery.promotion.rollout import PromotionApi, Where, without_values
+from leeward.delivery.promotion.verification import Check, split_checks
+from leeward.delivery.releases.bundle import Bundle, bundle_of
+from leeward.delivery.releases.opening import open_bundle
+from leeward.delivery.wording.differences import Line, Side, diff_hash, differences, summary
+from leeward.kube.objects import Obj, labels_of, parse_time
+from leeward.kube.status import StatusError
+from leeward.kube.wellknown import APP_PART_OF
+from leeward.render.render import render
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Somebody wants a release in an environment."""
+
+    app: str
+    environment: str
+    release: Obj
+    by: str
+    reason: str = ""
+    rollback: bool = False
+    override: str = ""
+    timeout: float = 600.0  # seconds until everything is up
+    force: bool = False  # take over fields that others own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would happen."""
+
+    environment: Environment
+    request: Request
+    before: Sequence[Obj]  # what runs now, Secrets without values
+    after: Sequence[Obj]
+    lines: Sequence[Line]  # what would be different, in Compose's words
+    verdict: gates.Verdict
+
+
+async def plan_promotion(api: PromotionApi, origin: PromotionApi | None, wish: Wish, now: datetime) -> Plan:
+    """Decide what a wish comes to.
+
+    Args:
+        api: the cluster of the environment.
+        origin: that of the environment that releases come from; None when it is the same.
+        wish: what is wanted.
+        now: by the cluster's clock.
+
+    Raises:
+        DiagnosticsError: the release cannot be rendered for the environment.
+        OperationError: the environment is not known there, or something is damaged.
+    """
+    environment = await find_environment(api, wish.app, wish.environment)
+    version = await newest_version(api, environment)
+    objects, checks = render_for(bundle_of(wish.release), environment, version)
+    before = await manifest_of(api, environment, environment.promotion)
+    after = without_values(objects)
+    name = str(wish.release["metadata"]["name"])
+    found = diff_hash(before, after, version.number)
+    entry = gates.Entry(
+        environment=environment,
+        release=name,
+        author=str(wish.release["spec"].get("createdBy") or ""),
+        origin=await _origin(origin or api, environment, name) if environment.origin else None,
+        approvals=await _approvals(api, environment),
+        diff_hash=found,
+        by=wish.by,
+        rollback=wish.rollback,
+        override=wish.override,
+    )
+    verdict, restores = gates.check_entry(entry, now), gates.is_restoring(entry)
+    there = await api.find(records.RELEASES, environment.hub, environment.release) if before else None
+    lines = differences(side_of(before, there), side_of(after, wish.release), runs_jobs=not restores)
+    where = Where(
+        project=project_of(objects),
+        namespace=environment.namespace,
+        release=name,
+        timeout=wish.timeout,
+        force=wish.force or restores,
+        runs_jobs=not restores,
+    )
+    request = Request(
+        app=wish.app,
+        environment=wish.environment,
+        release=name,
+        objects=objects,
+        checks=checks,
+        by=wish.by,
+        diff_hash=found,
+        variables_version=version.number,
+        summary=summary(lines),
+        rollback=wish.rollback,
+        reason=wish.reason or wish.override,
+        where=where,
+    )
+    return Plan(
+        environment=environment, request=request, before=before, after=after, lines=lines, verdict=verdict
+    )
+
+
+def render_for(bundle: Bundle, environment: Environment, version: Version) -> tuple[list[Obj], list[Check]]:
+    """Return the objects of a release in an environment, and what is run to see whether it is good.
+
+    Raises:
+        DiagnosticsError: it cannot be rendered there.
+    """
+    checks = {each.run: each.timeout for each in environment.verify}
+    project, options = open_bundle(
+        bundle,
+        environment.overlay,
+        {},
+        version.values,
+        environment.name,
+        environment.namespace,
+        embedded=environment.embedded,
+        services=tuple(checks),
+    )
+    result = render(project, options)
+    if errors := [each for each in result.diagnostics if each.severity is Severity.ERROR]:
+        raise DiagnosticsError(errors)
+    return split_checks(list(result.objects), checks)
+
+
+def side_of(objects: Sequence[Obj], release: Obj | None) -> Side:
+    """Return objects as one side of a difference; `release` is the one they are of, where it is known."""
+    spec = (release or {}).get("spec") or {}
+    version = str(spec.get("version") or "")
+    return Side(
+        objects=objects, version=version, images=dict.fromkeys((spec.get("images") or {}).values(), version)
+    )
+
+
+async def manifest_of(api: PromotionApi, environment: Environment, promotion: str) -> list[Obj]:
+    """Return what a promotion applied; nothing for "".
+
+    Raises:
+        OperationError: it is gone, or damaged.
+    """
+    if not promotion:
+        return []
+    found = await api.find(records.PROMOTIONS, environment.hub, promotion)
+    if found is None:
+        raise OperationError(
+            f"promotion {promotion}, which {environment.name} runs, is gone",
+            remedy="What is there cannot be told without it; promote a release that is known to be good.",
+        )
+    objects: list[Obj] = records.unpack(found["spec"]["manifest"], f"promotion {promotion}")
+    return objects
+
+
+async def kept_for(api: PromotionApi, environment: Environment) -> list[Obj]:
+    """Return what of the promotion before is still there on purpose: so that it can come back."""
+    current = await api.find(records.PROMOTIONS, environment.hub, environment.promotion)
+    before = str(((current or {}).get("spec") or {}).get("previous") or "")
+    objects = await manifest_of(api, environment, before)
+    return [obj for obj in objects if obj["kind"] in KEPT_TO_GO_BACK]
+
+
+async def _origin(api: PromotionApi, environment: Environment, release: str) -> gates.Origin:
+    """Return what is known of the environment that releases come from."""
+    try:
+        found = await find_environment(api, environment.app, environment.origin)
+        arrived = None
+        if found.release != release and not any(each.release == release for each in found.verified):
+            label = f"{records.ENVIRONMENT_LABEL}={environment.origin}"
+            every = await api.list(records.PROMOTIONS, found.hub, label_selector=label)
+            mine = [each for each in every if each["spec"]["release"] == release]
+            arrived = max((parse_time(each["metadata"]["creationTimestamp"]) for each in mine), default=None)
+    except (OperationError, StatusError) as error:
+        return gates.Origin(unreadable=str(error))
+    return gates.Origin(verified=found.verified, arrived=arrived)
+
+
+async def _approvals(api: PromotionApi, environment: Environment) -> list[gates.Approval]:
+    if not environment.approvals:
+        return []
+    label = f"{records.ENVIRONMENT_LABEL}={environment.name}"
+    found = await api.list(records.APPROVALS, environment.hub, label_selector=label)
+    return [gates.read_approval(each) for each in found]
+
+
+def project_of(objects: Sequence[Obj]) -> str:
+    """Return the project that objects belong to, as their labels have it."""
+    return next((labels_of(each)[APP_PART_OF] for each in objects if APP_PART_OF in labels_of(each)), "")

@@ -1,0 +1,143 @@
+"""What must succeed before a release counts as good: a service of the Compose file, run once as a Job.
+
+Invariant: a Job of the same name is the same attempt; whoever comes back after a crash waits for it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from leeward.base.clock import Clock
+from leeward.base.errors import OperationError
+from leeward.delivery.health import WORKLOADS
+from leeward.kube.objects import Obj, find_condition, labels_of
+from leeward.kube.status import AlreadyExistsError, StatusError
+from leeward.kube.wellknown import APP_NAME, APP_PART_OF
+
+_JOBS = "jobs.batch"
+_POLL = 0.3
+_LINES = 10  # of its log, when it fails
+_NEEDED = ("ConfigMap", "Secret", "ServiceAccount", "NetworkPolicy", "Namespace")  # by the Job
+
+
+class VerificationApi(Protocol):
+    """What running Jobs needs of a Kubernetes API."""
+
+    async def find(self, resource: str, namespace: str, name: str) -> Obj | None:
+        """Return one object, or None."""
+        ...
+
+    async def list(
+        self, resource: str, namespace: str = "", *, label_selector: str = ""
+    ) -> builtins.list[Obj]:
+        """Return the objects that match."""
+        ...
+
+    async def create(self, resource: str, obj: Obj) -> Obj:
+        """Create an object."""
+        ...
+
+    def logs(
+        self, namespace: str, pod: str, *, container: str = "", tail_lines: int | None = None
+    ) -> AsyncIterator[str]:
+        """Yield the lines of a container's log."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One service that is run to see whether a release is good."""
+
+    service: str
+    template: Obj  # of its Pod
+    timeout: float  # seconds
+
+
+def split_checks(objects: Sequence[Obj], services: dict[str, float]) -> tuple[list[Obj], list[Check]]:
+    """Return what is applied, and the checks among what was rendered.
+
+    Args:
+        objects: as rendered, with the services that are checks.
+        services: the checks, with the seconds that each may take, in their order.
+    """
+    applied: list[Obj] = []
+    templates: dict[str, Obj] = {}
+    for obj in objects:
+        service = labels_of(obj).get(APP_NAME, "")
+        if service not in services or obj["kind"] in _NEEDED:
+            applied.append(obj)
+        elif obj["kind"] in WORKLOADS and "template" in obj["spec"]:
+            templates[service] = obj["spec"]["template"]
+    checks = [
+        Check(name, templates[name], seconds) for name, seconds in services.items() if name in templates
+    ]
+    return applied, checks
+
+
+def check_job(check: Check, namespace: str, attempt: str, project: str) -> Obj:
+    """Return the Job of a check.
+
+    Args:
+        check: what to run.
+        namespace: where.
+        attempt: the promotion; one Job for each.
+        project: as labels have it.
+    """
+    spec: dict[str, Any] = {**check.template["spec"], "restartPolicy": "Never"}
+    labels = {APP_PART_OF: project, "leeward.dev/check": check.service}
+    own = {key: value for key, value in labels_of(check.template).items() if key != APP_NAME}
+    name = f"{attempt}-{check.service}"[:63].rstrip("-")
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": labels,
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": max(int(check.timeout), 1),
+            "ttlSecondsAfterFinished": 3600,
+            "template": {**check.template, "metadata": {"labels": {**own, **labels}}, "spec": spec},
+        },
+    }
+
+
+async def run_check(api: VerificationApi, clock: Clock, job: Obj, service: str) -> None:
+    """Run a check to its end.
+
+    Raises:
+        OperationError: it failed; with the last lines that it said.
+    """
+    namespace, name = job["metadata"]["namespace"], job["metadata"]["name"]
+    live = await api.find(_JOBS, namespace, name)
+    if live is None:
+        with contextlib.suppress(AlreadyExistsError):
+            await api.create(_JOBS, job)
+    deadline = clock.monotonic() + job["spec"]["activeDeadlineSeconds"] + 60
+    while True:
+        live = await api.find(_JOBS, namespace, name)
+        ended = live and (find_condition(live, "Complete") or find_condition(live, "Failed"))
+        if ended and ended.get("status") == "True":
+            break
+        if clock.monotonic() > deadline:
+            ended = {"type": "Failed", "message": "it did not end in time"}
+            break
+        await clock.sleep(_POLL)
+    if ended["type"] == "Failed":
+        said = await _last_words(api, namespace, name)
+        raise OperationError(f"{service} failed: {ended.get('message') or 'it ended with an error'}{said}")
+
+
+async def _last_words(api: VerificationApi, namespace: str, job: str) -> str:
+    lines: list[str] = []
+    with contextlib.suppress(StatusError, OperationError):
+        pods = await api.list("pods", namespace, label_selector=f"batch.kubernetes.io/job-name={job}")
+        for pod in pods[-1:]:
+            lines = [line async for line in api.logs(namespace, pod["metadata"]["name"], tail_lines=_LINES)]
+    return "".join(f"\n    {line}" for line in lines)
