@@ -182,7 +182,7 @@ def test_an_engine_ends_with_who_waits_for_it(tmp_path: Path) -> None:
     docker = program(
         tmp_path,
         "docker",
-        f'echo started; trap "echo ended >{tmp_path}/end; exit 1" TERM; while :; do sleep 0.05; done',
+        f'trap "echo ended >{tmp_path}/end; exit 1" TERM; echo started; while :; do sleep 0.05; done',
     )
 
     async def run() -> None:
