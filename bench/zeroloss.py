@@ -121,10 +121,11 @@ def roll(shop: Path, options: argparse.Namespace) -> int:
     customers.stop()
     failed = Counter(each.failure for each in customers.samples if each.failure)
     slowest = max(each.latency for each in customers.samples)
+    sent, lost = len(customers.samples), sum(failed.values())
     text = (
         f"`python bench/zeroloss.py --rolls {options.rolls} --rate {options.rate:g}`: the storefront was "
-        f"rolled forward and back {options.rolls} times, {sum(took) / len(took):.1f} s each, under {options.rate:g} "
-        f"requests a second. Of {len(customers.samples)} requests {sum(failed.values())} failed"
+        f"rolled forward and back {options.rolls} times, {sum(took) / len(took):.1f} s each, under "
+        f"{options.rate:g} requests a second. Of {sent} requests {lost} failed"
         f"{f' ({dict(failed)})' if failed else ''}; the slowest took {slowest:.2f} s."
     )
     print(text) if options.dry else write_section("Zero loss", text)

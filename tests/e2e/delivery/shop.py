@@ -10,6 +10,7 @@ from leeward.delivery.promotion.promoter import Request
 from leeward.delivery.promotion.rollout import RELEASE, Where
 from leeward.delivery.promotion.verification import Check
 from leeward.kube.client import KubeClient
+from leeward.kube.http import UnreachableError
 from leeward.kube.objects import Obj, annotations_of
 from leeward.kube.wellknown import APP_MANAGED_BY, APP_NAME, APP_PART_OF, DEPENDS_ON
 
@@ -39,19 +40,36 @@ class Mortal:
         found = getattr(self._api, name)
         return self._mortal(found) if name in WRITES else found
 
+    def fail(self) -> None:
+        """End at a write."""
+        raise KilledError
+
     def _mortal(self, call: Callable[..., Any]) -> Callable[..., Any]:
         async def write(*args: Any, **named: Any) -> Any:
             self.writes += 1
-            if self._at and self.writes > self._at:
-                raise KilledError
-            if self.writes == self._at and not self._done:
-                raise KilledError
+            if self.is_dead or (self.writes == self._at and not self._done):
+                self.fail()
             result = await call(*args, **named)
             if self.writes == self._at:
-                raise KilledError
+                self.fail()
             return result
 
         return write
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether no write is carried out any more."""
+        return bool(self._at) and self.writes > self._at
+
+
+class Shaky(Mortal):
+    """An API whose connection breaks at one of the writes, and comes back."""
+
+    is_dead = False
+
+    def fail(self) -> None:
+        """Break the connection."""
+        raise UnreachableError("the connection is lost")
 
 
 def objects_of(namespace: str, version: str, *, image: str = "", fails: bool = False) -> list[Obj]:

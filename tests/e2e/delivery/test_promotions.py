@@ -17,7 +17,7 @@ from leeward.delivery.promotion.promoter import Holder, Promoter, PromotionFaile
 from leeward.kube.client import KubeClient
 from leeward.kube.kubeconfig import Access
 from leeward.kube.objects import Obj
-from tests.e2e.delivery.shop import KilledError, Mortal, check_of, objects_of, releases_live, request
+from tests.e2e.delivery.shop import KilledError, Mortal, Shaky, check_of, objects_of, releases_live, request
 
 pytestmark = pytest.mark.e2e
 HUB = records.hub_of("shop")
@@ -152,6 +152,28 @@ async def _killed_at(api: KubeClient, name: str, at: int, *, done: bool, fails: 
     assert wanted == (one.release if fails else two.release), at
     assert await releases_live(api, namespace) == {wanted}, at
     assert (await status_of(api, name))["release"] == wanted, at
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+def test_a_connection_that_is_lost_at_any_write_is_waited_for(access: Access, done: bool) -> None:
+    async def story(api: KubeClient) -> None:
+        base = f"shaky-{'a' if done else 'b'}"
+        me = await make_environment(api, base)
+        writes = await _count_writes(api, base, me, fails=False)
+        turns = asyncio.Semaphore(6)
+
+        async def one_life(at: int) -> None:
+            name = f"{base}{at}"
+            async with turns:
+                await make_environment(api, name)
+                await promote(api, request(name, "1", objects_of(f"shop-{name}", "1"), me))
+                two = request(name, "2", objects_of(f"shop-{name}", "2"), me, checks=[check_of(0)])
+                assert (await promote(Shaky(api, at, done=done), two))["status"]["phase"] == "Succeeded", at
+                assert await api.find(records.PROMOTIONS, HUB, f"{name}-00003") is None, at
+
+        await asyncio.gather(*map(one_life, range(1, writes + 1)))
+
+    on_cluster(access, story)
 
 
 def test_an_unfinished_promotion_is_undone_before_another_release_enters(access: Access) -> None:

@@ -98,6 +98,9 @@ class Lease:
             began = self._clock.monotonic()
             live = await self._api.find(LEASES, self._namespace, self._name)
             holder = str(((live or {}).get("spec") or {}).get("holderIdentity") or "")
+            if holder == self._holder:  # an earlier try came through
+                self._renewed = began
+                return
             state = f"{holder} {((live or {}).get('metadata') or {}).get('resourceVersion')}"
             if state != seen:
                 if seen and holder:

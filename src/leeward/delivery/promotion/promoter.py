@@ -68,7 +68,7 @@ class Promoter:
     """Carries out promotions of one environment."""
 
     def __init__(self, api: PromotionApi, clock: Clock, request: Request, show: Show) -> None:
-        self._bare = api
+        self._unguarded = Patient(api, clock, lambda: None)
         self._api = Patient(api, clock, self._require_lease)
         self._clock = clock
         self._request = request
@@ -85,7 +85,7 @@ class Promoter:
                 yet, and doing it again goes on.
         """
         name = f"leeward-{self._request.environment}"
-        self._lease = Lease(self._bare, self._clock, self._hub, name, holder.identity)
+        self._lease = Lease(self._unguarded, self._clock, self._hub, name, holder.identity)
         async with self._lease.held(holder.is_dead, self._show):
             runs, found = await self._newest()
             current = next((each for each in reversed(found) if not _is_over(each)), None)
