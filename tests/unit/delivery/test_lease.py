@@ -137,9 +137,7 @@ def test_what_was_created_by_a_try_whose_answer_was_lost_is_found(api: Memory, c
 
     async def story() -> None:
         shaky: Any = Shaky(api, [UnreachableError("lost")])
-        made = await Patient(shaky_over(shaky, api), clock, lambda: None).create(
-            "promotions.leeward.dev", obj
-        )
+        made = await Patient(shaky, clock, lambda: None).create("promotions.leeward.dev", obj)
         assert made["spec"] == {"a": 1}
 
     in_virtual_time(clock, story)
