@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from leeward.compose.load import LoadOptions, load_project
-from leeward.delivery.promotion.rollout import without_values
+from leeward.delivery.promotion.manifests import without_values
 from leeward.delivery.wording.differences import Side, differences, summary
 from leeward.delivery.wording.drift import drift
 from leeward.delivery.wording.rollbacks import rollback_verdict

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leeward.base.clock import SystemClock
@@ -70,7 +71,10 @@ class Place:
         found = await find_release(self.origin, self.application.name, called)
         bundle_of(found)  # refuses what is damaged
         meta = {key: found["metadata"][key] for key in ("name", "namespace", "labels")}
-        copied, _ = await add_release(self.api, self.application.name, {**found, "metadata": meta})
+        spec = {**found["spec"], "copiedBy": self.who}
+        copied, _ = await add_release(
+            self.api, self.application.name, {**found, "metadata": meta, "spec": spec}
+        )
         return copied
 
     async def _next(self) -> str:
@@ -112,7 +116,8 @@ async def opened(application: Application, name: str) -> AsyncIterator[Place]:
 def tell(plan: Plan, release: Obj) -> None:
     """Print what would become of a release, and what is against it."""
     request = plan.request
-    output.say(f"{describe(release)} → {plan.environment.name} (namespace {plan.environment.namespace})")
+    place = f"namespace {plan.environment.namespace}, as {request.by}"
+    output.say(f"{describe(release)} → {plan.environment.name} ({place})")
     for line in request.summary:
         output.say(f"  {line}")
     for note in plan.verdict.notes:
@@ -156,22 +161,32 @@ def holder(who: str) -> Holder:
     """Return who works on an environment: this process, and whether others of this machine are dead."""
     from leeward.delivery.promotion.promoter import Holder
 
-    here = socket.gethostname()
-    identity = "/".join((who, here, str(os.getpid()), SystemIds().suffix()))
+    here = _this_machine()
+    identity = "/".join((who.replace("/", "_"), here, str(os.getpid()), SystemIds().suffix()))
     return Holder(identity, lambda other: _is_dead(other, here))
 
 
+def _this_machine() -> str:
+    """Return what no two places have in which process ids mean the same: this boot, this space of ids."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{socket.gethostname()}:{boot}:{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return ""  # then nobody is known to be dead
+
+
 def _is_dead(identity: str, here: str) -> bool:
+    """Tell whether a process of this machine that held a lease has ended."""
     parts = identity.split("/")
-    if len(parts) < 4 or parts[-3] != here or not parts[-2].isdecimal():
+    if not here or len(parts) != 4 or parts[1] != here or not parts[2].isdecimal():
         return False
     try:
-        os.kill(int(parts[-2]), 0)
+        os.kill(int(parts[2]), 0)
     except ProcessLookupError:
         return True
     except PermissionError:
         return False
-    return int(parts[-2]) == os.getpid()
+    return int(parts[2]) == os.getpid()  # an earlier process that had our number
 
 
 async def release_before(api: KubeClient, environment: Environment) -> str:
@@ -182,6 +197,11 @@ async def release_before(api: KubeClient, environment: Environment) -> str:
     """
     chain: list[Obj] = []
     name = environment.promotion
+    if name and environment.release:
+        after = records.promotion_name(environment.name, records.number_of(name) + 1)
+        unfinished = await api.find(records.PROMOTIONS, environment.hub, after)
+        if unfinished is not None and (unfinished.get("status") or {}).get("phase", "Running") == "Running":
+            return environment.release  # what did not end is undone
     while name and len(chain) < 50:
         found = await api.find(records.PROMOTIONS, environment.hub, name)
         if found is None:

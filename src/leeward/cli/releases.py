@@ -173,6 +173,11 @@ async def create(
 async def store(api: KubeClient, app: str, release: Obj, who: str, clock: PassiveClock) -> Stored:
     """Write a release into its hub, if it is new."""
     await ensure_namespace(api, release["metadata"]["namespace"])
+    if (
+        release["spec"].get("createdBy") != who
+    ):  # somebody else made it; whoever brings it here is told as well
+        spec = {"createdBy": who, **release["spec"], "copiedBy": who}
+        release = {**release, "spec": spec}
     there, new = await add_release(api, app, release)
     if new:
         await append(

@@ -47,10 +47,10 @@ _KINDS = (
     _Kind(
         "Release", "releases", "rel",
         spec={
-            "app": _TEXT, "digest": _TEXT, "version": _TEXT, "createdBy": _TEXT, "images": _TEXT_MAP,
-            "git": _record(commit=_TEXT, branch=_TEXT, dirty=_FLAG), "content": _TEXT,
+            "app": _TEXT, "digest": _TEXT, "version": _TEXT, "createdBy": _TEXT, "copiedBy": _TEXT,
+            "images": _TEXT_MAP, "git": _record(commit=_TEXT, branch=_TEXT, dirty=_FLAG), "content": _TEXT,
         },
-        required=("app", "digest", "content"),
+        required=("app", "digest", "content", "createdBy"),
         columns=(
             ("Version", "string", ".spec.version"), ("Commit", "string", ".spec.git.commit"),
             ("By", "string", ".spec.createdBy"), ("Age", "date", ".metadata.creationTimestamp"),
@@ -84,10 +84,9 @@ _KINDS = (
         "Promotion", "promotions", "prom",
         spec={
             "environment": _TEXT, "release": _TEXT, "previous": _TEXT, "by": _TEXT, "reason": _TEXT,
-            "rollback": _FLAG, "diffHash": _TEXT, "variablesVersion": _NUMBER, "manifest": _TEXT,
-            "summary": _TEXTS,
+            "rollback": _FLAG, "diffHash": _TEXT, "variablesVersion": _NUMBER, "summary": _TEXTS,
         },
-        required=("environment", "release", "by", "manifest"),
+        required=("environment", "release", "by"),
         columns=(
             ("Environment", "string", ".spec.environment"), ("Release", "string", ".spec.release"),
             ("Phase", "string", ".status.phase"), ("Step", "string", ".status.step"),
@@ -177,22 +176,39 @@ def policies() -> list[Obj]:
         "messageExpression": "'spec.by has to be ' + request.userInfo.username + ', who writes it'",
         "reason": "Forbidden",
     }
+    made = {
+        "expression": "object.spec.createdBy == request.userInfo.username || "
+        "(has(object.spec.copiedBy) && object.spec.copiedBy == request.userInfo.username)",
+        "messageExpression": "'spec.createdBy or spec.copiedBy has to be ' + request.userInfo.username",
+        "reason": "Forbidden",
+    }
+    told = {
+        "expression": "!has(object.spec.environment) || object.spec.environment == '' || "
+        + " || ".join(_asked(verb) for verb in ("promote", "approve", "update")),
+        "messageExpression": "request.userInfo.username + ' may not record: ' + object.spec.environment",
+        "reason": "Forbidden",
+    }
     found: list[Obj] = _policy("leeward-names", ("promotions", "approvals", "auditrecords"), honest)
+    found += _policy("leeward-releases", ("releases",), made)
+    found += _policy("leeward-auditrecords", ("auditrecords",), told)
     for plural, verb, more in (
         ("promotions", "promote", [{"operations": ["UPDATE"], "resources": ["promotions/status"]}]),
         ("approvals", "approve", []),
     ):
-        asked = (
-            f"authorizer.group('{GROUP}').resource('environments').namespace(request.namespace)"
-            f".name(object.spec.environment).check('{verb}').allowed()"
-        )
         allowed = {
-            "expression": asked,
+            "expression": _asked(verb),
             "messageExpression": f"request.userInfo.username + ' may not {verb}: ' + object.spec.environment",
             "reason": "Forbidden",
         }
         found += _policy(f"leeward-{plural}", (plural,), allowed, more)
     return found
+
+
+def _asked(verb: str) -> str:
+    return (
+        f"authorizer.group('{GROUP}').resource('environments').namespace(request.namespace)"
+        f".name(object.spec.environment).check('{verb}').allowed()"
+    )
 
 
 def _policy(name: str, plurals: Sequence[str], validation: Obj, more: Sequence[Obj] = ()) -> list[Obj]:

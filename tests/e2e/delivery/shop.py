@@ -112,7 +112,13 @@ def request(environment: str, version: str, objects: list[Obj], by: str, **more:
     """Return a request for a version; its id is made of it."""
     namespace = f"shop-{environment}"
     release = records.release_name("shop", records.digest_of(version))
-    where = Where(project="shop", namespace=namespace, release=release, timeout=more.pop("timeout", 20.0))
+    where = Where(
+        project="shop",
+        namespace=namespace,
+        environment=environment,
+        release=release,
+        timeout=more.pop("timeout", 20.0),
+    )
     return Request(
         app="shop",
         environment=environment,

@@ -109,7 +109,7 @@ class Asked:
         )
 
     async def promote(self) -> None:
-        spec = {"environment": self.environment, "release": "r", "by": self.person, "manifest": "x"}
+        spec = {"environment": self.environment, "release": "r", "by": self.person}
         obj = record("Promotion", APP, f"{self.environment}-00009", spec)
         await self.api.create(PROMOTIONS, obj, dry_run=True)
 

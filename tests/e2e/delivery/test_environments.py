@@ -109,7 +109,7 @@ def test_people_who_set_values_at_the_same_time_lose_nothing(access: Access, too
 
 def promotion(number: int, release: str, version: int) -> Obj:
     spec = {
-        "environment": "qa", "release": release, "by": "kubernetes-admin", "manifest": "x",
+        "environment": "qa", "release": release, "by": "kubernetes-admin",
         "variablesVersion": version, "summary": [f"web: image to {number}", "more"],
     }  # fmt: skip
     return record("Promotion", APP, f"qa-{number:05d}", spec)
@@ -119,7 +119,13 @@ async def _promote(access: Access) -> None:
     """Write what a promotion writes."""
     async with KubeClient(access) as api:
         who = await who_am_i(api)
-        spec = {"app": APP, "digest": "sha256:0", "content": "x", "version": "1.1"}
+        spec = {
+            "app": APP,
+            "digest": "sha256:0",
+            "content": "x",
+            "version": "1.1",
+            "createdBy": "kubernetes-admin",
+        }
         await api.create(RELEASES, record("Release", APP, "furnished-1", spec))
         at = {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:01:05Z"}
         for number in (1, 2):

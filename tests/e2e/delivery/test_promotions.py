@@ -226,6 +226,7 @@ def test_what_others_own_is_a_conflict_that_is_told_and_taken_over_when_asked(ac
             PromotionFailedError, match=r"Deployment web: somebody changed what leeward would write"
         ):
             await promote(api, request("owned", "2", objects_of("shop-owned", "2"), me))
+        assert (await api.get("deployments.apps", "shop-owned", "web"))["spec"]["replicas"] == 5  # not ours
 
     on_cluster(access, story)
 
@@ -242,5 +243,91 @@ def test_what_was_done_is_in_the_audit_trail_once(access: Access) -> None:
             ("promote", "succeeded", me)
         ]
         assert audit.__doc__
+
+    on_cluster(access, story)
+
+
+def test_what_somebody_else_put_there_is_not_touched_not_even_by_going_back(access: Access) -> None:
+    async def story(api: KubeClient) -> None:
+        me = await make_environment(api, "shared")
+        namespace = "shop-shared"
+        *_, web = objects_of(namespace, "0")
+        await api.create(
+            "namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+        )
+        await api.create("deployments.apps", web)
+        with pytest.raises(PromotionFailedError, match="Deployment web of shop-shared is not of shared"):
+            await promote(api, request("shared", "1", objects_of(namespace, "1"), me))
+        assert (await api.get("deployments.apps", namespace, "web"))["spec"]["replicas"] == 2
+        assert await api.find("configmaps", namespace, "config-1") is None
+
+    on_cluster(access, story)
+
+
+def test_an_environment_that_was_written_anew_goes_back_to_what_it_ran(access: Access) -> None:
+    async def story(api: KubeClient) -> None:
+        me = await make_environment(api, "anew")
+        one = request("anew", "1", objects_of("shop-anew", "1"), me)
+        await promote(api, one)
+        live = await api.get(records.ENVIRONMENTS, HUB, "anew")
+        await api.delete(records.ENVIRONMENTS, HUB, "anew")
+        meta = {key: live["metadata"][key] for key in ("name", "namespace", "labels")}
+        await api.create(records.ENVIRONMENTS, {**live, "metadata": meta})
+        bad = request("anew", "2", objects_of("shop-anew", "2"), me, checks=[check_of(1)])
+        with pytest.raises(PromotionFailedError):
+            await promote(api, bad)
+        assert await releases_live(api, "shop-anew") == {one.release}
+
+    on_cluster(access, story)
+
+
+def test_what_cannot_be_undone_is_superseded_by_what_comes_next(access: Access) -> None:
+    async def story(api: KubeClient) -> None:
+        me = await make_environment(api, "stuck")
+        await promote(api, request("stuck", "1", objects_of("shop-stuck", "1"), me))
+        with pytest.raises(KilledError):
+            await promote(Mortal(api, 7), request("stuck", "2", objects_of("shop-stuck", "2"), me))
+        await api.delete("configmaps", "shop-stuck", "leeward-promotion-stuck-00001")
+        three = request("stuck", "3", objects_of("shop-stuck", "3"), me)
+        await promote(api, three)
+        assert (await api.get(records.PROMOTIONS, HUB, "stuck-00002"))["status"]["phase"] == "Superseded"
+        assert await releases_live(api, "shop-stuck") == {three.release}
+
+    on_cluster(access, story)
+
+
+def test_what_was_decided_about_another_state_is_not_done(access: Access) -> None:
+    async def story(api: KubeClient) -> None:
+        me = await make_environment(api, "stale")
+        await promote(api, request("stale", "1", objects_of("shop-stale", "1"), me))
+        await promote(api, request("stale", "2", objects_of("shop-stale", "2"), me))
+        late = request("stale", "3", objects_of("shop-stale", "3"), me, runs="stale-00001")
+        with pytest.raises(OperationError, match="stale was changed by somebody else since you looked"):
+            await promote(api, late)
+        lock = {"status": {"lock": {"by": "jo", "reason": "r", "at": "2026-01-01T00:00:00Z"}}}
+        await api.patch(records.ENVIRONMENTS, HUB, "stale", lock, patch_type="merge", subresource="status")
+        with pytest.raises(OperationError, match="stale was locked by jo: r"):
+            await promote(api, request("stale", "3", objects_of("shop-stale", "3"), me, runs="stale-00002"))
+
+    on_cluster(access, story)
+
+
+def test_a_refused_verification_is_undone_too(access: Access) -> None:
+    async def story(api: KubeClient) -> None:
+        me = await make_environment(api, "quota")
+        one = request("quota", "1", objects_of("shop-quota", "1"), me)
+        await promote(api, one)
+        quota = {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "few", "namespace": "shop-quota"},
+            "spec": {"hard": {"count/jobs.batch": "1"}},
+        }
+        await api.create("resourcequotas", quota)
+        await asyncio.sleep(1)  # until it is counted
+        two = request("quota", "2", objects_of("shop-quota", "2"), me, checks=[check_of(0)])
+        with pytest.raises(PromotionFailedError, match="exceeded quota"):
+            await promote(api, two)
+        assert await releases_live(api, "shop-quota") == {one.release}
 
     on_cluster(access, story)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from leeward.compose.load import LoadOptions, load_project
-from leeward.delivery.promotion.rollout import without_values
+from leeward.delivery.promotion.manifests import without_values
 from leeward.delivery.records import pack, unpack
 from leeward.delivery.wording.differences import Side, differences
 from leeward.kube.objects import Obj

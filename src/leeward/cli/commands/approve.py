@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leeward.base.errors import UserInputError
+from leeward.base.errors import OperationError, UserInputError
 from leeward.cli import options, output
 from leeward.cli.commands.promote import Yes
 
@@ -55,6 +55,12 @@ def approve(
 
         async with opened(application, environment) as place:
             found = await place.release(release)
+            makers = [found["spec"].get(key) for key in ("createdBy", "copiedBy")]
+            if place.who in makers:
+                raise OperationError(
+                    f"{place.who} brought this release here, so that their approval does not count",
+                    remedy="Let somebody else look at it.",
+                )
             plan = await place.plan(found)
             tell(plan, found)
             if not agreed("Approve this?", yes=yes):
@@ -78,7 +84,6 @@ def _seconds(text: str) -> float | None:
 
 async def _write(place: Place, plan: Plan, reason: str, seconds: float | None) -> None:
     import hashlib
-    from contextlib import suppress
     from datetime import timedelta
 
     from leeward.delivery import records
@@ -100,10 +105,16 @@ async def _write(place: Place, plan: Plan, reason: str, seconds: float | None) -
     labels = {records.ENVIRONMENT_LABEL: environment}
     name = f"{environment}-{release.rpartition('-')[2]}-{unique}"
     made = records.record("Approval", app, name, spec, **labels)
-    with suppress(AlreadyExistsError):  # approved already
+    details = {"diffHash": plan.request.diff_hash, "reason": reason, "until": until}
+    await append(
+        place.api, app, who=place.who, action="approve", environment=environment, release=release,
+        result="approved", details=details, clock=place.clock,
+    )  # fmt: skip
+    try:
         await place.api.create(records.APPROVALS, made)
-        await append(
-            place.api, app, who=place.who, action="approve", environment=environment, release=release,
-            result="approved", details={"diffHash": plan.request.diff_hash, "reason": reason, "until": until},
-            clock=place.clock,
-        )  # fmt: skip
+    except AlreadyExistsError:
+        there = await place.api.get(records.APPROVALS, records.hub_of(app), name)
+        if there["spec"].get("by") != place.who or there["spec"].get("environment") != environment:
+            raise OperationError(
+                f"the approval {name} is somebody else's", remedy="Ask an administrator."
+            ) from None

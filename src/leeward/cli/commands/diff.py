@@ -57,14 +57,17 @@ async def _side(application: Application, name: str) -> Side:
     """Return what an environment runs, or what a release renders to without one."""
     from leeward.cli.hubaccess import ask_hubs
     from leeward.cli.promoting import opened
-    from leeward.delivery.promotion.planning import manifest_of, side_of
+    from leeward.delivery.promotion.manifests import find_manifest
+    from leeward.delivery.promotion.planning import side_of
     from leeward.delivery.records import RELEASES
     from leeward.delivery.releases.bundle import bundle_of
     from leeward.delivery.releases.kept import find_release
 
     if name in application.config.environments:
         async with opened(application, name) as place:
-            objects = await manifest_of(place.api, place.environment, place.environment.promotion)
+            objects = (
+                await find_manifest(place.api, place.environment.namespace, place.environment.promotion) or []
+            )
             runs = place.environment.release
             release = await place.api.find(RELEASES, place.environment.hub, runs) if runs else None
             return side_of(objects, release)

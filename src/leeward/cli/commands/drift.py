@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from leeward.base.errors import OperationError
 from leeward.cli import options, output
 
 
@@ -32,14 +33,22 @@ def drift(
 
     async def work() -> list[str]:
         from leeward.cli.promoting import opened
+        from leeward.delivery import records
         from leeward.delivery.live import owned
-        from leeward.delivery.promotion.planning import kept_for, manifest_of, project_of
+        from leeward.delivery.promotion.manifests import find_manifest
+        from leeward.delivery.promotion.planning import kept_for, project_of
         from leeward.delivery.wording.drift import drift as compare
 
         async with opened(application, environment) as place:
-            applied = await manifest_of(place.api, place.environment, place.environment.promotion)
-            if not applied:
-                return []
+            where, runs = place.environment, place.environment.promotion
+            applied = await find_manifest(place.api, where.namespace, runs)
+            if applied is None:
+                raise OperationError(f"what {runs} applied to {where.name} is not known any more")
+            if not runs:
+                raise OperationError(f"nothing was promoted to {where.name} yet")
+            promotion = await place.api.find(records.PROMOTIONS, where.hub, runs)
+            if promotion is not None and promotion["spec"].get("rollback"):  # it runs no Jobs again
+                applied = [obj for obj in applied if obj["kind"] != "Job"]
             there = await owned(place.api, project_of(applied), place.environment.namespace)
             found = compare(applied, [obj for _, obj in there], await kept_for(place.api, place.environment))
             return [str(each) for each in found]

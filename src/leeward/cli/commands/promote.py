@@ -105,6 +105,8 @@ async def carry_out(
 
 
 async def _do(place: Place, plan: Plan, release: Obj) -> None:
+    import asyncio
+
     from leeward.cli.promoting import describe, holder
     from leeward.delivery.audit.trail import append
     from leeward.delivery.promotion.promoter import Promoter
@@ -116,8 +118,15 @@ async def _do(place: Place, plan: Plan, release: Obj) -> None:
             environment=plan.environment.name, release=plan.request.release, details=passed.details,
             clock=place.clock,
         )  # fmt: skip
-    with Steps() as steps:
-        done = await Promoter(place.api, place.clock, plan.request, steps.show).run(holder(place.who))
+    try:
+        with Steps() as steps:
+            done = await Promoter(place.api, place.clock, plan.request, steps.show).run(holder(place.who))
+    except asyncio.CancelledError:
+        output.note(
+            f"{plan.environment.name} is in the middle of it: the same command goes on from there, and "
+            f"`leeward rollback {plan.environment.name}` brings back what was there before"
+        )
+        raise
     status = done["status"]
     took = parse_time(status["finishedAt"]) - parse_time(status["startedAt"])
     verified = "up and verified" if plan.request.checks else "up"

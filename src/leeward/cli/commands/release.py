@@ -40,6 +40,7 @@ def build_app() -> typer.Typer:
     app.command("show")(show)
     app.command("export")(export)
     app.command("import")(import_)
+    app.command("render")(render_)
     return app
 
 
@@ -277,3 +278,62 @@ def _section(title: str, rows: Any) -> None:
     width = max(len(name) for name, _ in every)
     for name, value in every:
         output.say(f"  {name.ljust(width)}   {value}")
+
+
+def render_(
+    release: Annotated[str | None, typer.Argument(metavar="[RELEASE]", show_default=False)] = None,
+    environment: Annotated[str, typer.Option("--env", metavar="ENV", help="For which environment.")] = "",
+    directory: Annotated[
+        Path | None,
+        typer.Option("--to-git", "--output-dir", metavar="DIR", help="Where; a folder of a Git repository."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what was edited there.")] = False,
+    files: options.Files = None,
+    project_name: options.ProjectName = None,
+    context: Context = None,
+    cluster: options.ClusterName = options.DEFAULT_CLUSTER,
+) -> None:
+    """Write what a promotion would apply, for Argo CD or Flux to sync; without values of Secrets.
+
+    The same release gives the same files. Without RELEASE, the one that is next in the environment.
+
+    Examples:
+
+      leeward release render 1.2 --env production --to-git ../deploy/storefront/production
+    """
+    import asyncio
+
+    from leeward.base.errors import UserInputError
+    from leeward.cli.hubaccess import application_of
+
+    if not environment or directory is None:
+        raise UserInputError("say for which environment, and where: --env ENV --to-git DIR")
+    application = application_of(files, project_name, context, cluster)
+    asyncio.run(_render(application, release, environment, directory, force=force))
+
+
+async def _render(
+    application: Application, called: str | None, environment: str, directory: Path, *, force: bool
+) -> None:
+    from leeward.cli.promoting import describe, opened
+    from leeward.delivery.environments.variables import newest_version
+    from leeward.delivery.promotion.planning import render_for
+    from leeward.delivery.releases.bundle import bundle_of
+    from leeward.render.writers.directory import write_directory
+    from leeward.render.writers.yaml import layout
+
+    async with opened(application, environment) as place:
+        found = await place.release(called)
+        version = await newest_version(place.api, place.environment)
+    objects, _ = render_for(bundle_of(found), place.environment, version)
+    secrets = [obj["metadata"]["name"] for obj in objects if obj["kind"] == "Secret"]
+    tree = layout([obj for obj in objects if obj["kind"] != "Secret"])
+    of = {"project": application.name, "format": "release", "environment": environment}
+    written = write_directory(tree, directory, of=of, force=force)
+    output.say(f"{describe(found)} for {environment}: {output.count(len(tree), 'file')} in {directory}")
+    output.say(
+        f"  {len(written.changed)} written, {len(written.unchanged)} as before, "
+        f"{len(written.removed)} removed"
+    )
+    for name in secrets:
+        output.note(f"note: the Secret {name} has to be there already: its values belong into no repository")

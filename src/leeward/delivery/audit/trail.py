@@ -83,7 +83,8 @@ async def append(
         StatusError: it may not be written.
     """
     hub = hub_of(app)
-    if once and (found := await _same(api, hub, promotion, action, result)) is not None:
+    same = {"by": who, "action": action, "environment": environment, "release": release, "result": result}
+    if once and (found := await _same(api, hub, promotion, same)) is not None:
         await _advance(api, hub, place_of(found))
         return found
     labels = {ENVIRONMENT_LABEL: environment, PROMOTION_LABEL: label_value(promotion)}
@@ -128,10 +129,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-async def _same(api: AuditApi, hub: str, promotion: str, action: str, result: str) -> Obj | None:
+async def _same(api: AuditApi, hub: str, promotion: str, wanted: Mapping[str, str]) -> Obj | None:
     found = await api.list(AUDIT_RECORDS, hub, label_selector=f"{PROMOTION_LABEL}={label_value(promotion)}")
     return next(
-        (each for each in found if (each["spec"]["action"], each["spec"].get("result")) == (action, result)),
+        (each for each in found if all(each["spec"].get(key) == value for key, value in wanted.items())),
         None,
     )
 

@@ -75,8 +75,8 @@ _APPLY = (
     (_ALL, "core", "secrets"),
     (_WRITE, "core", "serviceaccounts"),
     (_ALL, "monitoring.coreos.com", "prometheusrules"),
-    ("patch update", "core", "namespaces"),  # the labels of its own
 )
+_OWN = (("patch update", "core", "namespaces"),)  # its labels, Pod Security's among them
 _REVIEW = (("create", "authorization.k8s.io", "localsubjectaccessreviews"),)
 _HUB_VIEW = (
     (_READ, GROUP, "approvals auditrecords environments promotions releases"),
@@ -150,7 +150,8 @@ def _groups(environment: Environment) -> dict[str, list[str]]:
 
 def _in_namespace(environment: Environment) -> Mapping[str, Sequence[Obj]]:
     view, edit, promote = _rules(_VIEW), _rules((*_CHANGE, *_EDIT)), _rules((*_CHANGE, *_APPLY))
-    admin = [*view, *_rules((*_CHANGE, *_EDIT, *_APPLY, *_REVIEW)), _own_roles(environment)]
+    rows = (*_CHANGE, *_EDIT, *_APPLY, *_OWN, *_REVIEW)
+    admin = [*view, *_rules(rows), _own_roles(environment)]
     return {"view": view, "edit": [*view, *edit], "promote": [*view, *promote], "admin": admin}
 
 

@@ -9,7 +9,7 @@ them, relative to its directory.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -93,6 +93,7 @@ class Environment:
     verified: Sequence[Verified] = ()  # newest first
     lock: Lock | None = None
     resource_version: str = ""
+    generation: int | None = None  # grows with every change of what is written here
 
     @property
     def hub(self) -> str:
@@ -176,7 +177,8 @@ def read_environment(obj: Obj) -> Environment:
     """
     name = obj["metadata"]["name"]
     try:
-        return _read(name, obj["spec"], obj.get("status") or {}, obj["metadata"].get("resourceVersion", ""))
+        found = _read(name, obj["spec"], obj.get("status") or {}, obj["metadata"].get("resourceVersion", ""))
+        return replace(found, generation=obj["metadata"].get("generation"))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise OperationError(
             f"environment {name} is damaged: {error}", remedy=f"Write it again: leeward env apply {name}"

@@ -234,12 +234,14 @@ def _soak(entry: Entry, now: datetime) -> Iterator[Blocked]:
 def _stay(entry: Entry) -> tuple[datetime, datetime | None] | None:
     """Return from when to when (None: until now) a release was the good one where it comes from."""
     verified = entry.origin.verified if entry.origin is not None else ()
-    mine = [each.at for each in verified if each.release == entry.release]
-    if not mine:
-        return None
-    since = max(mine)
-    others = [each.at for each in verified if each.release != entry.release and each.at >= since]
-    return since, min(others, default=None)
+    since: datetime | None = None  # of the latest stay
+    left: datetime | None = None
+    for each in sorted(verified, key=lambda found: found.at):
+        if each.release == entry.release:
+            since, left = (each.at, None) if since is None or left is not None else (since, None)
+        elif left is None:
+            left = each.at
+    return None if since is None else (since, left)
 
 
 # -- when

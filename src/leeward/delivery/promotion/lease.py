@@ -83,7 +83,7 @@ class Lease:
         renewing = asyncio.ensure_future(self._renew_for_ever())
         try:
             yield
-        except Exception:
+        except (Exception, asyncio.CancelledError):
             await self._release(renewing)
             raise
         except BaseException:  # stopped in the middle: whoever comes next sees that nobody renews it

@@ -109,10 +109,16 @@ class Patient:
         await self._try(delete)
 
     def logs(
-        self, namespace: str, pod: str, *, container: str = "", tail_lines: int | None = None
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        container: str = "",
+        tail_lines: int | None = None,
+        previous: bool = False,
     ) -> AsyncIterator[str]:
         """Yield the lines of a container's log; asked once."""
-        return self._api.logs(namespace, pod, container=container, tail_lines=tail_lines)
+        return self._api.logs(namespace, pod, container=container, tail_lines=tail_lines, previous=previous)
 
     async def _write(self, work: Callable[[], Awaitable[T]]) -> T:
         async def write() -> T:

@@ -6,6 +6,7 @@ approvals are bound to is the hash of exactly what would be applied and removed.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +15,11 @@ from leeward.base.diagnostics import Severity
 from leeward.base.errors import DiagnosticsError, OperationError
 from leeward.delivery import records
 from leeward.delivery.environments.environment import Environment, find_environment
-from leeward.delivery.environments.variables import Version, newest_version
+from leeward.delivery.environments.variables import Version, find_version, newest_version
 from leeward.delivery.promotion import gates
-from leeward.delivery.promotion.promoter import KEPT_TO_GO_BACK, Request
-from leeward.delivery.promotion.rollout import PromotionApi, Where, without_values
+from leeward.delivery.promotion.manifests import find_manifest, without_values
+from leeward.delivery.promotion.promoter import KEPT_TO_GO_BACK, SUCCEEDED, Request
+from leeward.delivery.promotion.rollout import PromotionApi, Where
 from leeward.delivery.promotion.verification import Check, split_checks
 from leeward.delivery.releases.bundle import Bundle, bundle_of
 from leeward.delivery.releases.opening import open_bundle
@@ -26,6 +28,8 @@ from leeward.kube.objects import Obj, labels_of, parse_time
 from leeward.kube.status import StatusError
 from leeward.kube.wellknown import APP_PART_OF
 from leeward.render.render import render
+
+_SHORT = 4  # characters; what is shorter is no secret, and would be found everywhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,21 +73,24 @@ async def plan_promotion(api: PromotionApi, origin: PromotionApi | None, wish: W
         OperationError: the environment is not known there, or something is damaged.
     """
     environment = await find_environment(api, wish.app, wish.environment)
-    version = await newest_version(api, environment)
-    objects, checks = render_for(bundle_of(wish.release), environment, version)
-    before = await manifest_of(api, environment, environment.promotion)
+    name, bundle = str(wish.release["metadata"]["name"]), bundle_of(wish.release)
+    back = await _came_before(api, environment, name) if wish.rollback else None
+    version = await _version(api, environment, back)
+    objects, checks = render_for(bundle, environment, version)
+    before = await find_manifest(api, environment.namespace, environment.promotion) or []
     after = without_values(objects)
-    name = str(wish.release["metadata"]["name"])
-    found = diff_hash(before, after, version.number)
+    is_same = back is not None and _are_same(await _applied(api, environment, back), after)
+    tests = [[each.service, each.template, each.timeout] for each in checks]
+    found = records.digest_of({"objects": diff_hash(before, after, version.number), "tests": tests})
     entry = gates.Entry(
         environment=environment,
         release=name,
         author=str(wish.release["spec"].get("createdBy") or ""),
         origin=await _origin(origin or api, environment, name) if environment.origin else None,
-        approvals=await _approvals(api, environment),
+        approvals=await _approvals(api, environment, wish.release),
         diff_hash=found,
         by=wish.by,
-        rollback=wish.rollback,
+        rollback=wish.rollback and is_same,
         override=wish.override,
     )
     verdict, restores = gates.check_entry(entry, now), gates.is_restoring(entry)
@@ -92,6 +99,7 @@ async def plan_promotion(api: PromotionApi, origin: PromotionApi | None, wish: W
     where = Where(
         project=project_of(objects),
         namespace=environment.namespace,
+        environment=environment.name,
         release=name,
         timeout=wish.timeout,
         force=wish.force or restores,
@@ -106,10 +114,12 @@ async def plan_promotion(api: PromotionApi, origin: PromotionApi | None, wish: W
         by=wish.by,
         diff_hash=found,
         variables_version=version.number,
-        summary=summary(lines),
+        summary=_masked(summary(lines), version),
         rollback=wish.rollback,
         reason=wish.reason or wish.override,
         where=where,
+        runs=environment.promotion,
+        generation=environment.generation,
     )
     return Plan(
         environment=environment, request=request, before=before, after=after, lines=lines, verdict=verdict
@@ -148,29 +158,43 @@ def side_of(objects: Sequence[Obj], release: Obj | None) -> Side:
     )
 
 
-async def manifest_of(api: PromotionApi, environment: Environment, promotion: str) -> list[Obj]:
-    """Return what a promotion applied; nothing for "".
+async def _came_before(api: PromotionApi, environment: Environment, release: str) -> Obj | None:
+    """Return the newest promotion with which a release was good in an environment, if any."""
+    label = f"{records.ENVIRONMENT_LABEL}={environment.name}"
+    every = await api.list(records.PROMOTIONS, environment.hub, label_selector=label)
+    good = [each for each in every if (each.get("status") or {}).get("phase") == SUCCEEDED]
+    mine = [each for each in good if each["spec"]["release"] == release]
+    return max(mine, key=lambda each: str(each["metadata"]["name"]), default=None)
 
-    Raises:
-        OperationError: it is gone, or damaged.
-    """
-    if not promotion:
-        return []
-    found = await api.find(records.PROMOTIONS, environment.hub, promotion)
-    if found is None:
-        raise OperationError(
-            f"promotion {promotion}, which {environment.name} runs, is gone",
-            remedy="What is there cannot be told without it; promote a release that is known to be good.",
-        )
-    objects: list[Obj] = records.unpack(found["spec"]["manifest"], f"promotion {promotion}")
-    return objects
+
+async def _version(api: PromotionApi, environment: Environment, back: Obj | None) -> Version:
+    """Return the values that a release gets: the newest, or those that it had before, where they are kept."""
+    if back is not None:
+        there = await find_version(api, environment, int(back["spec"].get("variablesVersion") or 0))
+        if there is not None:
+            return there
+    return await newest_version(api, environment)
+
+
+async def _applied(api: PromotionApi, environment: Environment, promotion: Obj) -> list[Obj]:
+    return await find_manifest(api, environment.namespace, str(promotion["metadata"]["name"])) or []
+
+
+def _are_same(one: Sequence[Obj], other: Sequence[Obj]) -> bool:
+    return sorted(map(records.digest_of, one)) == sorted(map(records.digest_of, other))
+
+
+def _masked(lines: Sequence[str], version: Version) -> list[str]:
+    """Return lines without values of the environment, which people of other environments may read."""
+    values = sorted((each for each in version.texts.values() if len(each) >= _SHORT), key=len, reverse=True)
+    return [functools.reduce(lambda text, value: text.replace(value, "…"), values, line) for line in lines]
 
 
 async def kept_for(api: PromotionApi, environment: Environment) -> list[Obj]:
     """Return what of the promotion before is still there on purpose: so that it can come back."""
     current = await api.find(records.PROMOTIONS, environment.hub, environment.promotion)
     before = str(((current or {}).get("spec") or {}).get("previous") or "")
-    objects = await manifest_of(api, environment, before)
+    objects = await find_manifest(api, environment.namespace, before) or []
     return [obj for obj in objects if obj["kind"] in KEPT_TO_GO_BACK]
 
 
@@ -189,12 +213,14 @@ async def _origin(api: PromotionApi, environment: Environment, release: str) -> 
     return gates.Origin(verified=found.verified, arrived=arrived)
 
 
-async def _approvals(api: PromotionApi, environment: Environment) -> list[gates.Approval]:
+async def _approvals(api: PromotionApi, environment: Environment, release: Obj) -> list[gates.Approval]:
+    """Return the approvals that may count: not those of who brought the release here."""
     if not environment.approvals:
         return []
     label = f"{records.ENVIRONMENT_LABEL}={environment.name}"
     found = await api.list(records.APPROVALS, environment.hub, label_selector=label)
-    return [gates.read_approval(each) for each in found]
+    copied = release["spec"].get("copiedBy")
+    return [read for each in found if (read := gates.read_approval(each)).by != copied]
 
 
 def project_of(objects: Sequence[Obj]) -> str:

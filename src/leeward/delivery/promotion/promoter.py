@@ -15,19 +15,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from leeward.base.clock import Clock
-from leeward.base.errors import OperationError
+from leeward.base.errors import LeewardError, OperationError
 from leeward.delivery import records
 from leeward.delivery.audit.trail import append
 from leeward.delivery.promotion import rollout
 from leeward.delivery.promotion.lease import Lease
+from leeward.delivery.promotion.manifests import find_manifest, keep_manifest
 from leeward.delivery.promotion.patience import Patient
-from leeward.delivery.promotion.rollout import Key, PromotionApi, Rollout, Where, restoring, without_values
-from leeward.delivery.promotion.verification import Check, check_job, run_check
-from leeward.kube.http import UnreachableError
+from leeward.delivery.promotion.rollout import Key, PromotionApi, Rollout, Where, restoring
+from leeward.delivery.promotion.verification import Check, check_job, last_words, run_check
+from leeward.kube.http import may_pass
 from leeward.kube.objects import Obj, format_time
 from leeward.kube.status import AlreadyExistsError
+from leeward.kube.wellknown import APP_PART_OF
 
-RUNNING, SUCCEEDED, ROLLED_BACK = "Running", "Succeeded", "RolledBack"
+RUNNING, SUCCEEDED, ROLLED_BACK, SUPERSEDED = "Running", "Succeeded", "RolledBack", "Superseded"
 ROLLING_BACK, _FINISHING = "RollingBack", "Finishing"  # steps
 _VERIFIED_KEPT = 50
 KEPT_TO_GO_BACK = ("Secret", "ConfigMap")  # of the promotion before
@@ -50,6 +52,8 @@ class Request:
     rollback: bool = False
     reason: str = ""
     where: Where
+    runs: str | None = None  # the promotion that was there when this was decided; None: whichever
+    generation: int | None = None  # of the environment then
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class Promoter:
         self._show = show
         self._hub = records.hub_of(request.app)
         self._lease: Lease | None = None
+        self._live: Obj = {}  # the environment
 
     async def run(self, holder: Holder) -> Obj:
         """Carry the request out; returns the promotion when the release runs and is verified.
@@ -88,6 +93,7 @@ class Promoter:
         self._lease = Lease(self._unguarded, self._clock, self._hub, name, holder.identity)
         async with self._lease.held(holder.is_dead, self._show):
             runs, found = await self._newest()
+            self._stop_if_changed(runs, found)
             current = next((each for each in reversed(found) if not _is_over(each)), None)
             if current is not None and _step(current) == _FINISHING:  # it is good, and that is to be told
                 current, runs = await self._finish(current), _name(current)
@@ -95,8 +101,7 @@ class Promoter:
                     return current
                 current = None
             elif current is not None and not self._continues(current):
-                self._show(f"undoing {current['metadata']['name']}, which did not end")
-                await self._undo(current, _message(current) or "it was left unfinished")
+                await self._undo_unfinished(current)
                 current = None
             if current is None:
                 current = await self._begin(runs, records.number_of(_name(found[-1])) + 1 if found else 1)
@@ -104,13 +109,49 @@ class Promoter:
 
     async def _newest(self) -> tuple[str, list[Obj]]:
         """Return which promotion the environment runs, "" for none, and all from that one on."""
-        live = await self._api.find(records.ENVIRONMENTS, self._hub, self._request.environment)
-        runs = str(((live or {}).get("status") or {}).get("promotion") or "")
+        self._live = await self._api.find(records.ENVIRONMENTS, self._hub, self._request.environment) or {}
+        runs = str((self._live.get("status") or {}).get("promotion") or "") or await self._last_good()
         number, found = records.number_of(runs) if runs else 1, list[Obj]()
         while (each := await self._promotion(number)) is not None:
             found.append(each)
             number += 1
         return runs, found
+
+    async def _last_good(self) -> str:
+        """Return the promotion that an environment runs whose object was written anew since."""
+        label = f"{records.ENVIRONMENT_LABEL}={self._request.environment}"
+        every = await self._api.list(records.PROMOTIONS, self._hub, label_selector=label)
+        return max((_name(each) for each in every if _phase(each) == SUCCEEDED), default="")
+
+    def _stop_if_changed(self, runs: str, found: Sequence[Obj]) -> None:
+        """Refuse to do what was decided about another state of the environment.
+
+        Raises:
+            OperationError: it is another.
+        """
+        wanted, status = self._request, self._live.get("status") or {}
+        is_own = any(self._is_wanted(each) for each in found)
+        generation = (self._live.get("metadata") or {}).get("generation")
+        if (wanted.runs not in (None, runs) and not is_own) or wanted.generation not in (None, generation):
+            raise OperationError(
+                f"{wanted.environment} was changed by somebody else since you looked",
+                remedy="Run the command again, and see what is different now.",
+            )
+        if wanted.runs is not None and (lock := status.get("lock")):
+            raise OperationError(f"{wanted.environment} was locked by {lock.get('by')}: {lock.get('reason')}")
+
+    async def _undo_unfinished(self, promotion: Obj) -> None:
+        """Undo what did not end; what cannot be undone is superseded by what comes now."""
+        self._show(f"undoing {_name(promotion)}, which did not end")
+        try:
+            await self._undo(promotion, _message(promotion) or "it was left unfinished")
+        except LeewardError as error:
+            if not self._is_decided(error):
+                raise
+            why = f"it could not be undone ({error}), and another took its place"
+            self._show(f"{_name(promotion)}: {why}")
+            await self._record(promotion, "superseded", why=why)
+            await self._set_phase(promotion, SUPERSEDED, why)
 
     async def _promotion(self, number: int) -> Obj | None:
         name = records.promotion_name(self._request.environment, number)
@@ -137,7 +178,6 @@ class Promoter:
             "diffHash": wanted.diff_hash,
             "variablesVersion": wanted.variables_version,
             "summary": list(wanted.summary),
-            "manifest": records.pack(without_values(wanted.objects), "the promotion"),
         }
         labels = {records.ENVIRONMENT_LABEL: wanted.environment}
         while True:
@@ -153,26 +193,33 @@ class Promoter:
             await self._enter(promotion, "Applying")
             wanted = self._request
             work = Rollout(self._api, self._clock, wanted.where, self._show)
+            await work.begin(wanted.objects)
+            place = wanted.where.namespace
+            await keep_manifest(self._api, place, wanted.environment, _name(promotion), wanted.objects)
             await work.apply(wanted.objects)
             await self._verify(promotion)
             await self._enter(promotion, "Pruning")
             await work.prune(wanted.objects, keep=await self._needed_before(promotion))
-        except OperationError as error:
+        except LeewardError as error:
             if not self._is_decided(error):
                 raise
+            where = self._request.where
+            selector = f"{APP_PART_OF}={where.project}"
+            said = await last_words(self._api, where.namespace, selector, troubled=True)
             await self._undo(promotion, str(error))
             raise PromotionFailedError(
-                f"{self._request.environment} is as it was before: {error}", remedy=error.remedy
+                f"{self._request.environment} is as it was before: {error}{said}",
+                remedy=getattr(error, "remedy", ""),
             ) from error
         return await self._finish(promotion)
 
-    def _is_decided(self, error: OperationError) -> bool:
+    def _is_decided(self, error: LeewardError) -> bool:
         """Tell whether an error is one of the release, which is undone then; a bad connection is none."""
         try:
             self._require_lease()
         except OperationError:
             return False
-        return not isinstance(error, UnreachableError)
+        return not may_pass(error)
 
     async def _verify(self, promotion: Obj) -> None:
         wanted = self._request
@@ -191,8 +238,7 @@ class Promoter:
         old = (live or {}).get("status") or {}
         if old.get("promotion") != name:
             now = format_time(self._clock.now())
-            others = [each for each in old.get("verified") or () if each["release"] != release]
-            verified = [{"release": release, "at": now}, *others][:_VERIFIED_KEPT]
+            verified = [{"release": release, "at": now}, *(old.get("verified") or ())][:_VERIFIED_KEPT]
             status = {"release": release, "promotion": name, "verifiedAt": now, "verified": verified}
             await self._set_status(records.ENVIRONMENTS, environment, status)
         await self._record(promotion, "succeeded")
@@ -207,38 +253,38 @@ class Promoter:
             OperationError: it could not be; running the command again goes on with it.
         """
         await self._enter(promotion, ROLLING_BACK, why)
-        before = await self._before(promotion)
-        objects: list[Obj] = []
+        before = str(promotion["spec"].get("previous") or "")
+        objects = await self._manifest(before)
         where = self._request.where
-        if before is not None:
-            name = before["metadata"]["name"]
-            objects = records.unpack(before["spec"]["manifest"], f"promotion {name}")
-            where = restoring(where, before["spec"]["release"])
+        if before:
+            there = await self._api.find(records.PROMOTIONS, self._hub, before)
+            where = restoring(where, str(((there or {}).get("spec") or {}).get("release") or ""))
         work = Rollout(self._api, self._clock, where, self._show)
-        if before is not None:
+        if before:
+            await work.begin(objects)
             await work.apply(objects)
         await work.prune(objects)
         await self._record(promotion, "rolled back", why=why)
         await self._set_phase(promotion, ROLLED_BACK, why)
 
-    async def _before(self, promotion: Obj) -> Obj | None:
-        name = promotion["spec"].get("previous")
-        if not name:
-            return None
-        found = await self._api.find(records.PROMOTIONS, self._hub, name)
+    async def _manifest(self, promotion: str) -> list[Obj]:
+        """Return what a promotion applied.
+
+        Raises:
+            OperationError: it is not known any more.
+        """
+        found = await find_manifest(self._api, self._request.where.namespace, promotion)
         if found is None:
             raise OperationError(
-                f"promotion {name}, to which {promotion['metadata']['name']} would go back, is gone",
+                f"what {promotion} applied is not known any more, so that it cannot come back",
                 remedy="Promote a release that is known to be good.",
             )
         return found
 
     async def _needed_before(self, promotion: Obj) -> set[Key]:
         """Return the Secrets and ConfigMaps with which the state before could come back."""
-        before = await self._before(promotion)
-        if before is None:
-            return set()
-        objects = records.unpack(before["spec"]["manifest"], f"promotion {before['metadata']['name']}")
+        before = str(promotion["spec"].get("previous") or "")
+        objects = await find_manifest(self._api, self._request.where.namespace, before) or []
         return {rollout.key_of_kind(obj) for obj in objects if obj["kind"] in KEPT_TO_GO_BACK}
 
     # -- writing
@@ -317,4 +363,4 @@ def _message(promotion: Obj) -> str:
 
 
 def _is_over(promotion: Obj) -> bool:
-    return _phase(promotion) in (SUCCEEDED, ROLLED_BACK)
+    return _phase(promotion) in (SUCCEEDED, ROLLED_BACK, SUPERSEDED)

@@ -32,11 +32,11 @@ from leeward.delivery.live import (
 )
 from leeward.delivery.promotion.lease import LeaseApi
 from leeward.delivery.promotion.verification import VerificationApi
-from leeward.delivery.records import digest_of
+from leeward.delivery.records import ENVIRONMENT_LABEL, digest_of
 from leeward.delivery.startup import Show, Startup
 from leeward.kube.http import UnreachableError, may_pass
 from leeward.kube.objects import Obj, annotations_of, is_condition_true, is_terminating, labels_of
-from leeward.kube.status import ConflictError, StatusError
+from leeward.kube.status import ConflictError, ForbiddenError, StatusError
 from leeward.kube.wellknown import APP_NAME
 
 APPLIED, RELEASE = "leeward.dev/applied", "leeward.dev/release"
@@ -73,10 +73,12 @@ class Where:
 
     project: str  # as labels have it
     namespace: str
-    release: str  # written onto every object
+    environment: str
+    release: str  # both are written onto every object
     timeout: float = 600.0  # seconds until everything is up
     force: bool = False  # take over fields that others own
     runs_jobs: bool = True  # False when what was there is restored: Jobs have run already
+    restores: bool = False  # what was not touched meanwhile stays, whoever changed it
 
 
 def key_of_kind(obj: Obj) -> Key:
@@ -99,24 +101,35 @@ class Rollout:
         self._show = show
         self._live: dict[Key, Obj] = {}
 
+    async def begin(self, objects: Sequence[Obj]) -> None:
+        """See what is there, and make the namespace.
+
+        Raises:
+            OperationError: something is in the way that is not of this environment.
+        """
+        where = self._where
+        self._live = {
+            key_of_kind(obj): obj for _, obj in await owned(self._api, where.project, where.namespace)
+        }
+        self._refuse_foreign(objects)
+        for obj in objects:
+            if obj["kind"] == "Namespace":
+                await self._apply_namespace(obj)
+
     async def apply(self, objects: Sequence[Obj]) -> None:
-        """Apply `objects` in their order and wait until every workload is up.
+        """Apply `objects` in their order, after :meth:`begin`, and wait until every workload is up.
 
         Raises:
             OperationError: others own a field, the API refuses an object, a workload does not come up, or not
                 in time; says which and why.
         """
         where = self._where
-        self._live = {
-            key_of_kind(obj): obj for _, obj in await owned(self._api, where.project, where.namespace)
-        }
         first, workloads = in_order(list(objects))
         settled = frozenset[str]()
         if not where.runs_jobs:
             jobs = [obj for obj in workloads if obj["kind"] == "Job"]
             workloads = [obj for obj in workloads if obj["kind"] != "Job"]
             settled = frozenset(labels_of(obj).get(APP_NAME) or obj["metadata"]["name"] for obj in jobs)
-        await self._at_once([obj for obj in first if obj["kind"] == "Namespace"])
         await self._at_once([obj for obj in first if obj["kind"] != "Namespace"])
         startup = Startup(
             self._api, self._clock, where.project, where.namespace, workloads,
@@ -131,15 +144,50 @@ class Rollout:
             ) from error
 
     async def prune(self, objects: Iterable[Obj], keep: Collection[Key] = ()) -> int:
-        """Delete what is there and not among `objects`, nor to be kept; returns how many there were."""
+        """Delete what this environment has and is not among `objects`, nor to be kept; returns how many."""
         where = self._where
         mine = await owned(self._api, where.project, where.namespace)
         gone = [
-            (resource, live) for resource, live in unwanted(mine, objects) if key_of_kind(live) not in keep
+            (resource, live)
+            for resource, live in unwanted(mine, objects)
+            if key_of_kind(live) not in keep and self._is_ours(live)
         ]
         for resource, live in gone:
             await delete_quietly(self._api, resource, live)
         return len(gone)
+
+    def _is_ours(self, live: Obj) -> bool:
+        return annotations_of(live).get(ENVIRONMENT_LABEL) == self._where.environment
+
+    def _refuse_foreign(self, objects: Iterable[Obj]) -> None:
+        """Refuse, before anything is written, to lay hands on what somebody else put there.
+
+        Raises:
+            OperationError: there is such a thing, and it is not to be taken over.
+        """
+        there = [self._live.get(key_of_kind(obj)) for obj in objects]
+        foreign = [" ".join(key_of_kind(live)) for live in there if live and not self._is_ours(live)]
+        if foreign and not self._where.force:
+            raise OperationError(
+                f"{', '.join(foreign[:3])}{' and more' if foreign[3:] else ''} of {self._where.namespace} "
+                f"is not of {self._where.environment}: something else put it there",
+                remedy="Give the environment a namespace of its own, or take it over with --force.",
+            )
+
+    async def _apply_namespace(self, desired: Obj) -> None:
+        """Apply the labels of the namespace where that is allowed; it is the business of administrators."""
+        name = desired["metadata"]["name"]
+        live = await self._api.find("namespaces", "", name)
+        if live is not None and not has_drifted(desired, live):
+            return
+        try:
+            await self._api.apply("namespaces", desired, force=True)
+        except ForbiddenError as error:
+            if live is None:
+                raise _refused(desired, error) from error
+            self._show(
+                f"the labels of the namespace {name} stay as they are, which only an administrator changes"
+            )
 
     async def _at_once(self, objects: Sequence[Obj]) -> None:
         turns = asyncio.Semaphore(_AT_ONCE)
@@ -179,7 +227,9 @@ class Rollout:
         notes = annotations_of(live)
         if notes.get(APPLIED) != digest or notes.get(RELEASE) != self._where.release:
             return False
-        return not (_has_failed(live) if desired["kind"] == "Job" else has_drifted(desired, live))
+        if desired["kind"] == "Job":
+            return not _has_failed(live)
+        return self._where.restores or not has_drifted(desired, live)
 
     async def _require(self, stub: Obj, live: Obj | None) -> None:
         meta = stub["metadata"]
@@ -191,8 +241,11 @@ class Rollout:
 
     def _stamped(self, desired: Obj) -> Obj:
         notes = {
-            **annotations_of(desired), APPLIED: digest_of(desired), RELEASE: self._where.release,
-        }  # fmt: skip
+            **annotations_of(desired),
+            APPLIED: digest_of(desired),
+            RELEASE: self._where.release,
+            ENVIRONMENT_LABEL: self._where.environment,
+        }
         return {**desired, "metadata": {**desired["metadata"], "annotations": notes}}
 
 
@@ -219,16 +272,6 @@ def _refused(obj: Obj, error: StatusError) -> OperationError:
     return OperationError(f"{name} is refused: {error}", remedy="Correct it in the Compose file.")
 
 
-def without_values(objects: Iterable[Obj]) -> list[Obj]:
-    """Return objects with Secrets that only stand for themselves: what a promotion remembers."""
-    return [
-        {key: value for key, value in obj.items() if key not in ("data", "stringData")}
-        if obj["kind"] == "Secret"
-        else obj
-        for obj in objects
-    ]
-
-
 def restoring(where: Where, release: str) -> Where:
-    """Return where an earlier promotion's objects are restored: others are overridden, Jobs not run again."""
-    return replace(where, release=release, force=True, runs_jobs=False)
+    """Return where an earlier promotion's objects are restored, where they were touched; Jobs run no more."""
+    return replace(where, release=release, force=True, runs_jobs=False, restores=True)

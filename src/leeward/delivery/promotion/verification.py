@@ -17,6 +17,7 @@ from leeward.delivery.health import WORKLOADS
 from leeward.kube.objects import Obj, find_condition, labels_of
 from leeward.kube.status import AlreadyExistsError, StatusError
 from leeward.kube.wellknown import APP_NAME, APP_PART_OF
+from leeward.render.naming import dns_label
 
 _JOBS = "jobs.batch"
 _POLL = 0.3
@@ -42,7 +43,13 @@ class VerificationApi(Protocol):
         ...
 
     def logs(
-        self, namespace: str, pod: str, *, container: str = "", tail_lines: int | None = None
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        container: str = "",
+        tail_lines: int | None = None,
+        previous: bool = False,
     ) -> AsyncIterator[str]:
         """Yield the lines of a container's log."""
         ...
@@ -63,19 +70,25 @@ def split_checks(objects: Sequence[Obj], services: dict[str, float]) -> tuple[li
     Args:
         objects: as rendered, with the services that are checks.
         services: the checks, with the seconds that each may take, in their order.
+
+    Raises:
+        OperationError: a check is no service of the release.
     """
+    labels = {dns_label(name): name for name in services}
     applied: list[Obj] = []
     templates: dict[str, Obj] = {}
     for obj in objects:
-        service = labels_of(obj).get(APP_NAME, "")
-        if service not in services or obj["kind"] in _NEEDED:
+        service = labels.get(labels_of(obj).get(APP_NAME, ""), "")
+        if not service or obj["kind"] in _NEEDED:
             applied.append(obj)
         elif obj["kind"] in WORKLOADS and "template" in obj["spec"]:
             templates[service] = obj["spec"]["template"]
-    checks = [
-        Check(name, templates[name], seconds) for name, seconds in services.items() if name in templates
-    ]
-    return applied, checks
+    if missing := [name for name in services if name not in templates]:
+        raise OperationError(
+            f"what shall verify the release is no service of it: {', '.join(missing)}",
+            remedy="Correct `verify` in leeward.yaml, then: leeward env apply.",
+        )
+    return applied, [Check(name, templates[name], seconds) for name, seconds in services.items()]
 
 
 def check_job(check: Check, namespace: str, attempt: str, project: str) -> Obj:
@@ -88,9 +101,9 @@ def check_job(check: Check, namespace: str, attempt: str, project: str) -> Obj:
         project: as labels have it.
     """
     spec: dict[str, Any] = {**check.template["spec"], "restartPolicy": "Never"}
-    labels = {APP_PART_OF: project, "leeward.dev/check": check.service}
+    labels = {APP_PART_OF: project, "leeward.dev/check": dns_label(check.service)}
     own = {key: value for key, value in labels_of(check.template).items() if key != APP_NAME}
-    name = f"{attempt}-{check.service}"[:63].rstrip("-")
+    name = dns_label(f"{attempt}-{check.service}")
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -130,14 +143,34 @@ async def run_check(api: VerificationApi, clock: Clock, job: Obj, service: str) 
             break
         await clock.sleep(_POLL)
     if ended["type"] == "Failed":
-        said = await _last_words(api, namespace, name)
+        said = await last_words(api, namespace, f"batch.kubernetes.io/job-name={name}")
         raise OperationError(f"{service} failed: {ended.get('message') or 'it ended with an error'}{said}")
 
 
-async def _last_words(api: VerificationApi, namespace: str, job: str) -> str:
+async def last_words(api: VerificationApi, namespace: str, selector: str, *, troubled: bool = False) -> str:
+    """Return the last lines that Pods said, a line each; "" when that cannot be told.
+
+    Args:
+        api: the cluster.
+        namespace: of the Pods.
+        selector: for their labels.
+        troubled: only of the newest one whose containers ended again and again, or with an error.
+    """
     lines: list[str] = []
     with contextlib.suppress(StatusError, OperationError):
-        pods = await api.list("pods", namespace, label_selector=f"batch.kubernetes.io/job-name={job}")
-        for pod in pods[-1:]:
-            lines = [line async for line in api.logs(namespace, pod["metadata"]["name"], tail_lines=_LINES)]
+        pods = await api.list("pods", namespace, label_selector=selector)
+        pods = [pod for pod in pods if not troubled or _restarts(pod)]
+        for pod in sorted(pods, key=lambda each: str(each["metadata"].get("creationTimestamp")))[-1:]:
+            words = api.logs(
+                namespace,
+                pod["metadata"]["name"],
+                tail_lines=_LINES,
+                previous=troubled and _restarts(pod) > 0,
+            )
+            lines = [line async for line in words]
     return "".join(f"\n    {line}" for line in lines)
+
+
+def _restarts(pod: Obj) -> int:
+    found = (pod.get("status") or {}).get("containerStatuses") or ()
+    return sum(each.get("restartCount", 0) for each in found)

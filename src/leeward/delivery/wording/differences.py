@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from leeward.delivery.promotion.rollout import without_values
+from leeward.delivery.promotion.manifests import without_values
 from leeward.delivery.records import digest_of
 from leeward.delivery.wording import values as valuewords
 from leeward.delivery.wording.compose import facts_of

@@ -16,7 +16,8 @@ from typing import Any
 
 from leeward.delivery.apply import has_drifted
 from leeward.delivery.outlook import substance
-from leeward.delivery.promotion.rollout import Key, key_of_kind, without_values
+from leeward.delivery.promotion.manifests import without_values
+from leeward.delivery.promotion.rollout import Key, key_of_kind
 from leeward.delivery.wording.leftovers import Field, named, said, short, text_of
 from leeward.kube.objects import Obj, controller_of, is_terminating, labels_of
 from leeward.kube.quantity import parse_quantity
