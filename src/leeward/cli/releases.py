@@ -23,7 +23,7 @@ from leeward.delivery.images.references import parse_reference
 from leeward.delivery.installing import ensure_definitions, ensure_namespace
 from leeward.delivery.releases.bundle import bundle_of, release_object
 from leeward.delivery.releases.inputs import ENVIRONMENT, Recorded, record_project
-from leeward.delivery.releases.kept import add_release, find_release
+from leeward.delivery.releases.kept import add_release, find_release, list_releases
 from leeward.delivery.releases.making import Made, make_bundle
 from leeward.kube.objects import Obj
 from leeward.render.render import RenderOptions, render
@@ -167,7 +167,23 @@ async def create(
     release = release_object(
         made.bundle, version=wish.version, created_by=who, git=git_of(prepared.here.working_dir)
     )
+    await _refuse_taken(api, app.name, release)
     return await store(api, app.name, release, who, clock)
+
+
+async def _refuse_taken(api: KubeClient, app: str, release: Obj) -> None:
+    """Refuse a version that another release has: nobody could tell them apart by it.
+
+    Raises:
+        UserInputError: there is one.
+    """
+    version, name = release["spec"].get("version"), release["metadata"]["name"]
+    for each in await list_releases(api, app) if version else ():
+        if each["spec"].get("version") == version and each["metadata"]["name"] != name:
+            raise UserInputError(
+                f"{version} is the version of {each['metadata']['name']} already",
+                remedy="Give this one another --version; a release never changes.",
+            )
 
 
 async def store(api: KubeClient, app: str, release: Obj, who: str, clock: PassiveClock) -> Stored:

@@ -38,6 +38,13 @@ def test_a_release_is_made_shown_and_brought_to_another_place(tool: Leeward) -> 
     changed = kubectl.fails("patch", "release", made["id"], "--type=merge", "-p", '{"spec":{"version":"2"}}')
     assert "what was written stays as it is" in changed
 
+    page = tool.directory / "app" / "web.py"
+    page.write_text(page.read_text() + "\n")
+    assert (
+        f"1.1 is the version of {made['id']} already"
+        in tool.run("release", "create", "--version", "1.1").stderr
+    )
+
     tool.ok("release", "export", "1.1", "release.json")
     kubectl.ok("delete", "release", made["id"])
     assert f"release {made['id']} (1.1) is new" in tool.ok("release", "import", "release.json")
