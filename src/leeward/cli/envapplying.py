@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import typer
 from leeward.base.clock import SystemClock
 from leeward.base.errors import UserInputError
 from leeward.cli import output
+from leeward.cli.confirm import confirmed
 from leeward.cli.hub import Application, Reach, open_application
 from leeward.cli.hubaccess import refusals_explained
 from leeward.cli.projects import Source, config_file_of
@@ -53,7 +53,7 @@ def apply_environments(source: Source, reach: Reach, names: Sequence[str], *, ye
         _show(application, plan)
     if same := [name for name in plans if name not in changed]:
         output.say(f"{', '.join(same)}: nothing changes")
-    if changed and not yes and not _confirmed(f"Write {', '.join(changed)}?"):
+    if changed and not yes and not confirmed(f"Write {', '.join(changed)}?"):
         raise typer.Exit(1)
     asyncio.run(_carry_out(application, changed))
 
@@ -128,20 +128,3 @@ def _line(change: Change, width: int) -> str:
     if not change.after:
         return output.paint(f"- {field} {change.before}", "31")
     return output.paint(f"~ {field} {change.before} → {change.after}", "33")
-
-
-def _confirmed(question: str) -> bool:
-    """Ask.
-
-    Raises:
-        UserInputError: nobody answers.
-    """
-    try:
-        return typer.confirm(question)
-    except typer.Abort:
-        if sys.stdin.isatty():
-            raise
-        output.say()  # ends the line of the question
-        raise UserInputError(
-            "this needs a confirmation, and there is no terminal to ask on", remedy="Add --yes."
-        ) from None

@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from leeward.base.diagnostics import Diagnostic, Severity
+from leeward.base.diagnostics import Diagnostic
 from leeward.base.errors import DiagnosticsError, UserInputError
 from leeward.cli import output
 from leeward.cluster.runtimes.process.build import build
 from leeward.cluster.runtimes.process.images import ImageStore
 from leeward.cluster.statedir import StateDir
 from leeward.compose.project import Build, Project, Service
+from leeward.delivery.images.plan import finding
 
 
 def prepare_images(project: Project, state: StateDir) -> Mapping[str, str]:
@@ -31,10 +32,10 @@ def prepare_images(project: Project, state: StateDir) -> Mapping[str, str]:
             built[name] = _build(project, name, service, store, made, problems, notes)
             _check_command(project, name, store, built[name], problems)
         elif service.image and (why := store.why_not(service.image)) is not None:
-            problems.append(_finding(project, name, "image", "image-cannot-run", why.message, why.remedy))
+            problems.append(finding(project, name, "image", "image-cannot-run", why.message, why.remedy))
         others = sorted({hook.image for hook in service.pre_start if hook.image} - {service.image})
         problems += [
-            _finding(project, name, "pre_start", "image-cannot-run", why.message, why.remedy)
+            finding(project, name, "pre_start", "image-cannot-run", why.message, why.remedy)
             for image in others
             if (why := store.why_not(image)) is not None
         ]
@@ -67,7 +68,7 @@ def _build(
             store, reference, context=context, dockerfile=dockerfile, target=service.build.target, args=args
         )
     except UserInputError as error:
-        problems.append(_finding(project, name, "build", "cannot-build", str(error), error.remedy))
+        problems.append(finding(project, name, "build", "cannot-build", str(error), error.remedy))
         return reference
     notes += found
     tagged = f"leeward.local/{project.name}/{name}:{image.id[-12:]}"
@@ -99,20 +100,7 @@ def _check_command(
         f"The image of {name!r} has neither ENTRYPOINT nor CMD: those of its base image are not known here."
     )
     problems.append(
-        _finding(
+        finding(
             project, name, "build", "no-command", message, "Write `command:` here, or CMD in the Dockerfile."
         )
-    )
-
-
-def _finding(
-    project: Project, service: str, key: str, code: str, message: str, remedy: str = ""
-) -> Diagnostic:
-    return Diagnostic(
-        path=f"services.{service}.{key}",
-        location=project.locations.find("services", service, key),
-        code=code,
-        severity=Severity.ERROR,
-        message=message,
-        remedy=remedy,
     )

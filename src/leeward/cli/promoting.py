@@ -144,19 +144,6 @@ def stop_at_gates(plan: Plan) -> None:
         raise OperationError(f"{plan.request.release} may not enter {plan.environment.name}:{reasons}")
 
 
-def agreed(question: str, *, yes: bool) -> bool:
-    """Ask, unless the answer is known; nobody there to answer means no."""
-    import sys
-
-    import typer
-
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        raise OperationError("nobody is there to agree", remedy="Add --yes.")
-    return typer.confirm(question)
-
-
 def holder(who: str) -> Holder:
     """Return who works on an environment: this process, and whether others of this machine are dead."""
     from leeward.delivery.promotion.promoter import Holder

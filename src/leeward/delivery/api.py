@@ -1,4 +1,7 @@
-"""What delivery needs of a Kubernetes API; ``leeward.kube.client`` fulfils it over HTTPS."""
+"""What delivery needs of a Kubernetes API, verb by verb; ``leeward.kube.client`` fulfils it over HTTPS.
+
+Errors are ``leeward.kube.status.StatusError`` subclasses.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,16 @@ from leeward.compose.project import Project
 from leeward.kube.objects import Obj
 
 
-class Api(Protocol):
-    """Reads and writes objects; errors are ``leeward.kube.status.StatusError`` subclasses."""
+class Finds(Protocol):
+    """Reads single objects."""
 
     async def find(self, resource: str, namespace: str, name: str) -> Obj | None:
         """Return one object, or None."""
         ...
+
+
+class Lists(Protocol):
+    """Reads many objects."""
 
     async def list(
         self, resource: str, namespace: str = "", *, label_selector: str = ""
@@ -23,21 +30,60 @@ class Api(Protocol):
         """Return the objects of `resource` that match; all namespaces for ""."""
         ...
 
+
+class Creates(Protocol):
+    """Makes objects."""
+
     async def create(self, resource: str, obj: Obj) -> Obj:
-        """Create an object."""
+        """Create an object; AlreadyExistsError where there is one of that name."""
         ...
 
-    async def patch(
-        self, resource: str, namespace: str, name: str, patch: Any, *, patch_type: str = "strategic"
-    ) -> Obj:
-        """Patch an object ("json", "merge" or "strategic")."""
+
+class Updates(Protocol):
+    """Replaces objects."""
+
+    async def update(self, resource: str, obj: Obj) -> Obj:
+        """Replace an object that is as it was read; ConflictError where it is not."""
         ...
+
+
+class Patches(Protocol):
+    """Changes parts of objects."""
+
+    async def patch(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        patch: Any,
+        *,
+        patch_type: str = "strategic",
+        subresource: str = "",
+    ) -> Obj:
+        """Patch an object or a subresource of it ("json", "merge" or "strategic")."""
+        ...
+
+
+class Applies(Protocol):
+    """Changes objects on the server's side."""
+
+    async def apply(self, resource: str, obj: Obj, *, force: bool = False) -> Obj:
+        """Apply an object as the field manager ``leeward``; ConflictError where others own fields."""
+        ...
+
+
+class Deletes(Protocol):
+    """Removes objects."""
 
     async def delete(
         self, resource: str, namespace: str, name: str, *, propagation: str | None = None
     ) -> None:
         """Delete an object; absent ones raise NotFoundError."""
         ...
+
+
+class Api(Finds, Lists, Creates, Patches, Deletes, Protocol):
+    """What bringing a project to a cluster needs."""
 
 
 class ImageResolver(Protocol):

@@ -5,18 +5,8 @@ Source: authentication.k8s.io/v1, SelfSubjectReview.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from leeward.base.errors import OperationError
-from leeward.kube.objects import Obj
-
-
-class Creates(Protocol):
-    """An API that answers reviews."""
-
-    async def create(self, resource: str, obj: Obj) -> Obj:
-        """Create an object."""
-        ...
+from leeward.delivery.api import Creates
 
 
 async def who_am_i(api: Creates) -> str:

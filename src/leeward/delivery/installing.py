@@ -5,11 +5,11 @@ What is there as it should be is left alone, so that who may only read can go on
 
 from __future__ import annotations
 
-import builtins
 from typing import Any, Protocol
 
 from leeward.base.clock import Clock, SystemClock, within
 from leeward.base.errors import OperationError
+from leeward.delivery.api import Applies, Creates, Finds, Lists
 from leeward.delivery.definitions import definitions, policies
 from leeward.delivery.records import ENVIRONMENTS
 from leeward.kube.objects import Obj, is_condition_true
@@ -20,26 +20,8 @@ _SECONDS = 30.0  # until a definition is served
 _POLL = 0.1
 
 
-class InstallApi(Protocol):
+class InstallApi(Finds, Lists, Creates, Applies, Protocol):
     """What installing needs of a Kubernetes API."""
-
-    async def find(self, resource: str, namespace: str, name: str) -> Obj | None:
-        """Return one object, or None."""
-        ...
-
-    async def list(
-        self, resource: str, namespace: str = "", *, label_selector: str = ""
-    ) -> builtins.list[Obj]:
-        """Return the objects that match; NotFoundError where the resource is not served."""
-        ...
-
-    async def create(self, resource: str, obj: Obj) -> Obj:
-        """Create an object; AlreadyExistsError where there is one of that name."""
-        ...
-
-    async def apply(self, resource: str, obj: Obj, *, force: bool = False) -> Obj:
-        """Apply an object as the field manager ``leeward``."""
-        ...
 
 
 async def ensure_definitions(api: InstallApi, clock: Clock | None = None) -> None:

@@ -9,6 +9,7 @@ import typer
 from leeward.base.errors import OperationError, UserInputError
 from leeward.cli import options, output
 from leeward.cli.commands.promote import Yes
+from leeward.cli.confirm import confirmed
 
 if TYPE_CHECKING:
     from leeward.cli.promoting import Place
@@ -51,7 +52,7 @@ def approve(
     application = application_of(files, project_name, context, cluster)
 
     async def work() -> None:
-        from leeward.cli.promoting import agreed, opened, tell
+        from leeward.cli.promoting import opened, tell
 
         async with opened(application, environment) as place:
             found = await place.release(release)
@@ -63,7 +64,7 @@ def approve(
                 )
             plan = await place.plan(found)
             tell(plan, found)
-            if not agreed("Approve this?", yes=yes):
+            if not (yes or confirmed("Approve this?")):
                 raise typer.Exit(1)
             await _write(place, plan, reason, seconds)
         output.say(f"{place.who} approves {plan.request.release} for {environment}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from leeward.cli import options, output
+from leeward.cli.confirm import confirmed
 from leeward.cli.progress import Steps
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def delete(
     from leeward.cli import clusters
 
     state = _known(name)
-    if not yes and not _confirmed(f"Remove cluster {name} and everything in {state.root}?"):
+    if not yes and not confirmed(f"Remove cluster {name} and everything in {state.root}?"):
         raise typer.Exit(1)
     left = clusters.delete(name, state)
     output.say(f"cluster {name} is removed")
@@ -176,27 +177,6 @@ def _known(name: str) -> StateDir:
             remedy=f"There are: {', '.join(known)}." if known else "There are none at all.",
         )
     return state
-
-
-def _confirmed(question: str) -> bool:
-    """Ask; without a terminal, and without an answer on standard input, refuse.
-
-    Raises:
-        UserInputError: nobody answers.
-    """
-    import sys
-
-    from leeward.base.errors import UserInputError
-
-    try:
-        return typer.confirm(question)
-    except typer.Abort:
-        if sys.stdin.isatty():
-            raise
-        output.say()  # ends the line of the question
-        raise UserInputError(
-            "this needs a confirmation, and there is no terminal to ask on", remedy="Add --yes."
-        ) from None
 
 
 def status(

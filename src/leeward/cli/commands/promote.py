@@ -8,6 +8,7 @@ import typer
 
 from leeward.base.errors import UserInputError
 from leeward.cli import options, output
+from leeward.cli.confirm import confirmed
 from leeward.cli.progress import Steps
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ async def carry_out(
     Raises:
         OperationError: it may not enter, or is not good.
     """
-    from leeward.cli.promoting import agreed, opened, stop_at_gates, tell
+    from leeward.cli.promoting import opened, stop_at_gates, tell
 
     async with opened(application, environment) as place:
         release, fields = await find(place)
@@ -98,7 +99,7 @@ async def carry_out(
         stop_at_gates(plan)
         if dry_run:
             output.note("nothing was done, because of --dry-run")
-        elif agreed(f"Promote to {environment}?", yes=yes):
+        elif yes or confirmed(f"Promote to {environment}?"):
             await _do(place, plan, release)
         else:
             raise typer.Exit(1)

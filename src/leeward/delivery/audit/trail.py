@@ -10,12 +10,12 @@ Values of secrets have no place here; whoever appends gives names only.
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from leeward.base.clock import PassiveClock
 from leeward.base.errors import OperationError
+from leeward.delivery.api import Creates, Finds, Lists, Updates
 from leeward.delivery.audit.chain import HEAD, Mark, beginning, hash_of, mark_of, place_of, record_name
 from leeward.delivery.records import AUDIT_RECORDS, ENVIRONMENT_LABEL, GROUP, hub_of, record
 from leeward.kube.objects import Obj, format_time
@@ -27,26 +27,8 @@ _CONFIG_MAPS = "configmaps"
 _ATTEMPTS = 200  # each is lost to another writer, who is then done
 
 
-class AuditApi(Protocol):
+class AuditApi(Finds, Lists, Creates, Updates, Protocol):
     """What the trail needs of a Kubernetes API."""
-
-    async def find(self, resource: str, namespace: str, name: str) -> Obj | None:
-        """Return one object, or None."""
-        ...
-
-    async def list(
-        self, resource: str, namespace: str = "", *, label_selector: str = ""
-    ) -> builtins.list[Obj]:
-        """Return the objects that match."""
-        ...
-
-    async def create(self, resource: str, obj: Obj) -> Obj:
-        """Create an object; AlreadyExistsError where there is one of that name."""
-        ...
-
-    async def update(self, resource: str, obj: Obj) -> Obj:
-        """Replace an object that is as it was read; ConflictError where it is not."""
-        ...
 
 
 async def append(

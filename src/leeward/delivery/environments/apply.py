@@ -13,6 +13,7 @@ from typing import Protocol
 
 from leeward.base.clock import PassiveClock
 from leeward.base.errors import OperationError
+from leeward.delivery.api import Deletes
 from leeward.delivery.audit.trail import AuditApi, append
 from leeward.delivery.environments.access import BINDINGS, LEVELS, ROLES, access_objects, role_name
 from leeward.delivery.environments.changes import Change, changes
@@ -23,12 +24,8 @@ from leeward.kube.objects import Obj
 from leeward.kube.status import NotFoundError
 
 
-class ApplyApi(AuditApi, InstallApi, Protocol):
+class ApplyApi(AuditApi, InstallApi, Deletes, Protocol):
     """What applying environments needs of a Kubernetes API."""
-
-    async def delete(self, resource: str, namespace: str, name: str) -> None:
-        """Delete an object; absent ones raise NotFoundError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from leeward.base.errors import OperationError
+from leeward.delivery.api import Finds
 from leeward.delivery.records import ENVIRONMENTS, hub_of, pack, record, unpack
 from leeward.kube.objects import Obj, parse_time
 from leeward.render.naming import dns_label, join_label
@@ -23,14 +24,6 @@ from leeward.settings.times import DAYS, Window, parse_window
 
 LOCAL = "local"
 _DEFAULT_TIMEOUT = 600.0  # seconds, of a verification
-
-
-class Finds(Protocol):
-    """An API that objects can be read from by name."""
-
-    async def find(self, resource: str, namespace: str, name: str) -> Obj | None:
-        """Return one object, or None."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,11 @@ people who lock at the same time one is told about the other.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from leeward.base.clock import PassiveClock
 from leeward.base.errors import OperationError, UserInputError
+from leeward.delivery.api import Patches
 from leeward.delivery.audit.trail import AuditApi, append
 from leeward.delivery.environments.environment import Lock, find_environment
 from leeward.delivery.records import ENVIRONMENTS, hub_of
@@ -19,21 +20,8 @@ from leeward.kube.status import ConflictError
 _ATTEMPTS = 50  # the status changes while a promotion works
 
 
-class LockApi(AuditApi, Protocol):
+class LockApi(AuditApi, Patches, Protocol):
     """What locks need of a Kubernetes API."""
-
-    async def patch(
-        self,
-        resource: str,
-        namespace: str,
-        name: str,
-        patch: Any,
-        *,
-        patch_type: str = "strategic",
-        subresource: str = "",
-    ) -> Obj:
-        """Patch a subresource; ConflictError where the patch has an old resourceVersion."""
-        ...
 
 
 async def lock(api: LockApi, app: str, name: str, who: str, reason: str, clock: PassiveClock) -> Lock:

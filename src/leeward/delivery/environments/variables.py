@@ -21,6 +21,7 @@ from typing import Protocol
 
 from leeward.base.clock import PassiveClock
 from leeward.base.errors import OperationError, UserInputError
+from leeward.delivery.api import Deletes
 from leeward.delivery.audit.trail import AuditApi, append
 from leeward.delivery.environments.environment import Environment, not_applied
 from leeward.delivery.records import APP_LABEL, ENVIRONMENT_LABEL, GROUP, PROMOTIONS
@@ -38,12 +39,8 @@ _MOST_BYTES = 900_000  # of names and values; the API server takes Secrets of 1 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 
 
-class VariablesApi(AuditApi, Protocol):
+class VariablesApi(AuditApi, Deletes, Protocol):
     """What versions need of a Kubernetes API."""
-
-    async def delete(self, resource: str, namespace: str, name: str) -> None:
-        """Delete an object; absent ones raise NotFoundError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

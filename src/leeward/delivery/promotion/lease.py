@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from leeward.base.clock import Clock
 from leeward.base.errors import OperationError
+from leeward.delivery.api import Creates, Finds, Updates
 from leeward.kube.objects import Obj, format_micro_time
 from leeward.kube.status import AlreadyExistsError, ConflictError, StatusError
 
@@ -25,20 +26,8 @@ _RENEW, _MARGIN = 3.0, 5.0  # seconds
 Show = Callable[[str], None]
 
 
-class LeaseApi(Protocol):
+class LeaseApi(Finds, Creates, Updates, Protocol):
     """What leases need of a Kubernetes API."""
-
-    async def find(self, resource: str, namespace: str, name: str) -> Obj | None:
-        """Return one object, or None."""
-        ...
-
-    async def create(self, resource: str, obj: Obj) -> Obj:
-        """Create an object."""
-        ...
-
-    async def update(self, resource: str, obj: Obj) -> Obj:
-        """Replace an object that is as it was read; ConflictError where it is not."""
-        ...
 
 
 class Lease:

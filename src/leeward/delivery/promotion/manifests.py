@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from leeward.base.errors import OperationError
+from leeward.delivery.api import Creates, Finds
 from leeward.delivery.records import ENVIRONMENT_LABEL, pack, unpack
 from leeward.kube.objects import Obj
 from leeward.kube.status import AlreadyExistsError, NotFoundError
@@ -17,16 +18,8 @@ from leeward.kube.status import AlreadyExistsError, NotFoundError
 _CONFIG_MAPS = "configmaps"
 
 
-class ManifestApi(Protocol):
+class ManifestApi(Finds, Creates, Protocol):
     """What keeping manifests needs of a Kubernetes API."""
-
-    async def find(self, resource: str, namespace: str, name: str) -> Obj | None:
-        """Return one object, or None."""
-        ...
-
-    async def create(self, resource: str, obj: Obj) -> Obj:
-        """Create an object; AlreadyExistsError where there is one of that name."""
-        ...
 
 
 def without_values(objects: Iterable[Obj]) -> list[Obj]:

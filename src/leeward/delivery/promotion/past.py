@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from leeward.delivery.api import Finds
 from leeward.delivery.records import PROMOTIONS, RELEASES
 from leeward.kube.http import Location
 from leeward.kube.objects import Obj, parse_time
@@ -20,7 +21,7 @@ _TABLE = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
 _PAGE = "500"
 
 
-class PastApi(Protocol):
+class PastApi(Finds, Protocol):
     """What reading the past needs of a Kubernetes API."""
 
     async def locate(self, resource: str) -> Location:
@@ -36,10 +37,6 @@ class PastApi(Protocol):
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Send one request."""
-        ...
-
-    async def find(self, resource: str, namespace: str, name: str) -> Obj | None:
-        """Return one object, or None."""
         ...
 
 

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from leeward.base.clock import Clock, within
 from leeward.base.errors import OperationError
-from leeward.delivery.api import Api
+from leeward.delivery.api import Api, Applies
 from leeward.delivery.apply import has_drifted, in_order
 from leeward.delivery.live import (
     POLL_SECONDS,
@@ -40,31 +40,13 @@ from leeward.kube.status import ConflictError, ForbiddenError, StatusError
 from leeward.kube.wellknown import APP_NAME
 
 APPLIED, RELEASE = "leeward.dev/applied", "leeward.dev/release"
-MANAGER = "leeward"
 _AT_ONCE = 8  # requests at a time
 _OWNER = re.compile(r'conflicts? with "([^"]+)"')
 Key = tuple[str, str]  # kind and name
 
 
-class PromotionApi(Api, LeaseApi, VerificationApi, Protocol):
+class PromotionApi(Api, LeaseApi, VerificationApi, Applies, Protocol):
     """What promotions need of a Kubernetes API; ``leeward.kube.client`` fulfils it over HTTPS."""
-
-    async def patch(
-        self,
-        resource: str,
-        namespace: str,
-        name: str,
-        patch: Any,
-        *,
-        patch_type: str = "strategic",
-        subresource: str = "",
-    ) -> Obj:
-        """Patch an object or a subresource of it."""
-        ...
-
-    async def apply(self, resource: str, obj: Obj, *, force: bool = False) -> Obj:
-        """Apply an object as the field manager ``leeward``; ConflictError where others own fields."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

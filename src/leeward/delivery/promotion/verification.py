@@ -5,7 +5,6 @@ Invariant: a Job of the same name is the same attempt; whoever comes back after 
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 
 from leeward.base.clock import Clock
 from leeward.base.errors import OperationError
+from leeward.delivery.api import Creates, Finds, Lists
 from leeward.delivery.health import WORKLOADS
 from leeward.kube.objects import Obj, find_condition, labels_of
 from leeward.kube.status import AlreadyExistsError, StatusError
@@ -25,22 +25,8 @@ _LINES = 10  # of its log, when it fails
 _NEEDED = ("ConfigMap", "Secret", "ServiceAccount", "NetworkPolicy", "Namespace")  # by the Job
 
 
-class VerificationApi(Protocol):
+class VerificationApi(Finds, Lists, Creates, Protocol):
     """What running Jobs needs of a Kubernetes API."""
-
-    async def find(self, resource: str, namespace: str, name: str) -> Obj | None:
-        """Return one object, or None."""
-        ...
-
-    async def list(
-        self, resource: str, namespace: str = "", *, label_selector: str = ""
-    ) -> builtins.list[Obj]:
-        """Return the objects that match."""
-        ...
-
-    async def create(self, resource: str, obj: Obj) -> Obj:
-        """Create an object."""
-        ...
 
     def logs(
         self,

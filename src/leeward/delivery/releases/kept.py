@@ -9,6 +9,7 @@ import builtins
 from typing import Protocol
 
 from leeward.base.errors import OperationError, UserInputError
+from leeward.delivery.api import Creates, Finds, Lists
 from leeward.delivery.records import RELEASES, hub_of
 from leeward.kube.objects import Obj
 from leeward.kube.status import AlreadyExistsError, NotFoundError
@@ -16,20 +17,8 @@ from leeward.kube.status import AlreadyExistsError, NotFoundError
 _LEAST = 4  # digits of a digest that may stand for a release
 
 
-class ReleasesApi(Protocol):
+class ReleasesApi(Finds, Lists, Creates, Protocol):
     """What releases need of a Kubernetes API."""
-
-    async def find(self, resource: str, namespace: str, name: str) -> Obj | None:
-        """Return one object, or None."""
-        ...
-
-    async def list(self, resource: str, namespace: str = "") -> builtins.list[Obj]:
-        """Return the objects of a namespace."""
-        ...
-
-    async def create(self, resource: str, obj: Obj) -> Obj:
-        """Create an object; AlreadyExistsError where there is one of that name."""
-        ...
 
 
 async def list_releases(api: ReleasesApi, app: str) -> builtins.list[Obj]:
