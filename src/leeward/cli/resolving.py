@@ -31,9 +31,10 @@ async def resolver_of(
         yield lambda: _embedded(app)
         return
     from leeward.base.clock import SystemClock
+    from leeward.cli.provenance import git_of
     from leeward.delivery.images.credentials import DockerConfig, config_directory
     from leeward.delivery.images.engines import find_engine
-    from leeward.delivery.images.pinning import ImagePinner
+    from leeward.delivery.images.pinning import ImagePinner, origin_labels
     from leeward.delivery.images.plan import ImageOptions
     from leeward.delivery.images.registry import Registry
 
@@ -41,7 +42,9 @@ async def resolver_of(
     config = DockerConfig(config_directory(os.environ, Path.home()), clock)
     engine = await find_engine(None)
     async with Registry(config, clock) as registry:
-        yield lambda: ImagePinner(registry, engine, ImageOptions(variables=variables), output.note)
+        labels = origin_labels(git_of(Path.cwd()).get("commit", ""), "")
+        options = ImageOptions(variables=variables, labels=labels)
+        yield lambda: ImagePinner(registry, engine, options, output.note)
 
 
 def _embedded(app: Application) -> ImageResolver:
