@@ -12,10 +12,15 @@ from leeward.cli.confirm import confirmed
 from leeward.cli.progress import Steps
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from leeward.cli.hub import Application
     from leeward.cli.promoting import Place
     from leeward.delivery.promotion.planning import Plan
     from leeward.kube.objects import Obj
+
+    Find = Callable[[Place], Awaitable[tuple[Obj, dict[str, object]]]]
+    Warn = Callable[[Plan], None]
 
 DEFAULT_SECONDS = 600.0
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -135,10 +140,3 @@ async def _do(place: Place, plan: Plan, release: Obj) -> None:
         f"{plan.environment.name} runs {describe(release)}: {verified} after {took.total_seconds():.0f} s "
         f"({done['metadata']['name']})"
     )
-
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    Find = Callable[[Place], Awaitable[tuple[Obj, dict[str, object]]]]
-    Warn = Callable[[Plan], None]

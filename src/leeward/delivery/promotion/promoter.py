@@ -93,7 +93,7 @@ class Promoter:
         self._lease = Lease(self._unguarded, self._clock, self._hub, name, holder.identity)
         async with self._lease.held(holder.is_dead, self._show):
             runs, found = await self._newest()
-            self._stop_if_changed(runs, found)
+            self._stop_if_changed(found)
             current = next((each for each in reversed(found) if not _is_over(each)), None)
             if current is not None and _step(current) == _FINISHING:  # it is good, and that is to be told
                 current, runs = await self._finish(current), _name(current)
@@ -123,13 +123,14 @@ class Promoter:
         every = await self._api.list(records.PROMOTIONS, self._hub, label_selector=label)
         return max((_name(each) for each in every if _phase(each) == SUCCEEDED), default="")
 
-    def _stop_if_changed(self, runs: str, found: Sequence[Obj]) -> None:
+    def _stop_if_changed(self, found: Sequence[Obj]) -> None:
         """Refuse to do what was decided about another state of the environment.
 
         Raises:
             OperationError: it is another.
         """
         wanted, status = self._request, self._live.get("status") or {}
+        runs = status.get("promotion") or ""
         is_own = any(self._is_wanted(each) for each in found)
         generation = (self._live.get("metadata") or {}).get("generation")
         if (wanted.runs not in (None, runs) and not is_own) or wanted.generation not in (None, generation):

@@ -41,8 +41,10 @@ async def find_release(api: ReleasesApi, app: str, called: str) -> Obj:
         OperationError: there is none.
         UserInputError: there are several.
     """
+    if (named := await api.find(RELEASES, hub_of(app), called)) is not None:
+        return named
     every = await list_releases(api, app)
-    for matches in (_by_name, _by_version, _by_digits):
+    for matches in (_by_version, _by_digits):
         found = [obj for obj in every if matches(obj, called)]
         if len(found) > 1:
             names = ", ".join(obj["metadata"]["name"] for obj in found)
@@ -70,10 +72,6 @@ async def add_release(api: ReleasesApi, app: str, release: Obj) -> tuple[Obj, bo
         if there["spec"].get("digest") != release["spec"]["digest"]:
             raise OperationError(f"another release is called {name}") from None
         return there, False
-
-
-def _by_name(obj: Obj, called: str) -> bool:
-    return bool(obj["metadata"]["name"] == called)
 
 
 def _by_version(obj: Obj, called: str) -> bool:
