@@ -10,16 +10,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.base.errors import DiagnosticsError
 from leeward.cli import output
 from leeward.cluster.runtimes.process.copying import Origin
 from leeward.cluster.runtimes.process.ignore import read_ignore
 from leeward.cluster.runtimes.process.images import ImageStore
 from leeward.cluster.statedir import StateDir
-from leeward.compose.project import Build, Project, Service
+from leeward.compose.project import Build, Project
+from leeward.delivery.images.plan import finding
 
 _SIMULATED = "simulated"
+_REMEDY = "Check `build.context` and `build.dockerfile`."
 
 
 class EmbeddedImages:
@@ -68,7 +69,8 @@ def _hashed(project: Project) -> dict[str, str]:
         try:
             found[name] = f"leeward.local/{project.name}/{name}@{_digest(service.build)}"
         except OSError as error:
-            problems.append(_problem(project, service, f"{error.filename}: {error.strerror}"))
+            message, remedy = f"{error.filename}: {error.strerror}", _REMEDY
+            problems.append(finding(project, name, "build", "cannot-build", message, remedy))
     if problems:
         raise DiagnosticsError(problems)
     return found
@@ -97,14 +99,3 @@ def _files(origin: Origin) -> Iterator[str]:
         place = Path(origin.place(path))
         if place.is_symlink() or place.is_file():
             yield path
-
-
-def _problem(project: Project, service: Service, message: str) -> Diagnostic:
-    return Diagnostic(
-        path=f"services.{service.name}.build",
-        location=project.locations.find("services", service.name, "build"),
-        code="cannot-build",
-        severity=Severity.ERROR,
-        message=message,
-        remedy="Check `build.context` and `build.dockerfile`.",
-    )
