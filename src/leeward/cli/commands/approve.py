@@ -73,14 +73,19 @@ def approve(
 
 
 def _seconds(text: str) -> float | None:
+    """Return how long an approval holds; None for good.
+
+    Raises:
+        UserInputError: it is no duration.
+    """
     from leeward.compose.scalars import parse_duration
 
     if not text:
         return None
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UserInputError(f"--expires {text}: it must be {error}") from error
+    seconds = parse_duration(text)
+    if not seconds:
+        raise UserInputError(f"--expires {text} is no duration", remedy="Write it as 30m, 8h or 72h.")
+    return seconds
 
 
 async def _write(place: Place, plan: Plan, reason: str, seconds: float | None) -> None:
