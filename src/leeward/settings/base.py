@@ -10,6 +10,7 @@ Source: "Custom types" of the pydantic documentation; the Kubernetes API convent
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -65,20 +66,20 @@ def unfit(wanted: str, *, word: bool = False) -> Exception:
     return PydanticCustomError(UNFIT, "{wanted}", {"wanted": wanted, "word": word})
 
 
-class _Form:
+class _Form(ABC):
     """Base of the annotations: checks a value as it was written and tells editors its JSON schema."""
 
+    @abstractmethod
     def check(self, value: Any) -> Any:
         """Return the value to use.
 
         Raises:
             PydanticCustomError: it is not what is wanted.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema."""
-        raise NotImplementedError
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> Any:
         from pydantic_core import core_schema

@@ -116,7 +116,7 @@ class MemoryClient:
         return old if new == old else self._commit("MODIFIED", resource, new, old)
 
     def patch(self, *args: Any, **kwargs: Any) -> Obj:
-        raise NotImplementedError
+        raise AssertionError("no controller here does that")
 
     def delete(
         self,
@@ -153,10 +153,10 @@ class MemoryClient:
         self._commit("MODIFIED", "pods", {**old, "spec": {**old["spec"], "nodeName": node}}, old)
 
     def evict(self, namespace: str, pod: str, *, grace_period_seconds: int | None = None) -> None:
-        raise NotImplementedError
+        raise AssertionError("no controller here does that")
 
     def request_token(self, namespace: str, account: str, request: Obj) -> Obj:
-        raise NotImplementedError
+        raise AssertionError("no controller here does that")
 
     def secret_token(self, account: Obj, secret: Obj) -> str:
         return f"token of {account['metadata']['name']} in {secret['metadata']['name']}"
