@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from leeward.infra import spec
 from leeward.settings import config, parts, service
 from leeward.settings.base import camel_case, snake_case
 from leeward.settings.check import json_schema
@@ -49,6 +50,18 @@ CONFIG_SECTIONS: tuple[tuple[str, type], ...] = (  # of docs/leeward-yaml.md
     ("Cluster", config.Cluster),
     ("Embedded", config.Embedded),
 )
+CLUSTER_SECTIONS: tuple[tuple[str, type], ...] = (  # of docs/cluster-yaml.md
+    ("The file", spec.ClusterSpec),
+    ("NodeGroup", spec.NodeGroup),
+    ("Network", spec.Network),
+    ("ApiEndpoint", spec.ApiEndpoint),
+    ("Principal", spec.Principal),
+    ("Logging", spec.Logging),
+    ("Encryption", spec.Encryption),
+    ("State", spec.State),
+    ("Account", spec.Account),
+    ("Estimate", spec.Estimate),
+)
 
 
 def outputs() -> dict[Path, str]:
@@ -58,6 +71,8 @@ def outputs() -> dict[Path, str]:
         ROOT / "schemas/leeward.json": _json(config_schema()),
         ROOT / "docs/x-leeward.md": extension_page(),
         ROOT / "docs/leeward-yaml.md": config_page(),
+        ROOT / "schemas/cluster.json": _json(cluster_schema()),
+        ROOT / "docs/cluster-yaml.md": cluster_page(),
     }
 
 
@@ -111,6 +126,11 @@ def config_schema() -> dict[str, Any]:
     return {"$schema": DRAFT, "title": "leeward.yaml", **tidy(json_schema(config.Config))}
 
 
+def cluster_schema() -> dict[str, Any]:
+    """Return the schema of ``cluster.yaml``."""
+    return {"$schema": DRAFT, "title": "cluster.yaml", **tidy(json_schema(spec.ClusterSpec))}
+
+
 def tidy(schema: Any) -> Any:
     """Return `schema` without what only its maker needs: titles, nulls as defaults, markup of docstrings."""
     if isinstance(schema, list):
@@ -154,6 +174,14 @@ def config_page() -> str:
     """Return docs/leeward-yaml.md."""
     lines = [CONFIG_INTRODUCTION]
     for title, kind in CONFIG_SECTIONS:
+        lines += section(title, kind, snake_case, becomes="")
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def cluster_page() -> str:
+    """Return docs/cluster-yaml.md."""
+    lines = [CLUSTER_INTRODUCTION]
+    for title, kind in CLUSTER_SECTIONS:
         lines += section(title, kind, snake_case, becomes="")
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -233,6 +261,42 @@ complete and check them when the first line of the Compose file names it, by pat
 
 ```yaml
 # yaml-language-server: $schema=./schemas/x-leeward.json
+```
+"""
+
+
+CLUSTER_INTRODUCTION = """\
+# `cluster.yaml`
+
+A cluster on Amazon EKS: what is different from one cluster to the next, and nothing else. `leeward infra add
+NAME --region REGION` writes a first one into `clusters/NAME/`, `leeward infra render` makes Terraform of it,
+and `leeward infra clone` replicates it. `scripts/generate_settings.py` writes this page.
+
+```yaml
+name: prod-use1
+region: us-east-1
+kubernetes: "1.35"
+node_groups:
+  general: {types: [m7i.large, m6i.large], min: 1, desired: 2, max: 4}   # in each of three zones
+access:
+  cloudops: {roles: arn:aws:iam::111122223333:role/CloudOps, cluster: admin}
+  developers: arn:aws:iam::111122223333:role/Developers
+environments: [production, demo]
+```
+
+That is a private cluster in three zones: nodes in private subnets with a NAT gateway in each zone, encrypted,
+logged, with the add-ons it needs and the roles of those that come later.
+
+* The order of zones, groups and keys means nothing: `cluster.lock.json` beside it keeps which zone has which
+  addresses. It belongs into version control.
+* `name`, `region` and `network.cidr` are for life. Everything else may be changed; `leeward infra plan` says
+  what would be replaced.
+* Every mistake is told at once, with its line.
+
+## In the editor
+
+```yaml
+# yaml-language-server: $schema=../../schemas/cluster.json
 ```
 """
 

@@ -66,7 +66,7 @@ def unfit(wanted: str, *, word: bool = False) -> Exception:
     return PydanticCustomError(UNFIT, "{wanted}", {"wanted": wanted, "word": word})
 
 
-class _Form(ABC):
+class Form(ABC):
     """Base of the annotations: checks a value as it was written and tells editors its JSON schema."""
 
     @abstractmethod
@@ -91,7 +91,7 @@ class _Form(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Word(_Form):
+class Word(Form):
     """A string of a certain shape; `numbers`: one that looks like a number needs no quotes."""
 
     pattern: str
@@ -115,7 +115,7 @@ LARGEST = 2**31 - 1  # of the numbers in Kubernetes objects
 
 
 @dataclass(frozen=True, slots=True)
-class Whole(_Form):
+class Whole(Form):
     """A whole number in a range; a string of digits is one, because variables give strings."""
 
     least: int
@@ -135,7 +135,7 @@ class Whole(_Form):
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed(_Form):
+class Parsed(Form):
     """A string that `parse` understands; it raises ValueError with what is wanted instead."""
 
     parse: Callable[[str], Any]
@@ -154,7 +154,7 @@ class Parsed(_Form):
 
 
 @dataclass(frozen=True, slots=True)
-class Text(_Form):
+class Text(Form):
     """Any scalar, as Compose turns it into a string."""
 
     def check(self, value: Any) -> str:
@@ -167,7 +167,7 @@ class Text(_Form):
 
 
 @dataclass(frozen=True, slots=True)
-class Share(_Form):
+class Share(Form):
     """A number of Pods, or a percentage of them."""
 
     def check(self, value: Any) -> int | str:

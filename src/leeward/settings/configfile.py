@@ -53,14 +53,27 @@ def read_config(path: str, sources: Sources, findings: Findings) -> ConfigFile:
         sources: reads files.
         findings: takes what is wrong with the text; what is wrong with the settings is in the result.
     """
+    tree, found = read_tree(path, sources, findings, "configuration file")
+    return _checked(tree, os.path.dirname(path), found)
+
+
+def read_tree(path: str, sources: Sources, findings: Findings, what: str) -> tuple[Node, list[Diagnostic]]:
+    """Return the one document of a YAML file, and what is wrong with its text.
+
+    Args:
+        path: absolute.
+        sources: reads files.
+        findings: takes what is wrong with the text.
+        what: the file is taken for, such as "configuration file".
+    """
     shown = sources.shown(path)
-    text = sources.read(path, "configuration file")
+    text = sources.read(path, what)
     documents = parse_documents(text, shown, findings) if text is not None else []
     tree = documents[0] if documents else Node({}, Location(shown, 1))
     found = list(findings.diagnostics)
     if len(documents) > 1:
         found.append(several_documents(documents[1]))
-    return _checked(tree, os.path.dirname(path), found)
+    return tree, found
 
 
 def _checked(tree: Node, directory: str, found: list[Diagnostic]) -> ConfigFile:

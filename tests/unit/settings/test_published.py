@@ -41,7 +41,7 @@ def test_a_published_file_is_up_to_date(path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "key_of"),
     [(kind, camel_case) for _, kind in SCRIPT.SECTIONS]
-    + [(kind, snake_case) for _, kind in SCRIPT.CONFIG_SECTIONS],
+    + [(kind, snake_case) for _, kind in (*SCRIPT.CONFIG_SECTIONS, *SCRIPT.CLUSTER_SECTIONS)],
     ids=lambda value: value.__name__,
 )
 def test_the_examples_of_a_page_are_right(kind: Any, key_of: Callable[[str], str]) -> None:
@@ -60,7 +60,7 @@ def test_every_setting_says_what_it_means_and_becomes() -> None:
         for field in fields(kind):
             assert field.metadata["description"].endswith("."), field.name
             assert field.metadata["becomes"], field.name
-    for _, kind in SCRIPT.CONFIG_SECTIONS:
+    for _, kind in (*SCRIPT.CONFIG_SECTIONS, *SCRIPT.CLUSTER_SECTIONS):
         for field in fields(kind):
             assert field.metadata["description"].endswith("."), field.name
 
