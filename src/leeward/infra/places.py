@@ -1,0 +1,118 @@
+"""Where the files of a repository of clusters are.
+
+A repository has a directory ``clusters`` with one directory a cluster. It is found from the directory one is
+in and those above, so that commands work from everywhere inside, as git's do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from leeward.base.errors import DiagnosticsError, UserInputError
+from leeward.compose.findings import Findings, did_you_mean
+from leeward.compose.source import Sources
+from leeward.infra import lock as locks
+from leeward.infra.lock import Lock, parse_lock
+from leeward.infra.spec import FILE_NAME, ClusterSpec
+from leeward.infra.specfile import SpecFile, read_spec
+
+CLUSTERS = "clusters"
+MARK = ".leeward.json"  # of what leeward generated; at the root
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The directories of a repository."""
+
+    root: Path  # absolute
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of its clusters' directories, those with a spec."""
+        return tuple(sorted(path.parent.name for path in (self.root / CLUSTERS).glob(f"*/{FILE_NAME}")))
+
+    def directory(self, name: str) -> Path:
+        """Return the directory of a cluster, which need not be there."""
+        return self.root / CLUSTERS / name
+
+    def spec_path(self, name: str) -> Path:
+        """Return the path of a cluster's spec.
+
+        Raises:
+            UserInputError: there is none.
+        """
+        path = self.directory(name) / FILE_NAME
+        if not path.is_file():
+            names = self.names
+            listed = (
+                f"There are: {', '.join(names)}."
+                if names
+                else "Make one: leeward infra add NAME --region REGION."
+            )
+            remedy = did_you_mean(name, names) or listed
+            raise UserInputError(f"there is no cluster {name!r} in {self.root / CLUSTERS}", remedy=remedy)
+        return path
+
+    def read(self, name: str, sources: Sources, today: date) -> SpecFile:
+        """Return the spec file of a cluster, with everything that is wrong.
+
+        Raises:
+            UserInputError: there is none.
+        """
+        path = self.spec_path(name)
+        read = read_spec(str(path), sources, Findings(), today)
+        if read.spec is not None and read.spec.name != name:
+            wrong = read.problem(
+                ("name",), "wrong-name",
+                f"The directory of this cluster is {name}, but its name is {read.spec.name}.",
+                "Rename the directory, or correct the name.",
+            )  # fmt: skip
+            return SpecFile(read.path, read.spec, read.tree, (*read.diagnostics, wrong))
+        return read
+
+    def lock(self, name: str) -> Lock | None:
+        """Return what a cluster keeps for life, or None before it was rendered.
+
+        Raises:
+            UserInputError: the file is not one that leeward wrote.
+        """
+        path = self.directory(name) / locks.FILE_NAME
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserInputError(f"{path} cannot be read: {error}") from None
+        return parse_lock(text, str(path))
+
+
+def find_places(start: Path) -> Places:
+    """Return the repository that holds `start`, absolute.
+
+    Raises:
+        UserInputError: there is none.
+    """
+    for directory in (start, *start.parents):
+        if (directory / CLUSTERS).is_dir() and ((directory / MARK).is_file() or _has_spec(directory)):
+            return Places(directory)
+    raise UserInputError(
+        f"{start} is in no repository of clusters",
+        remedy="Make one in an empty directory: leeward infra init.",
+    )
+
+
+def _has_spec(directory: Path) -> bool:
+    return any((directory / CLUSTERS).glob(f"*/{FILE_NAME}"))
+
+
+def good_spec(read: SpecFile) -> ClusterSpec:
+    """Return the spec of a file with which nothing is wrong.
+
+    Raises:
+        DiagnosticsError: everything that is.
+    """
+    if read.diagnostics or read.spec is None:
+        raise DiagnosticsError(read.diagnostics)
+    return read.spec
