@@ -8,7 +8,7 @@ from leeward.cluster.interface.store import Event
 from leeward.cluster.scheduler.framework import Cycle, Descriptor, Events, Plugin, Rejection, never
 from leeward.cluster.scheduler.nodeinfo import NodeInfo, nodes_of
 from leeward.cluster.scheduler.podinfo import PodInfo
-from leeward.cluster.scheduler.tolerations import tolerates
+from leeward.kube.tolerations import tolerates
 from leeward.kube.wellknown import TAINT_UNSCHEDULABLE
 
 _TAINT = {"key": TAINT_UNSCHEDULABLE, "effect": "NoSchedule"}

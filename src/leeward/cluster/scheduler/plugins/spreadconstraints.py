@@ -13,9 +13,9 @@ from leeward.cluster.scheduler.framework import Cycle
 from leeward.cluster.scheduler.nodeinfo import NodeInfo, bump
 from leeward.cluster.scheduler.plugins.nodeaffinity import admits_node, restricts_nodes
 from leeward.cluster.scheduler.podinfo import Kin, PodInfo, merge_label_keys
-from leeward.cluster.scheduler.tolerations import untolerated
 from leeward.kube.objects import Obj
 from leeward.kube.selectors import matches_selector
+from leeward.kube.tolerations import untolerated
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from leeward.cluster.scheduler.framework import (
 )
 from leeward.cluster.scheduler.nodeinfo import NodeInfo, nodes_of
 from leeward.cluster.scheduler.podinfo import PodInfo
-from leeward.cluster.scheduler.tolerations import untolerated
+from leeward.kube.tolerations import untolerated
 
 
 @dataclass(slots=True)
