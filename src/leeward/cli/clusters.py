@@ -20,15 +20,18 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leeward.base.errors import OperationError, UserInputError
 from leeward.cli import interrupts
 from leeward.cli.nodegroups import choose_groups
 from leeward.cli.options import DEFAULT_CLUSTER
-from leeward.cluster.config import ClusterConfig
+from leeward.cluster.config import LOCAL_REGION, ClusterConfig
 from leeward.cluster.kubelet.simulated.stages import parse_stages
 from leeward.cluster.statedir import StateDir, config_to_record, groups_from_record
+
+if TYPE_CHECKING:
+    from leeward.cli.clusterfrom import Shape
 
 DEFAULT_NAME = DEFAULT_CLUSTER
 START_SECONDS = 60.0  # a healthy start takes about one
@@ -52,6 +55,7 @@ class StartOptions:
     nodes: int | None = None  # in all zones together
     node_size: str | None = None  # "32cpu,256Gi"
     node_groups: Sequence[str] = ()  # "NAME:NODES:SIZE"
+    shape: Shape | None = None  # of a cluster spec
     simulate: str | None = None
     seed: int | None = None
     runtime: str | None = None
@@ -156,7 +160,8 @@ def prepare(options: StartOptions) -> StateDir:
         raise UserInputError(
             f"--simulate says nothing to the runtime {runtime}", remedy="Add --runtime simulated."
         )
-    zones = tuple(old.get("zones") or [chr(ord("a") + n) for n in range(options.zones or 3)])
+    letters = options.shape.zones if options.shape else [chr(ord("a") + n) for n in range(options.zones or 3)]
+    zones = tuple(old.get("zones") or letters)
     config = ClusterConfig(
         name=options.name,
         state_dir=state.root,
@@ -169,6 +174,7 @@ def prepare(options: StartOptions) -> StateDir:
             options.reserved,
         ),
         zones=zones,
+        region=options.shape.region if options.shape else old.get("region", LOCAL_REGION),
         node_groups=choose_groups(options, groups_from_record(old) if old else (), len(zones)),
         runtime=runtime,
         simulate=options.simulate if options.simulate is not None else old.get("simulate", ""),
@@ -211,6 +217,14 @@ def _check_unchanged(options: StartOptions, old: dict[str, Any]) -> None:
         raise UserInputError(
             f"cluster {options.name!r} has {len(old['zones'])} zones, which --zones cannot change",
             remedy="Leave --zones out, or make a new cluster with another --name.",
+        )
+    shape = options.shape
+    if old and shape and (shape.region, [*shape.zones]) != (old["region"], list(old["zones"])):
+        raise UserInputError(
+            f"cluster {options.name!r} has the zones {', '.join(old['zones'])} of {old['region']}, "
+            "which --from "
+            "cannot change",
+            remedy="Make a new cluster with another --name, or delete this one: leeward cluster delete.",
         )
 
 

@@ -31,6 +31,9 @@ def choose_groups(options: StartOptions, old: Sequence[NodeGroup], zones: int) -
     Raises:
         UserInputError: they make no sense.
     """
+    if options.shape is not None:
+        _refuse_sizes(options)
+        return options.shape.groups
     if options.node_groups:
         if (options.nodes, options.nodes_per_zone, options.node_size) != (None, None, None):
             raise UserInputError("--node-group says how many nodes there are and how large", remedy=_REMEDY)
@@ -55,6 +58,19 @@ def choose_groups(options: StartOptions, old: Sequence[NodeGroup], zones: int) -
     if options.node_size is not None:
         group = _sized(group, options.node_size, "--node-size")
     return old if len(old) > 1 else (group,)
+
+
+def _refuse_sizes(options: StartOptions) -> None:
+    given = {
+        "--zones": options.zones,
+        "--nodes": options.nodes,
+        "--nodes-per-zone": options.nodes_per_zone,
+        "--node-size": options.node_size,
+        "--node-group": options.node_groups or None,
+    }
+    for flag, value in given.items():
+        if value is not None:
+            raise UserInputError(f"--from and {flag} contradict each other", remedy="Use one of them.")
 
 
 def _group(text: str) -> NodeGroup:

@@ -34,7 +34,7 @@ from leeward.cluster.interface.runtime import RuntimeService
 from leeward.cluster.kubelet.containers import log_path
 from leeward.cluster.kubelet.fleet import Fleet
 from leeward.cluster.kubelet.kubelet import Kubelet
-from leeward.cluster.kubelet.nodestatus import capacity
+from leeward.cluster.kubelet.nodestatus import allocatable
 from leeward.cluster.kubelet.podworker import Host
 from leeward.cluster.kubelet.simulated.fleet import SimulatedFleet
 from leeward.cluster.kubelet.simulated.nodes import fleet_timing
@@ -182,7 +182,7 @@ class Cluster:
                 host_ip=str(plan.gateway) if plan.isolated else _HOST,
                 dns=str(plan.dns) if plan.isolated else "",
                 isolated=plan.isolated,
-                allocatable=capacity(shape.group),
+                allocatable=allocatable(shape.group),
             )
             kubelets.append(Kubelet(host, shape, config))
         return Fleet(kubelets, client, self._runtime)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 STATE_VERSION = (
     2  # 1 had no groups of nodes; layout of the state directory; another number is refused, never guessed at
 )
+LOCAL_REGION = "local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +35,18 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeGroup:
-    """Nodes that are alike, dealt to the zones in turn."""
+    """Nodes that are alike, dealt to its zones in turn."""
 
     name: str = "node"
     nodes: int = 6
     cpu_millis: int = 4000
     memory_bytes: int = 8 * 2**30
     pods: int = 110  # that a node takes
+    kept_cpu_millis: int = 0  # that the node keeps for itself
+    kept_memory_bytes: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)  # besides those that every node has; these win
+    taints: Sequence[Mapping[str, str]] = ()  # as in a Node's spec
+    zones: Sequence[str] = ()  # such as "a"; without any, all of the cluster's
 
 
 class NodeShape(NamedTuple):
@@ -60,7 +66,7 @@ class ClusterConfig:
     api_port: int  # on 127.0.0.1
     ingress_port: int  # on 127.0.0.1
     zones: Sequence[str] = ("a", "b", "c")
-    region: str = "local"
+    region: str = LOCAL_REGION
     node_groups: Sequence[NodeGroup] = (NodeGroup(),)
     runtime: str = "auto"  # "auto", "process" or "simulated"
     simulate: str = ""  # how simulated containers behave: `kubelet.simulated.stages`
@@ -71,10 +77,18 @@ class ClusterConfig:
     @property
     def nodes(self) -> Sequence[NodeShape]:
         """Every node, ordered by group, zone and number."""
-        count = len(self.zones)
         return [
-            NodeShape(f"{group.name}-{zone}{number}", f"{self.region}-{zone}", group)
+            NodeShape(f"{group.name}-{zone}{number}", self.zone_name(zone), group)
             for group in self.node_groups
-            for place, zone in enumerate(self.zones)
-            for number in range(1, (group.nodes - place + count - 1) // count + 1)
+            for place, zone in enumerate(group.zones or self.zones)
+            for number in range(1, _dealt(group, len(group.zones or self.zones), place) + 1)
         ]
+
+    def zone_name(self, zone: str) -> str:
+        """Return the whole name of a zone: that of AWS in its regions, which end in a digit."""
+        return f"{self.region}{zone}" if self.region[-1].isdigit() else f"{self.region}-{zone}"
+
+
+def _dealt(group: NodeGroup, zones: int, place: int) -> int:
+    """Return how many of a group's nodes the zone at `place` gets."""
+    return (group.nodes - place + zones - 1) // zones

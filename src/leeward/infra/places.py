@@ -19,7 +19,7 @@ from leeward.infra.spec import FILE_NAME, ClusterSpec
 from leeward.infra.specfile import SpecFile, read_spec
 
 CLUSTERS = "clusters"
-MARK = ".leeward.json"  # of what leeward generated; at the root
+MARK = ".leeward.json"  # the index of what leeward generated
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,19 @@ class Places:
             raise UserInputError(f"there is no cluster {name!r} in {self.root / CLUSTERS}", remedy=remedy)
         return path
 
-    def read(self, name: str, sources: Sources, today: date) -> SpecFile:
+    def read(self, name: str, working_dir: Path, today: date) -> SpecFile:
         """Return the spec file of a cluster, with everything that is wrong.
+
+        Args:
+            name: of the cluster.
+            working_dir: names of files are told relative to it.
+            today: decides which versions are retired.
 
         Raises:
             UserInputError: there is none.
         """
-        path = self.spec_path(name)
-        read = read_spec(str(path), sources, Findings(), today)
+        path, findings = self.spec_path(name), Findings()
+        read = read_spec(str(path), Sources(working_dir, findings), findings, today)
         if read.spec is not None and read.spec.name != name:
             wrong = read.problem(
                 ("name",), "wrong-name",

@@ -12,6 +12,7 @@ from leeward.cli.confirm import confirmed
 from leeward.cli.progress import Steps
 
 if TYPE_CHECKING:
+    from leeward.cli.clusterfrom import Shape
     from leeward.cli.clusters import StartOptions
     from leeward.cluster.statedir import StateDir
 
@@ -48,6 +49,12 @@ def start(
         list[str] | None,
         typer.Option("--node-group", metavar="NAME:NODES:SIZE", help="Nodes that are alike; several times."),
     ] = None,
+    spec: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="DIRECTORY", help="Of a cluster spec, whose zones and node groups it gets."
+        ),
+    ] = None,
     runtime: Annotated[
         str | None, typer.Option("--runtime", help="auto, process or simulated.  [default: auto]")
     ] = None,
@@ -72,6 +79,8 @@ def start(
       leeward cluster start
 
       leeward cluster start --name big --runtime simulated --nodes 1000 --node-size 32cpu,256Gi
+
+      leeward cluster start --name rehearsal --from clusters/prod-use1
     """
     from leeward.cli import clusters
 
@@ -85,6 +94,7 @@ def start(
         nodes=nodes,
         node_size=node_size,
         node_groups=tuple(node_group or ()),
+        shape=_shape(spec),
         runtime=runtime,
         simulate=simulate,
         seed=seed,
@@ -98,6 +108,14 @@ def start(
     _tell(name, where)
     if merge_kubeconfig:
         _merge(name, where)
+
+
+def _shape(spec: Path | None) -> Shape | None:
+    if spec is None:
+        return None
+    from leeward.cli.clusterfrom import read_shape
+
+    return read_shape(spec)
 
 
 def _run_in_foreground(wanted: StartOptions) -> None:

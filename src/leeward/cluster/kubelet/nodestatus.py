@@ -37,15 +37,28 @@ def node_object(shape: NodeShape, config: ClusterConfig, machine: dict[str, str]
     }
     if len(config.node_groups) > 1:
         labels[NODE_GROUP] = group.name
-    return {"metadata": {"name": name, "labels": labels}, "spec": {"providerID": f"leeward://{zone}/{name}"}}
+    spec: Obj = {"providerID": f"leeward://{zone}/{name}"}
+    if group.taints:
+        spec["taints"] = [dict(taint) for taint in group.taints]
+    return {"metadata": {"name": name, "labels": {**labels, **group.labels}}, "spec": spec}
 
 
 def capacity(group: NodeGroup) -> dict[str, str]:
+    """Return what a node has."""
+    return _resources(group, group.cpu_millis, group.memory_bytes)
+
+
+def allocatable(group: NodeGroup) -> dict[str, str]:
     """Return what Pods can have of a node."""
-    millis = group.cpu_millis
+    return _resources(
+        group, group.cpu_millis - group.kept_cpu_millis, group.memory_bytes - group.kept_memory_bytes
+    )
+
+
+def _resources(group: NodeGroup, millis: int, memory: int) -> dict[str, str]:
     return {
         "cpu": f"{millis}m" if millis % 1000 else str(millis // 1000),
-        "memory": f"{group.memory_bytes // 1024}Ki",
+        "memory": f"{memory // 1024}Ki",
         "ephemeral-storage": "100Gi",
         "pods": str(group.pods),
     }
@@ -82,7 +95,7 @@ def node_status(
     return {
         **old,
         "capacity": {**(old.get("capacity") or {}), **capacity(group)},
-        "allocatable": {**(old.get("allocatable") or {}), **capacity(group)},
+        "allocatable": {**(old.get("allocatable") or {}), **allocatable(group)},
         "conditions": conditions,
         "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},

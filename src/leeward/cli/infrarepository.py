@@ -1,0 +1,182 @@
+"""A repository of clusters on disk: reading all specs, and writing what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+from leeward.base.clock import SystemClock
+from leeward.base.diagnostics import Diagnostic
+from leeward.base.errors import DiagnosticsError, OperationError, UserInputError
+from leeward.cli import output
+from leeward.infra.hclfiles import EXTRA, extra_file
+from leeward.infra.places import CLUSTERS, MARK, Places, find_places, good_spec
+from leeward.infra.repository import OF, Member, member, repository_files
+from leeward.render.writers.directory import Written, write_directory
+
+_SHOWN = 12  # files that are named one by one
+
+
+def today() -> date:
+    """Return the day, as this machine has it."""
+    return SystemClock().now().date()
+
+
+def here() -> Places:
+    """Return the repository that the working directory is in.
+
+    Raises:
+        UserInputError: it is in none.
+    """
+    return find_places(Path.cwd())
+
+
+def read_members(places: Places) -> dict[str, Member]:
+    """Return every cluster of a repository.
+
+    Raises:
+        DiagnosticsError: everything that is wrong with any spec.
+        UserInputError: a lock file is not one.
+    """
+    found: list[Diagnostic] = []
+    members = {}
+    for name in places.names:
+        read = places.read(name, Path.cwd(), today())
+        found += read.diagnostics
+        if read.spec is None or read.diagnostics:
+            continue
+        members[name], problems = member(read.spec, places.lock(name))
+        found += [read.problem(each.path, each.code, each.message, each.remedy) for each in problems]
+    if found:
+        raise DiagnosticsError(found)
+    return members
+
+
+def write(places: Places, members: Mapping[str, Member], *, force: bool) -> Written:
+    """Write everything that follows from the specs.
+
+    Raises:
+        OperationError: something in the way was edited, or the file system refuses.
+    """
+    for name in members:
+        _once(places.directory(name) / EXTRA, extra_file())
+    return write_directory(repository_files(members), places.root, of=OF, force=force)
+
+
+def _once(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise OperationError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def new_repository(directory: Path, *, force: bool) -> Written:
+    """Make a repository in a directory that is empty, or is one already.
+
+    Raises:
+        UserInputError: something else is there.
+        OperationError: it cannot be written.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise UserInputError(f"{directory} is a file", remedy="Name a directory.")
+    is_one = (directory / MARK).is_file()
+    there = (
+        sorted(path.name for path in directory.iterdir() if path.name != ".git") if directory.is_dir() else []
+    )
+    if there and not is_one and not force:
+        raise UserInputError(
+            f"{directory} is not empty: it has {', '.join(there[:5])}{' and more' if len(there) > 5 else ''}",
+            remedy="Name an empty directory, or add to this one with --force; nothing in it is overwritten.",
+        )
+    places = Places(directory)
+    members = read_members(places)
+    written = write_directory(repository_files(members), directory, of=OF)
+    (directory / CLUSTERS).mkdir(exist_ok=True)
+    return written
+
+
+def new_cluster(places: Places, name: str, text: str) -> Written:
+    """Write the spec of a new cluster, and what follows from it.
+
+    Raises:
+        UserInputError: there is one of that name.
+        DiagnosticsError: the spec would be wrong; then nothing is left of it.
+        OperationError: something cannot be written.
+    """
+    directory = places.directory(name)
+    path = directory / "cluster.yaml"
+    if path.exists():
+        raise UserInputError(
+            f"there is a cluster {name} already: {path}", remedy="Choose another name, or edit that file."
+        )
+    made = not directory.exists()
+    _once(path, text)
+    try:
+        good_spec(places.read(name, Path.cwd(), today()))
+        members = read_members(places)
+        return write(places, members, force=False)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        if made:
+            (directory / EXTRA).unlink(missing_ok=True)
+            _remove_empty(directory)
+        raise
+
+
+def _remove_empty(directory: Path) -> None:
+    if directory.is_dir() and not any(directory.iterdir()):
+        directory.rmdir()
+
+
+def tell(places: Places, written: Written) -> None:
+    """Say which files were written."""
+    if not written.changed and not written.removed:
+        output.say("Everything is as the specs say.")
+        return
+    for verb, names in (("wrote", written.changed), ("removed", written.removed)):
+        if names:
+            _tell_names(places, verb, names)
+
+
+def _tell_names(places: Places, verb: str, names: Sequence[str]) -> None:
+    shown: Iterable[str] = names
+    if len(names) > _SHOWN:
+        directories = sorted({name.rsplit("/", 1)[0] + "/" if "/" in name else name for name in names})
+        shown = directories
+    output.say(f"{verb} {output.count(len(names), 'file')} in {places.root}:")
+    for each in shown:
+        output.say(f"  {each}")
+
+
+def stale(places: Places, members: Mapping[str, Member]) -> list[str]:
+    """Return the generated files, of all clusters named and of the repository, that are not as specs say."""
+    files = repository_files(members)
+    return [name for name, text in files.items() if _text(places.root / name) != text]
+
+
+def check_rendered(places: Places, members: Mapping[str, Member]) -> None:
+    """Say whether every generated file is as the specs say.
+
+    Raises:
+        OperationError: one is not.
+    """
+    found = stale(places, members)
+    if found:
+        more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+        raise OperationError(
+            "not as the specs say:\n  " + "\n  ".join([*found[:_SHOWN], *more]),
+            remedy="Run leeward infra render.",
+        )
+    output.say("Everything is as the specs say.")
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,96 @@
+"""Node groups: what the autoscaler, upgrades and spot need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from leeward.base.diagnostics import Severity
+from leeward.infra.checks.rule import Case, Finding, Rule
+from leeward.infra.grouprules import instances
+
+
+def _live(case: Case) -> Iterator[Finding]:
+    for full, name, group, _ in instances(case.spec):
+        now = case.live.get(full)
+        if now is not None and group.min > now:
+            yield Finding(
+                ("node_groups", name, "min"),
+                f"EKS has {now} nodes in {full} and refuses a min of {group.min} above that.",
+                "Run leeward infra apply, which raises the desired size first.",
+            )  # fmt: skip
+
+
+def _spot(case: Case) -> Iterator[Finding]:
+    usual = [(name, group) for name, group in case.spec.node_groups.items() if not group.taints]
+    if usual and all(group.spot for _, group in usual):
+        yield Finding(
+            ("node_groups", usual[0][0], "spot"),
+            "DNS and all else may be on spot instances, which can all go at once.",
+            "Add a small group without spot and without taints.",
+        )  # fmt: skip
+
+
+def _one_type(case: Case) -> Iterator[Finding]:
+    for name, group in case.spec.node_groups.items():
+        if group.spot and len(group.types) < 2:
+            yield Finding(
+                ("node_groups", name, "types"),
+                f"Spot instances of one type only ({group.types[0]}) run out together.",
+                "List two or more types of the same size.",
+            )  # fmt: skip
+
+
+def _autoscaler(case: Case) -> Iterator[Finding]:
+    if case.spec.autoscaler != "none":
+        return
+    for name, group in case.spec.node_groups.items():
+        if group.max > (group.desired or group.min):
+            yield Finding(
+                ("node_groups", name, "max"),
+                f"Nothing adds nodes up to max {group.max}, because autoscaler is none.",
+                "Write autoscaler: cluster-autoscaler, or max equal to desired.",
+            )  # fmt: skip
+
+
+def _fixed(case: Case) -> Iterator[Finding]:
+    if case.spec.autoscaler == "none":
+        return
+    for name, group in case.spec.node_groups.items():
+        if group.min == group.max:
+            yield Finding(
+                ("node_groups", name, "max"),
+                f"min and max are both {group.max}: an upgrade adds nodes for its time, but "
+                "load never does.",
+                "Raise max, if load varies.",
+            )  # fmt: skip
+
+
+def _ami(case: Case) -> Iterator[Finding]:
+    for name, group in case.spec.node_groups.items():
+        if group.ami is None:
+            yield Finding(
+                ("node_groups", name), "A rebuilt cluster would get the AMI that is newest then.",
+                "Pin it: ami: RELEASE, from leeward infra versions.",
+            )  # fmt: skip
+
+
+def _budgets(case: Case) -> Iterator[Finding]:
+    for environment, workload in case.workloads:
+        if workload.evictable == 0 and workload.pods > 0:
+            yield Finding(
+                ("environments",),
+                f"{environment}: the disruption budget of {workload.title} lets no Pod go, so that "
+                "upgrades of nodes hang.",
+                "Let one go: maxUnavailable: 1.",
+            )  # fmt: skip
+
+
+RULES = (
+    Rule("min-above-live", Severity.ERROR, "min is not above the size that a group has now.", _live),
+    Rule("only-spot", Severity.WARNING, "What all need does not depend on spot instances.", _spot),
+    Rule("one-spot-type", Severity.WARNING, "Spot groups have several types.", _one_type),
+    Rule("no-autoscaler", Severity.WARNING, "Something makes use of max.", _autoscaler),
+    Rule("no-room-to-grow", Severity.NOTE, "Groups can grow.", _fixed),
+    Rule("unpinned-ami", Severity.NOTE, "AMIs are pinned, so that a rebuilt cluster is the same.", _ami),
+    Rule("blocking-budget", Severity.ERROR, "Disruption budgets let nodes be drained.", _budgets),
+)

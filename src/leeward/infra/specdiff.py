@@ -1,0 +1,109 @@
+"""What differs between two cluster specs, in the words of ``cluster.yaml``, and what AWS makes of it.
+
+Pure. The effects are those of EKS: what it changes in place, what needs new nodes, and what is for life.
+
+Source: "UpdateNodegroupConfig" and "UpdateClusterConfig" of the Amazon EKS API, "ForceNew" of the provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from leeward.infra.proposal import zones_in
+from leeward.infra.spec import ClusterSpec
+from leeward.settings.check import written
+
+FOR_LIFE = "cannot be changed: make another cluster"
+NEW_NODES = "new nodes take the place of the old ones"
+IN_PLACE = "in place"
+NOT_AWS = "nothing at AWS changes"
+_NODES = ("types", "disk", "ami", "os", "spot", "per_zone", "zones", "taints", "labels")
+_IN_PLACE_OF_NODES = ("labels", "taints")
+_TOP: Mapping[str, str] = {
+    "name": FOR_LIFE,
+    "region": FOR_LIFE,
+    "kubernetes": "the control plane, then every node, is upgraded",
+    "zones": "subnets and nodes in the zones that came; the control plane stays",
+    "estimate": NOT_AWS,
+    "environments": NOT_AWS,
+    "highly_available": NOT_AWS,
+    "account": NOT_AWS,
+    "state": "Terraform must move its state: terraform init -migrate-state",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One setting that is not the same."""
+
+    path: str  # such as "node_groups.general.max"
+    before: Any  # None: not there
+    after: Any
+    effect: str
+
+
+def differences(before: ClusterSpec, after: ClusterSpec) -> Iterator[Difference]:
+    """Yield what `after` has otherwise than `before`, by path. Order within lists of zones means nothing."""
+    old, new = _flat(before), _flat(after)
+    for path in sorted({*old, *new}):
+        if old.get(path) != new.get(path):
+            yield Difference(".".join(path), old.get(path), new.get(path), _effect(path, old, new))
+
+
+def replica_differences(origin: ClusterSpec, other: ClusterSpec) -> Iterator[Difference]:
+    """Yield what a cluster has otherwise than one it should be like, but for name, place and addresses."""
+    if origin.region == other.region or len(other.zone_names) != len(origin.zone_names):
+        places: Mapping[str, str] = {}
+    else:
+        places = zones_in(other.region, origin)
+    groups = {
+        name: replace(group, zones=tuple(places.get(zone, zone) for zone in group.zones))
+        for name, group in origin.node_groups.items()
+    }
+    moved = replace(
+        origin,
+        name=other.name,
+        region=other.region,
+        zones=tuple(places.get(zone, zone) for zone in origin.zones),
+        network=replace(origin.network, cidr=other.network.cidr),
+        node_groups=groups,
+        state=other.state,
+    )
+    yield from differences(moved, other)
+
+
+def _flat(spec: ClusterSpec) -> dict[tuple[str, ...], Any]:
+    """Return every setting that is not the default, by its path."""
+    plain = written(replace(spec, zones=spec.zone_names))
+    found: dict[tuple[str, ...], Any] = {}
+
+    def walk(path: tuple[str, ...], value: Any) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk((*path, str(key)), inner)
+        else:
+            found[path] = sorted(value) if path[-1] == "zones" else value
+
+    walk((), plain)
+    for name in spec.node_groups:
+        found.setdefault(("node_groups", name, "types"), list(spec.node_groups[name].types))
+    return found
+
+
+def _effect(
+    path: tuple[str, ...], old: Mapping[tuple[str, ...], Any], new: Mapping[tuple[str, ...], Any]
+) -> str:
+    if path == ("network", "cidr"):
+        return FOR_LIFE
+    if path[0] != "node_groups":
+        return _TOP.get(path[0], IN_PLACE)
+    types = (*path[:2], "types")
+    if types not in old:
+        return "a new group of nodes"
+    if types not in new:
+        return "its nodes go, what runs there moves"
+    if path[2] == "desired":
+        return "only when the group is made; the autoscaler decides later"
+    return NEW_NODES if path[2] in _NODES and path[2] not in _IN_PLACE_OF_NODES else IN_PLACE
