@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from leeward.infra import spec
-from leeward.settings import config, parts, service
+from leeward.settings import config, parts, service, verification
 from leeward.settings.base import camel_case, snake_case
 from leeward.settings.check import json_schema
 
@@ -46,9 +46,10 @@ SECTIONS: tuple[tuple[str, type], ...] = (  # of docs/x-leeward.md
 CONFIG_SECTIONS: tuple[tuple[str, type], ...] = (  # of docs/leeward-yaml.md
     ("The file", config.Config),
     ("Environment", config.Environment),
-    ("Verification", config.Verification),
+    ("Verification", verification.Verification),
     ("Cluster", config.Cluster),
     ("Embedded", config.Embedded),
+    ("Previews", config.Previews),
 )
 CLUSTER_SECTIONS: tuple[tuple[str, type], ...] = (  # of docs/cluster-yaml.md
     ("The file", spec.ClusterSpec),
@@ -329,6 +330,7 @@ clusters:
   files.
 * The command line wins: `-f` takes the place of all files, `-p` that of `app`, `--profile` adds. Variables of
   the shell win over `variables`, these over `env_file`, which takes the place of `.env`.
+* `previews` is what `leeward up --preview NAME` goes by: `docs/ci.md`.
 * Every mistake is told at once, with its line, before anything is rendered.
 
 ## In the editor

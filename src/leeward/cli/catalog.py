@@ -11,8 +11,11 @@ from typer.core import TyperGroup
 VERBS = {  # name, which is that of its module too: the first sentence of its help
     "up": "Run a Compose project on an embedded three-zone Kubernetes cluster.",
     "down": "Stop and remove a project; its volumes stay unless -v is given. The cluster goes on running.",
-    "ps": "List the Pods of a project with their service, zone and state.",
+    "preview": "List the previews of an application, and remove those whose time is over.",
+    "ps": "List the Pods of a project with their service, zone and state; or the services of an environment.",
     "logs": "Print the logs of services, of all their Pods together.",
+    "exec": "Run a command in a Pod of a service that runs, with its exit code.",
+    "run": "Run a service once in a Pod of its own, with another command, and end with its exit code.",
     "restart": "Restart services by a rolling update, as `kubectl rollout restart` does.",
     "scale": "Set the number of Pods of services, until the next `leeward up`.",
     "init": "Write a commented leeward.yaml for the Compose project here: its environments and clusters.",
@@ -32,9 +35,11 @@ VERBS = {  # name, which is that of its module too: the first sentence of its he
     "audit": "Show and check the trail of who did what.",
     "access": "Show who may do what in which environment.",
     "import": "Make a Compose file from the file of another platform.",
+    "aws": "Make tokens for clusters of EKS, and look up certificates and zones of hosts.",
     "kubeconfig": "Print the kubeconfig of an embedded cluster.",
     "cluster": "Start, stop and show embedded clusters.",
     "drill": "Rehearse losses on a running cluster.",
+    "infra": "Clusters on Amazon EKS as a short spec and Terraform: write, check, cost, plan, apply.",
 }
 _MODULES = {"import": "import_convox"}  # where the name of a verb cannot be that of a module
 
@@ -69,7 +74,8 @@ def load_verb(name: str) -> Any:
             inner.short_help = inner.help.split("\n\n")[0]  # whole, not cut to a line
     else:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(name)(getattr(module, name))
+        settings = getattr(module, "CONTEXT_SETTINGS", None)
+        app.command(name, context_settings=settings)(getattr(module, name))
         command = typer.main.get_command(app)
     command.name = name
     return command

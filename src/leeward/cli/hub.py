@@ -11,6 +11,7 @@ from leeward.base.errors import UserInputError
 from leeward.cli import clusters
 from leeward.cli.options import DEFAULT_CLUSTER
 from leeward.kube.kubeconfig import load_access
+from leeward.settings.config import LOCAL_CLUSTER
 
 if TYPE_CHECKING:
     from leeward.cli.projects import Source
@@ -46,6 +47,15 @@ class Application:
 
         self.require(environment)
         return KubeClient(access_to(self.config, environment, self.reach))
+
+    def place_of(self, environment: str) -> str:
+        """Return what the cluster of a known environment is called, as it is reached."""
+        if self.reach.context is not None:
+            return self.reach.context
+        written = self.config.environments[environment]
+        known = written.cluster in (LOCAL_CLUSTER, *self.config.clusters)
+        is_embedded = known and self.config.cluster_of(written).embedded is not None
+        return self.reach.cluster if is_embedded else written.cluster
 
     def require(self, environment: str) -> None:
         """Refuse an environment that is not written.
@@ -95,6 +105,10 @@ def access_to(config: Config | None, environment: str, reach: Reach) -> Access:
     if context is None and known is not None and config is not None:
         place = config.cluster_of(known)
         context = place.context
+        if place.spec is not None:
+            from leeward.cli.eks import access_to_spec
+
+            return access_to_spec(place.spec)
         if context is None and place.embedded is None:
             raise UserInputError(
                 f"leeward.yaml does not say how to reach the cluster of {environment}",
@@ -102,5 +116,20 @@ def access_to(config: Config | None, environment: str, reach: Reach) -> Access:
             )
     if context is None:
         return load_access(clusters.require_running(reach.cluster).kubeconfig)
+    return access_of(context)
+
+
+def access_of(context: str) -> Access:
+    """Return how to reach the cluster of a context of the user's kubeconfig.
+
+    Raises:
+        UserInputError: there is no such context, or it is broken.
+    """
     named = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    return load_access([Path(part) for part in named.split(os.pathsep) if part], context=context)
+    found = load_access([Path(part) for part in named.split(os.pathsep) if part], context=context)
+    if not found.exec:
+        return found
+    from leeward.base.clock import SystemClock
+    from leeward.kube.execplugin import with_plugin
+
+    return with_plugin(found, os.environ, SystemClock())

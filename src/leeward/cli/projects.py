@@ -51,6 +51,7 @@ class Source:
     profiles: Sequence[str] = ()
     env_files: Sequence[Path] = ()
     project_name: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)  # that win over the shell's
 
     @classmethod
     def of(
@@ -140,6 +141,7 @@ def render_project(
     strict: bool = False,
     environment: str = LOCAL,
     build: Callable[[Project], Mapping[str, str]] | None = None,
+    adapt: Callable[[Opened], Opened] | None = None,
     notes: bool = False,
 ) -> Rendered:
     """Load and render a project and print what was found, once.
@@ -149,12 +151,13 @@ def render_project(
         strict: warnings are errors.
         environment: production defaults differ from local ones; leeward.yaml may say more of it.
         build: makes images of the services to build that run here; service → reference.
+        adapt: changes what is rendered.
         notes: print notes, not only their number.
 
     Raises:
         DiagnosticsError: it cannot be used; or `strict` and there are warnings.
     """
-    rendered, found = _rendered(source, environment, strict=strict, build=build)
+    rendered, found = _rendered(source, environment, strict=strict, build=build, adapt=adapt)
     show_findings(found, notes=notes)
     return rendered
 
@@ -186,9 +189,11 @@ def _rendered(
     *,
     strict: bool,
     build: Callable[[Project], Mapping[str, str]] | None = None,
+    adapt: Callable[[Opened], Opened] | None = None,
 ) -> tuple[Rendered, list[Diagnostic]]:
     with collection_paused():
         opened = open_project(source, environment, strict=strict)
+        opened = adapt(opened) if adapt else opened
         here = _running_here(opened.project)
     images = build(here) if build else {}
     with collection_paused():
@@ -251,7 +256,7 @@ def _load_options(source: Source, environment: str, inputs: Inputs) -> LoadOptio
         project_name=source.project_name or app,
         env_files=source.env_files or inputs.env_files,
         profiles=(*source.profiles, *inputs.profiles),
-        environment={**(inputs.variables or {}), **variables},
+        environment={**(inputs.variables or {}), **variables, **source.variables},
         working_dir=Path.cwd(),
         stdin=_standard_input() if "-" in map(str, source.files) else None,
     )

@@ -19,10 +19,11 @@ import orjson
 from leeward.base.clock import SystemClock
 from leeward.kube import http
 from leeward.kube.clientpaths import Locator, query_of
+from leeward.kube.fetching import Fetched, fetch
 from leeward.kube.http import PATCH_TYPES, Location
 from leeward.kube.kubeconfig import Access
 from leeward.kube.objects import Obj
-from leeward.kube.status import NotFoundError
+from leeward.kube.status import ExpiredError, NotFoundError
 
 _PAGE = 500
 _SMALL = timedelta(seconds=5)
@@ -84,6 +85,18 @@ class KubeClient:
             self.ahead = ahead if abs(ahead) > _SMALL else timedelta()
         return _parsed(answer)
 
+    async def fetch(self, path: str, *, headers: Mapping[str, str] | None = None) -> Fetched:
+        """GET a path, such as one that a proxy of the API serves, and return the answer, whatever it is.
+
+        Raises:
+            OperationError: the server cannot be reached.
+        """
+        sent = {"accept": "*/*", **(headers or {})}
+        try:
+            return await fetch(self._http, path, headers=sent)
+        except httpx.HTTPError as error:
+            raise http.unreachable(self.access, error) from error
+
     async def locate(self, resource: str) -> Location:
         """Return where `resource` is served.
 
@@ -95,6 +108,8 @@ class KubeClient:
             return found
         group = self._locator.group_of(resource)
         document = await self.request("GET", f"/apis/{group}" if group else "/api/v1")
+        if not isinstance(document, dict):
+            raise http.unreadable(self.access)
         version = document["preferredVersion"]["version"] if group else "v1"
         listing = await self.request("GET", f"/apis/{group}/{version}") if group else document
         return self._locator.learn(resource, group, version, listing)
@@ -130,7 +145,14 @@ class KubeClient:
         params = query_of(labelSelector=label_selector, fieldSelector=field_selector, limit=str(_PAGE))
         items: builtins.list[Obj] = []
         while True:
-            page = await self.request("GET", place.path(namespace), params=params)
+            try:
+                page = await self.request("GET", place.path(namespace), params=params)
+            except ExpiredError:
+                if "continue" not in params:
+                    raise
+                items = []  # all at once, as client-go's pager does then
+                params = {key: params[key] for key in params if key not in ("continue", "limit")}
+                continue
             kind = {"apiVersion": page["apiVersion"], "kind": page["kind"].removesuffix("List")}
             items.extend({**kind, **item} for item in page.get("items") or ())
             following = page["metadata"].get("continue")
@@ -192,15 +214,19 @@ class KubeClient:
         patch_type: str = "strategic",
         subresource: str = "",
         dry_run: bool = False,
+        manager: str = http.USER_AGENT,
     ) -> Obj:
-        """Patch an object ("json", "merge", "strategic" or, where served, "apply"), or only ask."""
+        """Patch an object ("json", "merge", "strategic" or, where served, "apply"), or only ask.
+
+        `manager` is who will own the fields.
+        """
         place = await self.locate(resource)
         patched: Obj = await self.request(
             "PATCH",
             place.path(namespace, name, subresource),
             body=patch,
             headers={"content-type": PATCH_TYPES[patch_type]},
-            params=query_of(fieldManager=http.USER_AGENT) | _dry(dry_run),
+            params=query_of(fieldManager=manager) | _dry(dry_run),
         )
         return patched
 
@@ -226,14 +252,26 @@ class KubeClient:
         *,
         propagation: str | None = None,
         grace_period_seconds: int | None = None,
+        preconditions: Mapping[str, str] | None = None,
     ) -> None:
-        """Delete an object; absent ones raise NotFoundError."""
+        """Delete an object; absent ones raise NotFoundError.
+
+        Args:
+            resource: of the object.
+            namespace: "" where it is in none.
+            name: of the object.
+            propagation: to what belongs to it.
+            grace_period_seconds: of a Pod.
+            preconditions: uid and resourceVersion that it must have; ConflictError when it has others.
+        """
         place = await self.locate(resource)
         options: Obj = {"apiVersion": "v1", "kind": "DeleteOptions"}
         if propagation is not None:
             options["propagationPolicy"] = propagation
         if grace_period_seconds is not None:
             options["gracePeriodSeconds"] = grace_period_seconds
+        if preconditions:
+            options["preconditions"] = dict(preconditions)
         await self.request("DELETE", place.path(namespace, name), body=options)
 
     async def logs(
@@ -258,8 +296,11 @@ class KubeClient:
             previous="true" if previous else "",
         )
         async with self._stream(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", params) as answer:
-            async for line in answer.aiter_lines():
-                yield line
+            try:
+                async for line in answer.aiter_lines():
+                    yield line
+            except httpx.HTTPError as error:
+                raise http.unreachable(self.access, error) from error
 
     def _stream(self, path: str, params: Mapping[str, str]) -> _Stream:
         return _Stream(self._http, self.access, path, params)

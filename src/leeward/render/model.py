@@ -32,6 +32,7 @@ class RenderOptions:
         namespace: None: the project's name, with ``-<environment>`` unless local.
         embedded: the target is leeward's own cluster: short drains, no storage class assumptions;
             None: when the environment is local.
+        local_domain: what the hosts of services end with on leeward's own cluster.
         images: Compose service → image reference, such as a digest; wins over the file.
         include_secret_values: False leaves Secret objects out (their names stay, from their content).
         files: where the bytes of bind mounts, configs and secrets come from.
@@ -40,6 +41,7 @@ class RenderOptions:
     environment: str = LOCAL
     namespace: str | None = None
     embedded: bool | None = None
+    local_domain: str = "localhost"
     images: Mapping[str, str] = field(default_factory=dict)
     include_secret_values: bool = True
     files: Files = field(default_factory=DiskFiles)

@@ -22,10 +22,19 @@ from leeward.settings.base import (
     doc,
 )
 from leeward.settings.times import Duration, FreezeWindow
+from leeward.settings.verification import EnvironmentVerification
 
 FILE_NAME = "leeward.yaml"
 LOCAL_CLUSTER = "local"  # there without being written: the embedded one
 Access = Literal["none", "view", "edit", "promote", "admin"]
+PreviewAccess = Literal["none", "view", "edit", "admin"]
+LONGEST_PREVIEW = 366 * 24 * 3600.0  # seconds
+_REGISTRY_WANTED = "a registry, and a path in it, such as registry.example.com/team"
+_LABEL, _PORT = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", r":[0-9]{1,5}"
+_REGISTRY = (
+    rf"(https?://)?(localhost({_PORT})?|{_LABEL}{_PORT}|{_LABEL}(\.{_LABEL})+({_PORT})?|\[[0-9a-f:]+\]({_PORT})?)"
+    r"(/[a-z0-9]+([-._]+[a-z0-9]+)*)*/?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,21 +70,6 @@ class Cluster(FilePart):
             "The file that describes a cluster that leeward makes.", example="clusters/prod-use1/cluster.yaml"
         ),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification(FilePart):
-    """Something that must succeed before a release counts as good. A string is ``run``."""
-
-    run: str = field(metadata=doc("A service that is run once and must end with 0.", example="smoke-tests"))
-    timeout: Duration = field(
-        default=600.0, metadata=doc("How long it may take; without it, 10 minutes.", example="10m")
-    )
-
-
-EnvironmentVerification = Annotated[
-    Verification, Short("a service's name, or a mapping with run", {str: lambda name: {"run": name}})
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +112,11 @@ class Environment(FilePart):
         metadata=doc("How many Pods a service has here, whatever its file says.", example={"web": 3}),
     )
     verify: tuple[EnvironmentVerification, ...] = field(
-        default=(), metadata=doc("What must succeed after a release.", example=["smoke-tests"])
+        default=(),
+        metadata=doc(
+            "What must succeed after a release.",
+            example=["smoke-tests", {"http": "/healthz", "service": "web"}],
+        ),
     )
     approvals: Count = field(
         default=0, metadata=doc("How many people must agree before a release comes here.", example=1)
@@ -145,6 +143,34 @@ class Environment(FilePart):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Previews(FilePart):
+    """What ``leeward up --preview NAME`` makes: the project with a namespace and an end of its own."""
+
+    cluster: str = field(
+        default=LOCAL_CLUSTER, metadata=doc("One of `clusters`; `local` is always one.", example="staging")
+    )
+    like: str | None = field(
+        default=None,
+        metadata=doc(
+            "The environment whose Compose files, variables, profiles, size and replicas they have; "
+            "without it, as `leeward up` has them.",
+            example="qa",
+        ),
+    )
+    ttl: Duration = field(
+        default=48 * 3600.0,
+        metadata=doc("How long one lives after it was last brought up; without it, 48 hours.", example="48h"),
+    )
+    access: dict[str, PreviewAccess] = field(
+        default_factory=dict,
+        metadata=doc(
+            "What groups of people may do in the namespace of each, as in an environment.",
+            example={"developers": "edit"},
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config(FilePart):
     """An application, from the build to its customers."""
 
@@ -162,12 +188,24 @@ class Config(FilePart):
             example=["compose.yaml"],
         ),
     )
+    registry: Annotated[str, Word(_REGISTRY, _REGISTRY_WANTED)] | None = field(
+        default=None,
+        metadata=doc(
+            "Where `leeward release create` pushes what is built without an `image:`, or with one of a "
+            "single word; `http://` before one without TLS.",
+            example="registry.example.com/team",
+        ),
+    )
     environments: dict[str, Environment] = field(
         default_factory=dict, metadata=doc("Its environments.", example={"ci": {}, "qa": {"from": "ci"}})
     )
     clusters: dict[str, Cluster] = field(
         default_factory=dict,
         metadata=doc("The clusters that environments name.", example={"staging": {"context": "eks-staging"}}),
+    )
+    previews: Previews = field(
+        default=Previews(),
+        metadata=doc("How previews of pull requests are made.", example={"cluster": "staging", "like": "qa"}),
     )
 
     def cluster_of(self, environment: Environment) -> Cluster:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from leeward.compose.findings import ValuePath, did_you_mean
 from leeward.settings.check import Problem
-from leeward.settings.config import LOCAL_CLUSTER, Config
+from leeward.settings.config import LOCAL_CLUSTER, LONGEST_PREVIEW, Config
+from leeward.settings.verification import misfits
 
 Exists = Callable[[str], bool]
+_NO_LABEL = re.compile(r"[^a-z0-9\0]+")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -68,6 +70,8 @@ def _clusters(config: Config, _exists: Exists) -> Iterator[Problem]:
     for name, environment in config.environments.items():
         if environment.cluster not in known:
             yield _unknown(("environments", name, "cluster"), "cluster", environment.cluster, known)
+    if config.previews.cluster not in known:
+        yield _unknown(("previews", "cluster"), "cluster", config.previews.cluster, known)
     for name, cluster in config.clusters.items():
         ways = [way for way in ("embedded", "context", "spec") if getattr(cluster, way) is not None]
         if len(ways) != 1:
@@ -76,6 +80,55 @@ def _clusters(config: Config, _exists: Exists) -> Iterator[Problem]:
                 "A cluster is exactly one of embedded, context and spec.",
                 "Keep one of them." if ways else "Write embedded: true, or context: NAME.",
             )  # fmt: skip
+
+
+def _previews(config: Config, _exists: Exists) -> Iterator[Problem]:
+    like = config.previews.like
+    if like is not None and like not in config.environments:
+        yield _unknown(("previews", "like"), "environment", like, config.environments)
+    if not 0 < config.previews.ttl <= LONGEST_PREVIEW:
+        yield Problem(
+            ("previews", "ttl"), "bad-setting", "A preview lives for more than nothing and at most 366 days.",
+            "Write a duration such as 48h; what stays is an environment.",
+        )  # fmt: skip
+
+
+def _verifications(config: Config, _exists: Exists) -> Iterator[Problem]:
+    for name, environment in config.environments.items():
+        for index, wanted in enumerate(environment.verify):
+            for key, message, remedy in misfits(wanted):
+                path: ValuePath = ("environments", name, "verify", index, *([key] if key else []))
+                yield Problem(path, "bad-verification", message, remedy)
+
+
+def _namespaces(config: Config, _exists: Exists) -> Iterator[Problem]:
+    first: dict[tuple[str, str], str] = {}
+    for name, environment in config.environments.items():
+        namespace = environment.namespace or _usual_namespace(config, name)
+        owner = first.setdefault((_place(config, environment.cluster), namespace), name)
+        if owner != name:
+            shown = environment.namespace or config.environments[owner].namespace or namespace
+            yield Problem(
+                ("environments", name, "namespace"), "namespace-taken",
+                f'{name} and {owner} would have one namespace, "{shown}", on the same cluster.',
+                "Give each environment a namespace of its own.",
+            )  # fmt: skip
+
+
+def _usual_namespace(config: Config, environment: str) -> str:
+    """Return the namespace of an environment that says none, as `render` calls it."""
+    app = config.app or "\0"  # that of the Compose project, which is not known here
+    return _NO_LABEL.sub("-", app if environment == "local" else f"{app}-{environment}")
+
+
+def _place(config: Config, cluster: str) -> str:
+    """Return what is the same for two names of one cluster; the embedded one is the one that is reached."""
+    written = config.clusters.get(cluster)
+    if written is None:
+        return "embedded" if cluster == LOCAL_CLUSTER else f"cluster {cluster}"
+    if written.context is not None:
+        return f"context {written.context}"
+    return "embedded" if written.embedded is not None else f"spec {written.spec}"
 
 
 def _files(config: Config, exists: Exists) -> Iterator[Problem]:
@@ -101,7 +154,7 @@ def _files(config: Config, exists: Exists) -> Iterator[Problem]:
             )  # fmt: skip
 
 
-_RULES = (_names, _local, _origins, _clusters, _files)
+_RULES = (_names, _local, _origins, _clusters, _namespaces, _previews, _verifications, _files)
 
 
 def broken_config_rules(config: Config, exists: Exists) -> Iterator[Problem]:

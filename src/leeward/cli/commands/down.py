@@ -17,7 +17,9 @@ def down(
     volumes: Annotated[
         bool, typer.Option("--volumes", "-v", help="Remove its volumes for good, too.")
     ] = False,
-    cluster: options.ClusterName = options.DEFAULT_CLUSTER,
+    cluster: options.AnyCluster = None,
+    preview: options.Preview = None,
+    context: options.PreviewContext = None,
 ) -> None:
     """Stop and remove a project; its volumes stay unless -v is given. The cluster goes on running.
 
@@ -26,12 +28,23 @@ def down(
       leeward down
 
       leeward down -v
+
+      leeward down --preview pr-12
     """
     import asyncio
 
     from leeward.cli.target import find_target
 
-    target = find_target(cluster, files, project_name, env_files)
+    options.need_preview(preview, {"--context": context})
+    if preview is not None:
+        from leeward.cli.previewing import Wish
+        from leeward.cli.previewpruning import take_down_preview
+        from leeward.cli.projects import Source
+
+        source = Source.of(files, None, env_files, project_name)
+        take_down_preview(Wish.of(preview, source, cluster, context))
+        return
+    target = find_target(cluster or options.DEFAULT_CLUSTER, files, project_name, env_files)
 
     async def work(steps: Steps) -> int:
         from leeward.cli.connection import connect

@@ -27,38 +27,59 @@ def up(
     env_files: options.EnvFiles = None,
     project_name: options.ProjectName = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is up.")] = False,
-    cluster: options.ClusterName = options.DEFAULT_CLUSTER,
+    cluster: options.AnyCluster = None,
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds to wait for health.")] = 120.0,
     strict: options.Strict = False,
+    preview: options.Preview = None,
+    ttl: Annotated[
+        str | None, typer.Option("--ttl", metavar="TIME", help="How long the preview lives, such as 48h.")
+    ] = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Option("--image", metavar="SERVICE=IMAGE@sha256:…", help="Of the preview; several times."),
+    ] = None,
+    context: options.PreviewContext = None,
 ) -> None:
     """Run a Compose project on an embedded three-zone Kubernetes cluster.
 
     Starts the cluster when it does not run, builds, applies, waits until every service is healthy and
     prints the URLs. Without -d it then follows the logs; Ctrl-C stops the project.
 
+    With --preview it is a copy of the project with a namespace, hosts and an end of its own, on the cluster
+    that leeward.yaml names for previews; bringing it up again updates it and renews its time.
+
     Examples:
 
       leeward up
 
       leeward up -d -f compose.yaml -f compose.qa.yaml --profile debug
+
+      leeward up --preview pr-12 --ttl 48h
     """
     from leeward.cli import clusters
     from leeward.cli.projects import Source, render_project
 
+    source = Source.of(files, profiles, env_files, project_name)
+    options.need_preview(preview, {"--ttl": ttl, "--image": images, "--context": context})
+    if preview is not None:
+        from leeward.cli.previewing import Wish, bring_up
+
+        wish = Wish.of(preview, source, cluster, context, ttl=ttl, images=images or ())
+        bring_up(wish, ensure_started, timeout=timeout, strict=strict)
+        return
+    cluster = cluster or options.DEFAULT_CLUSTER
     state = clusters.state_of(cluster)
     was_running = state.running_pid() is not None
 
     def build(project: Project) -> Mapping[str, str]:
-        from leeward.cli.images import prepare_images
+        from leeward.cli.images import images_here
         from leeward.cli.ports import check_ports
 
         check_ports(project, cluster)
-        return {} if _runtime(state) == "simulated" else prepare_images(project, state)
+        return images_here(project, state)
 
-    rendered = render_project(Source.of(files, profiles, env_files, project_name), strict=strict, build=build)
-    with Steps() as steps:
-        if not was_running:
-            state = clusters.start(_start_options(cluster, rendered, fresh=not state.exists()), steps.show)
+    rendered = render_project(source, strict=strict, build=build)
+    ensure_started(cluster, rendered)
     running = Running(state, rendered, timeout, stops_cluster=not was_running)
     if detach:
         _bring_up_detached(running)
@@ -76,8 +97,14 @@ class Running:
     stops_cluster: bool  # at the end of an attached `up` that started it
 
 
-def _runtime(state: StateDir) -> str:
-    return str(state.load()["runtime"]) if state.exists() else "auto"
+def ensure_started(name: str, rendered: Rendered) -> None:
+    """Start the embedded cluster that a project is brought up on, unless it runs."""
+    from leeward.cli import clusters
+
+    state = clusters.state_of(name)
+    if state.running_pid() is None:
+        with Steps() as steps:
+            clusters.start(_start_options(name, rendered, fresh=not state.exists()), steps.show)
 
 
 def _start_options(cluster: str, rendered: Rendered, *, fresh: bool) -> StartOptions:

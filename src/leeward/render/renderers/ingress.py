@@ -51,8 +51,9 @@ def _rules(context: ServiceContext, targets: list[int]) -> list[dict[str, Any]]:
     plan = context.plan
     rules = [_rule(host, plan.name, targets[0], plan.settings.path) for host in plan.settings.hosts]
     if context.options.on_embedded:
-        rules.append(_rule(f"{plan.name}.localhost", plan.name, targets[0]))
-        rules += [_rule(f"{plan.name}-{port}.localhost", plan.name, port) for port in targets[1:]]
+        domain = context.options.local_domain
+        rules.append(_rule(f"{plan.name}.{domain}", plan.name, targets[0]))
+        rules += [_rule(f"{plan.name}-{port}.{domain}", plan.name, port) for port in targets[1:]]
     return rules
 
 
