@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from leeward.kube.client import KubeClient
 
 T = TypeVar("T")
-_REFUSED = re.compile(
+REFUSED = re.compile(
     r'User "(?P<user>[^"]+)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]+)"'
     r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]+)")?'
 )
@@ -105,7 +105,7 @@ def _places(application: Application, environment: str | None) -> dict[str, list
         raise UserInputError("leeward.yaml has no environments", remedy="Write some under environments:.")
     found: dict[str, list[str]] = {}
     for name in known if environment is None else (environment,):
-        found.setdefault(application.reach.context or known[name].cluster, []).append(name)
+        found.setdefault(application.place_of(name), []).append(name)
     return found
 
 
@@ -165,7 +165,7 @@ def refusals_explained(environment: str) -> Iterator[None]:
         yield
     except ForbiddenError as error:
         raise OperationError(
-            _refused(str(error)),
+            refusal_text(str(error)),
             remedy=f"Somebody who administers {environment} can allow it: `access` in leeward.yaml, then "
             f"`leeward env apply {environment}`.",
         ) from error
@@ -180,8 +180,9 @@ def refusals_explained(environment: str) -> Iterator[None]:
         ) from error
 
 
-def _refused(message: str) -> str:
-    match = _REFUSED.search(message)
+def refusal_text(message: str) -> str:
+    """Return in people's words what a cluster refuses."""
+    match = REFUSED.search(message)
     if match is None:
         return f"not allowed: {message}"
     group = f".{match['group']}" if match["group"] else ""

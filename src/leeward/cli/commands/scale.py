@@ -3,66 +3,121 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leeward.base.errors import OperationError, UserInputError
 from leeward.cli import options, output
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from leeward.cli.room import Room, Whereabouts
+    from leeward.delivery.services import Service
+
+_MANAGER = "leeward-scale"  # in an environment: what a promotion finds that would take it back
+_SCALABLE = ("Deployment", "StatefulSet")
+
 
 def scale(
     counts: Annotated[list[str], typer.Argument(metavar="SERVICE=N...", help="Such as web=5.")],
+    environment: options.Environment = None,
     files: options.Files = None,
     env_files: options.EnvFiles = None,
     project_name: options.ProjectName = None,
+    context: options.Context = None,
     cluster: options.ClusterName = options.DEFAULT_CLUSTER,
 ) -> None:
     """Set the number of Pods of services, until the next ``leeward up``.
 
+    In an environment it is a change by hand: ``leeward drift`` lists it, and a promotion that would take it
+    back stops and says so, until it is promoted with --force. Write what is to stay under `replicas` in
+    leeward.yaml.
+
     Examples:
 
       leeward scale web=5 api=4
+
+      leeward scale --env production web=12
     """
     import asyncio
 
-    from leeward.cli.target import find_running, find_target, require_services
+    from leeward.cli.room import Whereabouts
 
     asked = dict(_parse(text) for text in counts)
-    target = find_target(cluster, files, project_name, env_files)
+    where = Whereabouts(
+        environment=environment, files=files, env_files=env_files, project_name=project_name,
+        context=context, cluster=cluster,
+    )  # fmt: skip
+    for name, (before, after) in sorted(asyncio.run(_scale(where, asked)).items()):
+        output.say(f"{name}: {before} -> {after}")
+    if environment is not None:
+        output.note(f"to keep it: replicas of {environment} in leeward.yaml, then leeward env apply")
 
-    async def work() -> dict[str, tuple[int, int]]:
-        from leeward.cli.connection import connect
-        from leeward.delivery.apply import project_selector
-        from leeward.kube.objects import labels_of
-        from leeward.kube.wellknown import APP_NAME
 
+async def _scale(where: Whereabouts, asked: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    from leeward.cli.room import entered
+    from leeward.delivery.health import WORKLOADS
+
+    async with entered(where) as room:
+        wanted = {room.service(name).name: count for name, count in asked.items()}
+        found = {name: room.services[name] for name in wanted}
+        _refuse_others(found)
+        if where.environment is not None:
+            await _refuse_autoscaled(room, found)
         done: dict[str, tuple[int, int]] = {}
-        async with connect(target.state) as api:
-            names = require_services(target, list(asked), await find_running(api))
-            wanted = dict(zip(names, asked.values(), strict=True))
-            found = {}
-            for resource in ("deployments.apps", "statefulsets.apps"):
-                selector = project_selector(target.project)
-                for workload in await api.list(resource, target.namespace, label_selector=selector):
-                    found[labels_of(workload).get(APP_NAME, "")] = (resource, workload)
-            if missing := sorted(wanted.keys() - found.keys()):
-                raise OperationError(
-                    f"{', '.join(missing)} cannot be scaled: not up, or not a service with replicas",
-                    remedy="Nothing was scaled; `leeward ps` shows what runs.",
-                )
-            for name, count in wanted.items():
-                resource, workload = found[name]
-                patch = {"spec": {"replicas": count}}
-                await api.patch(resource, target.namespace, workload["metadata"]["name"], patch)
-                done[name] = (workload["spec"].get("replicas", 1), count)
-                if workload["spec"].get("volumeClaimTemplates") and count > 1:
-                    output.note(f"note: each Pod of {name} has a volume of its own; they share no data")
+        for name, count in wanted.items():
+            workload, resource = found[name].workload, WORKLOADS[found[name].kind]
+            title, patch = workload["metadata"]["name"], {"spec": {"replicas": count}}
+            if where.environment is None:
+                await room.api.patch(resource, room.namespace, title, patch)
+            else:
+                await room.api.patch(
+                    resource, room.namespace, title, patch,
+                    patch_type="merge", subresource="scale", manager=_MANAGER,
+                )  # fmt: skip
+            done[name] = (workload["spec"].get("replicas", 1), count)
+            if workload["spec"].get("volumeClaimTemplates") and count > 1:
+                output.note(f"note: each Pod of {name} has a volume of its own; they share no data")
+        await room.record("scale", "succeeded", services=[f"{name}={to}" for name, (_, to) in done.items()])
         return done
 
-    done = asyncio.run(work())
-    for name, (before, after) in sorted(done.items()):
-        output.say(f"{name}: {before} -> {after}")
+
+def _refuse_others(found: Mapping[str, Service]) -> None:
+    """Refuse what has no number of its own.
+
+    Raises:
+        OperationError: a job, or a service in the Pods of another one.
+    """
+    missing = sorted(
+        name for name, each in found.items() if each.kind not in _SCALABLE or each.host != each.name
+    )
+    if missing:
+        raise OperationError(
+            f"{', '.join(missing)} cannot be scaled: not up, or not a service with replicas",
+            remedy="Nothing was scaled; `leeward ps` shows what runs.",
+        )
+
+
+async def _refuse_autoscaled(room: Room, found: Mapping[str, Service]) -> None:
+    """Refuse what an autoscaler would set back at once.
+
+    Raises:
+        OperationError: there is such a service.
+    """
+    every = await room.api.list("horizontalpodautoscalers.autoscaling", room.namespace)
+    targets = {
+        (each["spec"]["scaleTargetRef"]["kind"], each["spec"]["scaleTargetRef"]["name"]) for each in every
+    }
+    mine = sorted(
+        name for name, each in found.items() if (each.kind, each.workload["metadata"]["name"]) in targets
+    )
+    if mine:
+        raise OperationError(
+            f"{', '.join(mine)} cannot be scaled by hand: an autoscaler does it",
+            remedy="Nothing was scaled. Its bounds are `autoscale` under x-leeward in the Compose file.",
+        )
 
 
 def _parse(text: str) -> tuple[str, int]:
