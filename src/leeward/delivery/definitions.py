@@ -18,6 +18,7 @@ from leeward.kube.objects import Obj
 
 _TEXT: Obj = {"type": "string"}
 _NUMBER: Obj = {"type": "integer", "minimum": 0}
+_SECONDS: Obj = {"type": "number", "minimum": 0}
 _FLAG: Obj = {"type": "boolean"}
 _TEXTS: Obj = {"type": "array", "items": _TEXT}
 _TEXT_MAP: Obj = {"type": "object", "additionalProperties": _TEXT}
@@ -60,10 +61,14 @@ _KINDS = (
         "Environment", "environments", "lenv",
         spec={
             "app": _TEXT, "namespace": _TEXT, "from": _TEXT, "fromCluster": _TEXT, "approvals": _NUMBER,
-            "soakSeconds": {"type": "number", "minimum": 0}, "freeze": _TEXTS, "embedded": _FLAG,
+            "soakSeconds": _SECONDS, "freeze": _TEXTS, "embedded": _FLAG,
             "verify": {
                 "type": "array",
-                "items": _record(run=_TEXT, http=_TEXT, timeoutSeconds={"type": "number", "minimum": 0}),
+                "items": _record(
+                    run=_TEXT, http=_TEXT, drill=_TEXT, service=_TEXT, port=_NUMBER, host=_TEXT,
+                    status=_TEXTS, contains=_TEXT, zone=_TEXT, timeoutSeconds=_SECONDS,
+                    forSeconds=_SECONDS, ratePerSecond=_SECONDS,
+                ),
             },
             "access": _TEXT_MAP, "content": _TEXT,
         },
@@ -184,13 +189,13 @@ def policies() -> list[Obj]:
     }
     told = {
         "expression": "!has(object.spec.environment) || object.spec.environment == '' || "
-        + " || ".join(_asked(verb) for verb in ("promote", "approve", "update")),
+        "variables.promote || variables.approve || variables.update",
         "messageExpression": "request.userInfo.username + ' may not record: ' + object.spec.environment",
         "reason": "Forbidden",
     }
     found: list[Obj] = _policy("leeward-names", ("promotions", "approvals", "auditrecords"), honest)
     found += _policy("leeward-releases", ("releases",), made)
-    found += _policy("leeward-auditrecords", ("auditrecords",), told)
+    found += _policy("leeward-auditrecords", ("auditrecords",), told, asks=("promote", "approve", "update"))
     for plural, verb, more in (
         ("promotions", "promote", [{"operations": ["UPDATE"], "resources": ["promotions/status"]}]),
         ("approvals", "approve", []),
@@ -211,7 +216,10 @@ def _asked(verb: str) -> str:
     )
 
 
-def _policy(name: str, plurals: Sequence[str], validation: Obj, more: Sequence[Obj] = ()) -> list[Obj]:
+def _policy(
+    name: str, plurals: Sequence[str], validation: Obj, more: Sequence[Obj] = (), asks: Sequence[str] = ()
+) -> list[Obj]:
+    """Return a policy and its binding; one expression can afford two questions, so each of `asks` has one."""
     made = {"operations": ["CREATE"], "resources": list(plurals)}
     rules = [{"apiGroups": [GROUP], "apiVersions": ["*"], **each} for each in (made, *more)]
     head = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
@@ -219,6 +227,7 @@ def _policy(name: str, plurals: Sequence[str], validation: Obj, more: Sequence[O
         "failurePolicy": "Fail",
         "matchConstraints": {"resourceRules": rules},
         "validations": [validation],
+        **({"variables": [{"name": verb, "expression": _asked(verb)} for verb in asks]} if asks else {}),
     }
     binding = {"policyName": name, "validationActions": ["Deny"]}
     return [

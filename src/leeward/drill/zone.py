@@ -16,7 +16,7 @@ from leeward.base.clock import Clock
 from leeward.base.errors import LeewardError, OperationError, UserInputError
 from leeward.drill.frontdoor import name_url
 from leeward.drill.load import Load
-from leeward.drill.observation import Cluster, Observation, last_before, observe, zones_of
+from leeward.drill.observation import Cluster, Observation, by_zone, last_before, observe, zones_of
 from leeward.drill.report import Report, make_report
 from leeward.drill.request import Door, RequestKind, ask
 from leeward.drill.services import WORKLOADS, Held, Service, held_volumes, services_of
@@ -56,7 +56,7 @@ async def run_zone_drill(
         OperationError: it is the only one or gone already, nothing runs, or a request fails before the cut.
     """
     nodes = await api.list("nodes")
-    cluster = _cluster(nodes, plan.zone)
+    cluster = find_zone(nodes, plan.zone)
     outage = _Outage(api, plan.mode, cluster, nodes, clock)
     held = await _held(api, plan.namespace)
     services = await _services(api, plan.namespace, nodes, held)
@@ -148,7 +148,13 @@ async def _ask_first(plan: ZoneDrill) -> None:
             )
 
 
-def _cluster(nodes: Sequence[Obj], wanted: str) -> Cluster:
+def find_zone(nodes: Sequence[Obj], wanted: str) -> Cluster:
+    """Return the zone of that name, or whose name ends like that, with what else there is.
+
+    Raises:
+        UserInputError: there is no such zone.
+        OperationError: it is the only one.
+    """
     zone_of = zones_of(nodes)
     known = sorted(set(zone_of.values()))
     zone = next((name for name in known if name == wanted or name.rsplit("-", 1)[-1] == wanted), None)
@@ -159,6 +165,28 @@ def _cluster(nodes: Sequence[Obj], wanted: str) -> Cluster:
             "the cluster has only one zone", remedy="Start one with `leeward cluster start --zones 3`."
         )
     return Cluster(zone_of, frozenset(node for node, each in zone_of.items() if each == zone))
+
+
+def busiest_zone(nodes: Sequence[Obj], pods: Sequence[Obj]) -> str:
+    """Return the zone with most ready Pods, the first by name of several; "" when there are no nodes."""
+    zone_of = zones_of(nodes)
+    ready = by_zone(observe(0.0, pods, (), Cluster(zone_of, frozenset())))
+    return min(sorted(set(zone_of.values())), key=lambda zone: -ready.get(zone, 0), default="")
+
+
+def refuse_dark(nodes: Sequence[Obj], cluster: Cluster) -> None:
+    """Refuse a zone that is lost already.
+
+    Raises:
+        OperationError: a node of it has no power.
+    """
+    inside = [node for node in nodes if node["metadata"]["name"] in cluster.nodes_in]
+    dark = sorted(node["metadata"]["name"] for node in inside if NODE_POWER in annotations_of(node))
+    if dark:
+        raise OperationError(
+            f"{', '.join(dark)} of zone {cluster.lost} is without power already",
+            remedy=f"`kubectl annotate node {' '.join(dark)} {NODE_POWER}-` brings it back.",
+        )
 
 
 async def _watch(
@@ -193,13 +221,8 @@ class _Outage:
     def __init__(
         self, api: KubeClient, mode: str, cluster: Cluster, nodes: Sequence[Obj], clock: Clock
     ) -> None:
+        refuse_dark(nodes, cluster)
         inside = [node for node in nodes if node["metadata"]["name"] in cluster.nodes_in]
-        dark = sorted(node["metadata"]["name"] for node in inside if NODE_POWER in annotations_of(node))
-        if dark:
-            raise OperationError(
-                f"{', '.join(dark)} of zone {cluster.lost} is without power already",
-                remedy=f"`kubectl annotate node {' '.join(dark)} {NODE_POWER}-` brings it back.",
-            )
         self._api = api
         self._power = mode == "power"
         self._cluster = cluster

@@ -110,7 +110,9 @@ def _with_defaults(service: Service, environment: Environment) -> Service:
 def _problems(environment: Environment, project: Project) -> Iterator[tuple[ValuePath, str, str, str]]:
     known = (*project.services, *project.disabled)
     named: list[tuple[ValuePath, str]] = [(("replicas", name), name) for name in environment.replicas]
-    named += [(("verify", index, "run"), each.run) for index, each in enumerate(environment.verify)]
+    for index, each in enumerate(environment.verify):
+        uses = (("run", each.run), ("service", each.service))
+        named += [(("verify", index, key), name) for key, name in uses if name is not None]
     for path, name in named:
         if name not in known:
             remedy = did_you_mean(name, known) or f"There are: {', '.join(known)}."

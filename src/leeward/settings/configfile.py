@@ -7,7 +7,9 @@ that has either. A project below another one's ``leeward.yaml`` is thus not part
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from leeward.base.diagnostics import Diagnostic, Location, Severity
 from leeward.compose.findings import Findings, ValuePath, path_text
@@ -15,6 +17,11 @@ from leeward.compose.node import Node, plain
 from leeward.compose.source import FILE_NAMES, Sources
 from leeward.compose.syntax import parse_documents
 from leeward.settings.config import FILE_NAME, Config
+
+if TYPE_CHECKING:
+    from leeward.settings.check import Problem
+
+_OF_WHOLES = ("bad-cluster", "bad-verification")  # what is told of a mapping by the keys that it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +89,30 @@ def _checked(tree: Node, directory: str, found: list[Diagnostic]) -> ConfigFile:
 
     checked = check(Config, plain(tree))
     config = checked.settings or Config()
-    exists = _Exists(directory)
+    broken = [
+        problem
+        for problem in broken_config_rules(config, _Exists(directory))
+        if problem.code not in _OF_WHOLES or not _is_told_inside(problem.path, checked.problems)
+    ]
     found.extend(
         diagnostic_at(tree, problem.path, problem.code, problem.message, problem.remedy)
-        for problem in (*checked.problems, *broken_config_rules(config, exists))
+        for problem in (*checked.problems, *broken)
     )
-    return ConfigFile(config, directory, tree, tuple(dict.fromkeys(found)))
+    return ConfigFile(_located(config, directory), directory, tree, tuple(dict.fromkeys(found)))
+
+
+def _located(config: Config, directory: str) -> Config:
+    """Return `config` with the absolute paths of cluster specs, so that they can be found from anywhere."""
+    clusters = {
+        name: replace(each, spec=os.path.join(directory, each.spec)) if each.spec else each
+        for name, each in config.clusters.items()
+    }
+    return replace(config, clusters=clusters)
+
+
+def _is_told_inside(path: ValuePath, problems: Sequence[Problem]) -> bool:
+    """Tell whether something is known to be wrong below `path`, so that what is left there is not all."""
+    return any(problem.path[: len(path)] == path for problem in problems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,26 @@ def test_headers_arrive_whatever_their_bytes_are() -> None:
     run(body)
 
 
+@pytest.mark.parametrize("keeps", [True, False])
+def test_the_host_is_that_of_the_client_for_pods_and_services_and_else_that_of_the_server(
+    keeps: bool,
+) -> None:
+    async def body(port: int, met: asyncio.Queue[Streams]) -> None:
+        asker = Asker(headers=[(b"host", b"shop.example.com")])
+        asking = asyncio.create_task(asker.ask(port, keeps_host=keeps))
+        reader, writer = await met.get()
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        assert head.count(b"\r\nhost: ") == 1
+        assert (b"\r\nhost: shop.example.com\r\n" in head) == keeps
+        assert (f"\r\nhost: 127.0.0.1:{port}\r\n".encode() in head) != keeps
+        assert b"\r\nx-forwarded-host: shop.example.com\r\n" in head
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await asking
+        writer.close()
+
+    run(body)
+
+
 @pytest.mark.parametrize("sent", [b"", b"text"])
 def test_who_leaves_before_the_answer_lets_go_of_the_connection(sent: bytes) -> None:
     async def body(port: int, met: asyncio.Queue[Streams]) -> None:

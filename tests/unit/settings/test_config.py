@@ -10,9 +10,10 @@ import pytest
 
 from leeward.compose.findings import Findings
 from leeward.compose.source import Sources
-from leeward.settings.config import Cluster, Embedded, Environment, Verification
+from leeward.settings.config import Cluster, Embedded, Environment
 from leeward.settings.configfile import ConfigFile, find_config, read_config
 from leeward.settings.times import Window
+from leeward.settings.verification import Verification
 
 Read = Callable[[str], ConfigFile]
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from leeward.cli import options, output
+from leeward.cli.interrupts import TERMINATED, end_on_sigterm
 
 if TYPE_CHECKING:
     from leeward.cli.target import Running, Target
     from leeward.kube.client import KubeClient
-
-_TERMINATED = 143  # as a shell reports SIGTERM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +81,7 @@ def zone(
     try:
         report = asyncio.run(_run(clusters.require_running(cluster), target, wish))
     except asyncio.CancelledError:
-        raise typer.Exit(_TERMINATED) from None
+        raise typer.Exit(TERMINATED) from None
     if form is output.Format.JSON:
         output.say(json.dumps(report.to_json(), indent=2))
     else:
@@ -121,7 +118,7 @@ async def _run(state: Any, target: Target | None, wish: _Wish) -> Any:
     from leeward.drill.request import Door, RequestKind
     from leeward.drill.zone import ZoneDrill, run_zone_drill
 
-    _end_on_sigterm()
+    end_on_sigterm()
     async with connect(state) as api:
         namespace = await _namespace(api, target)
         url = wish.url or await find_front_door(api, namespace, state.load()["ingressPort"])
@@ -177,13 +174,3 @@ def only_project(running: Running) -> str:
             remedy=f"Name one, such as `-p {names[0]}`, or go to the directory of its Compose file.",
         )
     return names[0]
-
-
-def _end_on_sigterm() -> None:
-    """Make SIGTERM stop a drill as Ctrl-C does: the zone is brought back first."""
-    import asyncio
-
-    task = asyncio.current_task()
-    with suppress(NotImplementedError):  # Windows
-        if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SECONDS = 600.0
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and stop.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept with the promotion.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=1, help="Seconds until everything has to be up.")]
 Force = Annotated[bool, typer.Option("--force", help="Take over fields that somebody else changed.")]
@@ -33,7 +34,7 @@ def promote(
     release: Annotated[str | None, typer.Argument(metavar="[RELEASE]", show_default=False)] = None,
     to: Annotated[str, typer.Option("--to", metavar="ENV", help="The environment.", show_default=False)] = "",
     yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and stop.")] = False,
+    dry_run: DryRun = False,
     reason: Reason = "",
     override: Annotated[
         str, typer.Option("--override", metavar="REASON", help="Pass soak, freeze and approvals; recorded.")
@@ -48,7 +49,8 @@ def promote(
     """Bring a release into an environment, verify it there, or leave everything as it was.
 
     RELEASE is an id, the beginning of its digest, or a version; without it, what runs in the environment
-    before. Shows what would be different in Compose's words and asks. What did not end is taken up again.
+    before. Shows what would be different in Compose's words, what somebody changed by hand meanwhile, and
+    everything that is against it, and asks. What did not end is taken up again.
 
     Examples:
 
@@ -112,7 +114,9 @@ async def carry_out(
 
 async def _do(place: Place, plan: Plan, release: Obj) -> None:
     import asyncio
+    import signal
 
+    from leeward.cli.interrupts import TERMINATED
     from leeward.cli.promoting import describe, holder
     from leeward.delivery.audit.trail import append
     from leeward.delivery.promotion.promoter import Promoter
@@ -127,11 +131,13 @@ async def _do(place: Place, plan: Plan, release: Obj) -> None:
     try:
         with Steps() as steps:
             done = await Promoter(place.api, place.clock, plan.request, steps.show).run(holder(place.who))
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as error:
         output.note(
             f"{plan.environment.name} is in the middle of it: the same command goes on from there, and "
             f"`leeward rollback {plan.environment.name}` brings back what was there before"
         )
+        if signal.SIGTERM in error.args:
+            raise typer.Exit(TERMINATED) from None
         raise
     status = done["status"]
     took = parse_time(status["finishedAt"]) - parse_time(status["startedAt"])

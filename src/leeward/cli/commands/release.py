@@ -56,6 +56,10 @@ def create(
     images_of: Annotated[
         str | None, typer.Option("--from", metavar="RELEASE", help="Take its images where none is given.")
     ] = None,
+    registry: Annotated[
+        str,
+        typer.Option("--registry", metavar="REGISTRY", help="Where images are pushed, not leeward.yaml's."),
+    ] = "",
     context: Context = None,
     cluster: options.ClusterName = options.DEFAULT_CLUSTER,
     form: options.Output = output.Format.TABLE,
@@ -87,7 +91,8 @@ def create(
     async def run(api: KubeClient) -> releases.Stored:
         from leeward.cli.resolving import resolver_of
 
-        async with resolver_of(app, environment, prepared.options.environment) as resolver:
+        variables = prepared.options.environment
+        async with resolver_of(app, environment, variables, registry) as resolver:
             return await releases.create(api, app, wish, prepared, resolver, SystemClock())
 
     stored = _ask(app, environment, run)
@@ -134,27 +139,27 @@ def show(
 
 def export(
     release: Release,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where it is written to.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where it is written to; or s3://BUCKET/KEY.")],
     environment: Environment = None,
     context: Context = None,
     cluster: options.ClusterName = options.DEFAULT_CLUSTER,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a release into a file, for another cluster or for keeping."""
-    from leeward.base.errors import UserInputError
-    from leeward.cli.releases import write_release
+    from leeward.cli.releasefiles import refuse_existing, write_release
     from leeward.delivery.releases.bundle import bundle_of
 
-    if file.exists() and not force:
-        raise UserInputError(f"{file} exists already", remedy="Use --force to overwrite it.")
+    refuse_existing(file, force=force)
     obj = _find(release, environment, context, cluster)
     bundle_of(obj)  # what is damaged is not handed on
-    write_release(obj, file)
+    write_release(obj, file, force=force)
     output.say(f"{file} has release {obj['metadata']['name']}")
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `leeward release export` wrote.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="What `leeward release export` wrote; or s3://BUCKET/KEY.")
+    ],
     environment: Environment = None,
     context: Context = None,
     cluster: options.ClusterName = options.DEFAULT_CLUSTER,
@@ -164,10 +169,11 @@ def import_(
     from leeward.base.clock import SystemClock
     from leeward.base.errors import UserInputError
     from leeward.cli import releases
+    from leeward.cli.releasefiles import read_release
     from leeward.delivery.identity import who_am_i
     from leeward.delivery.installing import ensure_definitions
 
-    obj = releases.read_release(file)
+    obj = read_release(file)
     app, where = _application(environment, context, cluster)
     if obj["spec"]["app"] != app.name:
         raise UserInputError(

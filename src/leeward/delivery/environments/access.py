@@ -72,6 +72,7 @@ _EDIT = (
     ("patch update", "apps", "deployments/scale replicasets/scale statefulsets/scale"),
 )
 _APPLY = (
+    ("get", "core", "services/proxy"),  # requests that verify a release
     (_ALL, "core", "secrets"),
     (_WRITE, "core", "serviceaccounts"),
     (_ALL, "monitoring.coreos.com", "prometheusrules"),

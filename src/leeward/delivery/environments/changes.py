@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from leeward.delivery.environments.environment import Environment, window_text
+from leeward.delivery.environments.verifications import Verification, in_words, judged, number
 
 NOTHING = ""
 
@@ -34,7 +35,7 @@ def changes(before: Environment | None, after: Environment) -> list[Change]:
 def _fields(environment: Environment) -> Iterator[tuple[str, str]]:
     """Yield what an environment says, less what is as it is without being said."""
     overlay = environment.overlay
-    verify = [f"{each.run} ({_time(each.timeout)})" for each in environment.verify]
+    verify = [_verification(each) for each in environment.verify]
     rows = {
         "namespace": environment.namespace,
         "from": environment.origin,
@@ -53,6 +54,14 @@ def _fields(environment: Environment) -> Iterator[tuple[str, str]]:
         **{f"access.{group}": level for group, level in environment.access.items()},
     }
     yield from ((field, value) for field, value in rows.items() if value != NOTHING)
+
+
+def _verification(wanted: Verification) -> str:
+    """Return what verifies, and how: ``smoke (10m)``, ``GET web/healthz (status 200, 2m)``."""
+    if wanted.drill:
+        return f"{in_words(wanted)} ({number(wanted.rate)} requests/s, {_time(wanted.timeout)})"
+    how = f"{judged(wanted)}, " if wanted.http else ""
+    return f"{in_words(wanted)} ({how}{_time(wanted.timeout)})"
 
 
 def _files(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:

@@ -15,6 +15,13 @@ from typing import Any
 
 from leeward.base.errors import OperationError
 from leeward.delivery.api import Finds
+from leeward.delivery.environments.verifications import (
+    Verification,
+    number,
+    read_verification,
+    to_object,
+    verification_of,
+)
 from leeward.delivery.records import ENVIRONMENTS, hub_of, pack, record, unpack
 from leeward.kube.objects import Obj, parse_time
 from leeward.render.naming import dns_label, join_label
@@ -23,7 +30,6 @@ from leeward.settings.config import Environment as Written
 from leeward.settings.times import DAYS, Window, parse_window
 
 LOCAL = "local"
-_DEFAULT_TIMEOUT = 600.0  # seconds, of a verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +43,6 @@ class Overlay:
     profiles: Sequence[str] = ()
     size: str | None = None
     replicas: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
-    """A service that is run once after a release and must end with 0."""
-
-    run: str
-    timeout: float = _DEFAULT_TIMEOUT  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +137,14 @@ def environment_object(app: str, config: Config, name: str, overlay: Overlay) ->
         "from": origin,
         "fromCluster": "" if elsewhere == written.cluster else elsewhere,
         "approvals": written.approvals,
-        "soakSeconds": _number(written.soak),
+        "soakSeconds": number(written.soak),
         "freeze": [window_text(window) for window in written.freeze],
-        "verify": [{"run": each.run, "timeoutSeconds": _number(each.timeout)} for each in written.verify],
+        "verify": [to_object(verification_of(each)) for each in written.verify],
         "access": dict(written.access),
         "embedded": config.cluster_of(written).embedded is not None,
         "content": pack(content, f"environment {name}"),
     }
     return record("Environment", app, name, spec)
-
-
-def _number(seconds: float) -> float | int:
-    return int(seconds) if seconds == int(seconds) else seconds
 
 
 def window_text(window: Window) -> str:
@@ -189,10 +183,7 @@ def _read(name: str, spec: Obj, status: Obj, version: str) -> Environment:
         approvals=spec.get("approvals", 0),
         soak=float(spec.get("soakSeconds", 0)),
         freeze=tuple(parse_window(text) for text in spec.get("freeze") or ()),
-        verify=tuple(
-            Verification(run=each["run"], timeout=float(each.get("timeoutSeconds", _DEFAULT_TIMEOUT)))
-            for each in spec.get("verify") or ()
-        ),
+        verify=tuple(read_verification(each) for each in spec.get("verify") or ()),
         access=spec.get("access") or {},
         embedded=spec.get("embedded", False),
         overlay=_read_overlay(unpack(spec["content"], f"environment {name}")),

@@ -76,6 +76,23 @@ def parse_reference(text: str) -> Reference:
     return Reference(name, registry, repository, tag or ("" if digest else "latest"), digest)
 
 
+def parse_registry(text: str) -> tuple[str, bool]:
+    """Return where images are pushed (``registry.example.com/team``), and whether that has no TLS.
+
+    Args:
+        text: as written: a registry and a path in it, after ``http://`` when it has no TLS.
+
+    Raises:
+        UserInputError: it is none.
+    """
+    place = text.removeprefix("http://").removeprefix("https://").rstrip("/")
+    registry, repository = _split_registry(f"{place}/image")
+    named = place.partition("/")[0] in (registry, *_HUB_NAMES)
+    if not named or not _REGISTRY.match(registry) or not _REPOSITORY.match(repository):
+        raise UserInputError(f"{text!r} is no registry", remedy="Write it as `registry.example.com/team`.")
+    return place, text.startswith("http://")
+
+
 def is_digest(text: str) -> bool:
     """Tell whether `text` is ``sha256:`` and 64 digits."""
     return _DIGEST.match(text) is not None

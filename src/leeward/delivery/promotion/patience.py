@@ -1,7 +1,9 @@
 """An API that outlives a lost connection or a busy server, and writes only while it may.
 
-A request that failed in a way that may pass is sent again, for a while. It may have been carried out all the
-same; so what is created twice is looked at, and what is deleted twice is gone.
+A request that failed in a way that may pass is sent again, for a while, and not before the server wants it.
+It may have been carried out all the same; so what is created twice is looked at, and what is deleted twice is
+gone. A patch that the server could not place among the writes of others is sent again, too; fields that
+others own are no such thing.
 
 Source: client-go's retries (429 and 5xx), kubernetes.io/docs/reference/using-api.
 """
@@ -9,17 +11,19 @@ Source: client-go's retries (429 and 5xx), kubernetes.io/docs/reference/using-ap
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from leeward.base.clock import Clock
 from leeward.delivery.promotion.rollout import PromotionApi
+from leeward.kube.fetching import Fetched
 from leeward.kube.http import may_pass
 from leeward.kube.objects import Obj, key_of
-from leeward.kube.status import AlreadyExistsError, NotFoundError
+from leeward.kube.status import AlreadyExistsError, ConflictError, NotFoundError
 
 SECONDS = 60.0  # that a request is repeated
 _FIRST, _LONGEST = 0.2, 3.0  # seconds between two tries
+_OWNED = "FieldManagerConflict"  # the reason of a cause
 T = TypeVar("T")
 
 
@@ -83,12 +87,13 @@ class Patient:
         return await self._write(
             lambda: self._api.patch(
                 resource, namespace, name, patch, patch_type=patch_type, subresource=subresource
-            )
+            ),
+            crowded="resourceVersion" not in (patch.get("metadata") or {} if isinstance(patch, dict) else {}),
         )
 
     async def apply(self, resource: str, obj: Obj, *, force: bool = False) -> Obj:
         """Apply an object on the server's side."""
-        return await self._write(lambda: self._api.apply(resource, obj, force=force))
+        return await self._write(lambda: self._api.apply(resource, obj, force=force), crowded=True)
 
     async def delete(
         self, resource: str, namespace: str, name: str, *, propagation: str | None = None
@@ -120,20 +125,35 @@ class Patient:
         """Yield the lines of a container's log; asked once."""
         return self._api.logs(namespace, pod, container=container, tail_lines=tail_lines, previous=previous)
 
-    async def _write(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def fetch(self, path: str, *, headers: Mapping[str, str] | None = None) -> Fetched:
+        """GET a path; asked once, because whoever asks does so again and again."""
+        return await self._api.fetch(path, headers=headers)
+
+    async def _write(self, work: Callable[[], Awaitable[T]], *, crowded: bool = False) -> T:
+        """Write; `crowded` tells that a conflict may be of the moment."""
+
         async def write() -> T:
             self._require()
             return await work()
 
-        return await self._try(write)
+        return await self._try(write, crowded=crowded)
 
-    async def _try(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def _try(self, work: Callable[[], Awaitable[T]], *, crowded: bool = False) -> T:
         deadline, pause = self._clock.monotonic() + SECONDS, _FIRST
         while True:
             try:
                 return await work()
             except Exception as error:
-                if not may_pass(error) or self._clock.monotonic() + pause > deadline:
+                wanted = max(pause, getattr(error, "retry_after", None) or 0)
+                passes = may_pass(error) or (crowded and _is_of_the_moment(error))
+                if not passes or self._clock.monotonic() + wanted > deadline:
                     raise
-            await self._clock.sleep(pause)
+            await self._clock.sleep(wanted)
             pause = min(pause * 2, _LONGEST)
+
+
+def _is_of_the_moment(error: Exception) -> bool:
+    """Tell whether a conflict is one of writes at the same time, and none about who owns a field."""
+    causes = (getattr(error, "details", None) or {}).get("causes") or ()
+    owned = any(each.get("reason") == _OWNED for each in causes)
+    return isinstance(error, ConflictError) and not owned

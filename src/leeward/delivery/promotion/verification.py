@@ -1,4 +1,4 @@
-"""What must succeed before a release counts as good: a service of the Compose file, run once as a Job.
+"""What must succeed before a release counts as good; here: a service of the Compose file, run once as a Job.
 
 Invariant: a Job of the same name is the same attempt; whoever comes back after a crash waits for it.
 """
@@ -6,7 +6,7 @@ Invariant: a Job of the same name is the same attempt; whoever comes back after 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from leeward.base.clock import Clock
 from leeward.base.errors import OperationError
 from leeward.delivery.api import Creates, Finds, Lists
 from leeward.delivery.health import WORKLOADS
+from leeward.kube.fetching import Fetched
 from leeward.kube.objects import Obj, find_condition, labels_of
 from leeward.kube.status import AlreadyExistsError, StatusError
 from leeward.kube.wellknown import APP_NAME, APP_PART_OF
@@ -22,6 +23,7 @@ from leeward.render.naming import dns_label
 _JOBS = "jobs.batch"
 _POLL = 0.3
 _LINES = 10  # of its log, when it fails
+CHECK_LABEL = "leeward.dev/check"  # of the Jobs
 _NEEDED = ("ConfigMap", "Secret", "ServiceAccount", "NetworkPolicy", "Namespace")  # by the Job
 
 
@@ -40,14 +42,89 @@ class VerificationApi(Finds, Lists, Creates, Protocol):
         """Yield the lines of a container's log."""
         ...
 
+    async def fetch(self, path: str, *, headers: Mapping[str, str] | None = None) -> Fetched:
+        """GET a path and return the answer, whatever it is; UnreachableError where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A promotion whose release is up and is to be found good."""
+
+    api: VerificationApi
+    clock: Clock
+    namespace: str
+    project: str  # as labels have it
+    name: str  # of the promotion
+    show: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why something cannot be verified here."""
+
+    message: str
+    remedy: str
+
+
+class Verifier(Protocol):
+    """One thing that must succeed."""
+
+    @property
+    def title(self) -> str:
+        """What it is, for people: a service's name, or ``GET web/healthz``."""
+        ...
+
+    @property
+    def terms(self) -> Sequence[Any]:
+        """All of it as plain values: what approvals are bound to."""
+        ...
+
+    @property
+    def disrupts(self) -> bool:
+        """Whether it harms what runs, so that nobody wants it when a release is taken back."""
+        ...
+
+    async def obstacle(self, api: Creates) -> Obstacle | None:
+        """Return why it cannot be done here, asked before anything is applied."""
+        ...
+
+    async def verify(self, attempt: Attempt) -> None:
+        """Return when it has succeeded; again for each attempt, also one that is taken up again.
+
+        Raises:
+            OperationError: it has not, or the cluster cannot be reached.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One service that is run to see whether a release is good."""
+    """One service that is run to see whether a release is good; fulfils Verifier."""
 
     service: str
     template: Obj  # of its Pod
     timeout: float  # seconds
+    disrupts = False
+
+    @property
+    def title(self) -> str:
+        """The service."""
+        return self.service
+
+    @property
+    def terms(self) -> Sequence[Any]:
+        """What is run, and for how long."""
+        return [self.service, self.template, self.timeout]
+
+    async def obstacle(self, api: Creates) -> Obstacle | None:
+        """Whoever promotes may run Jobs."""
+        return None
+
+    async def verify(self, attempt: Attempt) -> None:
+        """Run it to its end."""
+        job = check_job(self, attempt.namespace, attempt.name, attempt.project)
+        await run_check(attempt.api, attempt.clock, job, self.service)
 
 
 def split_checks(objects: Sequence[Obj], services: dict[str, float]) -> tuple[list[Obj], list[Check]]:
@@ -87,7 +164,7 @@ def check_job(check: Check, namespace: str, attempt: str, project: str) -> Obj:
         project: as labels have it.
     """
     spec: dict[str, Any] = {**check.template["spec"], "restartPolicy": "Never"}
-    labels = {APP_PART_OF: project, "leeward.dev/check": dns_label(check.service)}
+    labels = {APP_PART_OF: project, CHECK_LABEL: dns_label(check.service)}
     own = {key: value for key, value in labels_of(check.template).items() if key != APP_NAME}
     name = dns_label(f"{attempt}-{check.service}")
     return {

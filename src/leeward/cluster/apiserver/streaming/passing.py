@@ -47,6 +47,7 @@ async def pass_on(
     prefix: str = "",
     identity: Iterable[tuple[str, str]] = (),
     name: str = "",
+    keeps_host: bool = False,
 ) -> Proxied:
     """Return the answer of another server to a request.
 
@@ -58,13 +59,15 @@ async def pass_on(
         prefix: our path of that place.
         identity: headers that say who asks; the client's own ones of this kind never pass.
         name: of the server, as its certificate has it; "" for its address.
+        keeps_host: the Host header is the client's, as upstream has it for Pods and Services.
 
     Raises:
         BadRequestError: the client has gone.
         ServiceUnavailableError: nobody answers.
     """
     body = _Body(request)
-    headers = [(key.encode(), value.encode("latin-1")) for key, value in _request_headers(request, location)]
+    sent = _request_headers(request, location, keeps_host=keeps_host)
+    headers = [(key.encode(), value.encode("latin-1")) for key, value in sent]
     headers += [(key.encode(), value.encode()) for key, value in identity]
     asked = httpx.Request(
         request.method,
@@ -171,7 +174,7 @@ class Proxied:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _request_headers(request: Request, location: Location) -> list[tuple[str, str]]:
+def _request_headers(request: Request, location: Location, *, keeps_host: bool) -> list[tuple[str, str]]:
     kept = [
         (key, value)
         for key, value in request.header_list
@@ -181,11 +184,12 @@ def _request_headers(request: Request, location: Location) -> list[tuple[str, st
         and TOKEN_PROTOCOL not in value
     ]
     where = location.host if PORTS[location.scheme] == location.port else f"{location.host}:{location.port}"
+    asked = request.headers.get("host", "")
     return [
-        ("host", where),
+        ("host", (keeps_host and asked) or where),
         *kept,
         ("x-forwarded-for", request.client),
-        ("x-forwarded-host", request.headers.get("host", "")),
+        ("x-forwarded-host", asked),
         ("x-forwarded-proto", "https"),
         ("x-forwarded-uri", request.uri.partition("?")[0]),
     ]

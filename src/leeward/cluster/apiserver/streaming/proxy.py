@@ -74,7 +74,7 @@ class Proxy:
             return Response(b"", status=301, content_type="", headers=[("location", f"{prefix}/{rest}")])
         transport = self._secure if location.scheme == "https" else self._plain
         target = rest if rest.startswith("/") else f"/{rest}"
-        return await pass_on(request, location, target, transport, prefix=prefix)
+        return await pass_on(request, location, target, transport, prefix=prefix, keeps_host=True)
 
     def service_location(self, namespace: str, wanted: Wanted) -> Location:
         """Return an endpoint of a Service, each in its turn.
