@@ -39,7 +39,7 @@ VERBS = {  # name, which is that of its module too: the first sentence of its he
     "kubeconfig": "Print the kubeconfig of an embedded cluster.",
     "cluster": "Start, stop and show embedded clusters.",
     "drill": "Rehearse losses on a running cluster.",
-    "infra": "Clusters on Amazon EKS as a short spec and Terraform: write, check, cost, plan, apply.",
+    "infra": "Clusters on Amazon EKS as a short spec and Terraform.",
 }
 _MODULES = {"import": "import_convox"}  # where the name of a verb cannot be that of a module
 

@@ -13,9 +13,10 @@ from leeward.base.clock import SystemClock
 from leeward.base.errors import UserInputError
 from leeward.cli import output
 from leeward.cli.confirm import confirmed
+from leeward.cli.envchecking import service_findings
 from leeward.cli.hub import Application, Reach, open_application
 from leeward.cli.hubaccess import refusals_explained
-from leeward.cli.projects import Source, config_file_of
+from leeward.cli.projects import Source, config_file_of, stop_at_errors
 from leeward.compose.findings import Findings
 from leeward.compose.source import Sources
 from leeward.delivery.environments.apply import Plan, apply_environment, plan_environment
@@ -25,6 +26,7 @@ from leeward.delivery.environments.overlayfiles import read_overlay
 from leeward.delivery.identity import who_am_i
 from leeward.delivery.records import ENVIRONMENTS, hub_of
 from leeward.kube.objects import Obj
+from leeward.kube.status import NotFoundError
 
 if TYPE_CHECKING:
     from leeward.kube.client import KubeClient
@@ -47,12 +49,14 @@ def apply_environments(source: Source, reach: Reach, names: Sequence[str], *, ye
     application = open_application(source, reach)
     wanted = _desired(application, source, names)
     output.say("\n".join(" → ".join(way) for way in _ways(application)))
-    plans = asyncio.run(_plans(application, wanted))
+    plans, strangers = asyncio.run(_plans(application, wanted))
     changed = {name: plan for name, plan in plans.items() if not plan.is_empty}
     for plan in changed.values():
         _show(application, plan)
     if same := [name for name in plans if name not in changed]:
         output.say(f"{', '.join(same)}: nothing changes")
+    for name in strangers:
+        output.note(f"note: {name} is on the cluster, but not in leeward.yaml: leeward env remove {name}")
     if changed and not yes and not confirmed(f"Write {', '.join(changed)}?"):
         raise typer.Exit(1)
     asyncio.run(_carry_out(application, changed))
@@ -70,7 +74,12 @@ def _desired(application: Application, source: Source, names: Sequence[str]) -> 
     chosen = list(dict.fromkeys(names)) or list(file.config.environments)
     overlays = {name: read_overlay(file, name, sources, findings) for name in chosen}
     output.show_diagnostics(each for each in findings.diagnostics if each.severity.value == "warning")
-    findings.raise_errors()
+    unknown = service_findings(source, file, chosen)
+    if unknown is None and not findings.failed:
+        output.note(
+            "note: services in `verify` and `replicas` are not checked: the Compose files do not load"
+        )
+    stop_at_errors([*findings.diagnostics, *(unknown or ())], strict=False)
     return {
         name: environment_object(application.name, file.config, name, overlay)
         for name, overlay in overlays.items()
@@ -81,37 +90,37 @@ def _ways(application: Application) -> list[list[str]]:
     return passages({name: each.from_ for name, each in application.config.environments.items()})
 
 
-async def _plans(application: Application, wanted: Mapping[str, Obj]) -> dict[str, Plan]:
-    found = {}
+async def _plans(application: Application, wanted: Mapping[str, Obj]) -> tuple[dict[str, Plan], list[str]]:
+    """Return what would change, and the environments that clusters have and ``leeward.yaml`` has not."""
+    found, strangers = {}, dict[str, None]()
     for name, obj in wanted.items():
         async with application.connect(name) as api:
             with refusals_explained(name):
                 found[name] = await plan_environment(api, obj)
-    return found
+                strangers |= dict.fromkeys(await _strangers(api, application))
+    return found, sorted(strangers)
+
+
+async def _strangers(api: KubeClient, application: Application) -> list[str]:
+    try:
+        there = await api.list(ENVIRONMENTS, hub_of(application.name))
+    except NotFoundError:  # nothing of leeward is there yet
+        return []
+    return [name for obj in there if (name := obj["metadata"]["name"]) not in application.config.environments]
 
 
 async def _carry_out(application: Application, plans: Mapping[str, Plan]) -> None:
-    told: set[str] = set()
     for name, plan in plans.items():
         async with application.connect(name) as api:
             with refusals_explained(name):
                 who = await who_am_i(api)
                 await apply_environment(api, plan, who, SystemClock())
                 output.say(f"{name} is written")
-                await _tell_strangers(api, application, told)
-
-
-async def _tell_strangers(api: KubeClient, application: Application, told: set[str]) -> None:
-    """Tell of environments that a cluster has and ``leeward.yaml`` has not, of each once."""
-    there = {obj["metadata"]["name"] for obj in await api.list(ENVIRONMENTS, hub_of(application.name))}
-    for name in sorted(there - application.config.environments.keys() - told):
-        output.note(f"note: the environment {name} is there too, but not in leeward.yaml; it stays")
-        told.add(name)
 
 
 def _show(application: Application, plan: Plan) -> None:
     """Print what a plan changes."""
-    where = application.reach.context or application.config.environments[plan.after.name].cluster
+    where = application.place_of(plan.after.name)
     new = "" if plan.before is not None else ", new"
     output.say(f"{plan.after.name} (cluster {where}{new})")
     width = max((len(each.field) for each in plan.changes), default=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +12,7 @@ from leeward.cli.hub import Application
 
 if TYPE_CHECKING:
     from leeward.base.clock import PassiveClock
+    from leeward.cli.projects import Source
     from leeward.delivery.environments.environment import Environment
     from leeward.delivery.environments.variables import Author
     from leeward.kube.client import KubeClient
@@ -54,6 +55,16 @@ def change(application: Application, environment: str, reason: str, act: Callabl
             return await act(Work(api, found, author, SystemClock()))
 
     return asyncio.run(work())
+
+
+async def warn_of_idle(source: Source, work: Work, names: Iterable[str]) -> None:
+    """Warn of names that have no effect in the environment, as far as the files here tell."""
+    from leeward.cli import output
+    from leeward.cli.envchecking import idle_names, names_used
+
+    overlay = work.environment.overlay
+    used = names_used(source, work.environment.app, overlay)
+    output.show_diagnostics(idle_names(list(names), used, overlay))
 
 
 def read_file(path: Path) -> Mapping[str, str]:

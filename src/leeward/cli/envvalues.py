@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import typer
@@ -11,14 +11,19 @@ import typer
 from leeward.base.errors import UserInputError
 
 _WAYS = "Write NAME=value, NAME=@FILE, NAME=- for standard input, or NAME to be asked."
+Read = Callable[[str], bytes | None]  # where a value is → the value; None: that is a file
 MASK = "••••••••"
 
 
-def parse_values(arguments: Sequence[str]) -> dict[str, bytes]:
+def parse_values(arguments: Sequence[str], read: Read = lambda where: None) -> dict[str, bytes]:
     """Return name → value.
 
     ``NAME=@@x`` is the value ``@x``. Files are taken as they are; of what is piped, the last line end is not
     part of the value.
+
+    Args:
+        arguments: of the command line.
+        read: gets what is neither a file nor written.
 
     Raises:
         UserInputError: an argument is no assignment, a file cannot be read, or nobody can be asked.
@@ -36,17 +41,19 @@ def parse_values(arguments: Sequence[str]) -> dict[str, bytes]:
         check_name(name)
         if name in found:
             raise UserInputError(f"{name} is given twice", remedy="Remove one of them.")
-        found[name] = _value(name, value) if equals else _ask(name)
+        found[name] = _value(name, value, read) if equals else _ask(name)
     return found
 
 
-def _value(name: str, written: str) -> bytes:
+def _value(name: str, written: str, read: Read) -> bytes:
     if written == "-":
         return sys.stdin.buffer.read().removesuffix(b"\n").removesuffix(b"\r")
     if written.startswith("@@"):
         return written[1:].encode()
     if not written.startswith("@"):
         return written.encode("utf-8", "surrogateescape")
+    if (found := read(written[1:])) is not None:
+        return found
     try:
         return Path(written[1:]).read_bytes()
     except OSError as error:

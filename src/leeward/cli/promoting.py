@@ -14,6 +14,7 @@ from leeward.base.clock import SystemClock
 from leeward.base.errors import OperationError
 from leeward.base.ids import SystemIds
 from leeward.cli import output
+from leeward.cli.drilling import ClusterDrills
 from leeward.cli.hubaccess import open_environment
 from leeward.delivery import records
 from leeward.delivery.clustertime import ClusterClock
@@ -51,7 +52,8 @@ class Place:
             by=self.who,
             **more,  # type: ignore[arg-type]  # named by callers in this package
         )
-        return await plan_promotion(self.api, self.origin, wish, self.clock.now())
+        drills = ClusterDrills(self.api)
+        return await plan_promotion(self.api, self.origin, wish, self.clock.now(), drills)
 
     async def release(self, called: str | None) -> Obj:
         """Return a release by what it is called; without that, the one that is next here.
@@ -122,8 +124,16 @@ def tell(plan: Plan, release: Obj) -> None:
         output.say(f"  {line}")
     for note in plan.verdict.notes:
         output.note(f"note: {note}")
+    for line in plan.exposed:
+        output.note(f"warning: {line}; give it to the service as a variable or a Compose secret")
+    for heading, lines in (
+        ("changed by hand, will be put back:", plan.standing.put_back),
+        ("of others, will be taken over:", plan.standing.taken),
+    ):
+        if lines:
+            output.say("\n".join((f"  {heading}", *(f"    {line}" for line in lines))))
     if request.checks:
-        output.say(f"  then verified by: {', '.join(each.service for each in request.checks)}")
+        output.say(f"  then verified by: {', '.join(each.title for each in request.checks)}")
 
 
 def describe(release: Obj) -> str:
@@ -133,12 +143,12 @@ def describe(release: Obj) -> str:
 
 
 def stop_at_gates(plan: Plan) -> None:
-    """Refuse what may not enter.
+    """Refuse what may not enter, before anything is written.
 
     Raises:
         OperationError: with every reason.
     """
-    blocked = plan.verdict.blocked
+    blocked = plan.blocked
     if blocked:
         reasons = "".join(f"\n  {each.message}\n    {each.remedy}" for each in blocked)
         raise OperationError(f"{plan.request.release} may not enter {plan.environment.name}:{reasons}")

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from leeward.base.diagnostics import Severity
-from leeward.base.errors import OperationError, UserInputError
+from leeward.base.errors import UserInputError
 from leeward.cli import output
 from leeward.cli.projects import Source, base_options, show_findings
 from leeward.cli.provenance import git_of
 from leeward.cli.waivers import sort_by_waivers
 from leeward.compose.findings import did_you_mean
-from leeward.compose.load import LoadOptions, load_project
+from leeward.compose.load import LoadOptions
 from leeward.compose.project import Project
 from leeward.delivery.audit.trail import append
 from leeward.delivery.identity import who_am_i
@@ -25,6 +24,7 @@ from leeward.delivery.releases.bundle import bundle_of, release_object
 from leeward.delivery.releases.inputs import ENVIRONMENT, Recorded, record_project
 from leeward.delivery.releases.kept import add_release, find_release, list_releases
 from leeward.delivery.releases.making import Made, make_bundle
+from leeward.delivery.releases.unset import load_unset
 from leeward.kube.objects import Obj
 from leeward.render.render import RenderOptions, render
 from leeward.settings.read import is_external
@@ -109,7 +109,7 @@ def prepare(source: Source, name: str) -> Prepared:
         DiagnosticsError: leeward.yaml or the Compose files cannot be used.
     """
     options, config_directory = base_options(source, name)
-    loaded = load_project(replace(options, profiles=("*",)))
+    loaded, _ = load_unset(replace(options, profiles=("*",)))
     waived = sort_by_waivers(loaded.project, loaded.diagnostics)
     show_findings([*waived.open, *waived.expired])
     rendered = render(loaded.project, RenderOptions(environment=ENVIRONMENT))
@@ -233,58 +233,3 @@ def _tell_needs(made: Made) -> None:
     if needs:
         count = output.count(len(needs), "secret")
         output.note(f"note: every environment needs values of {count}: {', '.join(needs)}")
-
-
-def read_release(path: Path) -> Obj:
-    """Return the release in a file.
-
-    Raises:
-        UserInputError: there is no file, or no release in it.
-        OperationError: it is damaged.
-    """
-    import json
-
-    from leeward.delivery.records import API_VERSION
-
-    try:
-        found: Any = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserInputError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise UserInputError(
-            f"{path} is no release: {error}", remedy="`leeward release export` writes one."
-        ) from error
-    known = isinstance(found, dict) and isinstance(found.get("metadata"), dict)
-    if not known or (found.get("apiVersion"), found.get("kind")) != (API_VERSION, "Release"):
-        raise UserInputError(f"{path} is no release", remedy="`leeward release export` writes one.")
-    bundle = bundle_of(found)
-    spec = found["spec"]
-    texts = {key: spec[key] for key in ("version", "createdBy") if isinstance(spec.get(key), str)}
-    git = spec.get("git") if isinstance(spec.get("git"), dict) else None
-    return release_object(
-        bundle, version=texts.get("version", ""), created_by=texts.get("createdBy", ""), git=git
-    )
-
-
-def write_release(release: Obj, path: Path) -> None:
-    """Write a release into a file, whole or not at all.
-
-    Raises:
-        OperationError: it cannot be written.
-    """
-    import json
-    import tempfile
-
-    meta = {key: release["metadata"][key] for key in ("name", "labels") if key in release["metadata"]}
-    text = json.dumps({**release, "metadata": meta}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    scratch = None
-    try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-            scratch = Path(file.name)
-            file.write(text)
-        scratch.chmod(0o644)
-        scratch.replace(path)
-    except OSError as error:
-        if scratch is not None:
-            scratch.unlink(missing_ok=True)
-        raise OperationError(f"{path} cannot be written: {error.strerror}") from error

@@ -20,6 +20,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r":?[-?+]")
 _MAX_DEPTH = 50
 _COLLECTIONS = frozenset((dict, list))
+MISSING_CODE = "missing-variable"  # of the diagnostic
+_MISSING = re.compile(r"The required variable (\w+) is ")
 
 Lookup = Callable[[str], str | None]
 
@@ -159,12 +161,18 @@ def _braced(inside: str, text: str, lookup: Lookup, unset: Callable[[str], objec
         return _substitute(word, lookup, unset, depth + 1)
     reason = _substitute(word, lookup, unset, depth + 1)
     raise TemplateError(
-        "missing-variable",
+        MISSING_CODE,
         f"The required variable {name[0]} is {'empty' if value == '' else 'not set'}"
         + (f": {reason}" if reason else "")
         + ".",
         f"Set {name[0]} in the environment, in .env or in a file given with --env-file.",
     )
+
+
+def missing_name(message: str) -> str:
+    """Return the variable that a diagnostic with :data:`MISSING_CODE` is about."""
+    match = _MISSING.match(message)
+    return match[1] if match else ""
 
 
 def _value(name: str, lookup: Lookup, unset: Callable[[str], object]) -> str:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Collection, Container, Iterable
 
 from leeward.base.clock import Clock
 from leeward.base.errors import OperationError
-from leeward.delivery.api import Api
+from leeward.delivery.api import Api, Lists
 from leeward.delivery.apply import project_selector
 from leeward.delivery.health import WORKLOADS, Health, judge
+from leeward.delivery.records import ENVIRONMENT_LABEL
 from leeward.kube.objects import Obj, labels_of
 from leeward.kube.resources import BUILT_IN, resource_of_kind
-from leeward.kube.status import NotFoundError
+from leeward.kube.status import ForbiddenError, NotFoundError
 from leeward.kube.wellknown import APP_NAME
 
 POLL_SECONDS = 0.1
 KEPT = frozenset(("Namespace", "PersistentVolumeClaim"))  # down and pruning leave them
+KINDS = frozenset(  # that are applied into a namespace
+    (
+        "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Service", "Ingress", "NetworkPolicy",
+        "PodDisruptionBudget", "HorizontalPodAutoscaler", "ConfigMap", "Secret", "ServiceAccount",
+        "PersistentVolumeClaim",
+    )
+)  # fmt: skip
+_UNRECORDED = f"!{ENVIRONMENT_LABEL}"  # versions of variables and kept manifests have that label
 
 
 def resource_name(obj: Obj) -> str:
@@ -40,13 +50,17 @@ async def delete_and_wait(api: Api, clock: Clock, resource: str, namespace: str,
         await clock.sleep(POLL_SECONDS)
 
 
-async def look(api: Api, namespace: str, project: str) -> list[Health]:
-    """Return the state of every workload of a project."""
+async def look(api: Api, namespace: str, project: str, kinds: Collection[str] = WORKLOADS) -> list[Health]:
+    """Return the state of every workload of a project, or of those of some kinds."""
     selector = project_selector(project)
-    pods = await api.list("pods", namespace)
+    resources = [resource for kind, resource in WORKLOADS.items() if kind in kinds]
+    pods, *listed = await asyncio.gather(
+        api.list("pods", namespace),
+        *(api.list(each, namespace, label_selector=selector) for each in resources),
+    )
     found: list[Health] = []
-    for resource in WORKLOADS.values():
-        for workload in await api.list(resource, namespace, label_selector=selector):
+    for workloads in listed:
+        for workload in workloads:
             uid = workload["metadata"]["uid"]
             service = labels_of(workload).get(APP_NAME) or workload["metadata"]["name"]
             own = [pod for pod in pods if labels_of(pod).get(APP_NAME) == service] or [
@@ -70,17 +84,29 @@ def unwanted(mine: Iterable[tuple[str, Obj]], objects: Iterable[Obj]) -> list[tu
 
 async def owned(api: Api, project: str, namespace: str) -> list[tuple[str, Obj]]:
     """Return (resource, object) of everything of a project that leeward applied."""
-    kinds = {
-        "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Service", "Ingress", "NetworkPolicy",
-        "PodDisruptionBudget", "HorizontalPodAutoscaler", "ConfigMap", "Secret", "ServiceAccount",
-        "PersistentVolumeClaim",
-    }  # fmt: skip
-    found = []
-    for row in BUILT_IN:
-        if row.kind in kinds and row.group != "events.k8s.io":
-            selector = project_selector(project)
-            found += [(row.name, obj) for obj in await api.list(row.name, namespace, label_selector=selector)]
-    return found
+    selector, resources = project_selector(project), _resources(KINDS)
+    listed = await asyncio.gather(*(api.list(each, namespace, label_selector=selector) for each in resources))
+    return [(each, obj) for each, found in zip(resources, listed, strict=True) for obj in found]
+
+
+async def inhabitants(
+    api: Lists, namespace: str, kinds: Iterable[str] = KINDS
+) -> tuple[list[Obj], frozenset[str]]:
+    """Return everything of some kinds in a namespace, whoever made it, and the kinds that may not be seen.
+
+    What leeward itself keeps there (versions of variables, what promotions applied) is left out.
+    """
+    found, hidden = list[Obj](), set[str]()
+    for resource in _resources(frozenset(kinds)):
+        try:
+            found += await api.list(resource, namespace, label_selector=_UNRECORDED)
+        except ForbiddenError:
+            hidden |= {row.kind for row in BUILT_IN if row.name == resource}
+    return found, frozenset(hidden)
+
+
+def _resources(kinds: Container[str]) -> list[str]:
+    return [row.name for row in BUILT_IN if row.kind in kinds and row.group != "events.k8s.io"]
 
 
 async def delete_quietly(api: Api, resource: str, obj: Obj) -> None:

@@ -52,7 +52,9 @@ class Startup:
         self._waiting = {obj["metadata"]["name"]: obj for obj in workloads}
         self._applied: dict[str, str] = {}  # workload name → service
         self._optional = dispensable(workloads)
-        self._proof = 0.0 if all(map(is_probed, workloads)) else PROOF_SECONDS
+        self._kinds = frozenset(obj["kind"] for obj in workloads)
+        self._unprobed = {_service_of(obj) for obj in workloads if not is_probed(obj)}
+        self._since: dict[str, float] = {}  # service → since when it is as it should be
         self.health: dict[str, Health] = {}  # by service, of those that were applied
 
     async def run(self) -> None:
@@ -61,7 +63,6 @@ class Startup:
         Raises:
             OperationError: one cannot come up.
         """
-        steady_since: float | None = None
         while True:
             for name, obj in list(self._waiting.items()):
                 if self._may_start(obj):
@@ -71,12 +72,9 @@ class Startup:
             began = self._clock.monotonic()
             lost = await self._look()
             finished = all(each.done or each.service in lost for each in self.health.values())
-            if not self._waiting and len(self.health) == len(set(self._applied.values())) and finished:
-                steady_since = began if steady_since is None else steady_since
-                if self._clock.monotonic() - steady_since >= self._proof:
-                    return
-            else:
-                steady_since = None
+            complete = not self._waiting and len(self.health) == len(set(self._applied.values()))
+            if complete and finished and self._is_proven(lost):
+                return
             self._show(self._progress())
             took = self._clock.monotonic() - began
             await self._clock.sleep(max(POLL_SECONDS, took))  # looks half of the time, at most
@@ -84,11 +82,19 @@ class Startup:
     async def _look(self) -> set[str]:
         """Look how everything is; returns the services that are lost, which nothing requires."""
         services = set(self._applied.values())
-        seen = await look(self._api, self._namespace, self._project)
+        began = self._clock.monotonic()
+        seen = await look(self._api, self._namespace, self._project, self._kinds)
         self.health = {each.service: each for each in seen if each.service in services}
+        steady = [name for name, each in self.health.items() if each.done]
+        self._since = {name: self._since.get(name, began) for name in steady}
         lost = {each.service for each in self.health.values() if each.hopeless} & self._optional
         _stop_if_hopeless(each for each in self.health.values() if each.service not in lost)
         return lost
+
+    def _is_proven(self, lost: set[str]) -> bool:
+        """Tell whether every program without a health check has lived for a while."""
+        now = self._clock.monotonic()
+        return all(now - self._since.get(name, now) >= PROOF_SECONDS for name in self._unprobed - lost)
 
     def _may_start(self, obj: Obj) -> bool:
         applied = set(self._applied.values())
@@ -102,8 +108,9 @@ class Startup:
             f"{each.service} {each.ready}/{each.wanted}" for each in self.health.values() if not each.done
         ]
         later = sorted(map(_service_of, self._waiting.values()))
-        text = "waiting for " + ", ".join(parts) if parts else "starting the next"
-        return text + (f"; later {', '.join(later)}" if later else "")
+        if not parts:
+            return f"starting {', '.join(later)}" if later else "all are up; seeing that they stay up"
+        return f"waiting for {', '.join(parts)}" + (f"; later {', '.join(later)}" if later else "")
 
     def unfinished(self) -> str:
         """Say what is not up, and why."""

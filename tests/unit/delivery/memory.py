@@ -36,11 +36,16 @@ class Memory:
         self, resource: str, namespace: str = "", *, label_selector: str = ""
     ) -> builtins.list[Obj]:
         await self._turn("list", resource, "")
-        wanted = dict(part.split("=") for part in label_selector.split(",") if part)
+        parts = [part for part in label_selector.split(",") if part]
+        wanted = dict(part.split("=") for part in parts if "=" in part)
+        absent = {part.removeprefix("!") for part in parts if part.startswith("!")}
         return [
             copy.deepcopy(obj)
             for (kind, space, _), obj in sorted(self.objects.items())
-            if kind == resource and namespace in ("", space) and wanted.items() <= labels_of(obj).items()
+            if kind == resource
+            and namespace in ("", space)
+            and wanted.items() <= labels_of(obj).items()
+            and absent.isdisjoint(labels_of(obj))
         ]
 
     async def create(self, resource: str, obj: Obj) -> Obj:

@@ -129,3 +129,40 @@ def test_a_plan_is_empty_only_when_nothing_changes() -> None:
     plan = asyncio.run(plan_environment(Cluster(), qa()))
     assert not plan.is_empty
     assert replace(plan, changes=(), access=()).is_empty
+
+
+def other(app: str, name: str, namespace: str) -> Obj:
+    config = Config(environments={name: Environment(namespace=namespace)})
+    return environment_object(app, config, name, Overlay())
+
+
+@pytest.mark.parametrize(("app", "name"), [("shop", "uat"), ("bank", "qa")])
+def test_a_namespace_that_another_environment_has_is_refused_before_anything_is_written(
+    app: str, name: str
+) -> None:
+    api = Cluster()
+    apply(api, qa())
+    api.calls.clear()
+    with pytest.raises(OperationError, match="shop-qa is that of the environment qa of shop"):
+        apply(api, other(app, name, "shop-qa"))
+    assert written(api) == []
+
+
+def test_a_namespace_whose_environment_may_not_be_seen_is_taken_all_the_same() -> None:
+    api = Cluster()
+    apply(api, qa())
+
+    def refuse(verb: str, resource: str, name: str) -> None:
+        if (verb, resource, name) == ("get", ENVIRONMENTS, "qa"):
+            raise ForbiddenError("no")
+
+    api.before = refuse
+    with pytest.raises(OperationError, match="is that of the environment qa of shop"):
+        apply(api, other("bank", "live", "shop-qa"))
+
+
+def test_a_namespace_whose_environment_has_gone_is_free() -> None:
+    api = Cluster()
+    apply(api, qa())
+    del api.objects[ENVIRONMENTS, "leeward-shop", "qa"]
+    assert apply(api, other("bank", "qa", "shop-qa")).before is None

@@ -17,13 +17,13 @@ from leeward.delivery.environments.environment import (
     Environment,
     Lock,
     Overlay,
-    Verification,
     Verified,
     environment_object,
     find_environment,
     read_environment,
 )
 from leeward.delivery.environments.overlayfiles import read_overlay
+from leeward.delivery.environments.verifications import Verification
 from leeward.delivery.records import hub_of
 from leeward.kube.objects import Obj, parse_time
 from leeward.settings.configfile import ConfigFile, read_config

@@ -308,3 +308,14 @@ def test_moments_are_read_in_utc_where_nothing_names_a_time_zone() -> None:
     assert readable(NOW, production()) == "Thu 2026-11-26 12:00 UTC"
     unknown = production(freeze=[Window((0, 0, 0), (0, 1, 0), "Mars/Olympus")])
     assert readable(NOW, unknown) == "Thu 2026-11-26 12:00 UTC"
+
+
+def test_what_was_let_in_and_did_not_end_goes_on_whatever_has_ended_since() -> None:
+    where = production(approvals=1, soak=1e9, freeze=[WEEKEND])
+    begun = entry(environment=where, origin=None, begun="production-00007")
+    assert codes(replace(begun, begun=""), SATURDAY)
+    verdict = check_entry(begun, SATURDAY)
+    assert verdict.blocked == []
+    assert verdict.notes == ["production-00007 was let in and did not end: it goes on."]
+    where = production(lock=Lock("jo", "inventory", NOW))
+    assert codes(replace(begun, environment=where)) == ["locked"]

@@ -196,3 +196,73 @@ def test_links_are_followed_inside_and_out_of_the_project(tmp_path: Path) -> Non
     assert ground.followed(path_of("to-a")) == path_of("a")
     assert ground.followed(path_of("to-near")) == path_of("../near")
     assert ground.followed(path_of("to-far")) == str(tmp_path / "far")
+
+
+REQUIRED = """
+services:
+  web:
+    image: web:${TAG:-1}
+    environment: {DB_PASSWORD: "${DB_PASSWORD:?ask the DBA}", MODE: "${MODE:?}"}
+    command: serve --workers ${WORKERS:?}
+"""
+
+
+def test_required_variables_that_containers_read_need_no_value_where_a_release_is_made(
+    tmp_path: Path,
+) -> None:
+    release = made(write(tmp_path / "shop", {"compose.yaml": REQUIRED})).bundle
+
+    assert [(need.name, need.required) for need in release.secrets] == [
+        ("DB_PASSWORD", True), ("MODE", True), ("WORKERS", True),
+    ]  # fmt: skip
+    assert release.variables == {}
+    assert "${DB_PASSWORD:?ask the DBA}" in release.files["compose.yaml"].decode()
+
+
+def test_a_release_is_the_same_with_and_without_the_value_of_a_required_secret(tmp_path: Path) -> None:
+    files = {"compose.yaml": REQUIRED.replace("${MODE:?}", "fast").replace("${WORKERS:?}", "2")}
+    ids = {
+        made(write(tmp_path / "a/shop", files)).bundle.id,
+        made(write(tmp_path / "b/shop", files), DB_PASSWORD="hunter2").bundle.id,
+    }
+
+    assert len(ids) == 1
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "image: web:${X:?}",
+        "image: web\n    ports: ['${X:?}:80']",
+        "image: web\n    build: {context: ., args: {A: '${X:?}'}}",
+        "image: web\n    volumes: ['${X:?}:/data']",
+        "image: web\n    mem_limit: ${X:?}",
+        "image: web\n    x-leeward: {hosts: ['${X:?}']}",
+    ],
+)
+def test_a_required_variable_that_decides_what_a_release_is_has_to_be_known(tmp_path: Path, key: str) -> None:
+    text = f"services:\n  web:\n    environment: {{MODE: '${{MODE:?}}'}}\n    {key}\n"
+    with pytest.raises(DiagnosticsError) as caught:
+        recorded(write(tmp_path, {"compose.yaml": text}))
+
+    assert [each.code for each in caught.value.diagnostics] == ["missing-variable"]
+    assert "The required variable X is not set" in str(caught.value)
+
+
+def test_other_mistakes_are_told_without_stand_ins(tmp_path: Path) -> None:
+    text = "services: {web: {image: x, depends_on: [db], environment: {A: '${A_KEY:?}'}}}\n"
+    with pytest.raises(DiagnosticsError) as caught:
+        recorded(write(tmp_path, {"compose.yaml": text}))
+
+    assert "db" in str(caught.value)
+    assert "secret://" not in str(caught.value)
+
+
+def test_a_required_variable_that_an_included_file_leaves_empty_is_an_input_too(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "compose.yaml": "include: [{path: other.yaml, env_file: other.env}]\nservices: {web: {image: x}}\n",
+        "other.yaml": "services: {other: {image: x, environment: {KEY: '${KEY:?}'}}}\n",
+        "other.env": "KEY=\n",
+    }
+
+    assert recorded(write(tmp_path, files)).unset == {"KEY"}

@@ -50,3 +50,14 @@ def test_every_kind_has_a_definition_and_all_but_environments_never_change() -> 
         "ValidatingAdmissionPolicy",
         "ValidatingAdmissionPolicyBinding",
     }
+
+
+def test_no_expression_of_a_policy_asks_more_than_the_api_server_lets_it() -> None:
+    specs = [found["spec"] for found in policies() if found["kind"] == "ValidatingAdmissionPolicy"]
+    expressions = [
+        each["expression"]
+        for spec in specs
+        for part in ("variables", "validations")
+        for each in spec.get(part, ())
+    ]
+    assert 0 < max(expression.count(".check(") for expression in expressions) <= 2

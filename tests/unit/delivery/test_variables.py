@@ -165,3 +165,35 @@ def test_the_promotions_of_an_environment_say_which_versions_they_took() -> None
     other = record("Promotion", "shop", "uat-00001", {"environment": "uat", "variablesVersion": 9})
     found = variables.taken_by([promotion(2, 1), promotion(1, 1), promotion(3, 4), other], "qa")
     assert found == {1: "qa-00002", 4: "qa-00003"}
+
+
+def test_numbers_go_on_after_the_namespace_was_deleted_with_all_versions() -> None:
+    api = Memory()
+    put(api, A="1")
+    put(api, A="2")
+    for key in [key for key in api.objects if key[0] == "secrets"]:
+        del api.objects[key]
+    version = put(api, A="3")
+    assert (version.number, version.values, list(version.set)) == (3, {"A": b"3"}, ["A"])
+
+
+def test_numbers_go_on_after_what_promotions_took_when_the_trail_does_not_tell() -> None:
+    api = Memory()
+    label = {"leeward.dev/environment": "qa"}
+    spec = {"environment": "qa", "variablesVersion": 7}
+    api.objects[PROMOTIONS, QA.hub, "qa-00001"] = record("Promotion", "shop", "qa-00001", spec, **label)
+    assert put(api, A="1").number == 8
+    assert put(api, A="2").number == 9
+
+
+def test_versions_of_an_environment_that_had_the_namespace_before_are_passed_over() -> None:
+    api = Memory()
+    put(api, A="1")
+    put(api, A="2")
+    heir = Environment(name="live", app="shop", namespace="shop-qa")
+    version = run(variables.set_values(api, heir, {"B": "1"}, JANE, CLOCK))
+    assert (version.number, version.values) == (3, {"B": b"1"})
+    assert run(variables.find_version(api, heir, 2)) is None
+    found = run(variables.find_version(api, heir, 3))
+    assert found is not None
+    assert found.values == version.values

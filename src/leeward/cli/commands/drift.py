@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leeward.base.errors import OperationError
 from leeward.cli import options, output
 
+if TYPE_CHECKING:
+    from leeward.delivery.promotion.standing import Difference
+
 
 def drift(
     environment: Annotated[str, typer.Argument(metavar="ENV")],
+    ignore_added: Annotated[
+        bool, typer.Option("--ignore-added", help="Leave out objects that no promotion applied.")
+    ] = False,
     files: options.Files = None,
     project_name: options.ProjectName = None,
     context: options.Context = None,
@@ -19,7 +25,8 @@ def drift(
 ) -> None:
     """Compare what is live in an environment with what was promoted; changes nothing.
 
-    Exit code 1 when something differs. Promoting again puts it right.
+    Lists also what others put beside it: objects that no promotion applied. Exit code 1 when there is
+    anything of that. Promoting again puts right what was changed, and leaves alone what was added.
 
     Examples:
 
@@ -31,13 +38,10 @@ def drift(
 
     application = application_of(files, project_name, context, cluster)
 
-    async def work() -> list[str]:
+    async def work() -> Difference:
         from leeward.cli.promoting import opened
-        from leeward.delivery import records
-        from leeward.delivery.live import owned
         from leeward.delivery.promotion.manifests import find_manifest
-        from leeward.delivery.promotion.planning import kept_for, project_of
-        from leeward.delivery.wording.drift import drift as compare
+        from leeward.delivery.promotion.standing import difference
 
         async with opened(application, environment) as place:
             where, runs = place.environment, place.environment.promotion
@@ -46,16 +50,14 @@ def drift(
                 raise OperationError(f"what {runs} applied to {where.name} is not known any more")
             if not runs:
                 raise OperationError(f"nothing was promoted to {where.name} yet")
-            promotion = await place.api.find(records.PROMOTIONS, where.hub, runs)
-            if promotion is not None and promotion["spec"].get("rollback"):  # it runs no Jobs again
-                applied = [obj for obj in applied if obj["kind"] != "Job"]
-            there = await owned(place.api, project_of(applied), place.environment.namespace)
-            found = compare(applied, [obj for _, obj in there], await kept_for(place.api, place.environment))
-            return [str(each) for each in found]
+            return await difference(place.api, where, applied)
 
-    lines = asyncio.run(work())
+    found = asyncio.run(work())
+    if found.hidden:
+        output.note(f"note: not looked at, because you may not see them: {', '.join(found.hidden)}")
+    lines = [*found.drifted, *(() if ignore_added else found.added)]
     for line in lines:
-        output.say(line)
+        output.say(str(line))
     if lines:
         raise typer.Exit(1)
     output.say(f"{environment} is as it was promoted")

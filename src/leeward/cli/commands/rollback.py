@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leeward.cli import options, output
-from leeward.cli.commands.promote import DEFAULT_SECONDS, Reason, Timeout, Yes
+from leeward.cli.commands.promote import DEFAULT_SECONDS, DryRun, Force, Reason, Timeout, Yes
 
 if TYPE_CHECKING:
     from leeward.cli.promoting import Place
@@ -21,8 +21,10 @@ def rollback(
         str, typer.Option("--to", metavar="RELEASE", help="Instead of the one before.", show_default=False)
     ] = "",
     yes: Yes = False,
+    dry_run: DryRun = False,
     reason: Reason = "",
     timeout: Timeout = DEFAULT_SECONDS,
+    force: Force = False,
     files: options.Files = None,
     project_name: options.ProjectName = None,
     context: options.Context = None,
@@ -37,6 +39,8 @@ def rollback(
 
       leeward rollback production
 
+      leeward rollback production --dry-run
+
       leeward rollback production --to 1.0 --reason "orders are lost" --yes
     """
     import asyncio
@@ -50,9 +54,10 @@ def rollback(
         from leeward.cli.promoting import release_before
 
         called = to or await release_before(place.api, place.environment)
-        return await place.release(called), {"rollback": True, "reason": reason, "timeout": timeout}
+        wanted = {"rollback": True, "reason": reason, "timeout": timeout, "force": force}
+        return await place.release(called), wanted
 
-    asyncio.run(carry_out(application, environment, find, yes=yes, warn=_warn))
+    asyncio.run(carry_out(application, environment, find, yes=yes, dry_run=dry_run, warn=_warn))
 
 
 def _warn(plan: Plan) -> None:

@@ -1,7 +1,7 @@
 """Writes an environment of ``leeward.yaml`` to its cluster, with the Roles that its ``access`` means.
 
 What is there as it should be is left alone, so that applying again is cheap, and who administers one
-environment needs no right to change others.
+environment needs no right to change others. A namespace is that of one environment.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from leeward.delivery.environments.access import BINDINGS, LEVELS, ROLES, access
 from leeward.delivery.environments.changes import Change, changes
 from leeward.delivery.environments.environment import Environment, read_environment
 from leeward.delivery.installing import InstallApi, ensure_definitions, ensure_namespace, holds
-from leeward.delivery.records import ENVIRONMENTS
-from leeward.kube.objects import Obj
-from leeward.kube.status import NotFoundError
+from leeward.delivery.records import APP_LABEL, ENVIRONMENT_LABEL, ENVIRONMENTS, hub_of
+from leeward.kube.objects import Obj, labels_of
+from leeward.kube.status import ForbiddenError, NotFoundError
+from leeward.render.naming import dns_label
 
 
 class ApplyApi(AuditApi, InstallApi, Deletes, Protocol):
@@ -45,8 +46,13 @@ class Plan:
 
 
 async def plan_environment(api: ApplyApi, obj: Obj) -> Plan:
-    """Return what would change; `obj` is the environment as it should be."""
+    """Return what would change; `obj` is the environment as it should be.
+
+    Raises:
+        OperationError: its namespace is that of another environment.
+    """
     after = read_environment(obj)
+    await _refuse_claimed(api, after)
     live = await api.find(ENVIRONMENTS, after.hub, after.name)
     before = None
     if live is not None:
@@ -54,6 +60,33 @@ async def plan_environment(api: ApplyApi, obj: Obj) -> Plan:
             before = read_environment(live)
     access = [each for each in access_objects(after) if not await _is_there(api, each)]
     return Plan(obj, before, after, changes(before, after), access)
+
+
+async def _refuse_claimed(api: ApplyApi, after: Environment) -> None:
+    """Refuse a namespace that another environment has, of this application or another.
+
+    Each environment has bindings in its namespace, which say whose they are; whether that still holds, its
+    object says.
+    """
+    own = (dns_label(after.app), after.name)
+    found = {_claimant(each) for each in await api.list(BINDINGS, after.namespace)} - {own, ("", "")}
+    for app, name in sorted(found):
+        try:
+            other = await api.find(ENVIRONMENTS, hub_of(app), name)
+        except ForbiddenError:  # who may not look at another application's must not write over it either
+            claims = True
+        else:
+            claims = other is not None and other["spec"].get("namespace") == after.namespace
+        if claims:
+            raise OperationError(
+                f"the namespace {after.namespace} is that of the environment {name} of {app}",
+                remedy=f"Give {after.name} another namespace in leeward.yaml.",
+            )
+
+
+def _claimant(binding: Obj) -> tuple[str, str]:
+    labels = labels_of(binding)
+    return labels.get(APP_LABEL, ""), labels.get(ENVIRONMENT_LABEL, "")
 
 
 async def _is_there(api: ApplyApi, desired: Obj) -> bool:

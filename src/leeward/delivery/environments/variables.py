@@ -4,7 +4,8 @@ A version is an immutable Secret in the environment's namespace and has all valu
 promotion remembers which one it took. Who changes something creates the version after the one that was read:
 of two that do so at the same time one is refused, reads again and merges, so that nothing is lost.
 
-Invariant: the newest version, and those that a promotion took, are never deleted.
+Invariants: the newest version, and those that a promotion took, are never deleted. A number is never given
+twice, also when the namespace was deleted with all versions: the hub remembers them.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from leeward.base.errors import OperationError, UserInputError
 from leeward.delivery.api import Deletes
 from leeward.delivery.audit.trail import AuditApi, append
 from leeward.delivery.environments.environment import Environment, not_applied
-from leeward.delivery.records import APP_LABEL, ENVIRONMENT_LABEL, GROUP, PROMOTIONS
-from leeward.kube.objects import Obj, annotations_of, format_time, parse_time
+from leeward.delivery.records import APP_LABEL, AUDIT_RECORDS, ENVIRONMENT_LABEL, GROUP, PROMOTIONS
+from leeward.kube.objects import Obj, annotations_of, format_time, labels_of, parse_time
 from leeward.kube.status import AlreadyExistsError, ForbiddenError, NotFoundError
 from leeward.render.naming import dns_label
 
@@ -105,7 +106,8 @@ async def find_version(api: AuditApi, environment: Environment, number: int) -> 
     if number == 0:
         return Version()
     found = await api.find(_SECRETS, environment.namespace, f"{_PREFIX}{number}")
-    return None if found is None else _read(found)
+    is_own = found is not None and labels_of(found).get(ENVIRONMENT_LABEL) == environment.name
+    return _read(found) if found is not None and is_own else None
 
 
 async def set_values(
@@ -173,14 +175,16 @@ async def _change(
     action: str,
 ) -> Version:
     """Create the version that `change` makes of the newest, unless that is the same."""
+    taken = 0  # by another writer, or by an environment that had the namespace before
     for _ in range(_ATTEMPTS):
         versions = await list_versions(api, environment)
         old = versions[0] if versions else Version()
         values = change(old.values)
         if values == old.values:
             return old
+        last = old.number if versions else await last_number(api, environment)
         new = Version(
-            number=old.number + 1,
+            number=max(last, taken) + 1,
             values=values,
             by=author.name,
             at=clock.now(),
@@ -192,6 +196,7 @@ async def _change(
         try:
             await api.create(_SECRETS, _secret(environment, new))
         except AlreadyExistsError:
+            taken = new.number
             continue
         except NotFoundError:
             raise not_applied(environment.name) from None
@@ -212,6 +217,19 @@ async def _change(
         f"the variables of {environment.name} could not be changed, because others did so all the time",
         remedy="Run the command again.",
     )
+
+
+async def last_number(api: AuditApi, environment: Environment) -> int:
+    """Return the greatest number that a version of an environment ever had, as the hub remembers it."""
+    label = f"{ENVIRONMENT_LABEL}={environment.name}"
+    told = await api.list(AUDIT_RECORDS, environment.hub, label_selector=label)
+    numbers = [(obj["spec"].get("details") or {}).get("version") for obj in told if _is_of_versions(obj)]
+    taken = taken_by(await api.list(PROMOTIONS, environment.hub, label_selector=label), environment.name)
+    return max((each for each in (*numbers, *taken) if isinstance(each, int)), default=0)
+
+
+def _is_of_versions(record: Obj) -> bool:
+    return str(record["spec"].get("action") or "").startswith("env-")
 
 
 async def _forget_old(api: VariablesApi, environment: Environment, versions: Sequence[Version]) -> None:

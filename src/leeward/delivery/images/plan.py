@@ -153,7 +153,8 @@ def _why_not_built(
     if (reference is None or reference.is_bare) and not options.registry:
         return (
             f"The image of {name!r} has no name with which it could be pushed to a registry of yours.",
-            f"Write `image: REGISTRY/NAME:TAG` next to `build:`, or set `registry`, or give {given}.",
+            "Write `image: REGISTRY/NAME:TAG` next to `build:`, or set `registry` in leeward.yaml, or give "
+            f"{given}.",
         )
     others = [key for key, value in build.additional_contexts.items() if value.startswith("service:")]
     if others:

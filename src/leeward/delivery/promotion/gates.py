@@ -10,6 +10,8 @@ many people as it wants must have approved exactly this difference.
   when and with whose consent. It passes neither a lock (which anybody who may promote can take away, and is
   told so) nor the origin (what never ran anywhere else is the next emergency). What it passed is returned,
   and belongs into the audit trail.
+* **What was let in and did not end** goes on, whatever has ended or begun since: an environment is not left
+  in the middle. A lock stops it, too.
 
 Invariants: what cannot be told counts as a reason; the release's author, and whoever approved another
 difference, another release or another environment, has not approved.
@@ -75,6 +77,7 @@ class Entry:
     by: str = ""  # who asks
     rollback: bool = False
     override: str = ""  # why some gates are to be passed
+    begun: str = ""  # a promotion of exactly this that was let in, and did not end
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ def check_entry(entry: Entry, now: datetime) -> Verdict:
     """
     blocked = list(_locked(entry, now))
     notes = list(_notes(entry))
-    if is_restoring(entry):
+    if is_restoring(entry) or entry.begun:
         return Verdict(blocked, notes)
     blocked += _origin(entry, now)
     waived = [found for gate in _OVERRIDABLE for found in gate(entry, now)]
@@ -149,6 +152,8 @@ def is_restoring(entry: Entry) -> bool:
 
 def _notes(entry: Entry) -> Iterator[str]:
     name, release = entry.environment.name, entry.release
+    if entry.begun:
+        yield f"{entry.begun} was let in and did not end: it goes on."
     if entry.environment.release == release:
         yield f"{release} is what {name} runs; only what the environment adds to it can be new."
     if is_restoring(entry):

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-from leeward.base.clock import Clock
+from leeward.base.clock import Clock, within
 from leeward.base.errors import OperationError
 from leeward.delivery.api import Creates, Finds, Updates
 from leeward.kube.objects import Obj, format_micro_time
@@ -139,8 +139,11 @@ class Lease:
     async def _release(self, renewing: asyncio.Future[None]) -> None:
         renewing.cancel()
         self._renewed = float("-inf")
-        with contextlib.suppress(StatusError, OperationError):  # then it runs out
-            live = await self._api.find(LEASES, self._namespace, self._name)
-            if live is not None and live["spec"].get("holderIdentity") == self._holder:
-                kept = {key: value for key, value in live["spec"].items() if key != "holderIdentity"}
-                await self._api.update(LEASES, {**live, "spec": kept})
+        with contextlib.suppress(StatusError, OperationError, TimeoutError):  # then it runs out
+            await within(self._clock, _MARGIN, self._let_go())
+
+    async def _let_go(self) -> None:
+        live = await self._api.find(LEASES, self._namespace, self._name)
+        if live is not None and live["spec"].get("holderIdentity") == self._holder:
+            kept = {key: value for key, value in live["spec"].items() if key != "holderIdentity"}
+            await self._api.update(LEASES, {**live, "spec": kept})

@@ -2,25 +2,30 @@
 
 The release and the environment's object say everything; the machine of whoever asks has no part in it. What
 approvals are bound to is the hash of exactly what would be applied and removed.
+
+Invariant: everything that is against a promotion is told at once, also when it cannot be rendered.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from leeward.base.diagnostics import Severity
+from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.base.errors import DiagnosticsError, OperationError
 from leeward.delivery import records
 from leeward.delivery.environments.environment import Environment, find_environment
 from leeward.delivery.environments.variables import Version, find_version, newest_version
 from leeward.delivery.promotion import gates
+from leeward.delivery.promotion.exposure import exposures
 from leeward.delivery.promotion.manifests import find_manifest, without_values
-from leeward.delivery.promotion.promoter import KEPT_TO_GO_BACK, SUCCEEDED, Request
+from leeward.delivery.promotion.promoter import SUCCEEDED, Request, goes_on
 from leeward.delivery.promotion.rollout import PromotionApi, Where
+from leeward.delivery.promotion.standing import PlanApi, Standing, look_ahead, unfinished
 from leeward.delivery.promotion.verification import Check, split_checks
+from leeward.delivery.promotion.verifying import Drills, look_at, verifiers_of
 from leeward.delivery.releases.bundle import Bundle, bundle_of
 from leeward.delivery.releases.opening import open_bundle
 from leeward.delivery.wording.differences import Line, Side, diff_hash, differences, summary
@@ -57,9 +62,22 @@ class Plan:
     after: Sequence[Obj]
     lines: Sequence[Line]  # what would be different, in Compose's words
     verdict: gates.Verdict
+    standing: Standing
+    exposed: Sequence[str] = ()  # secrets that everybody sees who may look
+
+    @property
+    def blocked(self) -> list[gates.Blocked]:
+        """Every reason why it must not begin."""
+        return [*self.verdict.blocked, *self.standing.blocked]
 
 
-async def plan_promotion(api: PromotionApi, origin: PromotionApi | None, wish: Wish, now: datetime) -> Plan:
+async def plan_promotion(
+    api: PlanApi,
+    origin: PromotionApi | None,
+    wish: Wish,
+    now: datetime,
+    drills: Drills | None = None,
+) -> Plan:
     """Decide what a wish comes to.
 
     Args:
@@ -67,33 +85,37 @@ async def plan_promotion(api: PromotionApi, origin: PromotionApi | None, wish: W
         origin: that of the environment that releases come from; None when it is the same.
         wish: what is wanted.
         now: by the cluster's clock.
+        drills: makes verifications that are drills.
 
     Raises:
-        DiagnosticsError: the release cannot be rendered for the environment.
+        DiagnosticsError: the release cannot be rendered for the environment, such as for want of secrets;
+            what else is against it is told, too.
         OperationError: the environment is not known there, or something is damaged.
     """
     environment = await find_environment(api, wish.app, wish.environment)
     name, bundle = str(wish.release["metadata"]["name"]), bundle_of(wish.release)
     back = await _came_before(api, environment, name) if wish.rollback else None
     version = await _version(api, environment, back)
-    objects, checks = render_for(bundle, environment, version)
+    entry = await _entry(api, origin, wish, environment)
+    try:
+        objects, jobs = render_for(bundle, environment, version)
+    except DiagnosticsError as error:
+        raise DiagnosticsError([*error.diagnostics, *_told(entry, now)]) from error
     before = await find_manifest(api, environment.namespace, environment.promotion) or []
     after = without_values(objects)
     is_same = back is not None and _are_same(await _applied(api, environment, back), after)
-    tests = [[each.service, each.template, each.timeout] for each in checks]
+    checks = verifiers_of(environment, objects, jobs, drills)
+    tests = [each.terms for each in checks]
     found = records.digest_of({"objects": diff_hash(before, after, version.number), "tests": tests})
-    entry = gates.Entry(
-        environment=environment,
-        release=name,
-        author=str(wish.release["spec"].get("createdBy") or ""),
-        origin=await _origin(origin or api, environment, name) if environment.origin else None,
-        approvals=await _approvals(api, environment, wish.release),
-        diff_hash=found,
-        by=wish.by,
-        rollback=wish.rollback and is_same,
-        override=wish.override,
-    )
+    begun = await _begun(api, environment, name, found)
+    entry = replace(entry, diff_hash=found, rollback=wish.rollback and is_same, begun=begun)
     verdict, restores = gates.check_entry(entry, now), gates.is_restoring(entry)
+    verifying = await look_at(api, checks, restores=restores)
+    verdict = replace(
+        verdict,
+        blocked=[*verdict.blocked, *verifying.blocked],
+        notes=[*verdict.notes, *verifying.notes],
+    )
     there = await api.find(records.RELEASES, environment.hub, environment.release) if before else None
     lines = differences(side_of(before, there), side_of(after, wish.release), runs_jobs=not restores)
     where = Where(
@@ -110,7 +132,7 @@ async def plan_promotion(api: PromotionApi, origin: PromotionApi | None, wish: W
         environment=wish.environment,
         release=name,
         objects=objects,
-        checks=checks,
+        checks=verifying.checks,
         by=wish.by,
         diff_hash=found,
         variables_version=version.number,
@@ -120,10 +142,59 @@ async def plan_promotion(api: PromotionApi, origin: PromotionApi | None, wish: W
         where=where,
         runs=environment.promotion,
         generation=environment.generation,
+        shut=lambda at: "; ".join(each.message for each in gates.check_entry(entry, at).blocked),
     )
     return Plan(
-        environment=environment, request=request, before=before, after=after, lines=lines, verdict=verdict
+        environment=environment,
+        request=request,
+        before=before,
+        after=after,
+        lines=lines,
+        verdict=verdict,
+        standing=await look_ahead(api, environment, objects, before, where),
+        exposed=exposures(objects, version.texts, {each.name for each in bundle.secrets}),
     )
+
+
+async def _entry(
+    api: PromotionApi, origin: PromotionApi | None, wish: Wish, environment: Environment
+) -> gates.Entry:
+    """Return what gates are told of a wish before it is known what it changes."""
+    name = str(wish.release["metadata"]["name"])
+    return gates.Entry(
+        environment=environment,
+        release=name,
+        author=str(wish.release["spec"].get("createdBy") or ""),
+        origin=await _origin(origin or api, environment, name) if environment.origin else None,
+        approvals=await _approvals(api, environment, wish.release),
+        by=wish.by,
+        rollback=wish.rollback,
+        override=wish.override,
+    )
+
+
+async def _begun(api: PromotionApi, environment: Environment, release: str, diff_hash: str) -> str:
+    """Return the promotion that would go on, and not begin: of this, let in, and not on its way back."""
+    found = await unfinished(api, environment)
+    if found is None or not goes_on(found):
+        return ""
+    asked = (found["spec"]["release"], found["spec"].get("diffHash"))
+    return str(found["metadata"]["name"]) if asked == (release, diff_hash) else ""
+
+
+def _told(entry: gates.Entry, now: datetime) -> list[Diagnostic]:
+    """Return what gates have against a release that cannot be rendered, and so cannot be approved yet."""
+    return [
+        Diagnostic(
+            path="",
+            location=None,
+            code=f"gate-{each.code}",
+            severity=Severity.ERROR,
+            message=each.message,
+            remedy=each.remedy,
+        )
+        for each in gates.check_entry(entry, now).blocked
+    ]
 
 
 def render_for(bundle: Bundle, environment: Environment, version: Version) -> tuple[list[Obj], list[Check]]:
@@ -132,7 +203,7 @@ def render_for(bundle: Bundle, environment: Environment, version: Version) -> tu
     Raises:
         DiagnosticsError: it cannot be rendered there.
     """
-    checks = {each.run: each.timeout for each in environment.verify}
+    checks = {each.run: each.timeout for each in environment.verify if each.run}
     project, options = open_bundle(
         bundle,
         environment.overlay,
@@ -188,14 +259,6 @@ def _masked(lines: Sequence[str], version: Version) -> list[str]:
     """Return lines without values of the environment, which people of other environments may read."""
     values = sorted((each for each in version.texts.values() if len(each) >= _SHORT), key=len, reverse=True)
     return [functools.reduce(lambda text, value: text.replace(value, "…"), values, line) for line in lines]
-
-
-async def kept_for(api: PromotionApi, environment: Environment) -> list[Obj]:
-    """Return what of the promotion before is still there on purpose: so that it can come back."""
-    current = await api.find(records.PROMOTIONS, environment.hub, environment.promotion)
-    before = str(((current or {}).get("spec") or {}).get("previous") or "")
-    objects = await find_manifest(api, environment.namespace, before) or []
-    return [obj for obj in objects if obj["kind"] in KEPT_TO_GO_BACK]
 
 
 async def _origin(api: PromotionApi, environment: Environment, release: str) -> gates.Origin:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from leeward.base.clock import Clock
@@ -23,7 +24,7 @@ from leeward.delivery.promotion.lease import Lease
 from leeward.delivery.promotion.manifests import find_manifest, keep_manifest
 from leeward.delivery.promotion.patience import Patient
 from leeward.delivery.promotion.rollout import Key, PromotionApi, Rollout, Where, restoring
-from leeward.delivery.promotion.verification import Check, check_job, last_words, run_check
+from leeward.delivery.promotion.verification import Attempt, Verifier, last_words
 from leeward.kube.http import may_pass
 from leeward.kube.objects import Obj, format_time
 from leeward.kube.status import AlreadyExistsError
@@ -44,7 +45,7 @@ class Request:
     environment: str
     release: str  # its id
     objects: Sequence[Obj]  # with the values of Secrets
-    checks: Sequence[Check] = ()
+    checks: Sequence[Verifier] = ()
     by: str  # as the cluster knows who asks
     diff_hash: str = ""
     variables_version: int = 0
@@ -54,6 +55,7 @@ class Request:
     where: Where
     runs: str | None = None  # the promotion that was there when this was decided; None: whichever
     generation: int | None = None  # of the environment then
+    shut: Callable[[datetime], str] = lambda _: ""  # why it may not begin at a time, "" when it may
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Promoter:
         async with self._lease.held(holder.is_dead, self._show):
             runs, found = await self._newest()
             self._stop_if_changed(found)
-            current = next((each for each in reversed(found) if not _is_over(each)), None)
+            current = next((each for each in reversed(found) if not is_over(each)), None)
             if current is not None and _step(current) == _FINISHING:  # it is good, and that is to be told
                 current, runs = await self._finish(current), _name(current)
                 if self._is_wanted(current):
@@ -104,6 +106,7 @@ class Promoter:
                 await self._undo_unfinished(current)
                 current = None
             if current is None:
+                self._stop_if_shut()
                 current = await self._begin(runs, records.number_of(_name(found[-1])) + 1 if found else 1)
             return await self._carry_out(current)
 
@@ -140,6 +143,19 @@ class Promoter:
             )
         if wanted.runs is not None and (lock := status.get("lock")):
             raise OperationError(f"{wanted.environment} was locked by {lock.get('by')}: {lock.get('reason')}")
+
+    def _stop_if_shut(self) -> None:
+        """Refuse what may not begin any more, such as for want of an approval that has ended meanwhile.
+
+        Raises:
+            OperationError: with every reason.
+        """
+        wanted = self._request
+        if why := wanted.shut(self._clock.now()):
+            raise OperationError(
+                f"{wanted.release} may not enter {wanted.environment} any more: {why}",
+                remedy="Run the command again, which tells what helps.",
+            )
 
     async def _undo_unfinished(self, promotion: Obj) -> None:
         """Undo what did not end; what cannot be undone is superseded by what comes now."""
@@ -226,11 +242,17 @@ class Promoter:
         wanted = self._request
         if wanted.checks:
             await self._enter(promotion, "Verifying")
+        attempt = Attempt(
+            api=self._api,
+            clock=self._clock,
+            namespace=wanted.where.namespace,
+            project=wanted.where.project,
+            name=_name(promotion),
+            show=self._show,
+        )
         for check in wanted.checks:
-            self._show(f"verifying: {check.service}")
-            name = promotion["metadata"]["name"]
-            job = check_job(check, wanted.where.namespace, name, wanted.where.project)
-            await run_check(self._api, self._clock, job, check.service)
+            self._show(f"verifying: {check.title}")
+            await check.verify(attempt)
 
     async def _finish(self, promotion: Obj) -> Obj:
         await self._enter(promotion, _FINISHING)
@@ -363,5 +385,11 @@ def _message(promotion: Obj) -> str:
     return str((promotion.get("status") or {}).get("message") or "")
 
 
-def _is_over(promotion: Obj) -> bool:
+def goes_on(promotion: Obj) -> bool:
+    """Tell whether a promotion that did not end would go on when it is asked for again."""
+    return not is_over(promotion) and _step(promotion) != ROLLING_BACK
+
+
+def is_over(promotion: Obj) -> bool:
+    """Tell whether a promotion has ended, whichever way."""
     return _phase(promotion) in (SUCCEEDED, ROLLED_BACK, SUPERSEDED)

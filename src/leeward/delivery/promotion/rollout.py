@@ -139,7 +139,7 @@ class Rollout:
         return len(gone)
 
     def _is_ours(self, live: Obj) -> bool:
-        return annotations_of(live).get(ENVIRONMENT_LABEL) == self._where.environment
+        return is_of(live, self._where.environment)
 
     def _refuse_foreign(self, objects: Iterable[Obj]) -> None:
         """Refuse, before anything is written, to lay hands on what somebody else put there.
@@ -185,33 +185,25 @@ class Rollout:
         if is_stub(desired):
             await self._require(desired, live)
             return
-        stamped = self._stamped(desired)
-        digest = stamped["metadata"]["annotations"][APPLIED]
+        marked = stamped(desired, self._where)
+        digest = marked["metadata"]["annotations"][APPLIED]
         resource, meta = resource_name(desired), desired["metadata"]
         while live is not None and is_terminating(live):  # an earlier one is still going
             await self._clock.sleep(POLL_SECONDS)
             live = await self._api.find(resource, meta.get("namespace") or "", meta["name"])
         is_same = live is not None and annotations_of(live).get(APPLIED) == digest
-        if live is not None and self._is_applied(desired, live, digest):
+        if live is not None and is_applied(desired, live, digest, self._where):
             return
         if live is not None and desired["kind"] == "Job" and (not is_same or _has_failed(live)):
             await delete_and_wait(self._api, self._clock, resource, meta["namespace"], meta["name"])
         try:
-            await self._api.apply(resource, stamped, force=self._where.force)
+            await self._api.apply(resource, marked, force=self._where.force)
         except StatusError as error:
             if may_pass(error):
                 raise UnreachableError(
                     f"the cluster does not take {' '.join(key_of_kind(desired))}: {error}"
                 ) from error
             raise _refused(desired, error) from error
-
-    def _is_applied(self, desired: Obj, live: Obj, digest: str) -> bool:
-        notes = annotations_of(live)
-        if notes.get(APPLIED) != digest or notes.get(RELEASE) != self._where.release:
-            return False
-        if desired["kind"] == "Job":
-            return not _has_failed(live)
-        return self._where.restores or not has_drifted(desired, live)
 
     async def _require(self, stub: Obj, live: Obj | None) -> None:
         meta = stub["metadata"]
@@ -221,14 +213,31 @@ class Rollout:
                 remedy="Promote the release again, which makes it from `leeward env`.",
             )
 
-    def _stamped(self, desired: Obj) -> Obj:
-        notes = {
-            **annotations_of(desired),
-            APPLIED: digest_of(desired),
-            RELEASE: self._where.release,
-            ENVIRONMENT_LABEL: self._where.environment,
-        }
-        return {**desired, "metadata": {**desired["metadata"], "annotations": notes}}
+
+def stamped(desired: Obj, where: Where) -> Obj:
+    """Return an object as it is applied: with what it is of, and the digest of what it is."""
+    notes = {
+        **annotations_of(desired),
+        APPLIED: digest_of(desired),
+        RELEASE: where.release,
+        ENVIRONMENT_LABEL: where.environment,
+    }
+    return {**desired, "metadata": {**desired["metadata"], "annotations": notes}}
+
+
+def is_applied(desired: Obj, live: Obj, digest: str, where: Where) -> bool:
+    """Tell whether a live object is left alone, because it is what would be applied."""
+    notes = annotations_of(live)
+    if notes.get(APPLIED) != digest or notes.get(RELEASE) != where.release:
+        return False
+    if desired["kind"] == "Job":
+        return not _has_failed(live)
+    return where.restores or not has_drifted(desired, live)
+
+
+def is_of(live: Obj, environment: str) -> bool:
+    """Tell whether a promotion to an environment applied a live object."""
+    return annotations_of(live).get(ENVIRONMENT_LABEL) == environment
 
 
 def _has_failed(job: Obj) -> bool:
@@ -243,10 +252,15 @@ async def gather_all(work: Iterable[Awaitable[Any]]) -> None:
         raise next((each for each in errors if not isinstance(each, Exception)), errors[0])
 
 
+def owners_in(error: ConflictError) -> list[str]:
+    """Return the field managers whose fields a refused object has."""
+    return sorted(set(_OWNER.findall(str(error))))
+
+
 def _refused(obj: Obj, error: StatusError) -> OperationError:
     """Return what the API has against an object, in words."""
     name = f"{obj['kind']} {obj['metadata']['name']}"
-    if isinstance(error, ConflictError) and (owners := sorted(set(_OWNER.findall(str(error))))):
+    if isinstance(error, ConflictError) and (owners := owners_in(error)):
         return OperationError(
             f"{name}: {', '.join(owners)} changed what leeward would write: {error}",
             remedy="Let go of it there, or take it over with --force.",

@@ -19,6 +19,8 @@ from leeward.compose.load import LoadOptions, LoadResult, find_project_name, loa
 from leeward.compose.project import Mount, Project, Service
 from leeward.compose.source import STANDARD_INPUT, DiskReader
 from leeward.delivery.releases.places import DIRECTORY, HOME, Ground, path_of, word_of
+from leeward.delivery.releases.standins import stand_in
+from leeward.delivery.releases.unset import load_unset
 from leeward.render.bindkinds import MAX_BYTES as BINDS_BYTES
 from leeward.render.bindkinds import BindKind, classify, is_empty
 from leeward.render.files import DiskFiles, FileKind
@@ -55,16 +57,18 @@ class Recorded:
     notes: Notes
     secret_files: Mapping[str, str]  # secret → the file that has it on this machine
     loaded: LoadResult
+    unset: frozenset[str] = frozenset()  # variables that are required and have no value here
 
 
-def record_project(options: LoadOptions) -> Recorded:
+def record_project(options: LoadOptions, *, decides: bool = True) -> Recorded:
     """Load a project from disk and take down what it is made of.
 
     Args:
         options: files are named, profiles do not count; the project is where its first file is.
+        decides: whether it is for a release, which decides what images are.
 
     Raises:
-        DiagnosticsError: the files cannot be used.
+        DiagnosticsError: the files cannot be used, or a variable is missing that decides what the release is.
         UserInputError: a file has no name.
     """
     if not options.files or STANDARD_INPUT in map(str, options.files):
@@ -81,9 +85,14 @@ def record_project(options: LoadOptions) -> Recorded:
         environment={**options.environment, **STANDING},
         reader=_Reader(ground, Notes()),
     )
-    known = load_project(imagined).environment  # with .env, which is no file of a release
-    variables = {name: value for name, value in known.items() if not name.startswith(_OWN)}
-    again = replace(imagined, environment=variables, env_files=(NO_VARIABLES,), reader=_Reader(ground, notes))
+    known, unset = load_unset(imagined, decides=decides)  # with .env, which is no file of a release
+    variables = {
+        name: value
+        for name, value in known.environment.items()
+        if not name.startswith(_OWN) and name not in unset
+    }
+    given = {**variables, **{name: stand_in(name) for name in unset}}
+    again = replace(imagined, environment=given, env_files=(NO_VARIABLES,), reader=_Reader(ground, notes))
     loaded = load_project(again)
     secret = {
         key: each.file for key, each in loaded.project.secrets.items() if each.file and not each.external
@@ -101,6 +110,7 @@ def record_project(options: LoadOptions) -> Recorded:
             **{key: ground.real(path_of(word)) for key, word in notes.keys.items()},
         },
         loaded=loaded,
+        unset=unset,
     )
 
 

@@ -17,9 +17,10 @@ from leeward.compose.project import Project
 from leeward.delivery.releases.bundle import Bundle, Need
 from leeward.delivery.releases.files import files_for
 from leeward.delivery.releases.inputs import ENVIRONMENT, Recorded
-from leeward.delivery.releases.opening import load_bundle, reached, stand_in
+from leeward.delivery.releases.opening import load_bundle, reached
 from leeward.delivery.releases.places import name_of, path_of, readable, shelve, word_of
 from leeward.delivery.releases.redact import HOW, Redacted, SecretUse, Text, redact
+from leeward.delivery.releases.standins import stand_in
 from leeward.render.render import RenderOptions, render
 
 _VARIABLES, _LABELS = "environment file", "label file"  # what the loader calls them
@@ -47,7 +48,7 @@ def make_bundle(recorded: Recorded, images: Mapping[str, str], root: str = ".") 
         DiagnosticsError: the files cannot be used without the values of secrets.
         UserInputError: a secret cannot be taken out of a file.
     """
-    redacted = redact(_texts_of(recorded), recorded.environment)
+    redacted = redact(texts_of(recorded), recorded.environment, recorded.unset)
     files = recorded.notes.files | {word: text.encode() for word, text in redacted.texts.items()}
     known = [*files, *(word_of(each) for each in _secret_paths(recorded))]
     shelves = shelve(known)
@@ -71,7 +72,7 @@ def make_bundle(recorded: Recorded, images: Mapping[str, str], root: str = ".") 
     return Made(bundle, values, tuple(_left(bundle, values, variable)))
 
 
-def _texts_of(recorded: Recorded) -> dict[str, Text]:
+def texts_of(recorded: Recorded) -> dict[str, Text]:
     """Return the files that have variables, by word."""
     services: dict[str, list[str]] = {}
     raw: set[str] = set()

@@ -9,7 +9,7 @@ Invariant: what an image is, the release alone decides.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,10 +23,12 @@ from leeward.compose.node import Node
 from leeward.compose.project import Project
 from leeward.delivery.environments.environment import Overlay
 from leeward.delivery.releases.bundle import Bundle, Need
+from leeward.delivery.releases.concealing import is_secret_name
 from leeward.delivery.releases.files import ReleaseReader, files_for, paths_of
 from leeward.delivery.releases.inputs import NO_VARIABLES, STANDING
 from leeward.delivery.releases.overlays import check_images
 from leeward.delivery.releases.places import DIRECTORY, path_of, readable, word_for
+from leeward.delivery.releases.standins import stand_in, stand_ins
 from leeward.render.render import RenderOptions
 from leeward.settings.applied import apply_environment
 from leeward.settings.config import FILE_NAME, Config, Environment
@@ -78,7 +80,7 @@ def open_bundle(
         )
         base = load_bundle(bundle, values)
     except DiagnosticsError as error:
-        follows = any(list(_stand_ins(each.message)) for each in error.diagnostics)
+        follows = any(list(stand_ins(each.message)) for each in error.diagnostics)
         first = [_missing(each, environment) for each in missing] if follows else []
         raise DiagnosticsError(first or [_readable(each) for each in error.diagnostics]) from error
     project = loaded.project
@@ -136,34 +138,22 @@ def load_bundle(
     )
 
 
-def stand_in(name: str) -> str:
-    """Return what stands for the value of a secret that is not known: as secret as any value."""
-    return f"secret://:{name}@leeward"
-
-
 def reached(project: Project) -> dict[str, list[str]]:
     """Return the variables whose stand-ins got into services that run, with these services."""
     found: dict[str, list[str]] = {}
     for service, document in to_document(project)["services"].items():
-        for name in _stand_ins(str(document)):
+        for name in stand_ins(str(document)):
             found.setdefault(name, []).append(service)
     for service, uses in project.services.items():
         for table, named in ((project.secrets, uses.secrets), (project.configs, uses.configs)):
             for use in named:
                 source = table[use.source]
-                for name in _stand_ins(source.content or ""):
+                for name in stand_ins(source.content or ""):
                     found.setdefault(name, []).append(service)
     for resource in (*project.networks.values(), *project.volumes.values()):
-        for name in _stand_ins(str(resource)):
+        for name in stand_ins(str(resource)):
             found.setdefault(name, [])
     return {name: list(dict.fromkeys(services)) for name, services in found.items()}
-
-
-def _stand_ins(text: str) -> Iterator[str]:
-    for part in text.split("secret://:")[1:]:
-        name, marked, _ = part.partition("@leeward")
-        if marked:
-            yield name
 
 
 def _overlaid(bundle: Bundle, path: str) -> str:
@@ -227,12 +217,13 @@ def _secret_files(
 def _missing(need: Need, environment: str, why: str = "has no value") -> Diagnostic:
     file, _, line = next(iter(need.places), "").rpartition(":")
     name = need.name if need.kind == "variable" else f"{need.name}=@FILE"
+    what = "is secret and " if need.kind == "file" or is_secret_name(need.name) else ""
     return Diagnostic(
         path="",
         location=Location(file, int(line)) if line.isdigit() else None,
         code="missing-secret",
         severity=Severity.ERROR,
-        message=f"{need.name} is secret and {why} in {environment}.",
+        message=f"{need.name} {what}{why} in {environment}.",
         remedy=f"Give it one: leeward env set {name} --env {environment}",
     )
 

@@ -9,7 +9,7 @@ Source: ``leeward.delivery.releases.concealing``, for what is secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from leeward.compose.dotenv import parse_dotenv
@@ -58,22 +58,28 @@ class Redacted:
     used: frozenset[str]  # the other variables that the files use
 
 
-def redact(texts: Mapping[str, Text], environment: Mapping[str, str]) -> Redacted:
+def redact(
+    texts: Mapping[str, Text], environment: Mapping[str, str], unset: Collection[str] = ()
+) -> Redacted:
     """Return `texts` without the values of secrets.
 
     Args:
         texts: by name, in the order of loading; each can be loaded.
         environment: what variables are, here.
+        unset: variables that are required and have no value here: as good as secret.
 
     Raises:
         UserInputError: a file without variables has a secret that needs another name.
     """
-    return _Redaction(texts, environment).run()
+    return _Redaction(texts, environment, unset).run()
 
 
 class _Redaction:
-    def __init__(self, texts: Mapping[str, Text], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, texts: Mapping[str, Text], environment: Mapping[str, str], unset: Collection[str]
+    ) -> None:
         self._texts = texts
+        self._unset = frozenset(unset)
         self._marks = {name: _marks(text) for name, text in texts.items()}
         self._values: dict[str, str] = {}
         for text in texts.values():
@@ -128,7 +134,7 @@ class _Redaction:
                 self._keep(name, self._environment[name])
 
     def _is_secret(self, name: str) -> bool:
-        return is_secret_name(name) or is_secret(name, self._given.get(name, ""))
+        return name in self._unset or is_secret_name(name) or is_secret(name, self._given.get(name, ""))
 
     def _need(self, name: str, file: str, mark: Mark, *, required: bool) -> None:
         places, kinds = self._secrets.setdefault(name, ({}, []))

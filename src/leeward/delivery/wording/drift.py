@@ -4,6 +4,8 @@ Only what leeward wrote is compared: what others added, the API's defaults, stat
 own. Quantities are compared by value, because the API writes them in its own form. Missing objects are told,
 and so are those that have leeward's labels and that nobody applied.
 
+What others put beside it is told by ``leeward.delivery.wording.additions``.
+
 Source: ``leeward.delivery.apply``, whose rules on what is the same are used here.
 """
 
@@ -36,6 +38,7 @@ class Drift:
     name: str
     text: str  # what is otherwise: "replicas 3 → 7", applied before live
     field: str = ""  # "spec.replicas"
+    is_extra: bool = False  # it was never applied
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}: {self.text}"
@@ -111,7 +114,7 @@ def _extra(applied: Sequence[Obj], there: Mapping[Key, Obj], kept: Sequence[Obj]
     known = {key_of_kind(obj) for obj in applied}
     known |= {key_of_kind(obj) for obj in kept if obj["kind"] in ("ConfigMap", "Secret")}
     projects = {labels_of(obj).get(APP_PART_OF) for obj in applied}
-    claims = tuple(_claims(applied))
+    claims = tuple(claims_of(applied))
     for obj in sorted(there.values(), key=sort_key):
         labels = labels_of(obj)
         if key_of_kind(obj) in known or labels.get(APP_MANAGED_BY) != "leeward" or is_terminating(obj):
@@ -119,16 +122,17 @@ def _extra(applied: Sequence[Obj], there: Mapping[Key, Obj], kept: Sequence[Obj]
         if labels.get(APP_PART_OF) not in projects or controller_of(obj) is not None:
             continue
         kind, name = key_of_kind(obj)
-        if kind != "PersistentVolumeClaim" or not _is_of_pods(name, claims):
-            yield Drift(kind, name, "was not applied by the release that runs")
+        if kind != "PersistentVolumeClaim" or not is_of_pods(name, claims):
+            yield Drift(kind, name, "was not applied by the release that runs", is_extra=True)
 
 
-def _claims(applied: Iterable[Obj]) -> Iterator[str]:
+def claims_of(applied: Iterable[Obj]) -> Iterator[str]:
     """Yield what the claims of StatefulSets' Pods are called, without the number of the Pod."""
     for obj in applied:
         for claim in obj.get("spec", {}).get("volumeClaimTemplates") or ():
             yield f"{claim['metadata']['name']}-{obj['metadata']['name']}-"
 
 
-def _is_of_pods(name: str, claims: Iterable[str]) -> bool:
+def is_of_pods(name: str, claims: Iterable[str]) -> bool:
+    """Tell whether a claim of that name is one of :func:`claims_of`."""
     return any(name.startswith(claim) and name.removeprefix(claim).isdecimal() for claim in claims)
