@@ -171,7 +171,9 @@ def refusals_explained(environment: str) -> Iterator[None]:
         ) from error
     except UnauthorizedError as error:
         raise OperationError(
-            f"the cluster does not know you: {error}", remedy="Log in again; your credentials may be too old."
+            f"the cluster does not know you: {error}",
+            remedy="Log in again; your credentials may be too old. In EKS your IAM role needs an access "
+            "entry too: `access` in the cluster's file.",
         ) from error
     except NotFoundError as error:
         raise OperationError(

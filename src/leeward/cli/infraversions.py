@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,7 +37,7 @@ def versions(
     """Show which versions of Kubernetes EKS supports, and those of add-ons and AMIs for a cluster.
 
     With --pin the versions that a cluster's file does not name are kept in its lock file, so that a rebuilt
-    cluster is the same; `leeward infra render` then takes them.
+    cluster is the same, and its Terraform is written.
 
     Examples:
 
@@ -68,7 +66,7 @@ def versions(
     for line in table_differences(known.versions, support):
         output.note(f"note: otherwise than in leeward's table of {known.versions_from}: {line}")
     if name is not None:
-        _show_cluster(aws, _Home.of(name), form, pin=pin)
+        _show_cluster(aws, name, form, pin=pin)
 
 
 def _session(name: str | None, region: str | None, profile: str | None) -> Aws:
@@ -100,43 +98,35 @@ def _support(version: Version, today: date) -> str:
     return "extended, six times the price" if today <= version.extended_until else "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class _Home:
-    """A cluster of the repository that we are in."""
-
-    name: str
-    spec: ClusterSpec
-    directory: Path
-
-    @classmethod
-    def of(cls, name: str) -> _Home:
-        from leeward.cli.eks import spec_of, spec_path_of
-
-        path = spec_path_of(name)
-        return cls(name, spec_of(str(path)), path.parent)
-
-
-def _show_cluster(aws: Aws, home: _Home, form: output.Format, *, pin: bool) -> None:
+def _show_cluster(aws: Aws, name: str, form: output.Format, *, pin: bool) -> None:
+    from leeward.cli.eks import spec_of, spec_path_of
+    from leeward.cli.infrarepository import here
     from leeward.infra.aws.versions import addon_versions, pins
-    from leeward.infra.lock import FILE_NAME, parse_lock
     from leeward.infra.specrules import ADDONS
 
-    spec, lock_path = home.spec, home.directory / FILE_NAME
-    lock = parse_lock(lock_path.read_text(encoding="utf-8"), str(lock_path)) if lock_path.is_file() else None
-    if pin and lock is None:
-        raise UserInputError(
-            f"{home.name} has no lock file yet", remedy=f"Write it first: leeward infra render {home.name}"
-        )
+    spec, lock = spec_of(str(spec_path_of(name))), here().lock(name)
     wanted = [addon for addon in ADDONS if spec.addons.get(addon) != "off"]
     found = addon_versions(aws, spec.kubernetes, wanted)
     locked = dict(lock.addons) if lock is not None else {}
     rows = [_addon_row(addon, found[addon], spec.addons, locked) for addon in wanted if addon in found]
     _show_parts(rows, _amis(aws, spec), form)
-    if pin and lock is not None:
-        chosen = {addon: version for addon, version in pins(found).items() if addon not in spec.addons}
-        _write_pins(lock_path, replace(lock, addons={**locked, **chosen}).text())
-        changed = [f"{addon} {version}" for addon, version in chosen.items() if locked.get(addon) != version]
-        output.note(f"{lock_path.name}: {', '.join(changed) or 'nothing changes'}")
+    if pin:
+        _pin(name, {addon: each for addon, each in pins(found).items() if addon not in spec.addons})
+
+
+def _pin(name: str, chosen: Mapping[str, str]) -> None:
+    """Write versions of add-ons into a cluster's lock file, and what follows from it."""
+    from leeward.cli import infrarepository as repository
+
+    places = repository.here()
+    members = repository.read_members(places)
+    before = members[name]
+    lock = replace(before.lock, addons={**before.lock.addons, **chosen})
+    repository.write(places, {**members, name: replace(before, lock=lock)}, force=False)
+    changed = [
+        f"{addon} {version}" for addon, version in chosen.items() if before.lock.addons.get(addon) != version
+    ]
+    output.note(f"pinned: {', '.join(changed)}" if changed else "these versions are pinned already")
 
 
 def _addon_row(
@@ -183,14 +173,3 @@ def _show_parts(
     output.show_rows(("add-on", "pinned", "default", "newest", "problem"), addons, form, empty="no add-ons")
     output.say()
     output.show_rows(("ami", "newest", "groups"), amis, form, empty="no node groups")
-
-
-def _write_pins(path: Path, text: str) -> None:
-    """Replace the lock file, whole or not at all."""
-    scratch = path.with_name(f".{path.name}.new")
-    try:
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            scratch.unlink()

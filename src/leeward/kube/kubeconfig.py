@@ -2,7 +2,7 @@
 
 Invariants: a file is replaced whole, with mode 0600, never edited in place; merging replaces only the
 entries of the same name and moves ``current-context`` only when asked. Plug-in credentials (``exec``,
-``auth-provider``) are kept when merging and left to the caller that can run a program.
+``auth-provider``) are kept when merging; :mod:`leeward.kube.execplugin` runs those of ``exec``.
 
 Source: ``k8s.io/client-go/tools/clientcmd/api/v1``.
 """
@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from leeward.base.errors import UserInputError
+from leeward.kube.credentials import CredentialCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,10 @@ class Access:
     client_key_pem: bytes | None = None
     username: str | None = None
     password: str | None = None
-    exec: Mapping[str, Any] | None = None  # a credential plug-in to run
+    exec: Mapping[str, Any] | None = None  # a credential plug-in to run; a relative command is found
+    proxy: str | None = None  # proxy-url
+    credentials: CredentialCache | None = None  # that end and are renewed; instead of all the others
+    remedy: str = ""  # for people, when the server does not answer
 
 
 def make_kubeconfig(*, name: str, server: str, ca_data: str, token: str) -> dict[str, Any]:
@@ -200,18 +204,43 @@ def load_access(paths: Path | Sequence[Path], *, context: str | None = None) -> 
         client_key_pem=_bytes(user, "client-key", user_base),
         username=user.get("username"),
         password=user.get("password"),
-        exec=user.get("exec"),
+        exec=_plugin(user.get("exec"), user_base),
+        proxy=cluster.get("proxy-url"),
     )
+
+
+def _plugin(wanted: Mapping[str, Any] | None, base: Path) -> Mapping[str, Any] | None:
+    """Return a credential plug-in; a command with a directory is relative to the kubeconfig's."""
+    command = Path(str((wanted or {}).get("command") or ""))
+    if wanted and len(command.parts) > 1:
+        return {**wanted, "command": str(base / command)}
+    return wanted
 
 
 def _entry(
     documents: Sequence[tuple[Path, Mapping[str, Any]]], section: str, key: str, name: str, where: str
 ) -> tuple[Path, dict[str, Any]]:
+    known: list[str] = []
     for path, document in documents:
-        for entry in document.get(section) or ():
-            if isinstance(entry, dict) and entry.get("name") == name:
-                return path.parent, entry.get(key) or {}
-    raise UserInputError(f"{where}: no {key} {name!r}")
+        entries = document.get(section) or ()
+        for entry in entries if isinstance(entries, list) else ():
+            if not isinstance(entry, dict):
+                continue
+            known.append(str(entry.get("name")))
+            found = entry.get(key) or {}
+            if entry.get("name") == name and not isinstance(found, dict):
+                raise UserInputError(f"{path}: not a kubeconfig: {key} {name!r} is no mapping")
+            if entry.get("name") == name:
+                return path.parent, found
+    raise UserInputError(f"{where}: no {key} {name!r}", remedy=_there(documents, section, known))
+
+
+def _there(documents: Sequence[tuple[Path, Mapping[str, Any]]], section: str, known: Sequence[str]) -> str:
+    """Return what helps who looks for something that is not there."""
+    if known:
+        return f"The {section} there are: {', '.join(known)}."
+    absent = [str(path) for path, _ in documents if not path.exists()]
+    return f"There is no file {', '.join(absent)}; KUBECONFIG names files." if absent else ""
 
 
 def _bytes(entry: Mapping[str, Any], key: str, base: Path) -> bytes | None:

@@ -160,8 +160,8 @@ def test_the_cluster_of_an_environment_is_never_another_one(tool: Tool) -> None:
     Path("prod/cluster.yaml").write_text("name: prod\n")
     code, _, err = tool("render", "--env", "production", "--diff", "cluster")
     assert code == 2
-    assert "how to reach the cluster of production" in err
-    assert "--context" in err
+    assert 'prod/cluster.yaml:1: error: "region" is required here.' in err
+    assert "Traceback" not in err
 
 
 def test_images_that_are_built_here_are_no_difference() -> None:

@@ -226,3 +226,46 @@ def test_a_connection_that_is_lost_is_told(monkeypatch: pytest.MonkeyPatch, answ
 def test_what_could_not_be_started_is_an_error_and_no_exit_code() -> None:
     with pytest.raises(StatusError, match="no such program"):
         exit_code_of({"status": "Failure", "reason": "InternalError", "message": "no such program"})
+
+
+def test_a_server_that_says_goodbye_and_stays_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def serve(server: Server) -> None:
+        await server.accept()
+        await server.send(CloseConnection(code=1001, reason="the kubelet goes"))
+        await asyncio.Event().wait()
+
+    with pytest.raises(UnreachableError, match="the kubelet goes"):
+        talk(monkeypatch, serve, everything)
+
+
+def test_output_and_pings_are_taken_while_the_program_takes_no_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def serve(server: Server) -> None:
+        await server.accept()
+        while not stuck.is_set():
+            await asyncio.sleep(0)
+        await server.send(Ping(payload=b"there?"))
+        await server.say(STDOUT, b"first read what I say")
+        await server.end(SUCCESS)
+
+    async def act(conversation: Conversation) -> tuple[list[Said], int]:
+        feeding = asyncio.ensure_future(conversation.write(b"x" * (8 << 20)))
+        writer = conversation._writer
+        while writer.transport.get_write_buffer_size() == 0:
+            await asyncio.sleep(0)
+        stuck.set()
+        try:
+            return await everything(conversation)
+        finally:
+            feeding.cancel()
+
+    stuck = asyncio.Event()
+    assert talk(monkeypatch, serve, act) == ([Said(STDOUT, b"first read what I say")], 0)
+
+
+def test_an_end_that_cannot_be_read_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def serve(server: Server) -> None:
+        await server.accept()
+        await server.say(3, b"command terminated oddly")
+
+    with pytest.raises(StatusError, match="command terminated oddly"):
+        talk(monkeypatch, serve, everything)

@@ -56,7 +56,7 @@ def find_cluster(aws: Aws, name: str) -> EksCluster:
         name=name,
         region=aws.region,
         arn=str(found.get("arn") or ""),
-        endpoint=str(endpoint),
+        endpoint=str(endpoint).rstrip("/"),
         ca_data=str((found.get("certificateAuthority") or {}).get("data") or ""),
         version=str(found.get("version") or ""),
         is_private=not public,

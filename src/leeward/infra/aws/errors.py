@@ -112,7 +112,7 @@ def explained(asked: Asked) -> Iterator[None]:
 def _answered(response: Mapping[str, Any], asked: Asked) -> LeewardError:
     """Return the error for an answer of AWS that is one."""
     said = response.get("Error") or {}
-    code, message = str(said.get("Code") or ""), str(said.get("Message") or "").strip()
+    code, message = str(said.get("Code") or ""), " ".join(str(said.get("Message") or "").split())
     for codes, make in _ANSWERS:
         if code in codes:
             return make(message, asked)

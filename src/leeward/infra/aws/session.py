@@ -87,7 +87,7 @@ class Aws:
             yield from client.get_paginator(operation).paginate(**arguments)
 
     def variables(self) -> dict[str, str]:
-        """Return the variables by which another tool of AWS is who this session is, as long as its time lasts.
+        """Return the variables by which another tool of AWS is who this session is, while its time lasts.
 
         Raises:
             UserInputError: there are no credentials, or they have expired.
