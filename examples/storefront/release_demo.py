@@ -118,7 +118,7 @@ def tell_story(shop: Path) -> None:
         change(shop / "compose.yaml", '"healthcheck.py", "8080"', '"healthcheck.py", "8081"')
         leeward("release", "create", "--version", "1.1")
         leeward("promote", "1.1", "--to", "ci", "--yes")
-        leeward("promote", "1.1", "--to", "qa", "--timeout", "15", "--yes", fails=True)
+        leeward("promote", "1.1", "--to", "qa", "--timeout", "8", "--yes", fails=True)
         title("1.2 is good")
         change(shop / "compose.yaml", '"healthcheck.py", "8081"', '"healthcheck.py", "8080"')
         change(shop / "app" / "web.py", "<h1>Storefront</h1>", "<h1>Storefront, new</h1>")

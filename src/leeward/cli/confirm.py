@@ -25,3 +25,26 @@ def confirmed(question: str) -> bool:
         raise UserInputError(
             "this needs a confirmation, and there is no terminal to ask on", remedy="Add --yes."
         ) from None
+
+
+def typed(question: str, expected: str, *, remedy: str) -> bool:
+    """Ask for a word to be typed; tell whether it was.
+
+    Args:
+        question: without the word.
+        expected: the word.
+        remedy: for where nobody answers.
+
+    Raises:
+        UserInputError: nobody answers.
+    """
+    try:
+        answer = typer.prompt(f"{question} ({expected})", default="", show_default=False)
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        output.say()
+        raise UserInputError(
+            "this needs a confirmation, and there is no terminal to ask on", remedy=remedy
+        ) from None
+    return str(answer).strip() == expected

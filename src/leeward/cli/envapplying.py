@@ -126,6 +126,8 @@ def _show(application: Application, plan: Plan) -> None:
     width = max((len(each.field) for each in plan.changes), default=0)
     for change in plan.changes:
         output.say(f"  {_line(change, width)}")
+    if plan.before is not None and not plan.has_namespace:
+        output.say(f"  namespace {plan.after.namespace}: made again")
     if plan.access and not any(each.field.startswith("access.") for each in plan.changes):
         output.say(f"  Roles and bindings: {len(plan.access)} written")
 

@@ -23,6 +23,11 @@ class Steps:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
+    @property
+    def is_live(self) -> bool:
+        """Tell whether there is a terminal, on which one line replaces another."""
+        return self._live
+
     def show(self, text: str) -> None:
         """Show `text` as what is going on now."""
         if text == self._shown:

@@ -4,6 +4,9 @@ A WebSocket with a channel for each stream; the first byte of a message is the c
 program ended with comes as a Status on channel 3. With ``v5.channel.k8s.io`` input can be ended; older
 servers speak v4, where it cannot, and the program waits for more.
 
+Invariant: what the program says is read whether or not it takes its input, and a server that is silently gone
+is noticed.
+
 Source: k8s.io/client-go/tools/remotecommand/websocket.go, v5.go and errorstream.go (Kubernetes 1.36); RFC
 6455.
 """
@@ -11,11 +14,11 @@ Source: k8s.io/client-go/tools/remotecommand/websocket.go, v5.go and errorstream
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import json
+import socket as sockets
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -48,6 +51,7 @@ _CLOSE = 255
 _V5, _V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
 _CHUNK = 1 << 15  # bytes of input in one message
 _CONNECT_SECONDS = 20.0
+_KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPALIVE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 9}  # a minute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +101,7 @@ class Conversation:
         self._socket = socket
         self._ends_input = protocol == _V5
         self._waiting = list(early)
-        self._partial = b""
+        self._partial = bytearray()
         self._status: Obj | None = None
 
     async def write(self, data: bytes) -> None:
@@ -122,13 +126,13 @@ class Conversation:
         """
         while True:
             for event in self._waiting:
-                message = await self._message(event)
+                message = self._message(event)
                 if message is None or len(message) < 2:
                     continue
                 if message[0] in (STDOUT, STDERR):
                     yield Said(message[0], message[1:])
                 elif message[0] == ERROR:
-                    self._status = orjson.loads(message[1:])
+                    self._status = _status_of(message[1:])
             self._waiting = []
             if self._status is not None:
                 return
@@ -155,36 +159,44 @@ class Conversation:
         except (OSError, ssl.SSLError):
             return b""
 
-    async def _message(self, event: Event) -> bytes | None:
+    def _message(self, event: Event) -> bytes | None:
         """Return a whole message, when `event` is the end of one."""
-        if isinstance(event, Ping):
-            await self._put(self._socket.send(event.response()))
+        if isinstance(event, Ping):  # without waiting: the program may take no input before it is read
+            self._writer.write(self._socket.send(event.response()))
+        elif isinstance(event, CloseConnection) and self._status is None:
+            why = f": {event.reason}" if event.reason else ""
+            raise UnreachableError(f"the connection to the program was closed{why}")
         elif isinstance(event, (BytesMessage, TextMessage)):
             data = event.data.encode() if isinstance(event.data, str) else bytes(event.data)
             self._partial += data
             if event.message_finished:
-                message, self._partial = self._partial, b""
+                message, self._partial = bytes(self._partial), bytearray()
                 return message
         return None
 
     async def _send(self, channel: int, data: bytes) -> None:
         try:
-            await self._put(self._socket.send(BytesMessage(data=bytes((channel,)) + data)))
+            self._writer.write(self._socket.send(BytesMessage(data=bytes((channel,)) + data)))
+            await self._writer.drain()
         except ProtocolError as error:  # closed by the other side
             raise UnreachableError("the connection to the program was closed") from error
-
-    async def _put(self, data: bytes) -> None:
-        try:
-            self._writer.write(data)
-            await self._writer.drain()
         except OSError as error:
             raise UnreachableError("the connection to the program was lost") from error
 
     async def close(self) -> None:
         """Close the connection; the program of an exec loses its input."""
-        with contextlib.suppress(ProtocolError, UnreachableError):
-            await self._put(self._socket.send(CloseConnection(code=1000)))
+        with contextlib.suppress(ProtocolError):
+            self._writer.write(self._socket.send(CloseConnection(code=1000)))
         await _shut(self._writer)
+
+
+def _status_of(data: bytes) -> Obj:
+    """Return the Status that channel 3 tells; a text that is none is a failure's."""
+    with contextlib.suppress(orjson.JSONDecodeError):
+        found = orjson.loads(data)
+        if isinstance(found, dict):
+            return found
+    return {"status": "Failure", "message": data.decode("utf-8", "replace").strip()}
 
 
 def exit_code_of(status: Obj) -> int:
@@ -240,24 +252,31 @@ async def _connect(access: Access) -> tuple[asyncio.StreamReader, asyncio.Stream
     host, port = parts.hostname or "localhost", parts.port or (443 if secure else 80)
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
-            if not secure:
-                return await asyncio.open_connection(host, port)
-            name = access.server_name or host
-            return await asyncio.open_connection(
-                host, port, ssl=http.ssl_context(access), server_hostname=name
-            )
+            name = (access.server_name or host) if secure else None
+            context = http.ssl_context(access) if secure else None
+            reader, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=name)
     except (OSError, TimeoutError) as error:
         raise UnreachableError(
             f"cannot reach the Kubernetes API at {access.server}: {str(error) or type(error).__name__}",
             remedy=access.remedy or "Check that the cluster is running: `leeward cluster status`.",
         ) from error
+    _keep_alive(writer.get_extra_info("socket"))
+    return reader, writer
+
+
+def _keep_alive(connection: sockets.socket) -> None:
+    """Let the kernel find out that the other side is gone without a word."""
+    connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if (option := getattr(sockets, name, None)) is not None:
+            connection.setsockopt(sockets.IPPROTO_TCP, option, value)
 
 
 async def _shake_hands(
     access: Access, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: str
 ) -> Conversation:
     parts, socket = urlsplit(access.server), WSConnection(ConnectionType.CLIENT)
-    headers = [(key.encode(), value.encode()) for key, value in _credentials(access).items()]
+    headers = [(key.encode(), value.encode()) for key, value in http.authorization(access).items()]
     asked = Request(
         host=parts.netloc,
         target=parts.path.rstrip("/") + target,
@@ -311,17 +330,10 @@ def _refused(code: int, body: bytes) -> StatusError:
     return error_from_status({"message": text, "code": code})
 
 
-def _credentials(access: Access) -> Mapping[str, str]:
-    if access.token:
-        return {"authorization": f"Bearer {access.token}"}
-    if access.username:
-        pair = base64.b64encode(f"{access.username}:{access.password or ''}".encode()).decode("ascii")
-        return {"authorization": f"Basic {pair}"}
-    return {}
-
-
 async def _shut(writer: asyncio.StreamWriter) -> None:
     writer.close()
-    with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
+    try:
         async with asyncio.timeout(1.0):
             await writer.wait_closed()
+    except (OSError, ssl.SSLError, TimeoutError):
+        writer.transport.abort()  # nobody takes what is left to say

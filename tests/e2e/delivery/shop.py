@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from leeward.delivery import records
+from leeward.delivery.promotion.lease import LEASES
 from leeward.delivery.promotion.promoter import Request
 from leeward.delivery.promotion.rollout import RELEASE, Where
 from leeward.delivery.promotion.verification import Check
@@ -22,7 +23,7 @@ class KilledError(BaseException):
 
 
 class Mortal:
-    """An API whose user dies at one of its writes.
+    """An API whose user dies at one of its writes; renewals of a lease are not counted, they depend on time.
 
     Args:
         api: the real one.
@@ -34,6 +35,7 @@ class Mortal:
         self._api = api
         self._at = at
         self._done = done
+        self._leased = False
         self.writes = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -46,6 +48,8 @@ class Mortal:
 
     def _mortal(self, call: Callable[..., Any]) -> Callable[..., Any]:
         async def write(*args: Any, **named: Any) -> Any:
+            if self._renews(args) and not self.is_dead:
+                return await call(*args, **named)
             self.writes += 1
             if self.is_dead or (self.writes == self._at and not self._done):
                 self.fail()
@@ -55,6 +59,13 @@ class Mortal:
             return result
 
         return write
+
+    def _renews(self, args: tuple[Any, ...]) -> bool:
+        """Tell whether a write only says that the lease, which is held, is held still."""
+        if args[0] != LEASES:
+            return False
+        had, self._leased = self._leased, bool(args[1]["spec"].get("holderIdentity"))
+        return had and self._leased
 
     @property
     def is_dead(self) -> bool:

@@ -23,7 +23,7 @@ from leeward.delivery.records import APPROVALS, AUDIT_RECORDS, ENVIRONMENTS, PRO
 from leeward.kube.client import KubeClient
 from leeward.kube.kubeconfig import Access, load_access
 from leeward.kube.objects import Obj
-from leeward.kube.status import BadRequestError, ForbiddenError, StatusError
+from leeward.kube.status import BadRequestError, ForbiddenError, NotFoundError, StatusError
 from tests.e2e.delivery.people import write_contexts
 from tests.e2e.delivery.shop import check_of, objects_of, request
 
@@ -139,6 +139,10 @@ class Asked:
             resource = "rolebindings.rbac.authorization.k8s.io"
             await self.api.patch(resource, namespace, name, patch, patch_type="merge", dry_run=True)
 
+    async def request_service(self) -> None:
+        with pytest.raises(NotFoundError):  # there is none, as only who may ask is told
+            await self.api.request("GET", f"/api/v1/namespaces/{self.namespace}/services/nothing:80/proxy/")
+
     async def make_token(self) -> None:
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
         path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/default/token"
@@ -156,6 +160,7 @@ TABLE: list[tuple[Callable[[Asked], Awaitable[None]], str]] = [
     (Asked.read_secret, FROM_PROMOTE),
     (Asked.list_secrets, FROM_PROMOTE),
     (Asked.write_secret, FROM_PROMOTE),
+    (Asked.request_service, FROM_PROMOTE),
     (Asked.promote, FROM_PROMOTE),
     (Asked.approve, FROM_PROMOTE),
     (Asked.lock, FROM_PROMOTE),

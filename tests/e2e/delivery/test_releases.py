@@ -1,8 +1,13 @@
-"""A release of the example, made with the command line and read with kubectl."""
+"""A release of the example, made with the command line and read with kubectl.
+
+What is built for an embedded cluster stays beside it; for another one it is pushed to a registry, which is
+for ``test_images.py``.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +16,13 @@ import pytest
 
 from tests.live import NEEDS_KUBECTL, Kubectl, Leeward
 
-pytestmark = [pytest.mark.e2e, NEEDS_KUBECTL]
+pytestmark = [
+    pytest.mark.e2e,
+    NEEDS_KUBECTL,
+    pytest.mark.skipif(
+        "LEEWARD_TEST_KUBECONFIG" in os.environ, reason="what is built here stays beside an embedded cluster"
+    ),
+]
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "storefront"
 
 

@@ -1,12 +1,22 @@
-"""The way of releases as people go it, with the command line: gates, somebody else's consent, back again."""
+"""The way of releases as people go it, with the command line: gates, somebody else's consent, back again.
+
+On an embedded cluster that is started for each test, or on that of ``LEEWARD_TEST_KUBECONFIG``.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from leeward.cli.people import certified
+from leeward.kube.client import KubeClient
+from leeward.kube.kubeconfig import Access, load_access, load_kubeconfig
+from tests.e2e.delivery.conftest import tidied
+from tests.e2e.delivery.people import write_contexts
 from tests.live import NEEDS_KUBECTL, Kubectl, Leeward
 
 pytestmark = [pytest.mark.e2e, NEEDS_KUBECTL]
@@ -25,20 +35,46 @@ environments:
   ci: {}
   production: {from: ci, approvals: 1, access: {devops: promote}}
 """
+_OTHER = os.environ.get("LEEWARD_TEST_KUBECONFIG")
 
 
 @pytest.fixture
-def tool(tmp_path: Path) -> Iterator[Leeward]:
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Leeward]:
     (tmp_path / "work").mkdir()
     leeward = Leeward(tmp_path / "home", tmp_path / "work")
     leeward.write("leeward.yaml", _CONFIG)
     leeward.write("compose.yaml", _COMPOSE.format(digest="1" * 64))
+    if _OTHER:
+        context = load_kubeconfig(Path(_OTHER))["current-context"]
+        leeward.write("leeward.yaml", f"{_CONFIG}clusters: {{local: {{context: {context}}}}}\n")
+        monkeypatch.setenv("KUBECONFIG", _OTHER)
+        with tidied(load_access(Path(_OTHER))):
+            yield leeward
+        return
     leeward.ok("cluster", "start", "--runtime", "simulated")
     yield leeward
     leeward.run("cluster", "delete", "--yes")
 
 
-def test_a_release_goes_its_way_and_back(tool: Leeward, monkeypatch: pytest.MonkeyPatch) -> None:
+def kubeconfig_of(tool: Leeward) -> Path:
+    return Path(_OTHER) if _OTHER else tool.home / "local" / "kubeconfig"
+
+
+def let_in(tool: Leeward, name: str, group: str) -> Path:
+    """Return a kubeconfig with a context of somebody in a group."""
+    if not _OTHER:
+        return tool.write(f"{name}.kubeconfig", tool.ok("kubeconfig", "--user", name, "--group", group))
+
+    async def ask() -> Access:
+        async with KubeClient(load_access(kubeconfig_of(tool))) as admin:
+            return await certified(admin, name, [group])
+
+    path = tool.directory / f"{name}.kubeconfig"
+    write_contexts(path, {name: asyncio.run(ask())})
+    return path
+
+
+def test_a_release_goes_its_way_and_back(tool: Leeward) -> None:
     tool.ok("env", "apply", "--yes")
     for name in ("ci", "production"):
         tool.ok("env", "set", "DB_PASSWORD=s3cret-word", "--env", name)
@@ -48,11 +84,10 @@ def test_a_release_goes_its_way_and_back(tool: Leeward, monkeypatch: pytest.Monk
     assert refused.returncode == 1
     assert "production wants 1 person to approve" in refused.stderr
 
-    contexts = tool.write("dora.kubeconfig", tool.ok("kubeconfig", "--user", "dora", "--group", "devops"))
-    monkeypatch.setenv("KUBECONFIG", str(contexts))
-    assert "dora approves" in tool.ok("approve", "1", "--for", "production", "--context", "dora", "--yes")
-    tool.ok("promote", "--to", "production", "--context", "dora", "--yes")
-    monkeypatch.delenv("KUBECONFIG")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", str(let_in(tool, "dora", "devops")))
+        assert "dora approves" in tool.ok("approve", "1", "--for", "production", "--context", "dora", "--yes")
+        tool.ok("promote", "--to", "production", "--context", "dora", "--yes")
 
     tool.write("compose.yaml", _COMPOSE.format(digest="2" * 64).replace("hello", "good day"))
     tool.ok("release", "create", "--version", "2")
@@ -63,7 +98,7 @@ def test_a_release_goes_its_way_and_back(tool: Leeward, monkeypatch: pytest.Monk
     tool.ok("rollback", "ci", "--yes")
     assert "the same" in tool.ok("diff", "1", "1")
 
-    kubectl = Kubectl(tool.home / "local" / "kubeconfig", "pets-ci")
+    kubectl = Kubectl(kubeconfig_of(tool), "pets-ci")
     kubectl.ok("scale", "deployment", "web", "--replicas=3")
     drifted = tool.run("drift", "ci")
     assert (drifted.returncode, "replicas" in drifted.stdout) == (1, True)
@@ -85,6 +120,7 @@ _WRONG = (
 )
 
 
+@pytest.mark.skipif(bool(_OTHER), reason="it is about the embedded cluster, which has no kubeconfig to name")
 def test_what_is_wrong_is_told_and_nothing_is_done(tool: Leeward) -> None:
     for arguments, told in _WRONG:
         done = tool.run(*arguments)

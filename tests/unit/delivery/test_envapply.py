@@ -128,7 +128,8 @@ def test_old_definitions_are_brought_up_to_date() -> None:
 def test_a_plan_is_empty_only_when_nothing_changes() -> None:
     plan = asyncio.run(plan_environment(Cluster(), qa()))
     assert not plan.is_empty
-    assert replace(plan, changes=(), access=()).is_empty
+    assert not replace(plan, changes=(), access=()).is_empty  # the namespace is not there
+    assert replace(plan, changes=(), access=(), has_namespace=True).is_empty
 
 
 def other(app: str, name: str, namespace: str) -> Obj:

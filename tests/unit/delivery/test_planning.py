@@ -13,7 +13,7 @@ from leeward.base.errors import DiagnosticsError
 from leeward.delivery.environments.environment import Overlay, environment_object, read_environment
 from leeward.delivery.environments.variables import Author, set_values
 from leeward.delivery.promotion.planning import Plan, Wish, plan_promotion
-from leeward.delivery.records import ENVIRONMENTS
+from leeward.delivery.records import ENVIRONMENTS, PROMOTIONS, promotion_name
 from leeward.delivery.releases.bundle import release_object
 from leeward.kube.objects import Obj
 from leeward.settings.config import Config, Environment
@@ -85,6 +85,18 @@ def test_a_release_that_may_enter_has_nothing_against_it(api: Cluster, release: 
     found = plan(api, release, "ci")
     assert found.blocked == []
     assert "Deployment" in [obj["kind"] for obj in found.request.objects]
+
+
+def test_what_was_let_in_goes_on_and_is_let_in_anew_when_it_ended_while_somebody_was_asked(
+    api: Cluster, release: Obj
+) -> None:
+    give(api, "qa", API_TOKEN="abc")
+    spec = {"release": release["metadata"]["name"], "diffHash": plan(api, release).request.diff_hash}
+    meta = {"name": promotion_name("qa", 1), "namespace": "leeward-shop"}
+    api.put(PROMOTIONS, {"kind": "Promotion", "metadata": meta, "spec": spec})
+    found = plan(api, release)
+    assert found.blocked == []
+    assert "never was in ci" in found.request.shut(VirtualClock().now())
 
 
 def test_a_secret_in_a_command_is_told_by_its_name_and_one_in_a_variable_is_not(

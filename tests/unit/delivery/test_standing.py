@@ -43,6 +43,9 @@ class Cluster(Memory):
         super().__init__()
         self.owners = {}
         self.rehearsed: list[str] = []
+        head = {"apiVersion": "v1", "kind": "Namespace"}
+        for name in ("shop-ci", "shop-qa"):
+            self.objects["namespaces", "", name] = {**head, "metadata": {"name": name}}
 
     async def patch(self, resource: str, namespace: str, name: str, patch: Any, **more: Any) -> Obj:
         if not more.pop("dry_run", False):
@@ -146,7 +149,7 @@ def test_what_something_else_put_there_stops_it_before_anything_is_written() -> 
     api.put(DEPLOYMENTS, {**deployment("mine"), "metadata": {"name": "mine", "namespace": SPACE}})
     (found,) = ahead(api, [deployment("mine")], []).blocked
     assert found.message == "Deployment mine of shop-qa is not of qa: something else put it there"
-    assert all(verb == "list" for verb, _, _ in api.calls)
+    assert {verb for verb, _, _ in api.calls} == {"get", "list"}
 
 
 def test_after_a_promotion_that_did_not_end_nothing_counts_as_changed_by_hand() -> None:
@@ -235,3 +238,18 @@ def test_kinds_that_may_not_be_seen_are_neither_missing_nor_forgotten() -> None:
     secret = named("Secret", "web-env")
     found = asyncio.run(difference(api, QA, [deployment(), secret]))
     assert (list(found.drifted), list(found.hidden)) == ([], ["Secret"])
+
+
+@pytest.mark.parametrize(
+    ("deleted", "told", "helps"),
+    [(True, "is being deleted", "Wait until it is gone"), (False, "is not there", "leeward env apply qa")],
+)
+def test_a_namespace_that_nothing_can_be_applied_to_stops_it(deleted: bool, told: str, helps: str) -> None:
+    api = Cluster()
+    namespace = api.objects.pop(("namespaces", "", "shop-qa"))
+    if deleted:
+        namespace["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        api.objects["namespaces", "", "shop-qa"] = namespace
+    (blocked,) = ahead(api, [deployment()], []).blocked
+    assert blocked.message == f"the namespace shop-qa {told}"
+    assert helps in blocked.remedy

@@ -38,11 +38,12 @@ class Plan:
     after: Environment
     changes: Sequence[Change]
     access: Sequence[Obj]  # Roles and bindings that are not there, or otherwise
+    has_namespace: bool = True
 
     @property
     def is_empty(self) -> bool:
         """Whether everything is as it should be."""
-        return not self.changes and not self.access
+        return not self.changes and not self.access and self.has_namespace
 
 
 async def plan_environment(api: ApplyApi, obj: Obj) -> Plan:
@@ -59,7 +60,14 @@ async def plan_environment(api: ApplyApi, obj: Obj) -> Plan:
         with contextlib.suppress(OperationError):  # what is damaged is written again
             before = read_environment(live)
     access = [each for each in access_objects(after) if not await _is_there(api, each)]
-    return Plan(obj, before, after, changes(before, after), access)
+    return Plan(obj, before, after, changes(before, after), access, await _has_namespace(api, after))
+
+
+async def _has_namespace(api: ApplyApi, after: Environment) -> bool:
+    try:
+        return await api.find("namespaces", "", after.namespace) is not None
+    except ForbiddenError:  # then it is the business of others
+        return True
 
 
 async def _refuse_claimed(api: ApplyApi, after: Environment) -> None:

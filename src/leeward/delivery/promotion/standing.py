@@ -41,7 +41,7 @@ from leeward.delivery.wording.drift import Drift, drift
 from leeward.delivery.wording.leftovers import short
 from leeward.kube.http import USER_AGENT
 from leeward.kube.objects import Obj, is_terminating, key_of
-from leeward.kube.status import ConflictError, StatusError
+from leeward.kube.status import ConflictError, ForbiddenError, StatusError
 
 _AT_ONCE = 8  # requests at a time
 _OURS = (USER_AGENT, "Apply")  # the field manager that promotions are
@@ -98,6 +98,8 @@ async def look_ahead(
         before: what the last promotion applied.
         where: how it would be applied.
     """
+    if (why := await _uninhabitable(api, environment)) is not None:
+        return Standing(blocked=[why])
     live, hidden = await inhabitants(api, where.namespace)
     there = {key_of_kind(obj): obj for obj in live}
     wanted = [there[key] for obj in objects if (key := key_of_kind(obj)) in there]
@@ -147,6 +149,21 @@ async def kept_for(api: PromotionApi, environment: Environment) -> list[Obj]:
     before = str(((current or {}).get("spec") or {}).get("previous") or "")
     objects = await find_manifest(api, environment.namespace, before) or []
     return [obj for obj in objects if obj["kind"] in KEPT_TO_GO_BACK]
+
+
+async def _uninhabitable(api: PlanApi, environment: Environment) -> Blocked | None:
+    """Return why nothing can be applied to an environment's namespace, as far as that can be seen."""
+    namespace, again = environment.namespace, f"leeward env apply {environment.name}"
+    try:
+        live = await api.find("namespaces", "", namespace)
+    except ForbiddenError:
+        return None
+    if live is None:
+        return Blocked("namespace", f"the namespace {namespace} is not there", f"Make it again: {again}")
+    if is_terminating(live):
+        message = f"the namespace {namespace} is being deleted"
+        return Blocked("namespace", message, f"Wait until it is gone, then make it again: {again}")
+    return None
 
 
 # -- what was changed by hand

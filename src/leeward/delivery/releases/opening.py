@@ -18,6 +18,7 @@ from leeward.base.errors import DiagnosticsError
 from leeward.compose.dotenv import parse_dotenv
 from leeward.compose.dump import to_document
 from leeward.compose.findings import Findings
+from leeward.compose.interpolate import MISSING_CODE, missing_name
 from leeward.compose.load import LoadOptions, LoadResult, load_project
 from leeward.compose.node import Node
 from leeward.compose.project import Project
@@ -82,7 +83,9 @@ def open_bundle(
     except DiagnosticsError as error:
         follows = any(list(stand_ins(each.message)) for each in error.diagnostics)
         first = [_missing(each, environment) for each in missing] if follows else []
-        raise DiagnosticsError(first or [_readable(each) for each in error.diagnostics]) from error
+        raise DiagnosticsError(
+            first or [_readable(each, environment) for each in error.diagnostics]
+        ) from error
     project = loaded.project
     found = [*check_images(bundle, base.project, project, files, paths)]
     found += [_missing(need, environment) for need in missing if need.name in reached(project)]
@@ -228,8 +231,14 @@ def _missing(need: Need, environment: str, why: str = "has no value") -> Diagnos
     )
 
 
-def _readable(found: Diagnostic) -> Diagnostic:
-    return replace(found, message=readable(found.message))
+def _readable(found: Diagnostic, environment: str) -> Diagnostic:
+    """Return a finding in words for who knows the environment, and not the files of the release."""
+    told = replace(found, message=readable(found.message))
+    if found.code != MISSING_CODE:
+        return told
+    return replace(
+        told, remedy=f"Set it: leeward env set {missing_name(found.message)}=… --env {environment}"
+    )
 
 
 def _sized(
