@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from leeward.base.clock import VirtualClock
@@ -46,9 +48,10 @@ class World:
         }
         self.admin.create(f"{kind.lower()}bindings.{RBAC}", bound)
 
-    def policy(self, expression: str, **validation: str) -> None:
+    def policy(self, expression: str, variables: Mapping[str, str] | None = None, **validation: str) -> None:
         spec = {
             "matchConstraints": {"resourceRules": [RULE]},
+            "variables": [{"name": name, "expression": each} for name, each in (variables or {}).items()],
             "validations": [{"expression": expression, **validation}],
         }
         made = {"kind": "ValidatingAdmissionPolicy", "metadata": {"name": "p"}, "spec": spec}
@@ -124,6 +127,27 @@ def test_types_of_questions_are_checked_when_the_policy_is_written(
     with pytest.raises(InvalidError) as refused:
         world.policy(expression)
     assert told in refused.value.message
+
+
+def test_one_expression_can_afford_two_questions_and_variables_have_means_of_their_own(world: World) -> None:
+    asked = [f"authorizer.requestResource.check('{verb}').allowed()" for verb in ("get", "list", "create")]
+    world.policy(" || ".join(asked))
+    with pytest.raises(StatusError, match="actual cost limit exceeded"):
+        world.write()
+
+    world = World()
+    world.policy("variables.a || variables.b || variables.c", dict(zip("abc", asked, strict=True)))
+    assert world.write()["metadata"]["name"] == "a"
+
+
+def test_a_variable_without_a_value_matters_only_where_it_is_needed(world: World) -> None:
+    world.policy("!has(object.x) || variables.x == 1", {"x": "object.x"})
+    assert world.write()["metadata"]["name"] == "a"
+
+    world = World()
+    world.policy("variables.x == 1", {"x": "object.x"})
+    with pytest.raises(StatusError, match='composited variable "x" fails to evaluate: no such key: x'):
+        world.write()
 
 
 def test_an_expression_that_makes_a_message_has_no_authorizer(world: World) -> None:

@@ -3,7 +3,7 @@
 To the type checker its values have types of their own; an expression that passes is evaluated on maps, which
 say under "kind" what they are. Who decides is set around an evaluation, by `authorizing`.
 
-Source: k8s.io/apiserver/pkg/cel/library/authz.go (Kubernetes 1.36).
+Source: k8s.io/apiserver/pkg/cel/library/{authz,cost}.go (Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class Answer(NamedTuple):
 
 
 Authorize = Callable[[Question], Answer]
+CHECKS = 2  # that one evaluation can afford: each costs 350,000 units of the 1,000,000 that it has
 _AUTHORIZE: ContextVar[Authorize] = ContextVar("authorize")
+_COUNT: ContextVar[list[int]] = ContextVar("count")
 
 
 @contextmanager
@@ -61,6 +63,17 @@ def authorizing(authorize: Authorize) -> Iterator[None]:
         yield
     finally:
         _AUTHORIZE.reset(token)
+
+
+@contextmanager
+def counting() -> Iterator[list[int]]:
+    """Count the checks of an evaluation; yields a list whose only element is how many there were."""
+    count = [0]
+    token = _COUNT.set(count)
+    try:
+        yield count
+    finally:
+        _COUNT.reset(token)
 
 
 def values(user: Mapping[str, Any], request: Mapping[str, str]) -> dict[str, Value]:
@@ -104,6 +117,7 @@ def _with(kind: str, field: str, *, required: bool = False) -> Callable[[Value, 
 
 def _check(asked: Value, verb: str) -> Value:
     known = {key: value for key, value in asked.items() if key not in ("kind", "selector")}
+    _COUNT.get([0])[0] += 1
     answer = _AUTHORIZE.get()(Question(verb=verb, **known))
     return {"kind": "Decision", **answer._asdict()}
 

@@ -19,9 +19,23 @@ from typing import Any
 
 from leeward.cluster.authorization.attributes import Attributes as Asked
 from leeward.cluster.authorization.rbac import Rbac
-from leeward.cluster.cel.authorizer import VARIABLE, Answer, Question, authorizing, values
+from leeward.cluster.cel.authorizer import (
+    CHECKS,
+    VARIABLE,
+    Answer,
+    Question,
+    authorizing,
+    counting,
+    values,
+)
 from leeward.cluster.cel.construction import compile_construction
-from leeward.cluster.cel.expressions import CelEvaluationError, CelSyntaxError, Program, compile_expression
+from leeward.cluster.cel.expressions import (
+    OUT_OF_BUDGET,
+    CelEvaluationError,
+    CelSyntaxError,
+    Program,
+    compile_expression,
+)
 from leeward.cluster.cel.types import Declarations
 from leeward.cluster.interface.client import Reader
 from leeward.cluster.interface.user import User
@@ -143,15 +157,20 @@ def evaluated(
     Raises:
         ExpressionError: it has none.
     """
-    for name in _VARIABLE.findall(expression) if broken else ():
-        if name in broken:
-            raise ExpressionError(f'composited variable "{name}" fails to evaluate: {broken[name]}')
     try:
-        return make(expression).evaluate(variables)
+        with counting() as checks:
+            value = make(expression).evaluate(variables)
     except CelSyntaxError as error:
         raise ExpressionError(f"compilation error: compilation failed: {error}") from error
     except CelEvaluationError as error:
+        missed = next((name for name in _VARIABLE.findall(expression) if name in broken), None)
+        if missed is not None:
+            text = f'composited variable "{missed}" fails to evaluate: {broken[missed]}'
+            raise ExpressionError(text) from error
         raise ExpressionError(str(error)) from error
+    if checks[0] > CHECKS:
+        raise ExpressionError(OUT_OF_BUDGET)
+    return value
 
 
 def compose(composed: Sequence[Obj], variables: dict[str, Any]) -> dict[str, str]:
