@@ -1,0 +1,1 @@
+"""What runs inside a cluster of EKS for everybody on it: plain Kubernetes objects, made of its spec."""
