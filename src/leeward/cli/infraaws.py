@@ -117,7 +117,7 @@ def _row(group: NodeGroupState) -> dict[str, Any]:
 
 def scale(
     name: Cluster,
-    group: Annotated[str, typer.Argument(metavar="GROUP", help="As `leeward infra nodes` calls it.")],
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="As `leeward infra nodes` calls it, or without its number.")],
     desired: Annotated[int | None, typer.Option("--desired", min=0, help="How many nodes now.")] = None,
     least: Annotated[int | None, typer.Option("--min", min=0, help="The fewest.")] = None,
     most: Annotated[int | None, typer.Option("--max", min=1, help="The most.")] = None,
@@ -144,9 +144,8 @@ def scale(
         raise UserInputError("nothing would change", remedy="Give --desired, --min or --max.")
     aws = _session(name, region, profile)
     there = nodegroups.node_groups(aws, name)
-    found = next((each for each in there if each.name == group), None)
-    if found is None:
-        raise nodegroups.no_such_group(group, [each.name for each in there], name)
+    found = nodegroups.find_group(there, group, name)
+    group = found.name
     size = nodegroups.resized(found.size, least=least, desired=desired, most=most)
     if size == found.size:
         output.note(f"{group} of {name} is {size} (min/desired/max) already")

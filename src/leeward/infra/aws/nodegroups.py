@@ -8,6 +8,7 @@ Source: DescribeNodegroup and UpdateNodegroupConfig of the Amazon EKS API refere
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -133,6 +134,19 @@ def resize(aws: Aws, cluster: str, name: str, size: Size) -> None:
         )
     except AwsNotFoundError as error:
         raise no_such_group(name, [each.name for each in node_groups(aws, cluster)], cluster) from error
+
+
+def find_group(groups: Sequence[NodeGroupState], wanted: str, cluster: str) -> NodeGroupState:
+    """Return the node group that a person means: by its name, or by that without what Terraform appends.
+
+    Raises:
+        UserInputError: there is none, or there are several; says which are.
+    """
+    exact = [each for each in groups if each.name == wanted]
+    found = exact or [each for each in groups if re.fullmatch(rf"{re.escape(wanted)}-[0-9]{{6,}}", each.name)]
+    if len(found) == 1:
+        return found[0]
+    raise no_such_group(wanted, [each.name for each in found or groups], cluster)
 
 
 def no_such_group(name: str, known: Sequence[str], cluster: str) -> UserInputError:

@@ -12,6 +12,7 @@ from leeward.base.errors import OperationError, UserInputError
 from leeward.infra.aws.nodegroups import (
     NodeGroupState,
     Size,
+    find_group,
     node_groups,
     raises_needed,
     resize,
@@ -57,6 +58,19 @@ def test_a_node_group_that_is_not_there_is_answered_with_the_nearest(stub: Any) 
     with pytest.raises(UserInputError, match="prod has no node group general-c") as caught:
         resize(stub("eks", *answers), "prod", "general-c", Size(1, 1, 1))
     assert caught.value.remedy == 'Did you mean "general-a"?'
+
+
+def test_a_group_is_meant_by_its_name_with_or_without_what_terraform_appends() -> None:
+    there = [
+        group(name, Size(1, 2, 3))
+        for name in ("general-a-20261128101500000100", "general-b-2026112810150000")
+    ]
+
+    assert find_group(there, "general-a", "prod") is there[0]
+    assert find_group(there, there[1].name, "prod") is there[1]
+    for unclear in ("general", "general-c"):
+        with pytest.raises(UserInputError, match="no node group"):
+            find_group(there, unclear, "prod")
 
 
 def test_limits_move_the_number_of_nodes_only_as_far_as_they_must() -> None:
