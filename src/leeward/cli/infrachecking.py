@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.base.errors import UserInputError
 from leeward.cli import output
-from leeward.cli.infrarepository import here, today
+from leeward.cli.infrarepository import good_specs, here, today
+from leeward.compose.findings import did_you_mean
 from leeward.infra.checks.catalog import broken
 from leeward.infra.checks.rule import Case
 from leeward.infra.fitting import ZoneLoss, zone_losses
-from leeward.infra.places import Places, good_spec
+from leeward.infra.places import Places
 from leeward.infra.spec import ClusterSpec
-from leeward.infra.specfile import SpecFile
 from leeward.infra.workloads import Workload, workloads
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def check_clusters(
 
     Args:
         names: of clusters.
-        manifests: directories of rendered manifests, each ``ENVIRONMENT=DIRECTORY`` or a directory of that name.
+        manifests: directories of rendered manifests, ``ENVIRONMENT=DIRECTORY`` or just one of that name.
         form: a table for people, or JSON.
         strict: whether warnings are failures.
 
@@ -53,16 +53,13 @@ def check_clusters(
         UserInputError: a cluster or a directory is not there, or a spec has mistakes.
     """
     places = here()
-    given = dict(_manifests(each) for each in manifests)
-    specs = {name: places.read(name, Path.cwd(), today()) for name in places.names}
     for name in names:
         places.spec_path(name)
-    good = {name: good_spec(read) for name, read in specs.items()}
+    specs = good_specs(places)
+    given = read_manifests(manifests, specs)
     modules = _modules(places)
     checked = {
-        name: _check(
-            places, specs[name], good, {**_rendered(good[name], specs[name], given), **given}, modules
-        )
+        name: _check(places, name, specs, hosted(specs[name], given), modules)
         for name in names or places.names
     }
     if form is output.Format.JSON:
@@ -74,20 +71,19 @@ def check_clusters(
 
 def _check(
     places: Places,
-    read: SpecFile,
+    name: str,
     specs: Mapping[str, ClusterSpec],
     environments: Mapping[str, Sequence[Workload]],
     modules: Mapping[str, str],
 ) -> Checked:
-    spec = good_spec(read)
-    hosted = {name: found for name, found in environments.items() if name in spec.environments}
-    losses = zone_losses(spec, [workload for found in hosted.values() for workload in found])
+    spec, read = specs[name], places.read(name, Path.cwd(), today())
+    losses = zone_losses(spec, [workload for found in environments.values() for workload in found])
     case = Case(
         spec=spec,
         lock=places.lock(spec.name),
         today=today(),
         others={name: other for name, other in specs.items() if name != spec.name},
-        environments=hosted,
+        environments=environments,
         losses=losses,
         modules=modules,
     )
@@ -96,7 +92,7 @@ def _check(
         for rule, each in broken(case)
     ]
     for index, name in enumerate(spec.environments):
-        if name not in hosted:
+        if name not in environments:
             told = read.problem(
                 ("environments", index), "unknown-environment",
                 f"What {name} runs is not known, so it is not counted.",
@@ -104,14 +100,48 @@ def _check(
                 f"{name}=DIRECTORY: leeward render --env {name} --output-dir DIRECTORY.",
             )  # fmt: skip
             found.append(replace(told, severity=Severity.WARNING))
-    return Checked(tuple(losses), tuple(sorted(hosted)), tuple(found))
+    return Checked(tuple(losses), tuple(sorted(environments)), tuple(found))
 
 
-def _rendered(spec: ClusterSpec, read: SpecFile, given: Mapping[str, Any]) -> dict[str, list[Workload]]:
+def read_manifests(
+    manifests: Sequence[str], specs: Mapping[str, ClusterSpec]
+) -> Mapping[str, Sequence[Workload]]:
+    """Return what runs by rendered manifests: environment → workloads.
+
+    Args:
+        manifests: directories, each ``ENVIRONMENT=DIRECTORY`` or just one of that name.
+        specs: of all clusters.
+
+    Raises:
+        UserInputError: one is not there or not as Kubernetes has it, or no cluster hosts the environment,
+            so that it would not be counted.
+    """
+    given: dict[str, list[Workload]] = {}
+    for name, found in map(_manifests, manifests):
+        given.setdefault(name, []).extend(found)
+    known = sorted({name for spec in specs.values() for name in spec.environments})
+    where = next(iter(specs)) if len(specs) == 1 else "any cluster here"
+    for name in given:
+        if name not in known:
+            listed = f"Hosted are {', '.join(known)}." if known else "Write it under environments in a spec."
+            raise UserInputError(
+                f"--manifests: the environment {name!r} is not of {where}",
+                remedy=did_you_mean(name, known) or listed,
+            )
+    return given
+
+
+def hosted(spec: ClusterSpec, given: Mapping[str, Sequence[Workload]]) -> Mapping[str, Sequence[Workload]]:
+    """Return what runs in the environments of a cluster, as far as it is known: environment → workloads."""
+    known = {**_rendered(spec, given), **given}
+    return {name: found for name, found in known.items() if name in spec.environments}
+
+
+def _rendered(spec: ClusterSpec, given: Mapping[str, Any]) -> dict[str, list[Workload]]:
     """Return what runs in the hosted environments of the ``leeward.yaml`` that is found from here."""
     from leeward.cli.projects import Source, config_file_of, render_environments
 
-    file = config_file_of(Source())
+    file = config_file_of(Source()) if spec.environments else None
     if file is None:
         return {}
     names = [name for name in spec.environments if name in file.config.environments and name not in given]
@@ -127,7 +157,17 @@ def _manifests(text: str) -> tuple[str, list[Workload]]:
             f"--manifests {text}: {path} is no directory",
             remedy="Render one first: leeward render --env ENVIRONMENT --output-dir DIRECTORY.",
         )
-    return (name if sign else path.resolve().name), workloads(_objects(path))
+    return (name if sign else path.resolve().name), _workloads(path, _objects(path))
+
+
+def _workloads(directory: Path, objects: Sequence[Obj]) -> list[Workload]:
+    try:
+        return workloads(objects)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise UserInputError(
+            f"--manifests {directory}: an object there is not as Kubernetes has it: {error}",
+            remedy="Render it again, or let kubectl apply --dry-run=server say which.",
+        ) from None
 
 
 def _objects(directory: Path) -> list[Obj]:
@@ -138,12 +178,16 @@ def _objects(directory: Path) -> list[Obj]:
         if path.name.startswith("."):
             continue
         try:
-            documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+            documents = list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise UserInputError(f"{path} cannot be read: {error}") from None
         for document in documents:
-            if isinstance(document, dict):
-                found += document.get("items") or [] if document.get("kind") == "List" else [document]
+            listed = (
+                document.get("items")
+                if isinstance(document, dict) and document.get("kind") == "List"
+                else None
+            )
+            found += [obj for obj in listed or [document] if isinstance(obj, dict)]
     return found
 
 
@@ -158,6 +202,8 @@ def _modules(places: Places) -> dict[str, str]:
 
 
 def _show(checked: Mapping[str, Checked]) -> None:
+    if not checked:
+        output.say("no clusters; leeward infra add NAME --region REGION")
     for name, each in checked.items():
         what = ", ".join(each.environments) or "nothing that is known"
         output.say(output.paint(f"{name}, hosting {what}", "1"))

@@ -46,7 +46,7 @@ def spec_at(places: Places, name: str, revision: str) -> ClusterSpec:
         DiagnosticsError: it has mistakes.
     """
     path = places.spec_path(name)
-    command = ["git", "show", f"{revision}:./{path.name}"]
+    command = ["git", "show", "--end-of-options", f"{revision}:./{path.name}"]
     try:
         shown = subprocess.run(command, cwd=path.parent, capture_output=True, check=False)
     except FileNotFoundError:
@@ -77,7 +77,7 @@ def compare(name: str, other: str | None, against: str, form: output.Format) -> 
     else:
         found = list(differences(_before(places, name, against), spec))
         nothing = f"{name} is as at {against}"
-    _show(found, form, nothing, is_change=other is None)
+    _show(found, form, nothing, names=None if other is None else (name, other))
 
 
 def _before(places: Places, name: str, against: str) -> ClusterSpec:
@@ -87,12 +87,17 @@ def _before(places: Places, name: str, against: str) -> ClusterSpec:
         raise UserInputError(f"at {against}: {error}") from None
 
 
-def _show(found: Sequence[Difference], form: output.Format, nothing: str, *, is_change: bool) -> None:
+def _show(
+    found: Sequence[Difference], form: output.Format, nothing: str, *, names: tuple[str, str] | None
+) -> None:
+    """Print differences; `names`: of the clusters, when it is not one cluster that changed."""
+    before, after = names if names and form is output.Format.TABLE else ("there", "here")
+    is_change = names is None
     rows: list[dict[str, Any]] = [
         {
             "setting": each.path,
-            "before" if is_change else "there": _words(each.before, form),
-            "after" if is_change else "here": _words(each.after, form),
+            "before" if is_change else before: _words(each.before, form),
+            "after" if is_change else after: _words(each.after, form),
             **({"effect": each.effect} if is_change else {}),
         }
         for each in found

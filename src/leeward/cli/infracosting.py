@@ -10,12 +10,14 @@ from typing import Any
 
 from leeward.base.errors import UserInputError
 from leeward.cli import output
+from leeward.cli.infrachecking import hosted, read_manifests
 from leeward.cli.infracomparing import spec_at
-from leeward.cli.infrarepository import here, today
+from leeward.cli.infrarepository import good_specs, here, today
 from leeward.infra.cost import Change, Cost, Line, break_even_gb, changes, cost_of, shares
 from leeward.infra.places import Places, good_spec
 from leeward.infra.prices import FILE_NAME, Prices, own_prices, parse_prices
 from leeward.infra.spec import ClusterSpec
+from leeward.infra.workloads import requests
 
 _MOST_BYTES = 4 * 2**20
 
@@ -56,7 +58,13 @@ def _read(path: Path) -> str:
         raise UserInputError(f"{path} cannot be read: {error}") from None
 
 
-def show(name: str | None, against: str | None, source: Path | None, form: output.Format) -> None:
+def show(
+    name: str | None,
+    against: str | None,
+    source: Path | None,
+    form: output.Format,
+    manifests: Sequence[str] = (),
+) -> None:
     """Print the cost of one cluster, or the totals of all.
 
     Args:
@@ -64,25 +72,26 @@ def show(name: str | None, against: str | None, source: Path | None, form: outpu
         against: a revision of version control, or another cluster; None to compare with nothing.
         source: a file of prices that is taken first.
         form: a table for people, or JSON.
+        manifests: what environments run, for their shares; see `infrachecking.read_manifests`.
 
     Raises:
         UserInputError: a cluster, a revision or a price is not there.
     """
     places = here()
+    if name is None and (against is not None or manifests):
+        what = "--against compares one cluster" if against is not None else "--manifests are for one cluster"
+        raise UserInputError(what, remedy="Name it: leeward infra cost CLUSTER.")
+    spec = None if name is None else _spec(places, name)
     if source is not None:
         refresh(places, source)
     prices = prices_of(places)
-    if name is None:
-        if against is not None:
-            raise UserInputError(
-                "--against compares one cluster", remedy="Name it: leeward infra cost CLUSTER."
-            )
+    if name is None or spec is None:
         _show_all(places, prices, form)
         return
-    spec = _spec(places, name)
     cost = cost_of(spec, prices, today())
     if against is None:
-        _show_one(spec, cost, prices, form)
+        running = hosted(spec, read_manifests(manifests, {name: spec}))
+        _show_one(spec, cost, prices, {each: requests(found) for each, found in running.items()}, form)
     else:
         other = _spec(places, against) if against in places.names else spec_at(places, name, against)
         _show_changes(against, cost_of(other, prices, today()), cost, form)
@@ -93,7 +102,7 @@ def _spec(places: Places, name: str) -> ClusterSpec:
 
 
 def _show_all(places: Places, prices: Prices, form: output.Format) -> None:
-    costs = {name: cost_of(_spec(places, name), prices, today()) for name in places.names}
+    costs = {name: cost_of(spec, prices, today()) for name, spec in good_specs(places).items()}
     if form is output.Format.JSON:
         output.say(json.dumps({name: _plain(cost) for name, cost in costs.items()}, indent=2))
         return
@@ -104,8 +113,14 @@ def _show_all(places: Places, prices: Prices, form: output.Format) -> None:
     _tell(dict.fromkeys(note for cost in costs.values() for note in cost.notes))
 
 
-def _show_one(spec: ClusterSpec, cost: Cost, prices: Prices, form: output.Format) -> None:
-    each = shares(cost.total.first, {}, spec.environments) if spec.environments else {}
+def _show_one(
+    spec: ClusterSpec,
+    cost: Cost,
+    prices: Prices,
+    requested: Mapping[str, tuple[float, float]],
+    form: output.Format,
+) -> None:
+    each = shares(cost.total.first, requested, spec.environments) if spec.environments else {}
     if form is output.Format.JSON:
         output.say(json.dumps({**_plain(cost), "environments": each}, indent=2))
         return
@@ -113,12 +128,20 @@ def _show_one(spec: ClusterSpec, cost: Cost, prices: Prices, form: output.Format
     output.show_rows(list(rows[0]), rows, form)
     notes = list(cost.notes)
     if each:
-        share = _money(cost.total.first / len(each))
-        notes.append(f"Of it {share} for each of {', '.join(each)}, in equal parts.")
+        notes.append(_shares(each, requested))
     if spec.network.endpoints == "standard":
         gigabytes = break_even_gb(prices, len(spec.zone_names))
         notes.append(f"A VPC endpoint is cheaper than NAT from {gigabytes:.0f} GB a month through it.")
     _tell(dict.fromkeys(notes))
+
+
+def _shares(each: Mapping[str, float], requested: Mapping[str, tuple[float, float]]) -> str:
+    listed = ", ".join(f"{_money(amount)} for {name}" for name, amount in each.items())
+    unknown = [name for name in each if name not in requested]
+    if len(unknown) == len(each):
+        return f"Of it {listed}, in equal parts: what they request is not known here (--manifests)."
+    missing = f"; what {', '.join(unknown)} requests is not known here (--manifests)" if unknown else ""
+    return f"Of it {listed}, by the CPU and memory that they request{missing}."
 
 
 def _show_changes(against: str, before: Cost, after: Cost, form: output.Format) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,8 +13,10 @@ from leeward.base.diagnostics import Diagnostic
 from leeward.base.errors import DiagnosticsError, OperationError, UserInputError
 from leeward.cli import output
 from leeward.infra.hclfiles import EXTRA, extra_file
-from leeward.infra.places import CLUSTERS, MARK, Places, find_places, good_spec
+from leeward.infra.places import CLUSTERS, MARK, Places, find_places
 from leeward.infra.repository import OF, Member, member, repository_files
+from leeward.infra.spec import FILE_NAME, ClusterSpec
+from leeward.infra.words import CLUSTER_NAME, CLUSTER_NAME_WANTED, LONGEST_CLUSTER_NAME
 from leeward.render.writers.directory import Written, write_directory
 
 _SHOWN = 12  # files that are named one by one
@@ -30,6 +34,19 @@ def here() -> Places:
         UserInputError: it is in none.
     """
     return find_places(Path.cwd())
+
+
+def good_specs(places: Places) -> dict[str, ClusterSpec]:
+    """Return the spec of every cluster of a repository.
+
+    Raises:
+        DiagnosticsError: everything that is wrong with any of them.
+    """
+    read = {name: places.read(name, Path.cwd(), today()) for name in places.names}
+    found = [told for each in read.values() for told in each.diagnostics]
+    if found:
+        raise DiagnosticsError(found)
+    return {name: each.spec for name, each in read.items() if each.spec is not None}
 
 
 def read_members(places: Places) -> dict[str, Member]:
@@ -67,7 +84,7 @@ def write(places: Places, members: Mapping[str, Member], *, force: bool) -> Writ
 def _once(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8", newline="\n") as file:
+        with path.open("x", encoding="utf-8", newline="") as file:
             file.write(text)
     except FileExistsError:
         pass
@@ -100,30 +117,44 @@ def new_repository(directory: Path, *, force: bool) -> Written:
     return written
 
 
-def new_cluster(places: Places, name: str, text: str) -> Written:
+def new_cluster(places: Places, name: str, text: str, *, addons: Mapping[str, str] | None = None) -> Written:
     """Write the spec of a new cluster, and what follows from it.
 
+    Args:
+        places: the repository.
+        name: of the cluster.
+        text: of its spec.
+        addons: versions of add-ons that are pinned from the start, such as those of its origin.
+
     Raises:
-        UserInputError: there is one of that name.
-        DiagnosticsError: the spec would be wrong; then nothing is left of it.
+        UserInputError: there is one of that name, or it can be none.
+        DiagnosticsError: a spec, this or another, is wrong; then nothing is left of this one.
         OperationError: something cannot be written.
     """
+    if len(name) > LONGEST_CLUSTER_NAME or not re.fullmatch(CLUSTER_NAME, name):
+        raise UserInputError(
+            f"{name!r} is no name of a cluster",
+            remedy=f"It is {CLUSTER_NAME_WANTED}; its directory has the same.",
+        )
     directory = places.directory(name)
-    path = directory / "cluster.yaml"
+    path = directory / FILE_NAME
     if path.exists():
         raise UserInputError(
             f"there is a cluster {name} already: {path}", remedy="Choose another name, or edit that file."
         )
+    before = set(directory.iterdir()) if directory.is_dir() else set()
     made = not directory.exists()
     _once(path, text)
     try:
-        good_spec(places.read(name, Path.cwd(), today()))
         members = read_members(places)
+        if addons:
+            members[name] = replace(members[name], lock=replace(members[name].lock, addons=addons))
         return write(places, members, force=False)
     except BaseException:
         path.unlink(missing_ok=True)
-        if made:
+        if directory / EXTRA not in before:
             (directory / EXTRA).unlink(missing_ok=True)
+        if made:
             _remove_empty(directory)
         raise
 
@@ -141,6 +172,23 @@ def tell(places: Places, written: Written) -> None:
     for verb, names in (("wrote", written.changed), ("removed", written.removed)):
         if names:
             _tell_names(places, verb, names)
+    _tell_gone(places, written)
+
+
+def _tell_gone(places: Places, written: Written) -> None:
+    """Say what remains of clusters whose spec went, and that they may still be at AWS."""
+    parts = [Path(name).parts for name in written.removed]
+    for name in sorted(
+        {each[1] for each in parts if each[0] == CLUSTERS and len(each) > 2} - {*places.names}
+    ):
+        directory = places.directory(name)
+        left = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+        stays = f"; what leeward did not write stays: {', '.join(left)}" if left else ""
+        output.note(
+            f"{CLUSTERS}/{name} has no {FILE_NAME} any more, so its Terraform went{stays}.\n"
+            f"  At AWS nothing is destroyed by that: where it still runs, restore the directory from version "
+            f"control and run leeward infra destroy {name}."
+        )
 
 
 def _tell_names(places: Places, verb: str, names: Sequence[str]) -> None:

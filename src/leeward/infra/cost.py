@@ -1,7 +1,8 @@
 """What a cluster costs a month, line by line, with every group at its fewest, at first, and at its most.
 
-Pure. List prices on demand; what is used comes from the spec's ``estimate`` and is nothing without it. An
-instance type or a region that nobody knows the price of is said, never guessed.
+Pure. List prices on demand; what is used comes from the spec's ``estimate`` and is nothing without it. A
+cluster whose upgrade policy is standard is upgraded, never charged for extended support. An instance type or
+a region that nobody knows the price of is said, never guessed.
 
 Invariant: a larger group is never cheaper.
 Source: the price pages of Amazon EKS, EC2, EBS, VPC, Elastic Load Balancing, CloudWatch and KMS.
@@ -81,7 +82,7 @@ def cost_of(spec: ClusterSpec, prices: Prices, today: date) -> Cost:
         _keys(spec, prices),
         *_usage(spec, prices),
     ]
-    if not any(line.name.startswith("usage") for line in lines):
+    if not any(line.name.startswith("usage") and line.most > 0 for line in lines):
         notes.append("Nothing is used as far as the spec says (estimate): traffic and logs come on top.")
     return Cost(tuple(line for line in lines if line.most > 0), tuple(notes))
 
@@ -95,10 +96,12 @@ def sizes(group: NodeGroup, zones: int) -> tuple[int, int, int]:
 
 def _control_plane(spec: ClusterSpec, prices: Prices, today: date) -> Line:
     version = catalogue().versions.get(spec.kubernetes)
-    if version is not None and version.standard_until < today:
+    ended = version is not None and version.standard_until < today
+    if version is not None and ended and spec.upgrade_policy == "extended":
         detail = f"Kubernetes {spec.kubernetes}, extended support since {version.standard_until}"
         return Line.fixed("control plane", detail, prices.rates.control_plane_extended_hour * HOURS)
-    until = f", standard support until {version.standard_until}" if version else ""
+    word = "ended on" if ended else "until"
+    until = f", standard support {word} {version.standard_until}" if version else ""
     detail = f"Kubernetes {spec.kubernetes}{until}"
     return Line.fixed("control plane", detail, prices.rates.control_plane_hour * HOURS)
 

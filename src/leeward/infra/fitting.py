@@ -1,9 +1,10 @@
 """Whether Pods find room on nodes, also when a zone is gone.
 
-Pods are put on nodes largest first, each on the first node that may have it and has room. When this finds
-room, there is; a cleverer order might find some where this does not.
+Pods are put on nodes largest first, each on the first node that may have it and has room, and where its own
+strict spread and anti-affinity let it. When this finds room, there is; a cleverer order might find some where
+this does not. Of a group across zones, the zone that goes has the nodes that are over.
 
-Invariant: a node more never leaves more Pods without one.
+Invariant: a node more in a zone that has some never leaves more Pods without one.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from leeward.infra.cost import sizes
 from leeward.infra.grouprules import known_types
 from leeward.infra.spec import ClusterSpec, NodeGroup
 from leeward.infra.workloads import Workload
-from leeward.kube.selectors import matches_labels, matches_node_selector
+from leeward.kube.selectors import matches_labels, matches_node_selector, matches_selector
 from leeward.kube.tolerations import untolerated
+from leeward.kube.wellknown import NODE_GROUP
 
 Size = Literal["min", "first", "max"]
 _ZONE, _TYPE, _ARCH = "topology.kubernetes.io/zone", "node.kubernetes.io/instance-type", "kubernetes.io/arch"
+_HOST = "kubernetes.io/hostname"
 # What EKS add-ons and leeward's platform run on every node: CPU millis, MiB, Pods. Requests as they ship.
 SYSTEM = Allocatable(cpu_millis=260, memory_mib=460, pods=6)
 
@@ -57,29 +60,39 @@ def node_labels(spec: ClusterSpec, name: str, group: NodeGroup, zone: str) -> di
         "topology.kubernetes.io/region": spec.region,
         _ZONE: zone,
         "eks.amazonaws.com/capacityType": "SPOT" if group.spot else "ON_DEMAND",
-        "leeward.dev/node-group": name,
         **group.labels,
+        NODE_GROUP: name,
     }
 
 
-def nodes(spec: ClusterSpec, size: Size) -> list[Node]:
-    """Return every node of a cluster, with all groups at min, at first or at max."""
+def nodes(spec: ClusterSpec, size: Size, without: str = "") -> list[Node]:
+    """Return the nodes of a cluster, with all groups at min, at first or at max.
+
+    Args:
+        spec: without mistakes.
+        size: of all groups.
+        without: the zone that is gone. What a group across zones has more than an even share counts there,
+            because nobody knows where Auto Scaling put it.
+    """
     index = {"min": 0, "first": 1, "max": 2}[size]
     found = []
     for name, group in sorted(spec.node_groups.items()):
-        zones = spec.zones_of(group)
+        zones = sorted(spec.zones_of(group), key=lambda zone: (zone != without, zone))
         total = sizes(group, len(zones))[index]
-        whole = allocatable(known_types(group)[0])
-        room = Allocatable(
-            max(0, whole.cpu_millis - SYSTEM.cpu_millis),
-            max(0, whole.memory_mib - SYSTEM.memory_mib),
-            max(0, whole.pods - SYSTEM.pods),
-        )
-        taints = taints_of(group)
-        for number in range(total):
-            zone = zones[number % len(zones)]
-            found.append(Node(zone, name, node_labels(spec, name, group, zone), taints, room))
-    return found
+        room, taints = _room_of(group), taints_of(group)
+        kinds = [Node(zone, name, node_labels(spec, name, group, zone), taints, room) for zone in zones]
+        found += [kinds[number % len(zones)] for number in range(total)]
+    return [node for node in found if node.zone != without]
+
+
+def _room_of(group: NodeGroup) -> Allocatable:
+    """Return what a node of a group has for Pods, whatever its type, less what the system takes."""
+    each = [allocatable(kind) for kind in known_types(group)]
+    return Allocatable(
+        max(0, min(kind.cpu_millis for kind in each) - SYSTEM.cpu_millis),
+        max(0, min(kind.memory_mib for kind in each) - SYSTEM.memory_mib),
+        max(0, min(kind.pods for kind in each) - SYSTEM.pods),
+    )
 
 
 def may_run(workload: Workload, node: Node) -> bool:
@@ -111,7 +124,7 @@ def homeless(there: Sequence[Node], running: Iterable[Workload], *, most: bool =
         wanted = workload.most if most else workload.pods
         left = _place(workload, wanted, there, rooms)
         if left:
-            found[workload.title] = left
+            found[workload.title] = found.get(workload.title, 0) + left
     return found
 
 
@@ -124,16 +137,64 @@ def _less_daemons(node: Node, every: Iterable[Workload]) -> list[int]:
 
 
 def _place(workload: Workload, wanted: int, there: Sequence[Node], rooms: list[list[int]]) -> int:
+    may = {id(node): may_run(workload, node) for node in {id(node): node for node in there}.values()}
+    fit = [index for index, node in enumerate(there) if may[id(node)]]
+    apart = _apart(workload)
+    if apart:
+        return _place_apart(workload, wanted, [(there[index], rooms[index]) for index in fit], apart)
     left = wanted
-    for node, room in zip(there, rooms, strict=True):
-        if not left:
-            break
-        if not may_run(workload, node):
-            continue
-        while left and _has_room(room, workload):
-            _take(room, workload)
+    for index in fit:
+        while left and _has_room(rooms[index], workload):
+            _take(rooms[index], workload)
             left -= 1
     return left
+
+
+def _apart(workload: Workload) -> Mapping[str, int | None]:
+    """Return by what a workload's own Pods must be apart: topology key → skew at most; None: one in each."""
+    found: dict[str, int | None] = {}
+    for each in workload.spec.get("topologySpreadConstraints") or ():
+        strict = each.get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule"
+        if strict and matches_selector(each.get("labelSelector"), workload.labels):
+            found[str(each.get("topologyKey"))] = int(each.get("maxSkew", 1))
+    affinity = (workload.spec.get("affinity") or {}).get("podAntiAffinity") or {}
+    for term in affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or ():
+        if matches_selector(term.get("labelSelector"), workload.labels):
+            found[str(term.get("topologyKey"))] = None
+    return {key: skew for key, skew in found.items() if key in (_ZONE, _HOST)}
+
+
+def _place_apart(
+    workload: Workload, wanted: int, fit: Sequence[tuple[Node, list[int]]], apart: Mapping[str, int | None]
+) -> int:
+    domains = [
+        {key: str(index) if key == _HOST else node.zone for key in apart}
+        for index, (node, _) in enumerate(fit)
+    ]
+    counts = {key: dict.fromkeys((each[key] for each in domains), 0) for key in apart}
+
+    def lets(where: Mapping[str, str]) -> bool:
+        for key, skew in apart.items():
+            count = counts[key][where[key]]
+            if count > 0 if skew is None else count + 1 - min(counts[key].values()) > skew:
+                return False
+        return True
+
+    for placed in range(wanted):
+        chosen = next(
+            (
+                index
+                for index, (_, room) in enumerate(fit)
+                if _has_room(room, workload) and lets(domains[index])
+            ),
+            None,
+        )
+        if chosen is None:
+            return wanted - placed
+        _take(fit[chosen][1], workload)
+        for key, domain in domains[chosen].items():
+            counts[key][domain] += 1
+    return 0
 
 
 def _has_room(room: list[int], workload: Workload) -> bool:
@@ -174,15 +235,13 @@ def zone_losses(spec: ClusterSpec, running: Sequence[Workload]) -> list[ZoneLoss
         spec: without mistakes.
         running: everything that the cluster hosts.
     """
-    first, most = nodes(spec, "first"), nodes(spec, "max")
     pods = [each for each in running if each.kind != "DaemonSet"]
     requested = (
         sum(each.pods * each.cpu_millis for each in pods), sum(each.pods * each.memory_mib for each in pods)
     )  # fmt: skip
     found = []
     for zone in spec.zone_names:
-        left = [node for node in first if node.zone != zone]
-        grown = [node for node in most if node.zone != zone]
+        left, grown = nodes(spec, "first", zone), nodes(spec, "max", zone)
         found.append(
             ZoneLoss(
                 zone=zone,

@@ -1,7 +1,8 @@
 """What must hold of the node groups of a cluster spec: sizes, types, names, and room for Pods' addresses.
 
 Source: "Managed node groups" and "Choose an optimal Amazon EC2 node instance type" of the Amazon EKS user
-guide; the FAQ of Cluster Autoscaler for groups of several types; kubelet's ``--node-labels``.
+guide; its CreateNodegroup API; the FAQ of Cluster Autoscaler for groups of several types; the VPC CNI's
+``WARM_ENI_TARGET`` of 1; the provider's schema of ``node_group_name_prefix``.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from collections.abc import Iterator, Mapping
 
 from leeward.compose.findings import did_you_mean
 from leeward.infra.catalogue import InstanceType, catalogue
+from leeward.infra.endpoints import interface_endpoints
 from leeward.infra.spec import ClusterSpec, NodeGroup
 from leeward.settings.check import Problem
 
 _LEAST_MIB = 2048  # below, the system's own Pods leave nothing
 _LEAST_PODS = 11
 _KEPT_ADDRESSES = 5  # of each subnet, by AWS
-_ALLOWED_LABELS = ("node.kubernetes.io/", "kubernetes.io/arch", "kubernetes.io/os", "node-role.leeward.dev/")
-_RESERVED_LABELS = ("kubernetes.io", "k8s.io", "eks.amazonaws.com")
+_RESERVED_LABELS = ("kubernetes.io", "k8s.io", "eks.amazonaws.com", "leeward.dev")
+_LONGEST_NAME = 36  # of an EKS node group's 63, less a hyphen and 26 that Terraform adds
+_MOST_TYPES = 20  # that EKS takes
+_MOST_TAINTS = 50
+_TOO_OLD = ("a1", "c1", "m1", "m2", "t1")  # no LSE atomics, or paravirtual only: the AMIs do not boot
 
 
 def known_types(group: NodeGroup) -> list[InstanceType]:
@@ -43,12 +48,17 @@ def most_in_a_zone(group: NodeGroup, zones: int) -> int:
     return group.max if group.per_zone else -(-group.max // max(zones, 1))
 
 
+def keeps_away(group: NodeGroup) -> bool:
+    """Tell whether Pods that tolerate nothing are kept off a group's nodes; a preference does not do that."""
+    return any(not taint.endswith(":PreferNoSchedule") for taint in group.taints)
+
+
 def _some(spec: ClusterSpec) -> Iterator[Problem]:
     if not spec.node_groups:
         yield Problem(
             ("node_groups",), "no-nodes", "A cluster without nodes runs nothing.", "Add a node group."
         )
-    elif all(group.taints for group in spec.node_groups.values()):
+    elif all(keeps_away(group) for group in spec.node_groups.values()):
         yield Problem(
             ("node_groups",), "all-tainted",
             "Every node group has taints, so that DNS and add-ons find no place.",
@@ -87,6 +97,12 @@ def _types(spec: ClusterSpec) -> Iterator[Problem]:
                 )  # fmt: skip
             elif group.types.index(kind) < index:
                 yield Problem((*path, index), "duplicate-type", f"{kind} is listed twice.", "Remove one.")
+        if len(group.types) > _MOST_TYPES:
+            yield Problem(
+                path, "too-many-types",
+                f"EKS takes {_MOST_TYPES} types a group; here are {len(group.types)}.",
+                "Keep those of the size you want.",
+            )  # fmt: skip
         yield from _alike(name, group)
 
 
@@ -108,7 +124,13 @@ def _alike(name: str, group: NodeGroup) -> Iterator[Problem]:
                 f"{kind.name} is {kind.arch}, not {group.arch or found[0].arch}.",
                 "Give it a group of its own, or correct arch.",
             )  # fmt: skip
-        if kind.memory_mib < _LEAST_MIB or kind.max_pods < _LEAST_PODS:
+        if kind.name.split(".")[0] in _TOO_OLD:
+            yield Problem(
+                (*path, group.types.index(kind.name)), "old-type",
+                f"The AMIs of EKS do not run on {kind.name}, which is too old.",
+                f"Use a newer one, such as {'m7g.large' if kind.arch == 'arm64' else 'm7i.large'}.",
+            )  # fmt: skip
+        elif kind.memory_mib < _LEAST_MIB or kind.max_pods < _LEAST_PODS:
             yield Problem(
                 (*path, group.types.index(kind.name)), "small-type",
                 f"{kind.name} has {_size(kind)} and room for {kind.max_pods} Pods, which EKS' own take.",
@@ -146,15 +168,22 @@ def _labels(spec: ClusterSpec) -> Iterator[Problem]:
         for key in group.labels:
             prefix = key.partition("/")[0] if "/" in key else ""
             reserved = any(prefix == each or prefix.endswith(f".{each}") for each in _RESERVED_LABELS)
-            if reserved and not key.startswith(_ALLOWED_LABELS):
+            if reserved:
                 yield Problem(
                     ("node_groups", name, "labels", key), "reserved-label",
-                    f"Nodes may not give themselves the label {key}.", "Use a prefix of your own.",
+                    f"Nodes may not give themselves the label {key}: EKS refuses its prefix"
+                    f"{', which leeward has' if prefix.endswith('leeward.dev') else ''}.",
+                    "Use a prefix of your own.",
                 )  # fmt: skip
 
 
 def _taints(spec: ClusterSpec) -> Iterator[Problem]:
     for name, group in spec.node_groups.items():
+        if len(group.taints) > _MOST_TAINTS:
+            yield Problem(
+                ("node_groups", name, "taints"), "too-many-taints",
+                f"EKS takes {_MOST_TAINTS} taints a group; here are {len(group.taints)}.", "Keep fewer.",
+            )  # fmt: skip
         seen: set[tuple[str, str]] = set()
         for index, taint in enumerate(group.taints):
             word, _, effect = taint.rpartition(":")
@@ -176,24 +205,30 @@ def _names(spec: ClusterSpec) -> Iterator[Problem]:
                 f"Its EKS node group {full} would have the name of one of {seen[full]}.",
                 "Rename one of them.",
             )  # fmt: skip
-        if len(f"{spec.name}-{full}") > 52:  # IAM takes 64 with what Terraform adds
+        if len(full) > _LONGEST_NAME:
             yield Problem(
-                ("node_groups", name),
-                "long-name",
-                f"{spec.name}-{full} is too long for AWS.",
+                ("node_groups", name), "long-name",
+                f"The name of its EKS node group, {full}, has more than the {_LONGEST_NAME} characters that "
+                "Terraform can make one of.",
                 "Choose a shorter name.",
-            )
+            )  # fmt: skip
 
 
 def addresses_needed(spec: ClusterSpec) -> Mapping[str, int]:
-    """Return how many addresses nodes and Pods take in each zone with every group at max."""
-    needed = dict.fromkeys(spec.zone_names, 0)
+    """Return how many addresses nodes, Pods and endpoints take in each zone with every group at max."""
+    needed = dict.fromkeys(spec.zone_names, len(interface_endpoints(spec)))
     for group in spec.node_groups.values():
         zones = [zone for zone in spec.zones_of(group) if zone in needed]
-        most = max((kind.max_pods for kind in known_types(group)), default=0)
+        most = max((_addresses_of(kind) for kind in known_types(group)), default=0)
         for zone in zones:
-            needed[zone] += most_in_a_zone(group, len(zones)) * (most + 1)
+            needed[zone] += most_in_a_zone(group, len(zones)) * most
     return needed
+
+
+def _addresses_of(kind: InstanceType) -> int:
+    """Return how many addresses a full node takes: all of its interfaces, of which one is ahead of need."""
+    pods_each = max(1, kind.addresses - 1)
+    return min(kind.interfaces, -(-kind.max_pods // pods_each) + 1) * kind.addresses
 
 
 def _room(spec: ClusterSpec) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ Source: "View Amazon EKS networking requirements for VPC and subnets" of the Ama
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -68,17 +68,23 @@ def extended(lock: Lock, spec: ClusterSpec) -> Lock:
 def broken_lock_rules(lock: Lock, spec: ClusterSpec) -> Iterator[Problem]:
     """Yield what a spec wants otherwise than its cluster was made."""
     fixed = (("name", lock.name, spec.name), ("region", lock.region, spec.region))
+    copied = (
+        f"; in a directory that was copied, remove its {FILE_NAME} and cluster.auto.tfvars.json"
+        if lock.name != spec.name
+        else ""
+    )
+    remedy = f"Make a new one: leeward infra clone {lock.name} NAME, or undo this{copied}."
     for key, was, wanted in fixed:
         if was != wanted:
             yield Problem(
                 (key,), "fixed-setting", f"The {key} of this cluster is {was}, and cannot become {wanted}.",
-                f"Make a new one: leeward infra clone {lock.name} NAME, or undo this.",
+                remedy,
             )  # fmt: skip
     if lock.cidr != spec.network.cidr:
         yield Problem(
             ("network", "cidr"), "fixed-setting",
             f"The addresses of this cluster's VPC are {lock.cidr}, and cannot become {spec.network.cidr}.",
-            f"Make a new one: leeward infra clone {lock.name} NAME, or undo this.",
+            remedy,
         )  # fmt: skip
     gone = [zone for zone in lock.control_plane_zones if zone not in spec.zone_names]
     if gone:
@@ -108,13 +114,27 @@ def parse_lock(text: str, shown: str) -> Lock:
     Raises:
         UserInputError: it is not one that leeward wrote.
     """
+    if "<<<<<<<" in text:
+        raise UserInputError(
+            f"{shown}: this has a merge conflict",
+            remedy="Keep the zones of both sides, each with its own slot; what was applied keeps its slot.",
+        )
     try:
-        return _lock(json.loads(text))
+        return _lock(json.loads(text, object_pairs_hook=_each_once))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserInputError(
             f"{shown}: this is no lock file of leeward's ({error})",
             remedy="Restore it from version control: only it knows the addresses and zones of the cluster.",
         ) from None
+
+
+def _each_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a mapping; what a merge left twice must not be decided by chance."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found
 
 
 def _lock(content: Mapping[str, Any]) -> Lock:
@@ -123,11 +143,14 @@ def _lock(content: Mapping[str, Any]) -> Lock:
     slots = {str(zone): int(slot) for zone, slot in content["zones"].items()}
     if len(set(slots.values())) < len(slots) or not all(0 <= slot < MOST_ZONES for slot in slots.values()):
         raise ValueError("the slots of zones are not numbers of their own from 0 to 5")
+    control_plane = tuple(str(zone) for zone in content["control_plane_zones"])
+    if isinstance(content["control_plane_zones"], str) or not {*control_plane} <= {*slots}:
+        raise ValueError("a zone of the control plane has no slot")
     return Lock(
         name=str(content["name"]),
         region=str(content["region"]),
         cidr=str(content["cidr"]),
         zones=slots,
-        control_plane_zones=tuple(str(zone) for zone in content["control_plane_zones"]),
+        control_plane_zones=control_plane,
         addons={str(addon): str(version) for addon, version in content.get("addons", {}).items()},
     )

@@ -17,6 +17,7 @@ from leeward.infra import lock as locks
 from leeward.infra.lock import Lock, parse_lock
 from leeward.infra.spec import FILE_NAME, ClusterSpec
 from leeward.infra.specfile import SpecFile, read_spec
+from leeward.infra.tfvars import FILE_NAME as VARIABLES
 
 CLUSTERS = "clusters"
 MARK = ".leeward.json"  # the index of what leeward generated
@@ -31,7 +32,8 @@ class Places:
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names of its clusters' directories, those with a spec."""
-        return tuple(sorted(path.parent.name for path in (self.root / CLUSTERS).glob(f"*/{FILE_NAME}")))
+        found = (self.root / CLUSTERS).glob(f"*/{FILE_NAME}")
+        return tuple(sorted(path.parent.name for path in found if path.is_file()))
 
     def directory(self, name: str) -> Path:
         """Return the directory of a cluster, which need not be there."""
@@ -81,12 +83,18 @@ class Places:
         """Return what a cluster keeps for life, or None before it was rendered.
 
         Raises:
-            UserInputError: the file is not one that leeward wrote.
+            UserInputError: the file is not one that leeward wrote, or it was lost.
         """
         path = self.directory(name) / locks.FILE_NAME
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
+            if (path.parent / VARIABLES).exists():
+                raise UserInputError(
+                    f"{path} is gone, although this cluster was rendered",
+                    remedy="Restore it from version control: only it knows the addresses and zones of the "
+                    f"cluster. In a directory that was copied, remove {VARIABLES} too.",
+                ) from None
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise UserInputError(f"{path} cannot be read: {error}") from None
@@ -100,7 +108,7 @@ def find_places(start: Path) -> Places:
         UserInputError: there is none.
     """
     for directory in (start, *start.parents):
-        if (directory / CLUSTERS).is_dir() and ((directory / MARK).is_file() or _has_spec(directory)):
+        if _is_repository(directory):
             return Places(directory)
     raise UserInputError(
         f"{start} is in no repository of clusters",
@@ -108,7 +116,10 @@ def find_places(start: Path) -> Places:
     )
 
 
-def _has_spec(directory: Path) -> bool:
+def _is_repository(directory: Path) -> bool:
+    """Tell whether `directory` is one; version control does not keep a ``clusters`` that is still empty."""
+    if (directory / MARK).is_file():
+        return (directory / CLUSTERS).is_dir() or (directory / "modules").is_dir()
     return any((directory / CLUSTERS).glob(f"*/{FILE_NAME}"))
 
 

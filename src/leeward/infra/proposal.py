@@ -9,14 +9,16 @@ Invariant: what is written here is read back without a finding, and means what i
 from __future__ import annotations
 
 import ipaddress
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from leeward.base.errors import UserInputError
-from leeward.compose.findings import ValuePath
-from leeward.compose.node import Node
+from leeward.compose.findings import Findings, ValuePath
+from leeward.compose.node import plain
+from leeward.compose.syntax import parse_documents
 from leeward.infra.catalogue import catalogue
 from leeward.infra.spec import ClusterSpec
+from leeward.infra.specdraft import Draft, scalar
 from leeward.infra.specfile import SpecFile
 
 _FIRST = 10  # 10.10.0.0/16 and on, away from what others like to use
@@ -60,7 +62,7 @@ def first_spec(
     listed = f"zones: [{', '.join(zones)}]\n" if zones else ""
     return f"""\
 # After a change: leeward infra render, check, cost, plan. Every key: docs/cluster-yaml.md of leeward.
-name: {name}
+name: {scalar(name)}
 region: {region}
 {listed}kubernetes: "{version}"{until}
 network: {{cidr: {cidr}}}   # for life; a NAT gateway in every zone
@@ -73,83 +75,6 @@ node_groups:
 access: {{}}   # cloudops: {{roles: arn:aws:iam::111122223333:role/CloudOps, cluster: admin}}
 environments: []   # of leeward.yaml that are here
 """
-
-
-class Draft:
-    """The text of a spec that is being changed, line by line."""
-
-    def __init__(self, text: str, tree: Node) -> None:
-        self._lines = text.splitlines(keepends=True)
-        self._tree = tree
-        self._inserted: list[tuple[int, str]] = []  # before which line, from 0
-
-    def text(self) -> str:
-        """Return the text with everything that was changed."""
-        lines = list(self._lines)
-        for index, line in sorted(self._inserted, reverse=True):
-            lines.insert(index, line)
-        return "".join(lines)
-
-    def set(self, path: ValuePath, old: str, new: str) -> None:
-        """Write `new` where the scalar `old` is, or add it where nothing is.
-
-        Raises:
-            UserInputError: it is written in a way that cannot be changed line by line.
-        """
-        node, around = self._find(path)
-        if node is None:
-            self._add(path, around, new)
-        elif new != old:
-            self._replace(node.location.line - 1, old, new)
-
-    def _find(self, path: ValuePath) -> tuple[Node | None, Node]:
-        node = around = self._tree
-        for step in path:
-            around = node
-            inner = node.elements()[step] if isinstance(step, int) else node.get(step)
-            if inner is None:
-                return None, around
-            node = inner
-        return node, around
-
-    def _replace(self, index: int, old: str, new: str) -> None:
-        before = self._lines[index]
-        code, comment = _split_comment(before)
-        changed = re.sub(rf"(?<![\\w./-]){re.escape(old)}(?![\\w./-])", new, code, count=1)
-        if changed == code:
-            raise UserInputError(
-                f"line {index + 1}: {old} is not written here as such",
-                remedy="Write it plainly, without anchors or tags.",
-            )
-        self._lines[index] = changed + comment
-
-    def _add(self, path: ValuePath, around: Node, new: str) -> None:
-        key, parents = str(path[-1]), path[:-1]
-        if len(parents) == 1 and self._tree.get(str(parents[0])) is None:
-            self._insert_top(f"{parents[0]}: {{{key}: {new}}}\n")
-        elif not parents:
-            self._insert_top(f"{key}: {new}\n")
-        else:
-            self._insert_into(around, key, new)
-
-    def _insert_top(self, line: str) -> None:
-        last = self._tree.get("kubernetes") or self._tree.get("region")
-        self._inserted.append((last.location.line if last else 0, line))
-
-    def _insert_into(self, around: Node, key: str, new: str) -> None:
-        first = next(iter(around.items().values()), None)
-        index = (first.location if first else around.location).line - 1
-        line = self._lines[index]
-        if "{" in line:
-            self._lines[index] = line.replace("{", f"{{{key}: {new}, " if first else f"{{{key}: {new}", 1)
-        else:
-            indent = line[: len(line) - len(line.lstrip())]
-            self._inserted.append((index, f"{indent}{key}: {new}\n"))
-
-
-def _split_comment(line: str) -> tuple[str, str]:
-    found = re.search(r"(^|\s)#", line)
-    return (line[: found.start()], line[found.start() :]) if found else (line, "")
 
 
 def zones_in(region: str, spec: ClusterSpec) -> Mapping[str, str]:
@@ -181,20 +106,58 @@ def cloned(read: SpecFile, text: str, *, name: str, region: str, cidr: str) -> s
         cidr: of its VPC.
 
     Raises:
-        UserInputError: the region has too few zones, or the file is written in a way that cannot be changed.
+        UserInputError: the region has too few zones, or anchors share what must differ.
     """
     spec = read.spec
     assert spec is not None
-    draft = Draft(text, read.tree)
-    draft.set(("name",), spec.name, name)
-    draft.set(("region",), spec.region, region)
-    draft.set(("network", "cidr"), spec.network.cidr, cidr)
-    places = zones_in(region, spec) if region != spec.region else {}
-    for index, zone in enumerate(spec.zones):
-        draft.set(("zones", index), zone, places.get(zone, zone))
-    for group, settings in spec.node_groups.items():
-        for index, zone in enumerate(settings.zones):
-            draft.set(("node_groups", group, "zones", index), zone, places.get(zone, zone))
-    if spec.state is not None and spec.state.region is None and region != spec.region:
-        draft.set(("state", "region"), "", spec.region)  # the bucket stays where it is
+    draft, wanted = Draft(text), _replica(spec, name, region, cidr)
+    draft.set(("name",), name)
+    draft.set(("region",), region)
+    draft.set(("network", "cidr"), cidr)
+    for path, was, now in _zone_paths(spec, wanted):
+        if was != now:
+            draft.set(path, now)
+    if spec.state is not None and wanted.state != spec.state:
+        draft.set(("state", "region"), spec.region)  # the bucket stays where it is
+    if _meaning(draft.text()) != wanted:
+        raise UserInputError(
+            f"the spec of {spec.name} has anchors that the replica cannot share, such as one for two regions",
+            remedy="Write name, region, zones and addresses plainly, without anchors.",
+        )
     return draft.text()
+
+
+def _replica(spec: ClusterSpec, name: str, region: str, cidr: str) -> ClusterSpec:
+    places = zones_in(region, spec) if region != spec.region else {}
+    groups = {
+        each: replace(group, zones=tuple(places.get(zone, zone) for zone in group.zones))
+        for each, group in spec.node_groups.items()
+    }
+    state = spec.state
+    if state is not None and state.region is None and region != spec.region:
+        state = replace(state, region=spec.region)
+    return replace(
+        spec,
+        name=name,
+        region=region,
+        zones=tuple(places.get(zone, zone) for zone in spec.zones),
+        network=replace(spec.network, cidr=cidr),
+        node_groups=groups,
+        state=state,
+    )
+
+
+def _zone_paths(spec: ClusterSpec, wanted: ClusterSpec) -> Iterator[tuple[ValuePath, str, str]]:
+    """Yield where zones are written: path, zone of the origin, zone of the replica."""
+    for index, (was, now) in enumerate(zip(spec.zones, wanted.zones, strict=True)):
+        yield ("zones", index), was, now
+    for group, settings in spec.node_groups.items():
+        for index, (was, now) in enumerate(zip(settings.zones, wanted.node_groups[group].zones, strict=True)):
+            yield ("node_groups", group, "zones", index), was, now
+
+
+def _meaning(text: str) -> ClusterSpec | None:
+    from leeward.settings.check import check
+
+    documents = parse_documents(text, "", Findings())
+    return check(ClusterSpec, plain(documents[0])).settings if documents else None

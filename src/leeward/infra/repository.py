@@ -15,11 +15,11 @@ from leeward.infra.hclfiles import backend_file, cluster_files, hcl_files
 from leeward.infra.lock import Lock, broken_lock_rules, extended, new_lock
 from leeward.infra.places import CLUSTERS
 from leeward.infra.spec import ClusterSpec
+from leeward.infra.tfvars import FILE_NAME as VARIABLES
 from leeward.infra.tfvars import tfvars
 from leeward.settings.check import Problem
 
 OF: Mapping[str, str] = {"repository": "clusters"}  # what the index says is rendered
-VARIABLES = "cluster.auto.tfvars.json"
 _GITIGNORE = """\
 # Written by leeward. State and plans hold secrets.
 .terraform/
@@ -53,7 +53,9 @@ def member(spec: ClusterSpec, lock: Lock | None) -> tuple[Member, list[Problem]]
 
 
 def repository_files(members: Mapping[str, Member]) -> dict[str, str]:
-    """Return what leeward writes: path from the root → text.
+    """Return what leeward writes: path from the root → text, in the order in which it is to be written.
+
+    Locks are first, so that an interrupted run never leaves a rendered cluster without one.
 
     Args:
         members: cluster → what it is.
@@ -62,7 +64,7 @@ def repository_files(members: Mapping[str, Member]) -> dict[str, str]:
     for name in sorted(members):
         below = f"{CLUSTERS}/{name}"
         files |= {f"{below}/{path}": text for path, text in cluster_member_files(members[name]).items()}
-    return dict(sorted(files.items()))
+    return dict(sorted(files.items(), key=lambda item: (not item[0].endswith(locks.FILE_NAME), item[0])))
 
 
 def cluster_member_files(each: Member) -> dict[str, str]:

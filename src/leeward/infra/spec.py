@@ -22,6 +22,8 @@ from leeward.infra.words import (
     InstanceTypeName,
     KubernetesVersion,
     Money,
+    NodeLabelKey,
+    NodeLabelValue,
     PolicyName,
     Region,
     RoleArn,
@@ -30,7 +32,7 @@ from leeward.infra.words import (
     Taint,
     Zone,
 )
-from leeward.settings.base import Count, FilePart, Label, LabelKey, LabelValue, Positive, Short, Whole, doc
+from leeward.settings.base import Count, FilePart, Label, Positive, Short, Whole, doc
 
 FILE_NAME = "cluster.yaml"
 Nat = Literal["per_zone", "single", "none"]
@@ -38,6 +40,9 @@ Endpoints = Literal["s3", "standard", "full"]
 Architecture = Literal["x86_64", "arm64"]
 OperatingSystem = Literal["al2023", "bottlerocket"]
 LogType = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
+Retention = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]  # fmt: skip
 ALL_LOGS: tuple[LogType, ...] = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 
@@ -159,8 +164,12 @@ class NodeGroup(FilePart):
             example="1.35.0-20260415",
         ),
     )
-    labels: dict[LabelKey, LabelValue] = field(
-        default_factory=dict, metadata=doc("Labels of the nodes.", example={"workload": "batch"})
+    labels: dict[NodeLabelKey, NodeLabelValue] = field(
+        default_factory=dict,
+        metadata=doc(
+            "Labels of the nodes. `leeward.dev/node-group`, the name of the group, is always among them.",
+            example={"workload": "batch"},
+        ),
     )
     taints: Annotated[tuple[Taint, ...], Short("a list of taints, or one", {str: _listed})] = field(
         default=(),
@@ -200,11 +209,9 @@ class Logging(FilePart):
         default=ALL_LOGS,
         metadata=doc("Logs of the control plane; all five are recommended.", example=["audit", "api"]),
     )
-    retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827] = (
-        field(
-            default=365,
-            metadata=doc("How long logs are kept, in days; CloudWatch knows certain numbers.", example=365),
-        )
+    retention_days: Retention = field(
+        default=365,
+        metadata=doc("How long logs are kept, in days; CloudWatch knows certain numbers.", example=365),
     )
     workloads: bool = field(
         default=True,

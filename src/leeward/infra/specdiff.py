@@ -2,6 +2,8 @@
 
 Pure. The effects are those of EKS: what it changes in place, what needs new nodes, and what is for life.
 
+Tags and the key of disks are in the launch template of nodes, so that new ones make new nodes.
+
 Source: "UpdateNodegroupConfig" and "UpdateClusterConfig" of the Amazon EKS API, "ForceNew" of the provider.
 """
 
@@ -21,6 +23,7 @@ IN_PLACE = "in place"
 NOT_AWS = "nothing at AWS changes"
 _NODES = ("types", "disk", "ami", "os", "spot", "per_zone", "zones", "taints", "labels")
 _IN_PLACE_OF_NODES = ("labels", "taints")
+_ZONES_OF_GROUP = "nodes in the zones that came; those in zones that left go"
 _TOP: Mapping[str, str] = {
     "name": FOR_LIFE,
     "region": FOR_LIFE,
@@ -49,7 +52,8 @@ def differences(before: ClusterSpec, after: ClusterSpec) -> Iterator[Difference]
     old, new = _flat(before), _flat(after)
     for path in sorted({*old, *new}):
         if old.get(path) != new.get(path):
-            yield Difference(".".join(path), old.get(path), new.get(path), _effect(path, old, new))
+            effect = _effect_of_zones(path, after) or _effect(path, old, new)
+            yield Difference(".".join(path), old.get(path), new.get(path), effect)
 
 
 def replica_differences(origin: ClusterSpec, other: ClusterSpec) -> Iterator[Difference]:
@@ -92,11 +96,30 @@ def _flat(spec: ClusterSpec) -> dict[tuple[str, ...], Any]:
     return found
 
 
+def _effect_of_zones(path: tuple[str, ...], after: ClusterSpec) -> str:
+    """Return what zones that come or go do, "" for another path. Subnets of a node group are for life."""
+    if path == ("zones",):
+        spanning = [
+            name for name, group in sorted(after.node_groups.items()) if not (group.per_zone or group.zones)
+        ]
+        also = f"; {NEW_NODES} in {', '.join(spanning)}" if spanning else ""
+        return f"{_TOP['zones']}{also}"
+    if path[0] == "node_groups" and path[2] == "zones" and path[1] in after.node_groups:
+        return _ZONES_OF_GROUP if after.node_groups[path[1]].per_zone else NEW_NODES
+    return ""
+
+
 def _effect(
     path: tuple[str, ...], old: Mapping[tuple[str, ...], Any], new: Mapping[tuple[str, ...], Any]
 ) -> str:
     if path == ("network", "cidr"):
         return FOR_LIFE
+    if path == ("encryption", "secrets"):
+        return FOR_LIFE if new.get(path) == "aws" else "in place, and for good"
+    if path == ("kubernetes",) and _minor(new[path]) < _minor(old[path]):
+        return "EKS takes no version back: make another cluster"
+    if path[0] == "tags" or path == ("encryption", "disks"):
+        return NEW_NODES
     if path[0] != "node_groups":
         return _TOP.get(path[0], IN_PLACE)
     types = (*path[:2], "types")
@@ -107,3 +130,7 @@ def _effect(
     if path[2] == "desired":
         return "only when the group is made; the autoscaler decides later"
     return NEW_NODES if path[2] in _NODES and path[2] not in _IN_PLACE_OF_NODES else IN_PLACE
+
+
+def _minor(version: str) -> int:
+    return int(version.partition(".")[2])

@@ -35,6 +35,11 @@ _PRIVATE = [
 ]
 _DOCKER = ipaddress.IPv4Network("172.17.0.0/16")
 _OWN_TAGS = ("leeward:cluster", "leeward:managed", "Name")
+_NOBODYS = [  # of which nobody comes over the internet, and EKS takes none
+    ipaddress.IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
+]
+_MOST_PUBLIC = 40  # CIDRs of a public endpoint, by EKS' quota
+_MOST_PRIVATE = 50  # of the 60 rules of a security group; EKS and the modules have theirs
 MOST_TAGS = 40  # AWS has 50 a resource; the modules and EKS add theirs
 
 
@@ -74,7 +79,7 @@ def _zones(spec: ClusterSpec) -> Iterator[Problem]:
         path = ("zones", index)
         if spec.zones.index(zone) < index:
             yield Problem(path, "duplicate-zone", f"{zone} is listed twice.", "Remove one.")
-        elif known and zone not in known:
+        elif known and zone not in (*known, *catalogue().zones_of_some.get(spec.region, ())):
             yield unknown(path, "unknown-zone", f"{zone} is no zone of {spec.region}.", zone, known)
     count = len(set(spec.zone_names))
     least = 3 if spec.highly_available else 2
@@ -131,9 +136,16 @@ def _addresses(spec: ClusterSpec) -> Iterator[Problem]:
         yield Problem(
             path,
             "bad-cidr",
-            f"{network} overlaps {_DOCKER}, which nodes use themselves.",
+            f"{network} overlaps {_DOCKER}, which services of AWS use themselves.",
             "Use another range, such as 10.40.0.0/16.",
         )
+    if len(set(spec.api.private_cidrs)) > _MOST_PRIVATE:
+        yield Problem(
+            ("api", "private_cidrs"), "too-many-cidrs",
+            f"A security group takes 60 rules, of which {_MOST_PRIVATE} are free; here are "
+            f"{len(set(spec.api.private_cidrs))} ranges.",
+            "Write larger ranges that hold several.",
+        )  # fmt: skip
     for index, text in enumerate(spec.api.private_cidrs):
         if ipaddress.IPv4Network(text).overlaps(network):
             yield Problem(
@@ -162,18 +174,36 @@ def _public_api(spec: ClusterSpec) -> Iterator[Problem]:
                 path, "public-api", f"{text} opens the Kubernetes API to the internet.",
                 "List the addresses of your offices or VPN, or remove public_cidrs.",
             )  # fmt: skip
-        elif any(network.subnet_of(each) for each in _PRIVATE):
+        elif any(network.overlaps(each) for each in _NOBODYS):
+            yield Problem(
+                path, "public-api", f"{text} are no addresses of anybody on the internet.",
+                "List the addresses of your offices or VPN.",
+            )  # fmt: skip
+        elif any(network.overlaps(each) for each in _PRIVATE):
             yield Problem(
                 path, "public-api",
-                f"{text} are private addresses; nobody comes from there over the internet.",
-                "Write it under private_cidrs.",
+                f"{text} {'are' if any(network.subnet_of(each) for each in _PRIVATE) else 'has'} private "
+                "addresses; nobody comes from there over the internet.",
+                "Write private ones under private_cidrs.",
             )  # fmt: skip
+    if len(set(spec.api.public_cidrs)) > _MOST_PUBLIC:
+        yield Problem(
+            ("api", "public_cidrs"), "too-many-cidrs",
+            f"EKS takes {_MOST_PUBLIC} ranges; here are {len(set(spec.api.public_cidrs))}.",
+            "Write larger ranges that hold several.",
+        )  # fmt: skip
+
+
+def _partition(region: str) -> str:
+    """Return what ARNs of a region have for a partition."""
+    found = (
+        name for start, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")) if region.startswith(start)
+    )
+    return next(found, "aws")
 
 
 def _access(spec: ClusterSpec) -> Iterator[Problem]:
-    partition = {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(
-        "us-gov" if spec.region.startswith("us-gov") else spec.region[:2], "aws"
-    )
+    partition = _partition(spec.region)
     seen: dict[str, str] = {}
     for group, principal in spec.access.items():
         for index, role in enumerate(principal.roles):
@@ -203,6 +233,12 @@ def _account(spec: ClusterSpec) -> Iterator[Problem]:
             f"This role is not of the account {account.id}.",
             "Correct one of them.",
         )
+    partition = _partition(spec.region)
+    if account.role and not account.role.startswith(f"arn:{partition}:"):
+        yield Problem(
+            ("account", "role"), "wrong-partition", f"Roles of {spec.region} begin with arn:{partition}:.",
+            "Correct the ARN.",
+        )  # fmt: skip
 
 
 def _addons(spec: ClusterSpec) -> Iterator[Problem]:

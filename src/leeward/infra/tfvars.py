@@ -17,7 +17,9 @@ from leeward.infra.endpoints import interface_endpoints
 from leeward.infra.lock import Lock
 from leeward.infra.spec import Architecture, ClusterSpec, NodeGroup
 from leeward.infra.specrules import ADDONS
+from leeward.kube.wellknown import NODE_GROUP
 
+FILE_NAME = "cluster.auto.tfvars.json"
 _AMI_TYPES = {
     ("al2023", "x86_64"): "AL2023_x86_64_STANDARD",
     ("al2023", "arm64"): "AL2023_ARM_64_STANDARD",
@@ -44,7 +46,7 @@ def tfvars(spec: ClusterSpec, lock: Lock) -> dict[str, Any]:
         "kubernetes_version": spec.kubernetes,
         "support_type": spec.upgrade_policy.upper(),
         "zonal_shift": spec.zonal_shift,
-        "node_groups": {name: _group(spec, group) for name, group in spec.node_groups.items()},
+        "node_groups": {name: _group(spec, name, group) for name, group in spec.node_groups.items()},
         "autoscaler": spec.autoscaler,
         "access": {
             name: {"roles": sorted(people.roles), "cluster": people.cluster}
@@ -82,7 +84,7 @@ def _logs_and_keys(spec: ClusterSpec) -> dict[str, Any]:
     }
 
 
-def _group(spec: ClusterSpec, group: NodeGroup) -> dict[str, Any]:
+def _group(spec: ClusterSpec, name: str, group: NodeGroup) -> dict[str, Any]:
     return {
         "instance_types": list(group.types),  # in their order: the first is preferred
         "min": group.min,
@@ -94,7 +96,7 @@ def _group(spec: ClusterSpec, group: NodeGroup) -> dict[str, Any]:
         "disk_gib": group.disk,
         "ami_type": _AMI_TYPES[group.os, architecture(group)],
         "ami_release": group.ami,
-        "labels": dict(group.labels),
+        "labels": {**group.labels, NODE_GROUP: name},
         "taints": [_taint(text) for text in sorted(group.taints)],
     }
 

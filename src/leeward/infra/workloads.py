@@ -15,6 +15,7 @@ from leeward.kube.resourcelists import pod_resources
 from leeward.kube.selectors import matches_selector
 
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
+_AROUND = ("HorizontalPodAutoscaler", "PodDisruptionBudget")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,23 @@ def workloads(objects: Iterable[Obj]) -> list[Workload]:
 
     Args:
         objects: of one environment, or of several in namespaces of their own.
+
+    Raises:
+        ValueError, TypeError, AttributeError: one is not as Kubernetes has it.
     """
     there = list(objects)
-    found = [_workload(obj, there) for obj in there if obj.get("kind") in _WORKLOADS]
+    around = [obj for obj in there if obj.get("kind") in _AROUND]
+    found = [_workload(obj, around) for obj in there if obj.get("kind") in _WORKLOADS]
     return sorted(found, key=lambda each: (each.kind, each.namespace, each.name))
+
+
+def requests(found: Iterable[Workload]) -> tuple[float, float]:
+    """Return the CPUs and GiB that Pods request together, but for those that every node has."""
+    pods = [(each.pods, each) for each in found]
+    return (
+        sum(count * each.cpu_millis for count, each in pods) / 1000,
+        sum(count * each.memory_mib for count, each in pods) / 1024,
+    )
 
 
 def _workload(obj: Obj, there: Iterable[Obj]) -> Workload:
@@ -87,18 +101,22 @@ def _replicas(kind: str, spec: Obj, scalers: list[Obj]) -> tuple[int, int]:
     if kind == "DaemonSet":
         return 0, 0
     if kind == "Job":
-        count = int(spec.get("parallelism", 1))
+        count = _number(spec.get("parallelism"))
     elif kind in ("CronJob", "Pod"):
         count = 1
     else:
-        count = int(spec.get("replicas", 1))
+        count = _number(spec.get("replicas"))
     if not scalers:
         return count, count
     limits = scalers[0].get("spec") or {}
-    least = int(limits.get("minReplicas", 1))
+    least = _number(limits.get("minReplicas"))
     return (max(count, least) if "replicas" in spec else least), max(
-        least, int(limits.get("maxReplicas", least))
+        least, _number(limits.get("maxReplicas"), least)
     )
+
+
+def _number(written: int | None, default: int = 1) -> int:
+    return default if written is None else int(written)
 
 
 def _scales(obj: Obj, kind: str, namespace: str, name: str) -> bool:

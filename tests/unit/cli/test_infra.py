@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,11 @@ def test_a_replica_is_one_command_and_has_addresses_of_its_own(tool: Any, reposi
     assert tool("infra", "diff", "prod-use1", "prod-euw1")[2].endswith(
         "but for its name, place and addresses\n"
     )
+    _change(_spec(repository, "prod-euw1"), "max: 4", "max: 6")
+    _, differs, _ = tool("infra", "diff", "prod-use1", "prod-euw1")
+    assert [line.split() for line in differs.splitlines()] == [
+        ["SETTING", "PROD-USE1", "PROD-EUW1"], ["node_groups.general.max", "4", "6"],
+    ]  # fmt: skip
     code, out, _ = tool("infra", "check", "--output", "json")
     assert code == 0
     assert "overlapping-addresses" not in out
@@ -142,6 +149,12 @@ def test_what_is_for_life_cannot_be_changed(tool: Any, repository: Path) -> None
         (["add", "new", "--region", "us-west-1"], "three zones"),
         (["add", "new", "--region", "us-east-1", "--cidr", "10.0.0.0/8"], "/16"),
         (["add", "new", "--region", "us-east-1", "--type", "t3.nano"], "t3.medium"),
+        (["add", "../new", "--region", "us-east-1"], "lower-case"),
+        (["add", "a/b/c", "--region", "us-east-1"], "lower-case"),
+        (["add", "", "--region", "us-east-1"], "lower-case"),
+        (["check", "--manifests", "clusters"], "not of prod-use1"),
+        (["cost", "prod-use1", "--manifests", "clusters"], "not of prod-use1"),
+        (["cost", "--manifests", "clusters"], "Name it"),
         (["clone", "prod-use2", "new"], 'Did you mean "prod-use1"?'),
         (["clone", "prod-use1", "prod-use1"], "already"),
         (["check", "prod"], 'Did you mean "prod-use1"?'),
@@ -149,6 +162,7 @@ def test_what_is_for_life_cannot_be_changed(tool: Any, repository: Path) -> None
         (["cost", "prod-use1", "--refresh", "nowhere.json"], "cannot be read"),
         (["cost", "--against", "HEAD"], "Name it"),
         (["diff", "prod-use1", "other"], "There are"),
+        (["diff", "prod-use1", "--against=--output=leaked"], "git has no"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -221,6 +235,13 @@ spec:
 """
 
 
+_BUDGET = """\
+kind: PodDisruptionBudget
+metadata: {namespace: shop}
+spec: {selector: {}, maxUnavailable: some%}
+"""
+
+
 def test_a_change_is_told_in_words_and_money(tool: Any, repository: Path) -> None:
     for command in (
         ["init", "-q"],
@@ -235,3 +256,179 @@ def test_a_change_is_told_in_words_and_money(tool: Any, repository: Path) -> Non
 
     assert "node_groups.general.max   4        8       in place" in differs
     assert [line.split()[-3] for line in costs.splitlines() if line.startswith("total")] == ["+931.01"]
+
+
+def test_mistakes_of_every_cluster_are_told_whatever_is_asked(tool: Any, repository: Path) -> None:
+    for name in ("two", "three"):
+        assert tool("infra", "add", name, "--region", "us-east-1")[0] == 0
+    for name in ("two", "three"):
+        _change(_spec(repository, name), "m6i.large", "m6i.lagre")
+    before = _tree(repository)
+
+    for command in (
+        ["add", "four", "--region", "us-east-1"],
+        ["clone", "prod-use1", "four"],
+        ["check"],
+        ["cost"],
+    ):
+        code, _, err = tool("infra", *command)
+        assert code == 2
+        assert "clusters/two/cluster.yaml:8" in err
+        assert "clusters/three/cluster.yaml:8" in err
+    assert _tree(repository) == before
+
+
+def test_a_removed_cluster_takes_its_terraform_along_but_not_what_people_wrote(
+    tool: Any, repository: Path
+) -> None:
+    assert tool("infra", "add", "two", "--region", "us-east-1")[0] == 0
+    (repository / "clusters/two/cluster.yaml").unlink()
+    (repository / "clusters/two/terraform.tfstate").write_text("{}", encoding="utf-8")
+
+    code, out, err = tool("infra", "render")
+
+    assert code == 0
+    assert "clusters/two/main.tf" in out
+    assert "what leeward did not write stays: extra.tf, terraform.tfstate" in err
+    assert "leeward infra destroy two" in err
+    assert sorted(path.name for path in (repository / "clusters/two").iterdir()) == [
+        "extra.tf", "terraform.tfstate",
+    ]  # fmt: skip
+    assert tool("infra", "render")[:2] == (0, "Everything is as the specs say.\n")
+
+
+def test_a_copied_or_renamed_directory_is_told_what_to_do(tool: Any, repository: Path) -> None:
+    shutil.copytree(repository / "clusters/prod-use1", repository / "clusters/two")
+    code, _, err = tool("infra", "render")
+    assert code == 2
+    assert "The directory of this cluster is two, but its name is prod-use1" in err
+
+    _change(_spec(repository, "two"), "prod-use1", "two")
+    _change(_spec(repository, "two"), "10.10.0.0/16", "10.11.0.0/16")
+    code, _, err = tool("infra", "render")
+    assert code == 2
+    assert "in a directory that was copied, remove its cluster.lock.json and cluster.auto.tfvars.json" in err
+
+    (repository / "clusters/two/cluster.lock.json").unlink()
+    code, _, err = tool("infra", "render")
+    assert code == 2
+    assert "remove cluster.auto.tfvars.json too" in err
+    (repository / "clusters/two/cluster.auto.tfvars.json").unlink()
+    assert tool("infra", "render")[0] == 0
+    assert tool("infra", "render", "--check")[0] == 0
+
+
+def test_a_replica_keeps_pins_and_line_ends(tool: Any, repository: Path) -> None:
+    lock = repository / "clusters/prod-use1/cluster.lock.json"
+    _change(lock, '"addons": {}', '"addons": {"vpc-cni": "v1.20.4-eksbuild.2"}')
+    spec = _spec(repository)
+    spec.write_bytes(b"\xef\xbb\xbf" + spec.read_bytes().replace(b"\n", b"\r\n"))
+    assert tool("infra", "render", "--force")[0] == 0
+
+    assert tool("infra", "clone", "prod-use1", "two")[0] == 0
+
+    variables = json.loads((repository / "clusters/two/cluster.auto.tfvars.json").read_text(encoding="utf-8"))
+    assert variables["addons"]["vpc-cni"] == "v1.20.4-eksbuild.2"
+    assert tool("infra", "render", "--check")[0] == 0
+    text = _spec(repository, "two").read_bytes()
+    assert text.count(b"\r\n") == text.count(b"\n") > 5
+
+
+def test_a_new_repository_out_of_version_control_is_one(
+    tool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tool("infra", "init", str(tmp_path / "new"))[0] == 0
+    (tmp_path / "new/clusters").rmdir()  # which git does not keep
+    monkeypatch.chdir(tmp_path / "new")
+
+    assert tool("infra", "check")[:2] == (0, "no clusters; leeward infra add NAME --region REGION\n")
+    assert tool("infra", "add", "one", "--region", "us-east-1")[0] == 0
+
+
+def test_environments_share_the_cost_by_what_they_request(tool: Any, repository: Path) -> None:
+    _change(_spec(repository), "environments: []", "environments: [qa, production]")
+    for name, replicas in (("qa", 1), ("production", 3)):
+        (repository / name).mkdir()
+        text = _WEB.replace("replicas: 12", f"replicas: {replicas}")
+        (repository / name / "web.yaml").write_text(text, encoding="utf-8")
+
+    err = tool("infra", "cost", "prod-use1")[2]
+    assert re.search(r"Of it ([0-9.]+) for qa, \1 for production, in equal parts", err)
+
+    both = ["--manifests", "qa", "--manifests", "production"]
+    _, out, _ = tool("infra", "cost", "prod-use1", *both, "--output", "json")
+    shares = json.loads(out)["environments"]
+    assert shares["production"] == pytest.approx(3 * shares["qa"])
+    assert "by the CPU and memory that they request." in tool("infra", "cost", "prod-use1", *both)[2]
+    err = tool("infra", "cost", "prod-use1", "--manifests", "production")[2]
+    assert "0.00 for qa" in err
+    assert "what qa requests is not known here" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "cannot be read"),
+        (_WEB.replace("replicas: 12", "replicas: many"), "not as Kubernetes has it"),
+        (_WEB.replace('"1500m"', "1.5.0"), "not as Kubernetes has it"),
+        ("kind: Deployment\nmetadata: [a]\nspec: {}\n", "not as Kubernetes has it"),
+        ("kind: Deployment\nspec: [a]\n", "not as Kubernetes has it"),
+        (f"{_WEB}---\n{_BUDGET}", "not as Kubernetes has it"),
+    ],
+)
+def test_manifests_that_are_none_are_told(text: str, words: str, tool: Any, repository: Path) -> None:
+    _change(_spec(repository), "environments: []", "environments: [production]")
+    (repository / "production").mkdir()
+    (repository / "production/web.yaml").write_text(text, encoding="utf-8")
+
+    code, out, err = tool("infra", "check", "--manifests", "production")
+
+    assert "Traceback" not in out + err
+    assert code == 2
+    assert words in err
+
+
+def test_manifests_of_one_environment_in_several_directories_are_all_counted(
+    tool: Any, repository: Path
+) -> None:
+    _change(_spec(repository), "environments: []", "environments: [production]")
+    for name in ("web", "api"):
+        (repository / name).mkdir()
+        text = _WEB.replace("replicas: 12", "replicas: 2")
+        (repository / name / "web.yaml").write_text(text, encoding="utf-8")
+
+    both = [word for name in ("web", "api") for word in ("--manifests", f"production={name}")]
+    found = json.loads(tool("infra", "check", *both, "--output", "json")[1])
+
+    assert found["prod-use1"]["zones"][0]["cpu"].startswith("6 of")
+
+
+def test_manifests_without_anything_are_nothing(tool: Any, repository: Path) -> None:
+    _change(_spec(repository), "environments: []", "environments: [production]")
+    (repository / "production").mkdir()
+    text = "# nothing\n---\n- a\n---\nkind: List\nitems: [a, null]\n---\nkind: Deployment\nspec:\n"
+    (repository / "production/web.yaml").write_text(text, encoding="utf-8")
+
+    assert tool("infra", "check", "--manifests", "production")[0] == 0
+
+
+def test_prices_are_not_taken_by_a_command_that_fails(tool: Any, repository: Path, tmp_path: Path) -> None:
+    prices = tmp_path / "new.json"
+    prices.write_text('{"date": "2026-11-01", "prices": {"nat_hour": 1}}', encoding="utf-8")
+
+    for more in (["prod"], ["--against", "HEAD"]):
+        assert tool("infra", "cost", *more, "--refresh", str(prices))[0] == 2
+        assert not (repository / "prices.json").exists()
+    assert tool("infra", "cost", "prod-use1", "--refresh", str(prices))[0] == 0
+    assert (repository / "prices.json").exists()
+
+
+def test_a_lost_lock_is_told_and_never_made_up(tool: Any, repository: Path) -> None:
+    (repository / "clusters/prod-use1/cluster.lock.json").unlink()
+    before = _tree(repository)
+
+    for command in (["render"], ["render", "--force"], ["check"], ["add", "two", "--region", "us-east-1"]):
+        code, _, err = tool("infra", *command)
+        assert code == 2
+        assert "cluster.lock.json is gone, although this cluster was rendered" in err
+    assert _tree(repository) == before

@@ -45,10 +45,11 @@ def test_the_worked_example_is_right_to_the_cent(network: Network, total: float)
 
 
 def test_extended_support_costs_365_dollars_more() -> None:
-    old = replace(EXAMPLE, kubernetes="1.33")
+    old = replace(EXAMPLE, kubernetes="1.33", upgrade_policy="extended")
 
     assert _first(old, date(2026, 7, 29)) == _first(EXAMPLE)
     assert _first(old, date(2026, 7, 30)) == round(_first(EXAMPLE) + 365, 2)
+    assert _first(replace(old, upgrade_policy="standard"), date(2026, 7, 30)) == _first(EXAMPLE)
 
 
 def test_three_columns_are_the_fewest_the_first_and_the_most_nodes() -> None:
@@ -181,3 +182,10 @@ def test_a_wrong_file_of_prices_is_told(text: str, words: str) -> None:
 
     assert str(told.value).startswith("prices.json: ")
     assert words in f"{told.value} {told.value.remedy}"
+
+
+def test_that_nothing_is_said_to_be_used_is_told() -> None:
+    used = replace(EXAMPLE, estimate=Estimate(log_gb=1))
+
+    assert any("come on top" in note for note in cost_of(EXAMPLE, own_prices(), TODAY).notes)
+    assert not any("come on top" in note for note in cost_of(used, own_prices(), TODAY).notes)

@@ -10,6 +10,7 @@ import pytest
 from leeward.base.errors import UserInputError
 from leeward.infra.catalogue import catalogue
 from leeward.infra.proposal import cloned, first_spec, free_cidr
+from leeward.infra.specdiff import replica_differences
 from tests.unit.infra.specs import GOOD, good_spec, spec_file
 
 FULL = """\
@@ -107,10 +108,61 @@ def test_a_region_with_too_few_zones_is_refused(tmp_path: Path) -> None:
         _clone(tmp_path, FULL, region="us-west-1")
 
 
-def test_a_file_that_cannot_be_changed_line_by_line_is_refused(tmp_path: Path) -> None:
-    text = GOOD.replace("region: us-east-1", "region: us-\\\n  east-1").replace(
-        "us-\\\n  east-1", '"us-\\\n  east-1"'
-    )
+_ABD = "zones: [us-east-1a, us-east-1b, us-east-1d]\n"
+STYLES = {
+    "in braces": '{name: me, region: us-east-1, kubernetes: "1.35", node_groups: {a: {types: m7i.large}}}\n',
+    "in braces over lines": '{\n  name: me,\n  region: us-east-1,  # here\n  kubernetes: "1.35",\n'
+    "  node_groups: {a: {types: m7i.large, zones: us-east-1a}},\n  network: {},\n}\n",
+    "quoted": GOOD.replace("prod-use1", '"prod-use1" # it').replace("us-east-1\n", "'us-east-1'\n"),
+    "with anchors": GOOD.replace("prod-use1", "&n prod-use1")
+    + "zones: &z [us-east-1a, us-east-1b, us-east-1d]\nnetwork: &net\n  # addresses\n  nat: single\n"
+    + "tags: {same: x}\n",
+    "with shared zones": _ABD
+    + GOOD
+    + "    zones: &z\n      - us-east-1b\n      - us-east-1d\n  two:\n    types: m7i.large\n    zones: *z\n",
+    "with merged groups": _ABD
+    + GOOD.replace("general:", "general: &g")
+    + "    zones: [us-east-1b, us-east-1d]\n  two:\n    <<: *g\n    max: 9\n",
+    "of Windows": (GOOD + "network: # ours\n  nat: single\n").replace("\n", "\r\n"),
+    "in a block scalar": GOOD.replace("name: prod-use1", "name: |-\n  prod-use1"),
+    "over two lines": GOOD.replace("region: us-east-1", 'region: "us-\\\n  east-1"'),
+    "keys quoted": GOOD.replace("name:", '"name":').replace("region:", "'region' :"),
+    "name in another word": GOOD.replace("prod-use1", "a").replace("general", "a"),
+    "no last line end": GOOD.replace("kubernetes", "network:\nkubernetes").rstrip("\n"),
+    "network is null": GOOD + "network: null   # later\n",
+    "indented": "".join(f"  {line}\n" for line in GOOD.splitlines()),
+    "a document's marks": f"---\n{GOOD}...\n",
+    "region last": GOOD.replace("region: us-east-1\n", "") + "region: us-east-1",
+    "hash in quotes": GOOD + "network: {nat: single}\ntags: {'a': 'x: prod-use1'}  # prod-use1\n",
+}
 
-    with pytest.raises(UserInputError, match="line 2"):
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_replica_means_the_same_however_its_origin_is_written(style: str, tmp_path: Path) -> None:
+    text = STYLES[style]
+    origin = good_spec(tmp_path, text)
+    found = _clone(tmp_path, text)
+    replica = good_spec(tmp_path, found)
+
+    assert list(replica_differences(origin, replica)) == []
+    assert (replica.name, replica.region, replica.network.cidr) == ("prod-euw1", "eu-west-1", "10.41.0.0/16")
+    assert ("\r\n" in found) == ("\r\n" in text)
+    assert found.count("\r\n") in (0, found.count("\n"))
+    assert [line.partition("#")[2] for line in found.splitlines() if "#" in line] == [
+        line.partition("#")[2] for line in text.splitlines() if "#" in line
+    ]
+
+
+def test_an_anchor_that_the_replica_cannot_share_is_told(tmp_path: Path) -> None:
+    text = GOOD.replace("us-east-1", "&r us-east-1") + "state: {bucket: acme-state, region: *r}\n"
+
+    with pytest.raises(UserInputError, match="anchors"):
         _clone(tmp_path, text)
+
+
+def test_a_name_that_yaml_would_take_for_something_else_is_quoted(tmp_path: Path) -> None:
+    assert (
+        good_spec(tmp_path, first_spec("null", "us-east-1", "10.10.0.0/16", types=["m6i.large"])).name
+        == "null"
+    )
+    assert good_spec(tmp_path, _clone(tmp_path, GOOD, "true")).name == "true"

@@ -63,3 +63,43 @@ def test_a_replica_differs_only_in_what_was_changed(tmp_path: Path) -> None:
     replica = good_spec(tmp_path, text + "network: {cidr: 10.2.0.0/16}\n")
 
     assert [each.path for each in replica_differences(origin, replica)] == ["node_groups.general.max"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path", "effect"),
+    [
+        ("", "tags: {team: web}\n", "tags.team", NEW_NODES),
+        ("", "encryption: {disks: customer}\n", "encryption.disks", NEW_NODES),
+        ("encryption: {secrets: aws}\n", "", "encryption.secrets", "in place, and for good"),
+        ("", "encryption: {secrets: aws}\n", "encryption.secrets", FOR_LIFE),
+        ("", "encryption: {logs: aws}\n", "encryption.logs", IN_PLACE),
+        ("    zones: [us-east-1a]\n", "", "node_groups.general.zones", "nodes in the zones that came"),
+        (
+            "    per_zone: false\n    zones: [us-east-1a]\n",
+            "    per_zone: false\n",
+            "node_groups.general.zones",
+            NEW_NODES,
+        ),
+        ("", "zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]\n", "zones", "subnets and nodes"),
+        (
+            "    per_zone: false\n",
+            "    per_zone: false\nzones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]\n",
+            "zones",
+            "new nodes take the place of the old ones in general",
+        ),
+    ],
+)
+def test_what_aws_makes_of_a_change(before: str, after: str, path: str, effect: str, tmp_path: Path) -> None:
+    (found,) = differences(good_spec(tmp_path, GOOD + before), good_spec(tmp_path, GOOD + after))
+
+    assert found.path == path
+    assert effect in found.effect
+
+
+def test_a_version_only_goes_up(tmp_path: Path) -> None:
+    one, other = good_spec(tmp_path), good_spec(tmp_path, GOOD.replace("1.35", "1.34"))
+
+    assert [each.effect for each in differences(other, one)] == [
+        "the control plane, then every node, is upgraded"
+    ]
+    assert "no version back" in next(differences(one, other)).effect

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from leeward.infra.catalogue import catalogue
+from leeward.infra.grouprules import addresses_needed
 from tests.unit.infra.specs import GOOD, good_spec, spec_file
 
 _GROUP = "    types: [m7i.large, m6i.large]\n"
@@ -19,6 +21,12 @@ def _instead(old: str, new: str) -> str:
     assert old in GOOD
     return GOOD.replace(old, new)
 
+
+_LARGE = [
+    name
+    for name, kind in sorted(catalogue().types.items())
+    if (kind.vcpus, kind.memory_mib, kind.arch) == (2, 8192, "x86_64")
+]
 
 # name → text, line, code, words of the message, words of the remedy
 BAD: dict[str, tuple[str, int, str, str, str]] = {
@@ -50,6 +58,16 @@ BAD: dict[str, tuple[str, int, str, str, str]] = {
         _with("api: {public_cidrs: [0.0.0.0/0]}\n"), 10, "public-api", "internet", "offices"),
     "private addresses as public": (
         _with("api: {public_cidrs: [10.1.0.0/16]}\n"), 10, "public-api", "private", "private_cidrs"),
+    "addresses of nobody": (
+        _with("api: {public_cidrs: 127.0.0.0/8}\n"), 10, "public-api", "of anybody", "offices"),
+    "public addresses around private ones": (
+        _with("api: {public_cidrs: [172.0.0.0/8]}\n"), 10, "public-api", "has private", "private_cidrs"),
+    "public networks without end": (
+        _with(f"api: {{public_cidrs: [{', '.join(f'203.0.113.{n}/32' for n in range(41))}]}}\n"),
+        10, "too-many-cidrs", "40", "larger"),
+    "private networks without end": (
+        _with(f"api: {{private_cidrs: [{', '.join(f'192.168.{n}.0/24' for n in range(51))}]}}\n"),
+        10, "too-many-cidrs", "51", "larger"),
     "overlapping networks": (
         _with("api: {private_cidrs: [10.0.128.0/17]}\n"), 10, "overlapping-cidr", "overlaps", "outside"),
     "min above max": (_instead("min: 1", "min: 9"), 7, "bad-size", "more than max", "Raise"),
@@ -69,14 +87,35 @@ BAD: dict[str, tuple[str, int, str, str, str]] = {
     "reserved label": (
         _with("    labels: {node-role.kubernetes.io/web: x}\n"),
         10, "reserved-label", "themselves", "prefix"),
+    "label of the system, nearly one that it has": (
+        _with("    labels: {kubernetes.io/architecture: x}\n"),
+        10, "reserved-label", "EKS refuses", "prefix"),
+    "label that EKS refuses although kubelet would not": (
+        _with("    labels: {node.kubernetes.io/web: x}\n"), 10, "reserved-label", "EKS refuses", "prefix"),
+    "label of leeward's": (
+        _with("    labels: {leeward.dev/node-group: x}\n"), 10, "reserved-label", "leeward has", "prefix"),
+    "label without a value": (_with('    labels: {web: ""}\n'), 10, "bad-setting", "no empty one", ""),
+    "label with a long prefix": (
+        _with(f"    labels: {{{'a' * 40}.example.com/{'b' * 40}: x}}\n"), 10, "bad-setting", "63", ""),
+    "taint with a long key": (
+        _with(f'    taints: "{"a" * 64}=b:NoSchedule"\n  more: {{types: m7i.large}}\n'),
+        10, "bad-setting", "63", ""),
+    "taint with a value that is none": (
+        _with('    taints: "a=-b:NoSchedule"\n  more: {types: m7i.large}\n'),
+        10, "bad-setting", "a taint", ""),
+    "taints without end": (
+        _with(f"    taints: [{', '.join(f'a{n}=b:NoSchedule' for n in range(51))}]\n"),
+        10, "too-many-taints", "50", "fewer"),
+    "types without end": (
+        _instead("[m7i.large, m6i.large]", f"[{', '.join(_LARGE[:21])}]"), 6, "too-many-types", "20", "Keep"),
+    "type that the AMIs do not run on": (
+        _instead("[m7i.large, m6i.large]", "a1.xlarge"), 6, "old-type", "too old", "m7g.large"),
     "AMI of another version": (_with("    ami: 1.34.2-20260415\n"), 10, "wrong-ami", "1.34.2", "1.35."),
     "group in a foreign zone": (
         _with("    zones: [us-east-1f]\n"), 10, "unknown-zone", "us-east-1f", "us-east-1"),
     "names clash": (
         _with("  general-a: {types: m7i.large, per_zone: false}\n"), 10, "name-clash", "general-a", "Rename"),
-    "name too long": (
-        _instead("prod-use1", "p" * 38).replace("general", "general-purpose"),
-        5, "long-name", "too long", "shorter"),
+    "name too long": (_instead("general", "g" * 35), 5, "long-name", "36 characters", "shorter"),
     "name in capitals": (_instead("prod-use1", "Prod"), 1, "bad-setting", "lower-case", ""),
     "subnet too small": (
         _with("network: {cidr: 10.0.0.0/19}\n").replace("max: 4", "max: 60"),
@@ -88,6 +127,18 @@ BAD: dict[str, tuple[str, int, str, str, str]] = {
     "role of another partition": (
         _with("access: {a: arn:aws-cn:iam::111122223333:role/A}\n"),
         10, "wrong-partition", "arn:aws:", "Correct"),
+    "role of a service": (
+        _with("access: {a: arn:aws:iam::111122223333:role/aws-service-role/x.amazonaws.com/A}\n"),
+        10, "bad-setting", "no service's", ""),
+    "role with an umlaut": (
+        _with("access: {a: arn:aws:iam::111122223333:role/Ä}\n"), 10, "bad-setting", "ARN", ""),
+    "role to assume of another partition": (
+        _with('account: {role: "arn:aws-cn:iam::111122223333:role/A"}\n'),
+        10, "wrong-partition", "arn:aws:", "Correct"),
+    "bucket with two dots": (_with("state: {bucket: a..b}\n"), 10, "bad-setting", "two dots", ""),
+    "bucket that is an address": (_with("state: {bucket: 10.0.0.1}\n"), 10, "bad-setting", "address", ""),
+    "tag of AWS": (_with("tags: {AWS:team: x}\n"), 10, "bad-setting", "aws:", ""),
+    "value of a tag of AWS": (_with("tags: {team: 'aws:x'}\n"), 10, "bad-setting", "aws:", ""),
     "unknown add-on": (
         _with("addons: {vpc-cmi: v1.20.4-eksbuild.2}\n"), 10, "unknown-addon", "vpc-cmi", "vpc-cni"),
     "needed add-on off": (_with('addons: {coredns: "off"}\n'), 10, "needed-addon", "coredns", "Remove"),
@@ -137,3 +188,38 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     codes = {each.code for each in spec_file(tmp_path, text).diagnostics}
 
     assert codes == {"bad-size", "unknown-type", "no-way-out"}
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "    labels: {example.com/team: a_b.c, x: '1'}\n    taints: a:NoExecute\n  b: {types: t3.large}\n",
+        "logging: {retention_days: 3653}\n",
+        "    taints: a=b:PreferNoSchedule\n",
+        "addons: {metrics-server: off}\n",
+        "api: {public_cidrs: 203.0.113.7}\n",
+        "access: {a: arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_x}\n",
+        "state: {bucket: acme.terraform-state}\ntags: {Kosten: Größe 1, aws: x}\n",
+        "    os: bottlerocket\n    ami: 1.20.3-5d9ac849\n",
+    ],
+)
+def test_what_aws_takes_is_no_mistake(extra: str, tmp_path: Path) -> None:
+    good_spec(tmp_path, GOOD + extra)
+
+
+def test_a_full_node_takes_the_addresses_of_its_interfaces_and_of_one_ahead(tmp_path: Path) -> None:
+    small = good_spec(tmp_path, GOOD)
+    large = good_spec(tmp_path, GOOD.replace("[m7i.large, m6i.large]", "m7i.4xlarge"))
+    endpoints = good_spec(tmp_path, GOOD + "network: {nat: none, endpoints: full}\n")
+
+    assert addresses_needed(small) == dict.fromkeys(small.zone_names, 4 * 3 * 10)
+    assert addresses_needed(large) == dict.fromkeys(large.zone_names, 4 * 5 * 30)  # 110 Pods on 4 of 8
+    assert addresses_needed(endpoints) == dict.fromkeys(small.zone_names, 4 * 30 + 13)
+
+
+def test_zones_that_some_accounts_see_are_taken(tmp_path: Path) -> None:
+    text = (
+        GOOD.replace("us-east-1", "us-west-1") + "zones: [us-west-1b, us-west-1c]\nhighly_available: false\n"
+    )
+
+    assert good_spec(tmp_path, text).zone_names == ("us-west-1b", "us-west-1c")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from leeward.infra.checks import groups, platform, zones
+from leeward.infra.checks import groups, needs, platform, zones
 from leeward.infra.checks.rule import Case, Finding, Rule
 
-RULES: tuple[Rule, ...] = (*zones.RULES, *groups.RULES, *platform.RULES)
+RULES: tuple[Rule, ...] = (*zones.RULES, *groups.RULES, *needs.RULES, *platform.RULES)
 
 
 def broken(case: Case) -> Iterator[tuple[Rule, Finding]]:

@@ -1,12 +1,19 @@
-"""Node groups: what the autoscaler, upgrades and spot need."""
+"""Node groups: what the autoscaler, upgrades and spot need, and what an account may have.
+
+Source: "View and manage Amazon EKS service quotas" of the Amazon EKS user guide.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from leeward.base.diagnostics import Severity
 from leeward.infra.checks.rule import Case, Finding, Rule
-from leeward.infra.grouprules import instances
+from leeward.infra.grouprules import instances, keeps_away
+
+_MOST_GROUPS, _MOST_NODES = 30, 450  # "Managed node groups per cluster", "Nodes per managed node group"
+_ACCELERATED = re.compile(r"(p|g|gr|inf|trn|vt|dl|f)[0-9]")
 
 
 def _live(case: Case) -> Iterator[Finding]:
@@ -21,7 +28,7 @@ def _live(case: Case) -> Iterator[Finding]:
 
 
 def _spot(case: Case) -> Iterator[Finding]:
-    usual = [(name, group) for name, group in case.spec.node_groups.items() if not group.taints]
+    usual = [(name, group) for name, group in case.spec.node_groups.items() if not keeps_away(group)]
     if usual and all(group.spot for _, group in usual):
         yield Finding(
             ("node_groups", usual[0][0], "spot"),
@@ -85,7 +92,39 @@ def _budgets(case: Case) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def _quota(case: Case) -> Iterator[Finding]:
+    count = sum(1 for _ in instances(case.spec))
+    if count > _MOST_GROUPS:
+        yield Finding(
+            ("node_groups",),
+            f"These are {count} EKS node groups, one a zone of each; an account may have {_MOST_GROUPS} a "
+            "cluster, unless its quota was raised.",
+            "Merge groups, write per_zone: false, or ask for more under Service Quotas.",
+        )  # fmt: skip
+    for name, group in case.spec.node_groups.items():
+        if group.max > _MOST_NODES:
+            yield Finding(
+                ("node_groups", name, "max"),
+                f"max {group.max} is more than the {_MOST_NODES} nodes that an EKS node group may have, "
+                "unless the account's quota was raised.",
+                "Lower max, or ask for more under Service Quotas.",
+            )  # fmt: skip
+
+
+def _drivers(case: Case) -> Iterator[Finding]:
+    for name, group in case.spec.node_groups.items():
+        found = [kind for kind in group.types if _ACCELERATED.match(kind)]
+        if found:
+            yield Finding(
+                ("node_groups", name, "types"),
+                f"{found[0]} has accelerators, for which the AMI of this group brings no driver.",
+                "Run its vendor's operator, such as NVIDIA's GPU operator, or use types without.",
+            )  # fmt: skip
+
+
 RULES = (
+    Rule("quota", Severity.WARNING, "EKS node groups and their nodes are within usual quotas.", _quota),
+    Rule("accelerator", Severity.WARNING, "Accelerators have drivers.", _drivers),
     Rule("min-above-live", Severity.ERROR, "min is not above the size that a group has now.", _live),
     Rule("only-spot", Severity.WARNING, "What all need does not depend on spot instances.", _spot),
     Rule("one-spot-type", Severity.WARNING, "Spot groups have several types.", _one_type),

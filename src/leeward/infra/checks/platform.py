@@ -1,4 +1,8 @@
-"""The cluster itself: its life, its addresses, its API, its versions and its keys."""
+"""The cluster itself: its life, its addresses, its API, its versions and its keys.
+
+Source: "View current cluster upgrade policy" and "Prevent increased cluster costs by disabling EKS extended
+support" of the Amazon EKS user guide.
+"""
 
 from __future__ import annotations
 
@@ -43,22 +47,30 @@ def _support(case: Case) -> Iterator[Finding]:
     remedy = (
         f'Upgrade one minor version at a time; kubernetes: "{catalogue().recommended_version}" is the goal.'
     )
-    if days < 0:
-        what = (
-            f"costs {more:.0f} USD a month more"
-            if case.spec.upgrade_policy == "extended"
-            else "EKS upgrades it by itself"
-        )
+    if days < 0 and case.spec.upgrade_policy == "extended":
         yield Finding(
             ("kubernetes",),
-            f"Standard support of {version.name} ended on {version.standard_until}: {what}.",
+            f"Standard support of {version.name} ended on {version.standard_until}: "
+            f"it costs {more:.0f} USD a month more.",
             remedy,
         )
-    elif days <= _SOON_DAYS:
+    elif 0 <= days <= _SOON_DAYS:
         yield Finding(
             ("kubernetes",),
             f"Standard support of {version.name} ends on {version.standard_until}, in {days} days.",
             remedy,
+        )
+
+
+def _ended(case: Case) -> Iterator[Finding]:
+    version = catalogue().versions.get(case.spec.kubernetes)
+    if version is not None and version.standard_until < case.today and case.spec.upgrade_policy == "standard":
+        yield Finding(
+            ("kubernetes",),
+            f"Standard support of {version.name} ended on {version.standard_until}: with upgrade_policy "
+            "standard EKS has upgraded such clusters by itself, and none can be made.",
+            f'Write kubernetes: "{catalogue().recommended_version}" for a new cluster, and for an old one '
+            "the version that it has now.",
         )
 
 
@@ -142,6 +154,12 @@ RULES = (
         Severity.WARNING,
         "Kubernetes is in standard support, for 60 days at least.",
         _support,
+    ),
+    Rule(
+        "ended-support",
+        Severity.ERROR,
+        "EKS has Kubernetes of this version, under the upgrade policy that is chosen.",
+        _ended,
     ),
     Rule("extended-support", Severity.NOTE, "Support does not become dearer without a decision.", _extended),
     Rule("public-api", Severity.WARNING, "The Kubernetes API is private.", _public),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from leeward.base.diagnostics import Severity
 from leeward.infra.checks.rule import Case, Finding, Rule
 from leeward.infra.fitting import may_run, nodes
+from leeward.infra.grouprules import keeps_away
 from leeward.infra.spec import ClusterSpec
 
 
@@ -21,7 +22,8 @@ def _available(case: Case) -> Iterator[Finding]:
 def _nodes_in_zones(case: Case) -> Iterator[Finding]:
     if not case.spec.highly_available:
         return
-    usual = [node for node in nodes(case.spec, "min") if not node.taints]
+    groups = case.spec.node_groups
+    usual = [node for node in nodes(case.spec, "min") if not keeps_away(groups[node.group])]
     for zone in case.spec.zone_names:
         if not any(node.zone == zone for node in usual):
             yield Finding(
@@ -35,9 +37,8 @@ def _nodes_in_zones(case: Case) -> Iterator[Finding]:
 def _two_remain(case: Case) -> Iterator[Finding]:
     if not case.spec.highly_available:
         return
-    there = nodes(case.spec, "min")
     for zone in case.spec.zone_names:
-        left = [node for node in there if node.zone != zone]
+        left = nodes(case.spec, "min", zone)
         zones = {node.zone for node in left}
         if len(zones) < 2 or len(left) < 2:
             yield Finding(
@@ -52,12 +53,13 @@ def _services(case: Case) -> Iterator[Finding]:
     if not case.spec.highly_available:
         return
     there = nodes(case.spec, "first")
+    remaining = {zone: nodes(case.spec, "first", zone) for zone in case.spec.zone_names}
     for environment, workload in case.workloads:
         if workload.kind in ("DaemonSet", "Job", "CronJob", "Pod") or workload.pods < 2:
             continue
         fit = [node for node in there if may_run(workload, node)]
-        for zone in case.spec.zone_names:
-            left = [node for node in fit if node.zone != zone]
+        for zone, without in remaining.items():
+            left = [node for node in without if may_run(workload, node)]
             if len(left) < 2 or len({node.zone for node in left}) < 2:
                 zones = len({node.zone for node in left})
                 yield Finding(
@@ -72,37 +74,46 @@ def _services(case: Case) -> Iterator[Finding]:
 def _single(case: Case) -> Iterator[Finding]:
     for environment, workload in case.workloads:
         if workload.kind in ("Deployment", "StatefulSet") and workload.pods == 1:
+            until = (
+                "the zone is back: its volume stays there" if workload.volumes else "it has started elsewhere"
+            )
             yield Finding(
                 ("environments",),
-                f"{environment}: {workload.title} is one Pod; with its zone it is away until it has "
-                "started elsewhere.",
+                f"{environment}: {workload.title} is one Pod; with its zone it is away until {until}.",
                 "Give it two replicas or more, if losing a zone must not be noticed.",
             )  # fmt: skip
 
 
 def _room(case: Case) -> Iterator[Finding]:
-    for loss in case.losses:
-        if loss.homeless_at_max:
-            yield Finding(
-                ("node_groups",),
-                f"Without {loss.zone}, {_pods(loss.homeless_at_max)} find no room, even with every group "
-                "at max.",
-                "Raise max, use larger types, or ask for less.",
-            )  # fmt: skip
+    for zones, pods in _without_room({loss.zone: loss.homeless_at_max for loss in case.losses}):
+        yield Finding(
+            ("node_groups",),
+            f"Without {zones}, {pods} find no room, even with every group at max.",
+            "Raise max, use larger types, or ask for less.",
+        )
 
 
 def _room_at_once(case: Case) -> Iterator[Finding]:
-    for loss in case.losses:
-        if loss.homeless and not loss.homeless_at_max:
-            yield Finding(
-                ("node_groups",),
-                f"Without {loss.zone}, {_pods(loss.homeless)} wait for new nodes, some minutes.",
-                "Raise desired (and min) for room that is there at once.",
-            )  # fmt: skip
+    soon = {loss.zone: {} if loss.homeless_at_max else loss.homeless for loss in case.losses}
+    for zones, pods in _without_room(soon):
+        yield Finding(
+            ("node_groups",),
+            f"Without {zones}, {pods} wait for new nodes, some minutes.",
+            "Raise desired (and min) for room that is there at once.",
+        )
 
 
-def _pods(homeless: object) -> str:
-    assert isinstance(homeless, dict)
+def _without_room(homeless: Mapping[str, Mapping[str, int]]) -> Iterator[tuple[str, str]]:
+    """Yield the zones without which the same Pods have no room, and those Pods, in words."""
+    alike: dict[str, list[str]] = {}
+    for zone, pods in homeless.items():
+        if pods:
+            alike.setdefault(_pods(pods), []).append(zone)
+    for words, zones in alike.items():
+        yield f"{', '.join(zones[:-1])} or {zones[-1]}" if zones[1:] else zones[0], words
+
+
+def _pods(homeless: Mapping[str, int]) -> str:
     count = sum(homeless.values())
     names = ", ".join(sorted(homeless)[:3])
     return f"{count} Pod{'' if count == 1 else 's'} ({names}{', …' if len(homeless) > 3 else ''})"
