@@ -78,26 +78,34 @@ async def _cluster_of(application: Application, name: str) -> AsyncIterator[tupl
     """Connect to the cluster that has an environment, whether leeward.yaml still has it or not.
 
     Raises:
-        OperationError: none has it, of those that could be asked.
+        OperationError: none has it, of those that could be asked, or several have.
     """
     from leeward.kube.client import KubeClient
 
     silent: list[str] = []
-    known = set[str]()
+    servers = set[str]()
+    having: list[tuple[str, Access]] = []
     for place, access in _accesses(application, silent):
-        if access.server in known:
+        if access.server in servers:
             continue
-        known.add(access.server)
+        servers.add(access.server)
         async with KubeClient(access) as api:
             try:
                 with refusals_explained(name):
-                    found = await api.find(ENVIRONMENTS, hub_of(application.name), name)
+                    if await api.find(ENVIRONMENTS, hub_of(application.name), name) is not None:
+                        having.append((place, access))
             except LeewardError as error:
                 silent.append(f"{place}: {error}")
-                continue
-            if found is not None:
-                yield place, api
-                return
+    if len(having) > 1:
+        raise OperationError(
+            f"several clusters have the environment {name} of {application.name}: "
+            f"{', '.join(place for place, _ in having)}",
+            remedy="Name the context of the one that is meant with --context.",
+        )
+    for place, access in having:
+        async with KubeClient(access) as api:
+            yield place, api
+        return
     for line in silent:
         output.note(line)
     raise OperationError(

@@ -1,18 +1,22 @@
 """Logs of several Pods at once, each line with the name of its Pod in a colour of its own.
 
 A Pod's first container and what runs before it are its service's; another container is that of the service of
-its name.
+its name. A log whose connection is lost is followed again; what was said about then may be told twice.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+import math
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from leeward.base.clock import Clock, SystemClock
 from leeward.base.errors import LeewardError
 from leeward.cli import output
 from leeward.kube.client import KubeClient
+from leeward.kube.http import UnreachableError
 from leeward.kube.objects import Obj, labels_of
 from leeward.kube.wellknown import APP_NAME
 
@@ -75,6 +79,7 @@ class LogFollower:
         services: whose Pods.
         since_seconds: how far back; None for everything.
         timestamps: print when each line was written.
+        clock: when to look again.
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class LogFollower:
         since_seconds: int | None = None,
         tail: int | None = None,
         timestamps: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         self._api = api
         self._namespace = namespace
@@ -93,6 +99,7 @@ class LogFollower:
         self._since = since_seconds
         self._tail = tail
         self._timestamps = timestamps
+        self._clock = clock or SystemClock()
         self._width = 0
 
     async def containers(self) -> list[_Container]:
@@ -105,7 +112,9 @@ class LogFollower:
     async def once(self) -> None:
         """Print what is there."""
         for container in await self.containers():
-            await self._print(container, follow=False)
+            with contextlib.suppress(LeewardError, OSError):  # it has not started, or is gone
+                async for line in self._lines(container, self._since, self._tail, follow=False):
+                    self._say(container, line)
 
     async def forever(self) -> None:
         """Print what is there and what comes, until cancelled."""
@@ -116,24 +125,42 @@ class LogFollower:
                     key = (each.pod["metadata"]["uid"], each.name, each.restarts)
                     if key not in seen and each.has_started:
                         seen.add(key)
-                        group.create_task(self._print(each, follow=True))
-                await asyncio.sleep(_LOOK_SECONDS)
+                        group.create_task(self._follow(each))
+                await self._clock.sleep(_LOOK_SECONDS)
 
-    async def _print(self, container: _Container, *, follow: bool) -> None:
+    async def _follow(self, container: _Container) -> None:
+        """Print what a container says until it ends."""
+        since, tail = self._since, self._tail
+        heard = self._clock.monotonic()
+        while True:
+            try:
+                async for line in self._lines(container, since, tail, follow=True):
+                    self._say(container, line)
+                    heard = self._clock.monotonic()
+            except UnreachableError:  # if that is for good, looking for new Pods tells
+                await self._clock.sleep(_LOOK_SECONDS)
+                since, tail = math.ceil(self._clock.monotonic() - heard), None
+            except (LeewardError, OSError):
+                return  # it has not started, or is gone
+            else:
+                return
+
+    def _lines(
+        self, container: _Container, since: int | None, tail: int | None, *, follow: bool
+    ) -> AsyncIterator[str]:
+        return self._api.logs(
+            self._namespace,
+            container.pod["metadata"]["name"],
+            container=container.name,
+            follow=follow,
+            since_seconds=since,
+            tail_lines=tail,
+            timestamps=self._timestamps,
+        )
+
+    def _say(self, container: _Container, line: str) -> None:
         colour = _COLOURS[self._services.index(container.service) % len(_COLOURS)]
-        try:
-            async for line in self._api.logs(
-                self._namespace,
-                container.pod["metadata"]["name"],
-                container=container.name,
-                follow=follow,
-                since_seconds=self._since,
-                tail_lines=self._tail,
-                timestamps=self._timestamps,
-            ):
-                output.say(f"{output.paint(f'{container.title:<{self._width}} |', colour)} {line}")
-        except (LeewardError, OSError):
-            return  # it has not started, or is gone
+        output.say(f"{output.paint(f'{container.title:<{self._width}} |', colour)} {line}")
 
 
 async def follow_project(api: KubeClient, namespace: str, services: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from leeward.base.errors import UserInputError
+from leeward.settings.base import LARGEST
 
 
 def variables_of(texts: Sequence[str] | None) -> dict[str, str]:
@@ -17,7 +18,7 @@ def variables_of(texts: Sequence[str] | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts or ():
         name, sign, value = text.partition("=")
-        if not name or any(each.isspace() for each in name):
+        if not name or name.startswith("-") or any(each.isspace() for each in name):
             raise UserInputError(f"-e {text!r} is no variable", remedy="Write it: -e NAME=VALUE.")
         if not sign and name not in os.environ:
             raise UserInputError(f"-e {name}: it is not set here", remedy=f"Write a value: -e {name}=VALUE.")
@@ -34,8 +35,13 @@ def user_of(text: str) -> tuple[int | None, int | None]:
     if not text:
         return None, None
     user, sign, group = text.partition(":")
-    if not user.isdecimal() or (sign and not group.isdecimal()):
+    if not _is_id(user) or (sign and not _is_id(group)):
         raise UserInputError(
-            f"--user {text!r} is no number", remedy="Kubernetes knows users by number: --user 1000:1000."
+            f"--user {text!r} is no number of a user",
+            remedy="Kubernetes knows users by number: --user 1000:1000.",
         )
     return int(user), int(group) if sign else None
+
+
+def _is_id(text: str) -> bool:
+    return text.isdecimal() and len(text) <= len(str(LARGEST)) and int(text) <= LARGEST

@@ -112,19 +112,11 @@ class Room:
         Raises:
             ForbiddenError: it is not allowed here.
         """
-        from leeward.delivery.identity import who_am_i
+        from leeward.delivery.identity import may_i, who_am_i
         from leeward.kube.status import ForbiddenError
 
-        resource_name, _, subresource = resource.partition("/")
-        asked = {"namespace": self.namespace, "verb": verb, "resource": resource_name}
-        review = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "metadata": {},
-            "spec": {"resourceAttributes": {**asked, "subresource": subresource}},
-        }
-        answer = await self.api.create("selfsubjectaccessreviews.authorization.k8s.io", review)
-        if not answer["status"]["allowed"]:
+        kind, _, subresource = resource.partition("/")
+        if not await may_i(self.api, verb, kind, namespace=self.namespace, subresource=subresource):
             who = await who_am_i(self.api)
             raise ForbiddenError(
                 f'User "{who}" cannot {verb} resource "{resource}" in API group "" '

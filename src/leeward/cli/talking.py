@@ -79,8 +79,8 @@ class _Carrier:
         with ExitStack() as stack:
             if self._wanted.tty:
                 columns, rows = terminal.size()
-                await self._conversation.resize(columns + 1, rows + 1)  # what runs already draws again
-                await self._resize()
+                await _quietly(self._conversation.resize(columns + 1, rows + 1))  # what runs draws again
+                await _quietly(self._resize())
                 stack.enter_context(terminal.on_resize(lambda: self._begin(self._resize())))
             if self._wanted.tty and self._late:
                 self._begin(self._hint())

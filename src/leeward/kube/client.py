@@ -121,7 +121,7 @@ class KubeClient:
             NotFoundError: it is not there.
         """
         place = await self.locate(resource)
-        found: Obj = await self.request("GET", place.path(namespace, name, subresource))
+        found: Obj = await self.request("GET", place.object_path(namespace, name, subresource))
         return found
 
     async def find(self, resource: str, namespace: str, name: str) -> Obj | None:
@@ -200,7 +200,7 @@ class KubeClient:
         """Replace an object or a subresource of it."""
         place = await self.locate(resource)
         meta = obj["metadata"]
-        path = place.path(meta.get("namespace") or self.access.namespace, meta["name"], subresource)
+        path = place.object_path(meta.get("namespace") or self.access.namespace, meta["name"], subresource)
         updated: Obj = await self.request("PUT", path, body=obj)
         return updated
 
@@ -223,7 +223,7 @@ class KubeClient:
         place = await self.locate(resource)
         patched: Obj = await self.request(
             "PATCH",
-            place.path(namespace, name, subresource),
+            place.object_path(namespace, name, subresource),
             body=patch,
             headers={"content-type": PATCH_TYPES[patch_type]},
             params=query_of(fieldManager=manager) | _dry(dry_run),
@@ -238,7 +238,7 @@ class KubeClient:
         """
         place = await self.locate(resource)
         meta = obj["metadata"]
-        path = place.path(meta.get("namespace") or self.access.namespace, meta["name"])
+        path = place.object_path(meta.get("namespace") or self.access.namespace, meta["name"])
         params = query_of(fieldManager=http.USER_AGENT, force="true" if force else "")
         headers = {"content-type": PATCH_TYPES["apply"]}
         applied: Obj = await self.request("PATCH", path, body=obj, params=params, headers=headers)
@@ -272,7 +272,7 @@ class KubeClient:
             options["gracePeriodSeconds"] = grace_period_seconds
         if preconditions:
             options["preconditions"] = dict(preconditions)
-        await self.request("DELETE", place.path(namespace, name), body=options)
+        await self.request("DELETE", place.object_path(namespace, name), body=options)
 
     async def logs(
         self,

@@ -1,6 +1,7 @@
 """Connections to Kubernetes API servers: addresses, TLS and errors, for both kinds of client.
 
-Source: ``k8s.io/client-go/rest`` (URL layout, Status decoding).
+Source: ``k8s.io/client-go/rest`` (URL layout, Status decoding) and
+``k8s.io/apimachinery/pkg/api/validation/path`` (names that would be paths).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import orjson
@@ -23,7 +25,7 @@ import orjson
 from leeward.base.errors import OperationError
 from leeward.kube.credentials import Credential
 from leeward.kube.kubeconfig import Access
-from leeward.kube.status import StatusError, error_from_status
+from leeward.kube.status import NotFoundError, StatusError, error_from_status
 
 PATCH_TYPES: Mapping[str, str] = {
     "json": "application/json-patch+json",
@@ -50,13 +52,21 @@ class Location:
         """``/api/v1`` or ``/apis/<group>/<version>``."""
         return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
 
-    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """Return the path of a collection, object or subresource."""
-        parts = [self.root]
-        if self.namespaced and namespace:
-            parts += ["namespaces", namespace]
-        parts += [part for part in (self.plural, name, subresource) if part]
-        return "/".join(parts)
+    def path(self, namespace: str = "") -> str:
+        """Return the path of a collection."""
+        inside = f"/namespaces/{quote(namespace, safe='')}" if self.namespaced and namespace else ""
+        return f"{self.root}{inside}/{self.plural}"
+
+    def object_path(self, namespace: str, name: str, subresource: str = "") -> str:
+        """Return the path of an object, or of a subresource of it.
+
+        Raises:
+            NotFoundError: nothing can have that name, which would make it the path of something else.
+        """
+        if name in ("", ".", "..") or "/" in name or "%" in name:
+            raise NotFoundError(f'{self.plural} "{name}" not found')
+        inside = f"/{subresource}" if subresource else ""
+        return f"{self.path(namespace)}/{quote(name, safe=':')}{inside}"
 
 
 def ssl_context(access: Access) -> ssl.SSLContext:

@@ -5,28 +5,35 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from leeward.base.clock import VirtualClock
 from leeward.base.errors import OperationError, UserInputError
+from leeward.cli import talking, terminal
 from leeward.cli.commands.exec import choose_pod, wrapped
 from leeward.cli.given import user_of, variables_of
 from leeward.cli.interrupts import InterruptedByUserError
 from leeward.cli.podrows import age, pod_row, service_row, zones_of
-from leeward.cli.room import Room
+from leeward.cli.room import Room, Whereabouts
 from leeward.cli.terminal import cancelled_when_ended, typed
 from leeward.delivery.environments.environment import Environment
 from leeward.delivery.environments.needs import levels_allowing, who_may
 from leeward.delivery.restarting import wait_until_up
 from leeward.delivery.services import Service, services_of
 from leeward.kube.client import KubeClient
+from leeward.kube.http import UnreachableError
 from leeward.kube.objects import Obj
+from leeward.kube.remote import STDOUT, Said, Wanted
 from leeward.kube.status import ForbiddenError
+from tests.unit.delivery.memory import Memory
 
 Tool = Callable[..., tuple[int, str, str]]
 ACCESS = {"developers": "edit", "testers": "view", "devops": "promote", "cloudops": "admin"}
@@ -121,13 +128,19 @@ def test_options_behind_the_service_are_the_commands_own(tool: Tool) -> None:
     ("arguments", "told"),
     [
         (("exec", "-u", "root", "--env", "qa", "web", "id"), "as the user of the container only"),
-        (("run", "-u", "root", "--env", "qa", "web"), "--user 'root' is no number"),
+        (("run", "-u", "root", "--env", "qa", "web"), "--user 'root' is no number of a user"),
+        (("run", "-u", "9" * 20, "--env", "qa", "web"), "is no number"),
+        (("run", "-u", "1000:2147483648", "--env", "qa", "web"), "is no number"),
         (("run", "-e", "=x", "--env", "qa", "web"), "is no variable"),
+        (("exec", "-e", "-i=x", "--env", "qa", "web", "id"), "is no variable"),
         (("exec", "-e", "NOT_SET_ANYWHERE", "--env", "qa", "web", "id"), "it is not set here"),
         (("run", "--entrypoint", "sh '", "--env", "qa", "web"), "No closing quotation"),
         (("run", "--run-name", "My_Job", "--env", "qa", "web"), "cannot be the name of a Job"),
         (("logs", "--since", "soon", "--env", "qa"), "is no duration"),
+        (("logs", "--since", "0s", "--env", "qa"), "is no time at all"),
+        (("logs", "--tail", "-1", "--env", "qa"), "--tail"),
         (("scale", "--env", "qa", "web"), "is not SERVICE=N"),
+        (("scale", "--env", "qa", "web=2", "web=3"), "web cannot have both 2 and 3 Pods"),
     ],
 )
 def test_wrong_values_are_told_before_a_cluster_is_asked(
@@ -241,6 +254,66 @@ def test_input_is_passed_on_until_it_ends() -> None:
 
     assert asyncio.run(work()) == [b"line\n"]
     os.close(source)
+
+
+def test_a_program_that_ends_before_it_knows_the_terminal_has_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Over:
+        async def resize(self, columns: int, rows: int) -> None:
+            raise UnreachableError("reset by peer")
+
+        async def read(self) -> AsyncIterator[Said]:
+            yield Said(STDOUT, b"")
+
+        def exit_code(self) -> int:
+            return 3
+
+    @asynccontextmanager
+    async def converse(*_: object) -> AsyncIterator[Over]:
+        yield Over()
+
+    monkeypatch.setattr(talking, "converse", converse)
+    monkeypatch.setattr(terminal, "raw", nullcontext)
+    monkeypatch.setattr(terminal, "on_resize", lambda work: nullcontext())
+    monkeypatch.setattr(terminal, "write", lambda data, *, error=False: None)
+    api = cast(KubeClient, SimpleNamespace(access=None))
+    wanted = Wanted(tty=True)
+    there = {"metadata": {"namespace": "shop-qa", "name": "web-1"}}
+    assert asyncio.run(talking.talk(api, there, "web", wanted, ["true"])) == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "recorded"),
+    [
+        ("scale --env qa api=3 web=2", ("scale", "succeeded", {"services": ["api=3"]})),
+        ("restart --env qa", ("restart", "failed", {"services": ["api", "web"]})),
+    ],
+)
+def test_what_was_done_before_the_next_is_refused_is_in_the_audit_trail(
+    tool: Tool, monkeypatch: pytest.MonkeyPatch, line: str, recorded: tuple[str, str, dict[str, Any]]
+) -> None:
+    told: list[tuple[str, str, dict[str, Any]]] = []
+
+    class Refusing(Memory):
+        ahead = timedelta()
+
+        async def patch(self, resource: str, namespace: str, name: str, patch: Any, **more: Any) -> Obj:
+            if name == "web":
+                raise ForbiddenError("no")
+            return {}
+
+    @asynccontextmanager
+    async def entered(where: Whereabouts) -> AsyncIterator[Room]:
+        yield replace(room("api", "web"), api=cast(KubeClient, Refusing()))
+
+    async def record(self: Room, action: str, result: str, **details: Any) -> None:
+        told.append((action, result, details))
+
+    monkeypatch.setattr("leeward.cli.room.entered", entered)
+    monkeypatch.setattr(Room, "record", record)
+    assert tool(*line.split())[0] == 1
+    assert told == [recorded]
 
 
 def test_whoever_ends_the_process_lets_it_undo_what_it_began() -> None:

@@ -6,8 +6,10 @@ from typing import Any, cast
 
 import pytest
 
+from leeward.base.clock import VirtualClock
 from leeward.cli.follow import LogFollower
 from leeward.kube.client import KubeClient
+from leeward.kube.http import UnreachableError
 from leeward.kube.objects import Obj
 
 
@@ -54,3 +56,37 @@ def test_every_container_speaks_for_its_service(
     )
     asyncio.run(LogFollower(cast(KubeClient, api), "shop", services).once())
     assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_a_log_whose_connection_is_lost_is_followed_again_from_what_was_heard_last(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[tuple[int | None, int | None]] = []
+    clock = VirtualClock()
+
+    class Losing(_Api):
+        async def logs(
+            self, namespace: str, name: str, *, container: str, **options: Any
+        ) -> AsyncIterator[str]:
+            asked.append((options["since_seconds"], options["tail_lines"]))
+            yield f"line {len(asked)}"
+            if len(asked) == 1:
+                await clock.sleep(60.0)
+                raise UnreachableError("reset by peer")
+
+    pod = _pod("web-0", "web", "web")
+    pod["status"] = {"containerStatuses": [{"name": "web", "state": {"running": {}}}]}
+    follower = LogFollower(cast(KubeClient, Losing(pod)), "shop", ["web"], tail=5, clock=clock)
+
+    async def work() -> None:
+        following = asyncio.ensure_future(follower.forever())
+        while clock.monotonic() < 120.0:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            clock.advance(1.0)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+    asyncio.run(work())
+    assert capsys.readouterr().out.splitlines() == ["web-0 | line 1", "web-0 | line 2"]
+    assert asked == [(None, 5), (61, None)]

@@ -12,6 +12,7 @@ from leeward.base.errors import OperationError
 from leeward.delivery.definitions import definitions, policies
 from leeward.delivery.environments.apply import Plan, apply_environment, plan_environment
 from leeward.delivery.environments.environment import Overlay, environment_object
+from leeward.delivery.previews import PREVIEW_LABEL
 from leeward.delivery.records import AUDIT_RECORDS, ENVIRONMENTS
 from leeward.kube.objects import Obj
 from leeward.kube.resources import CRDS
@@ -167,3 +168,24 @@ def test_a_namespace_whose_environment_has_gone_is_free() -> None:
     apply(api, qa())
     del api.objects[ENVIRONMENTS, "leeward-shop", "qa"]
     assert apply(api, other("bank", "qa", "shop-qa")).before is None
+
+
+@pytest.mark.parametrize(("app", "name"), [("shop", "uat"), ("bank", "qa")])
+def test_the_namespace_of_releases_and_the_audit_trail_is_no_environments(app: str, name: str) -> None:
+    api = Cluster()
+    apply(api, qa())
+    api.calls.clear()
+    with pytest.raises(OperationError, match="is where the releases and the audit trail of shop are"):
+        apply(api, other(app, name, "leeward-shop"))
+    assert written(api) == []
+
+
+def test_the_namespace_of_a_preview_which_goes_when_its_time_is_over_is_no_environments() -> None:
+    api = Cluster()
+    labels = {PREVIEW_LABEL: "pr-12"}
+    meta = {"name": "shop-preview-pr-12", "labels": labels}
+    asyncio.run(api.create("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}))
+    api.calls.clear()
+    with pytest.raises(OperationError, match="is that of the preview pr-12, and goes with it"):
+        apply(api, other("shop", "preview-pr-12", "shop-preview-pr-12"))
+    assert written(api) == []

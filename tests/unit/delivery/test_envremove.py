@@ -120,6 +120,49 @@ def test_a_namespace_that_two_have_is_not_deleted_without_force(api: Memory) -> 
         refuse_obstacles(plan(api, "uat"), with_namespace=True)
 
 
+def test_a_namespace_that_another_application_has_is_not_deleted_without_force(api: Memory) -> None:
+    config = Config(environments={"live": Environment(namespace="shared")})
+    apply(api, environment_object("bank", config, "live", Overlay()))
+    key = (ENVIRONMENTS, "leeward-shop", "uat")
+    api.objects[key] = {**api.objects[key], "spec": {**api.objects[key]["spec"], "namespace": "shared"}}
+    with pytest.raises(OperationError, match="also that of live of bank"):
+        refuse_obstacles(plan(api, "uat"), with_namespace=True)
+
+
+def test_a_namespace_with_what_no_promotion_put_there_is_not_deleted_without_force(api: Memory) -> None:
+    run(api, "uat")
+    theirs = {**workload("database", "uat"), "metadata": {"name": "database", "namespace": "shop-uat"}}
+    api.objects["deployments.apps", "shop-uat", "database"] = theirs
+    removal = plan(api, "uat")
+    assert removal.services == ["web"]
+    with pytest.raises(OperationError, match="Deployment database of the namespace would go, too"):
+        refuse_obstacles(removal, with_namespace=True)
+    with pytest.raises(OperationError) as caught:
+        refuse_obstacles(removal, with_namespace=False)
+    assert "database" not in str(caught.value)
+
+
+def test_the_namespace_with_the_audit_trail_never_goes(api: Memory) -> None:
+    key = (ENVIRONMENTS, "leeward-shop", "uat")
+    api.objects[key] = {**api.objects[key], "spec": {**api.objects[key]["spec"], "namespace": "leeward-shop"}}
+    before = set(api.objects)
+    with pytest.raises(OperationError, match="leeward-shop has environments, releases and an audit trail"):
+        remove(api, plan(api, "uat"), with_namespace=True)
+    assert set(api.objects) == before
+
+
+@pytest.mark.parametrize(
+    "status",
+    [{"promotion": "uat-00001"}, {"lock": {"by": "joe", "reason": "x", "at": "2026-01-01T00:00:00Z"}}],
+)
+def test_what_changed_since_somebody_looked_is_not_removed(api: Memory, status: Obj) -> None:
+    removal = plan(api, "uat")
+    api.objects[ENVIRONMENTS, "leeward-shop", "uat"]["status"] = status
+    with pytest.raises(OperationError, match="uat was changed by somebody else since you looked"):
+        remove(api, removal)
+    assert left(api, "uat") != []
+
+
 def test_who_may_not_is_refused_before_anything_is_gone(api: Memory) -> None:
     before = {key for key in api.objects if key != LEASE}
 

@@ -347,6 +347,8 @@ def test_what_is_written_into_the_environment_comes_back(wanted: Verification) -
         {"drill": "node"},
         {"http": "/../../secrets"},
         {"http": "/", "status": ["abc"]},
+        {"http": "/", "host": "a\r\nx-more: b"},
+        {"http": "/", "host": "ü.example.com"},
     ],
 )
 def test_an_object_cannot_say_what_the_file_may_not(entry: Obj) -> None:

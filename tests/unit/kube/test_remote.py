@@ -249,9 +249,10 @@ def test_output_and_pings_are_taken_while_the_program_takes_no_input(monkeypatch
 
     async def act(conversation: Conversation) -> tuple[list[Said], int]:
         feeding = asyncio.ensure_future(conversation.write(b"x" * (8 << 20)))
-        writer = conversation._writer
-        while writer.transport.get_write_buffer_size() == 0:
+        transport, turns = conversation._writer.transport, 0
+        while turns < 100:  # until nothing of it goes any more
             await asyncio.sleep(0)
+            turns = turns + 1 if transport.get_write_buffer_size() > 1 << 16 else 0
         stuck.set()
         try:
             return await everything(conversation)
@@ -269,3 +270,20 @@ def test_an_end_that_cannot_be_read_is_told_as_it_is(monkeypatch: pytest.MonkeyP
 
     with pytest.raises(StatusError, match="command terminated oddly"):
         talk(monkeypatch, serve, everything)
+
+
+def test_a_server_that_is_gone_without_a_word_is_noticed_by_the_kernel() -> None:
+    async def work() -> int:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        _, writer = await remote._connect(Access(server=f"http://127.0.0.1:{port}"))
+        try:
+            connection: socket.socket = writer.get_extra_info("socket")
+            return connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        finally:
+            writer.close()
+            await writer.wait_closed()
+            server.close()
+            await server.wait_closed()
+
+    assert asyncio.run(work()) == 1

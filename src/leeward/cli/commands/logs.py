@@ -26,7 +26,9 @@ def logs(
     environment: options.Environment = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes.")] = False,
     since: Annotated[str | None, typer.Option("--since", help="How far back, such as 10m or 2h.")] = None,
-    tail: Annotated[int | None, typer.Option("--tail", "-n", help="Only the last lines of each Pod.")] = None,
+    tail: Annotated[
+        int | None, typer.Option("--tail", "-n", min=0, help="Only the last lines of each Pod.")
+    ] = None,
     timestamps: Annotated[
         bool, typer.Option("--timestamps", "-t", help="Show when lines were written.")
     ] = False,
@@ -130,4 +132,7 @@ def _seconds(text: str) -> int:
     parts = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text)
     if not text or parts is None or not any(parts.groups()):
         raise UserInputError(f"{text!r} is no duration", remedy="Use --since 30s, 10m, 2h or 1d.")
-    return sum(int(value or 0) * _UNITS[unit] for value, unit in zip(parts.groups(), "dhms", strict=True))
+    seconds = sum(int(value or 0) * _UNITS[unit] for value, unit in zip(parts.groups(), "dhms", strict=True))
+    if seconds < 1:
+        raise UserInputError(f"--since {text} is no time at all", remedy="Use --since 30s, or --tail 0.")
+    return seconds

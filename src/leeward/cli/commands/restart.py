@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leeward.base.errors import OperationError
+from leeward.base.errors import LeewardError, OperationError
 from leeward.cli import options, output
 
 if TYPE_CHECKING:
@@ -69,8 +69,12 @@ async def _restart(where: Whereabouts, names: Sequence[str], timeout: float) -> 
                 else "`leeward up` runs a job again when it changed.",
             )
         clock = ClusterClock(room.api, SystemClock())
-        mark = await restarting.restart(room.api, found, clock.now())
         told = [each.host for each in found]
+        try:
+            mark = await restarting.restart(room.api, found, clock.now())
+        except LeewardError:  # some may have new Pods all the same
+            await room.record("restart", "failed", services=told)
+            raise
         await room.record("restart", "started", services=told)
         output.say(f"restarting {', '.join(sorted(told))}")
         if room.environment is None:

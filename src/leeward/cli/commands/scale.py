@@ -11,7 +11,7 @@ from leeward.base.errors import OperationError, UserInputError
 from leeward.cli import options, output
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from leeward.cli.room import Room, Whereabouts
     from leeward.delivery.services import Service
@@ -45,20 +45,18 @@ def scale(
 
     from leeward.cli.room import Whereabouts
 
-    asked = dict(_parse(text) for text in counts)
+    asked = _counts(counts)
     where = Whereabouts(
         environment=environment, files=files, env_files=env_files, project_name=project_name,
         context=context, cluster=cluster,
     )  # fmt: skip
-    for name, (before, after) in sorted(asyncio.run(_scale(where, asked)).items()):
-        output.say(f"{name}: {before} -> {after}")
+    asyncio.run(_scale(where, asked))
     if environment is not None:
         output.note(f"to keep it: replicas of {environment} in leeward.yaml, then leeward env apply")
 
 
-async def _scale(where: Whereabouts, asked: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+async def _scale(where: Whereabouts, asked: Mapping[str, int]) -> None:
     from leeward.cli.room import entered
-    from leeward.delivery.health import WORKLOADS
 
     async with entered(where) as room:
         wanted = {room.service(name).name: count for name, count in asked.items()}
@@ -66,22 +64,31 @@ async def _scale(where: Whereabouts, asked: Mapping[str, int]) -> dict[str, tupl
         _refuse_others(found)
         if where.environment is not None:
             await _refuse_autoscaled(room, found)
-        done: dict[str, tuple[int, int]] = {}
-        for name, count in wanted.items():
-            workload, resource = found[name].workload, WORKLOADS[found[name].kind]
-            title, patch = workload["metadata"]["name"], {"spec": {"replicas": count}}
-            if where.environment is None:
-                await room.api.patch(resource, room.namespace, title, patch)
-            else:
-                await room.api.patch(
-                    resource, room.namespace, title, patch,
-                    patch_type="merge", subresource="scale", manager=_MANAGER,
-                )  # fmt: skip
-            done[name] = (workload["spec"].get("replicas", 1), count)
-            if workload["spec"].get("volumeClaimTemplates") and count > 1:
-                output.note(f"note: each Pod of {name} has a volume of its own; they share no data")
-        await room.record("scale", "succeeded", services=[f"{name}={to}" for name, (_, to) in done.items()])
-        return done
+        done: list[str] = []
+        try:
+            for name, count in sorted(wanted.items()):
+                await _scale_one(room, found[name], count)
+                done.append(f"{name}={count}")
+        finally:  # what was done is told, also when the next one is refused
+            if done:
+                await room.record("scale", "succeeded", services=done)
+
+
+async def _scale_one(room: Room, service: Service, count: int) -> None:
+    from leeward.delivery.health import WORKLOADS
+
+    workload, resource = service.workload, WORKLOADS[service.kind]
+    title, patch = workload["metadata"]["name"], {"spec": {"replicas": count}}
+    if room.environment is None:
+        await room.api.patch(resource, room.namespace, title, patch)
+    else:
+        await room.api.patch(
+            resource, room.namespace, title, patch,
+            patch_type="merge", subresource="scale", manager=_MANAGER,
+        )  # fmt: skip
+    output.say(f"{service.name}: {workload['spec'].get('replicas', 1)} -> {count}")
+    if workload["spec"].get("volumeClaimTemplates") and count > 1:
+        output.note(f"note: each Pod of {service.name} has a volume of its own; they share no data")
 
 
 def _refuse_others(found: Mapping[str, Service]) -> None:
@@ -118,6 +125,14 @@ async def _refuse_autoscaled(room: Room, found: Mapping[str, Service]) -> None:
             f"{', '.join(mine)} cannot be scaled by hand: an autoscaler does it",
             remedy="Nothing was scaled. Its bounds are `autoscale` under x-leeward in the Compose file.",
         )
+
+
+def _counts(texts: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name, count in map(_parse, texts):
+        if found.setdefault(name, count) != count:
+            raise UserInputError(f"{name} cannot have both {found[name]} and {count} Pods")
+    return found
 
 
 def _parse(text: str) -> tuple[str, int]:

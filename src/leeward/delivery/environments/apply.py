@@ -13,16 +13,21 @@ from typing import Protocol
 
 from leeward.base.clock import PassiveClock
 from leeward.base.errors import OperationError
-from leeward.delivery.api import Deletes
+from leeward.delivery.api import Deletes, Finds, Lists
 from leeward.delivery.audit.trail import AuditApi, append
 from leeward.delivery.environments.access import BINDINGS, LEVELS, ROLES, access_objects, role_name
 from leeward.delivery.environments.changes import Change, changes
 from leeward.delivery.environments.environment import Environment, read_environment
 from leeward.delivery.installing import InstallApi, ensure_definitions, ensure_namespace, holds
+from leeward.delivery.previews import PREVIEW_LABEL
 from leeward.delivery.records import APP_LABEL, ENVIRONMENT_LABEL, ENVIRONMENTS, hub_of
 from leeward.kube.objects import Obj, labels_of
 from leeward.kube.status import ForbiddenError, NotFoundError
 from leeward.render.naming import dns_label
+
+
+class ClaimApi(Finds, Lists, Protocol):
+    """What finding out whose a namespace is needs of a Kubernetes API."""
 
 
 class ApplyApi(AuditApi, InstallApi, Deletes, Protocol):
@@ -50,7 +55,7 @@ async def plan_environment(api: ApplyApi, obj: Obj) -> Plan:
     """Return what would change; `obj` is the environment as it should be.
 
     Raises:
-        OperationError: its namespace is that of another environment.
+        OperationError: its namespace is that of another environment, or of something else of leeward's.
     """
     after = read_environment(obj)
     await _refuse_claimed(api, after)
@@ -71,25 +76,46 @@ async def _has_namespace(api: ApplyApi, after: Environment) -> bool:
 
 
 async def _refuse_claimed(api: ApplyApi, after: Environment) -> None:
-    """Refuse a namespace that another environment has, of this application or another.
+    """Refuse a namespace that another environment has, a preview, or the trail of an application."""
+    claimants = await _claimants(api, after.namespace)
+    what = ""
+    for app in sorted({dns_label(after.app), *(app for app, _ in claimants)}):
+        if after.namespace == hub_of(app):
+            what = f"where the releases and the audit trail of {app} are"
+    for app, name in await others_in(api, after):
+        what = what or f"that of the environment {name} of {app}"
+    with contextlib.suppress(ForbiddenError):  # whoever may not see namespaces makes none
+        live = await api.find("namespaces", "", after.namespace)
+        if live is not None and PREVIEW_LABEL in labels_of(live):
+            what = what or f"that of the preview {labels_of(live)[PREVIEW_LABEL]}, and goes with it"
+    if what:
+        raise OperationError(
+            f"the namespace {after.namespace} is {what}",
+            remedy=f"Give {after.name} another namespace in leeward.yaml.",
+        )
+
+
+async def others_in(api: ClaimApi, environment: Environment) -> list[tuple[str, str]]:
+    """Return (application, name) of the other environments that have the namespace of an environment.
 
     Each environment has bindings in its namespace, which say whose they are; whether that still holds, its
     object says.
     """
-    own = (dns_label(after.app), after.name)
-    found = {_claimant(each) for each in await api.list(BINDINGS, after.namespace)} - {own, ("", "")}
-    for app, name in sorted(found):
+    claimants = await _claimants(api, environment.namespace)
+    found = []
+    for app, name in sorted(claimants - {(dns_label(environment.app), environment.name)}):
         try:
             other = await api.find(ENVIRONMENTS, hub_of(app), name)
         except ForbiddenError:  # who may not look at another application's must not write over it either
-            claims = True
+            found.append((app, name))
         else:
-            claims = other is not None and other["spec"].get("namespace") == after.namespace
-        if claims:
-            raise OperationError(
-                f"the namespace {after.namespace} is that of the environment {name} of {app}",
-                remedy=f"Give {after.name} another namespace in leeward.yaml.",
-            )
+            if other is not None and other["spec"].get("namespace") == environment.namespace:
+                found.append((app, name))
+    return found
+
+
+async def _claimants(api: ClaimApi, namespace: str) -> set[tuple[str, str]]:
+    return {_claimant(each) for each in await api.list(BINDINGS, namespace)} - {("", "")}
 
 
 def _claimant(binding: Obj) -> tuple[str, str]:

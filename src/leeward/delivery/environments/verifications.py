@@ -7,7 +7,6 @@ again when it is read.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from leeward.kube.objects import Obj
 from leeward.settings.verification import DEFAULT_SECONDS, OK, parse_status, parse_target
@@ -82,12 +81,15 @@ def read_verification(entry: Obj) -> Verification:
         raise ValueError(f"a verification of an unknown kind: {', '.join(entry) or 'nothing'}")
     if texts["http"]:
         parse_target(texts["http"])
+    host = entry.get("host", "")
+    if not (host.isascii() and host.isprintable()) or " " in host:
+        raise ValueError("a Host header that cannot be sent")
     return Verification(
         **texts,
         timeout=float(entry.get("timeoutSeconds", DEFAULT_SECONDS[kind])),
         service=entry.get("service", ""),
         port=entry.get("port", 0),
-        host=entry.get("host", ""),
+        host=host,
         status=tuple(map(parse_status, entry.get("status") or OK)),
         contains=entry.get("contains", ""),
         hold=float(entry.get("forSeconds", 0)),
@@ -112,11 +114,6 @@ def in_words(wanted: Verification) -> str:
         return asked
     lost = f"zone {wanted.zone}" if wanted.zone else "a zone"
     return f"drill: {lost} is lost{f' under {asked}' if asked else ''}"
-
-
-def terms(wanted: Verification) -> list[Any]:
-    """Return all of it as plain values, which approvals are bound to."""
-    return [to_object(wanted)]
 
 
 def judged(wanted: Verification) -> str:

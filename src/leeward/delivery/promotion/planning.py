@@ -110,6 +110,7 @@ async def plan_promotion(
     begun = await _begun(api, environment, name, found)
     entry = replace(entry, diff_hash=found, rollback=wish.rollback and is_same, begun=begun)
     verdict, restores = gates.check_entry(entry, now), gates.is_restoring(entry)
+    anew = replace(entry, begun="")  # what begins needs it all, also when what did not end has meanwhile
     verifying = await look_at(api, checks, restores=restores)
     verdict = replace(
         verdict,
@@ -142,7 +143,7 @@ async def plan_promotion(
         where=where,
         runs=environment.promotion,
         generation=environment.generation,
-        shut=lambda at: "; ".join(each.message for each in gates.check_entry(entry, at).blocked),
+        shut=lambda at: "; ".join(each.message for each in gates.check_entry(anew, at).blocked),
     )
     return Plan(
         environment=environment,
