@@ -64,6 +64,24 @@ class Patches(Protocol):
         ...
 
 
+class Rehearses(Protocol):
+    """Patches, or only asks what would come of it."""
+
+    async def patch(
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        patch: Any,
+        *,
+        patch_type: str = "strategic",
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> Obj:
+        """Patch an object, "apply" among the types; with `dry_run` nothing is written."""
+        ...
+
+
 class Applies(Protocol):
     """Changes objects on the server's side."""
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from leeward.base.clock import Clock, within
 from leeward.base.errors import OperationError
-from leeward.delivery.api import Applies, Deletes, Finds, Lists
+from leeward.delivery.api import Applies, Deletes, Finds, Lists, Rehearses
 from leeward.delivery.health import WORKLOADS, Health, judge
 from leeward.delivery.live import resource_name
 from leeward.kube.objects import Obj, is_condition_true
@@ -40,22 +40,8 @@ Key = tuple[str, str, str]  # kind, namespace, name
 Show = Callable[[str], None]
 
 
-class PlatformApi(Finds, Lists, Applies, Deletes, Protocol):
+class PlatformApi(Finds, Lists, Applies, Deletes, Rehearses, Protocol):
     """What it needs of a Kubernetes API."""
-
-    async def patch(
-        self,
-        resource: str,
-        namespace: str,
-        name: str,
-        patch: Any,
-        *,
-        patch_type: str = "strategic",
-        subresource: str = "",
-        dry_run: bool = False,
-    ) -> Obj:
-        """Patch an object, or with `dry_run` only ask; "apply" is one of the types."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

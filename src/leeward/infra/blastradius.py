@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leeward.infra.grouprules import instances
-from leeward.infra.plans import SENSITIVE, Action, PlanSummary, ResourceChange
+from leeward.infra.plans import TAINTED, Action, PlanSummary, ResourceChange
 from leeward.infra.spec import ClusterSpec
 
 
@@ -37,17 +37,30 @@ def consequences(summary: PlanSummary, spec: ClusterSpec) -> list[Consequence]:
         summary: of the plan.
         spec: the cluster's, as it is to become.
     """
+    is_gone = any(each.goes and not each.is_unfinished for each in summary.of_type("aws_eks_cluster"))
     found = []
     for change in summary.changes:
         of_type = _OF_TYPE.get(change.type)
-        if not change.module and change.goes:
-            told: _Found = _own(change)
-        elif of_type is not None and change.action is not Action.CREATE:
-            told = of_type(change, spec)
-        else:
+        if change.is_unfinished:
+            told: _Found = _unfinished(change)
+        elif not change.module and change.goes:
+            told = _own(change)
+        elif of_type is None or change.action is Action.CREATE:
             continue
+        elif is_gone and change.type not in _OUTLIVING:
+            continue  # goes with the cluster
+        else:
+            told = of_type(change, spec)
         found += [Consequence(change.shown, words, grave) for words, grave in told]
     return sorted(found, key=lambda each: not each.is_grave)
+
+
+def _unfinished(_change: ResourceChange) -> _Found:
+    yield (
+        "Making it was interrupted, and AWS refuses a second one of its name or addresses: leeward infra "
+        "apply keeps it (terraform untaint), and completes it.",
+        False,
+    )
 
 
 def _own(change: ResourceChange) -> _Found:
@@ -58,19 +71,18 @@ def _own(change: ResourceChange) -> _Found:
 def _cluster(change: ResourceChange, spec: ClusterSpec) -> _Found:
     hosted = f"the environments {_and(spec.environments)}" if spec.environments else "all that runs in it"
     if change.goes:
-        anew = " and made anew, empty" if change.action is Action.REPLACE else ""
+        anew = " and made anew, empty," if change.action is Action.REPLACE else ""
         yield (
-            f"The cluster {change.before.get('name') or spec.name} is destroyed{anew}{_because(change)}: "
-            f"{hosted} with everything in there is gone. Volumes of claims stay at AWS, and nobody "
-            "knows them.",
+            f"The cluster {change.before.get('name') or spec.name} is destroyed{anew}{_because(change)}. "
+            f"Gone: {hosted}. Volumes of claims stay at AWS, and nobody knows them any more.",
             True,
         )
         return
     was, will = change.before.get("version"), change.after.get("version")
     if was != will:
         yield (
-            f"The control plane goes from {was} to {will}, which cannot be taken back. The API stays reachable; "
-            "nodes follow.",
+            f"The control plane goes from {was} to {will}, which cannot be taken back. The API stays "
+            "reachable; nodes follow.",
             False,
         )
     yield from _reach(_block(change.before, "vpc_config"), _block(change.after, "vpc_config"))
@@ -88,17 +100,15 @@ def _reach(before: Mapping[str, Any], after: Mapping[str, Any]) -> _Found:
 def _node_group(change: ResourceChange, spec: ClusterSpec) -> _Found:
     nodes = f"{_nodes(change.before)} of {_zones_of(change.key, spec)}"
     if change.action is Action.DESTROY:
-        yield f"{nodes} are drained and go; what runs there needs room on others.", True
+        yield f"{nodes}: drained, and gone. What runs there needs room on others.", True
     elif change.action is Action.REPLACE:
-        order = (
-            "are drained after new ones are up" if change.creates_first else "go before new ones are there"
-        )
-        yield f"{nodes} {order}{_because(change)}.", True
+        order = "drained after new ones are up" if change.creates_first else "gone before new ones are there"
+        yield f"{nodes}: {order}{_because(change)}.", True
     else:
         rolled = [each for each in change.attributes if each.path in _ROLLS]
         if rolled:
             what = ", ".join(f"{each.path} {each.before} -> {each.after}" for each in rolled)
-            yield f"{nodes} are replaced in place, a third at a time ({what}).", False
+            yield f"{nodes}: replaced in place, a third at a time ({what}).", False
         if any(each.path.startswith("taint") for each in change.attributes):
             yield "Its taints change: what does not tolerate them does not start there any more.", False
 
@@ -116,7 +126,8 @@ def _subnet(change: ResourceChange, spec: ClusterSpec) -> _Found:
         told = ", ".join(f"{full} (up to {group.max} nodes)" for full, group in groups)
         there = f": {told}" if told else ""
         yield (
-            f"The private subnet of {zone} is {how}{_because(change)}, and all nodes there go with it{there}.",
+            f"The private subnet of {zone} is {how}{_because(change)}, and all nodes there go with "
+            f"it{there}.",
             True,
         )
     elif change.name == "control_plane":
@@ -149,8 +160,8 @@ def _nat(change: ResourceChange, _spec: ClusterSpec) -> _Found:
 def _address(change: ResourceChange, _spec: ClusterSpec) -> _Found:
     if change.goes and change.before.get("public_ip"):
         yield (
-            f"{change.before['public_ip']}, from which {change.key or 'the cluster'} comes on the internet, is "
-            "given up for good: whoever allows it has to allow another.",
+            f"{change.before['public_ip']}, from which {change.key or 'the cluster'} comes on the internet, "
+            "is given up for good: whoever allows it has to allow another.",
             False,
         )
 
@@ -166,12 +177,17 @@ def _for_a_moment(change: ResourceChange) -> str:
     return " for a moment." if change.action is Action.REPLACE else " any more."
 
 
+def _meanwhile(change: ResourceChange) -> str:
+    return " for a moment" if change.action is Action.REPLACE else ""
+
+
 def _key(change: ResourceChange, _spec: ClusterSpec) -> _Found:
     if change.goes:
         days = change.before.get("deletion_window_in_days") or 30
+        purpose = change.key or change.before.get("description") or "something"
         yield (
-            f"The key for {change.key or change.before.get('description') or 'something'} is deleted in {days} days"
-            f"{_because(change)}; what is encrypted with it can then never be read again.",
+            f"The key for {purpose} is deleted in {days} days{_because(change)}; what is encrypted with it "
+            "can then never be read again.",
             True,
         )
 
@@ -184,16 +200,14 @@ def _logs(change: ResourceChange, _spec: ClusterSpec) -> _Found:
 def _entry(change: ResourceChange, _spec: ClusterSpec) -> _Found:
     if change.goes:
         groups = _and(change.before.get("kubernetes_groups") or ()) or "the cluster"
-        yield (
-            f"{change.before.get('principal_arn')} loses its access as {groups}{_for_a_moment(change)}",
-            False,
-        )
+        who = change.before.get("principal_arn")
+        yield f"{who} loses its access as {groups}{_meanwhile(change)}.", False
 
 
 def _policy(change: ResourceChange, _spec: ClusterSpec) -> _Found:
     if change.goes:
         policy = str(change.before.get("policy_arn") or "").rpartition("/")[2]
-        yield f"{change.before.get('principal_arn')} loses {policy}{_for_a_moment(change)}", False
+        yield f"{change.before.get('principal_arn')} loses {policy}{_meanwhile(change)}.", False
 
 
 def _addon(change: ResourceChange, _spec: ClusterSpec) -> _Found:
@@ -239,12 +253,16 @@ _OF_TYPE: Mapping[str, Callable[[ResourceChange, ClusterSpec], _Found]] = {
 }
 
 
+_OUTLIVING = frozenset(("aws_eks_cluster", "aws_kms_key", "aws_cloudwatch_log_group", "aws_eip"))
+"""Types that are told of although the cluster itself goes: more is lost with them."""
+
+
 def _because(change: ResourceChange) -> str:
     """Return why something is replaced, with a leading space; nothing where the plan does not say."""
     if change.forced_by:
         return f" because of {_and(change.forced_by)}"
     return {
-        "replace_because_tainted": " because its last change failed",
+        TAINTED: " because making it did not end",
         "replace_by_request": " because somebody asked for it",
         "replace_by_triggers": " because what it depends on is",
     }.get(change.reason, "")
@@ -272,7 +290,7 @@ def _block(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return the one block of a name; nothing where there is none."""
     blocks = values.get(name)
     first = blocks[0] if isinstance(blocks, list) and blocks else None
-    return first if isinstance(first, dict) and first != SENSITIVE else {}
+    return first if isinstance(first, dict) else {}
 
 
 def _and(names: Any) -> str:

@@ -57,6 +57,7 @@ class Catalogue:
     versions: Mapping[str, Version]
     versions_from: date
     regions: Mapping[str, tuple[str, ...]]  # region → its zones
+    zones_of_some: Mapping[str, tuple[str, ...]]  # region → zones that only some accounts see
 
     @property
     def recommended_version(self) -> str:
@@ -79,8 +80,10 @@ def catalogue() -> Catalogue:
             for name, row in versions["versions"].items()
         },
         versions_from=date.fromisoformat(versions["date"]),
-        regions={
-            name: tuple(f"{name}{letter}" for letter in letters)
-            for name, letters in regions["regions"].items()
-        },
+        regions=_zones(regions["regions"]),
+        zones_of_some=_zones(regions["of_some_accounts"]),
     )
+
+
+def _zones(letters: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
+    return {region: tuple(f"{region}{letter}" for letter in each) for region, each in letters.items()}

@@ -13,12 +13,14 @@ import enum
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 SENSITIVE = "(sensitive)"
 UNKNOWN = "(known after apply)"
 ABSENT = "(none)"
+TAINTED = "replace_because_tainted"
+_NAMED_ANEW = frozenset(("aws_eks_node_group", "aws_launch_template"))  # by a prefix, so two may be there
 _Path = tuple[str | int, ...]
 _LONGEST = 80  # characters of a value that are shown
 
@@ -76,6 +78,11 @@ class ResourceChange:
         return shown_address(self.module, self.type, self.name, self.key)
 
     @property
+    def is_unfinished(self) -> bool:
+        """Tell whether making it did not end, and a second one cannot be made before it goes."""
+        return self.reason == TAINTED and self.creates_first and self.type not in _NAMED_ANEW
+
+    @property
     def goes(self) -> bool:
         """Tell whether what is there now goes."""
         return self.action in (Action.REPLACE, Action.DESTROY)
@@ -86,13 +93,22 @@ class PlanSummary:
     """A plan."""
 
     changes: tuple[ResourceChange, ...]  # in Terraform's order, by address
-    drift: tuple[ResourceChange, ...] = ()  # what others changed at AWS since Terraform looked last
+    drift: tuple[ResourceChange, ...] = ()  # what others changed at AWS, and the plan puts back
     outputs: tuple[str, ...] = ()  # that change
 
     @property
     def has_changes(self) -> bool:
         """Tell whether there is anything to apply."""
         return bool(self.changes or self.outputs)
+
+    @property
+    def unfinished(self) -> tuple[ResourceChange, ...]:
+        """Return what was being made when Terraform was stopped, and cannot be made a second time beside it.
+
+        Terraform marks it as tainted and would make another one first, with the same name or addresses, which
+        AWS refuses. Its own word for keeping it is ``terraform untaint``; the next plan completes it.
+        """
+        return tuple(each for each in self.changes if each.is_unfinished)
 
     def count(self, action: Action) -> int:
         """Return how many resources have `action`."""
@@ -114,12 +130,12 @@ def summary_of(plan: Mapping[str, Any]) -> PlanSummary:
     """
     if "resource_changes" not in plan and "planned_values" not in plan:
         raise ValueError("this is no plan of Terraform's")
-    changes = (_change(each) for each in plan.get("resource_changes") or ())
-    drift = (_change(each) for each in plan.get("resource_drift") or ())
+    changes = [each for each in map(_change, plan.get("resource_changes") or ()) if each is not None]
+    drift = [each for each in map(_change, plan.get("resource_drift") or ()) if each is not None]
     outputs = plan.get("output_changes") or {}
     return PlanSummary(
-        changes=tuple(each for each in changes if each is not None),
-        drift=tuple(each for each in drift if each is not None and _is_told(each)),
+        changes=tuple(changes),
+        drift=tuple(_undone(drift, changes)),
         outputs=tuple(sorted(name for name, each in outputs.items() if each.get("actions") != ["no-op"])),
     )
 
@@ -164,11 +180,20 @@ def _change(found: Mapping[str, Any]) -> ResourceChange | None:
     )
 
 
-def _is_told(drift: ResourceChange) -> bool:
-    """Tell whether a drift is news: how many nodes there are is the autoscaler's, and not."""
-    if drift.action is not Action.UPDATE:
-        return True
-    return any(each.path != "scaling_config.desired_size" for each in drift.attributes)
+def _undone(drift: Sequence[ResourceChange], changes: Sequence[ResourceChange]) -> Iterator[ResourceChange]:
+    """Yield what others changed and the plan puts back; the rest is the autoscaler's, or only now known."""
+    planned = {each.address: each for each in changes}
+    for each in drift:
+        change = planned.get(each.address)
+        if change is None:
+            continue
+        if each.action is Action.DESTROY:
+            yield each
+            continue
+        back = {attribute.path for attribute in change.attributes}
+        attributes = tuple(attribute for attribute in each.attributes if attribute.path in back)
+        if attributes:
+            yield replace(each, attributes=attributes)
 
 
 def _scrubbed(value: Any, marks: Any) -> Any:
@@ -187,12 +212,14 @@ def _attributes(
     before: Mapping[str, Any], after: Mapping[str, Any], unknown: Any, forced: Sequence[str]
 ) -> Iterator[Attribute]:
     """Yield what differs, by path; what is only not known yet is told where it forces a replacement."""
-    old, new, marks = dict(_flat(before)), dict(_flat(after)), [path for path, on in _flat(unknown) if on]
+    old, new = dict(_flat(before)), dict(_flat(after))
+    marks = [path for path, on in _flat(unknown) if on is True or (isinstance(on, list) and True in on)]
     seen = set()
     for path in sorted({*old, *new, *marks}, key=lambda each: [str(step) for step in each]):
         is_unknown = any(path[: len(mark)] == mark for mark in marks)
         words = _words(path)
-        if (is_unknown and words not in forced) or (not is_unknown and old.get(path) == new.get(path)):
+        is_same = old.get(path) == new.get(path) or (path not in new and old[path] in (0, False))
+        if (is_unknown and words not in forced) or (not is_unknown and is_same):
             continue
         told = Attribute(
             words.replace("tags_all.", "tags."),

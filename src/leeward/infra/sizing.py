@@ -1,8 +1,8 @@
 """Sizes of node groups that AWS wants changed before Terraform may, and upgrades that it refuses.
 
-Terraform leaves the number of nodes that is wanted (`desired`) to the autoscaler, and sends it along as it was
-when it changes `min` and `max`; EKS refuses a `min` above it and a `max` below it. So it is moved first, by
-one call, and the plan is made again.
+Terraform leaves the number of nodes that is wanted (`desired`) to the autoscaler, and sends it along as it
+was when it changes `min` and `max`; EKS refuses a `min` above it and a `max` below it. So it is moved first,
+by one call, and the plan is made again.
 
 Source: "UpdateNodegroupConfig" of the Amazon EKS API; "Update existing cluster to new Kubernetes version" of
 the Amazon EKS user guide: one minor version at a time, never back.
@@ -44,10 +44,10 @@ class Move:
     def words(self) -> str:
         """Say it in one sentence."""
         count = abs(self.first.desired - self.now.desired)
-        nodes = f"{count} node{'' if count == 1 else 's'}"
+        has, nodes = f"{self.key} has {self.now.desired} now", f"{count} node{'' if count == 1 else 's'}"
         if self.first.desired > self.now.desired:
-            return f"{self.key} has {self.now.desired} now, fewer than its new min {self.least}: {nodes} more, first."
-        return f"{self.key} has {self.now.desired} now, more than its new max {self.most}: {nodes} drained, first."
+            return f"{has}, fewer than its new min {self.least}: {nodes} more, first."
+        return f"{has}, more than its new max {self.most}: {nodes} drained, first."
 
 
 class NodeGroupScaler(Protocol):

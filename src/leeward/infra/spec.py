@@ -197,7 +197,7 @@ class Principal(FilePart):
 
 _PRINCIPAL = Short(
     "the ARN of a role, a list of them, or a mapping with roles",
-    {str: lambda one: {"roles": [one]}},
+    {str: lambda one: {"roles": [one]}, list: lambda roles: {"roles": roles}},
 )
 
 
@@ -242,7 +242,7 @@ class Encryption(FilePart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State(FilePart):
-    """Where Terraform keeps its state; the bucket is made by ``leeward infra bootstrap``."""
+    """Where Terraform keeps its state; ``state/`` of the repository makes the bucket."""
 
     bucket: BucketName = field(
         metadata=doc("An S3 bucket, versioned and encrypted.", example="acme-terraform-state")

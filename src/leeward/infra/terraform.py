@@ -16,24 +16,27 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from leeward.base.diagnostics import Diagnostic, Severity
 from leeward.base.errors import DiagnosticsError, OperationError, UserInputError
-from leeward.infra.terraformwords import Step, known_error, needs_init, parse_line, remedy_for
+from leeward.infra.terraformerrors import known_error, needs_init, remedy_for
+from leeward.infra.terraformwords import Step, parse_line
 
 LEAST = (1, 10)  # locks of the state in S3 without a table
 _NAMES = ("terraform", "tofu")
 _STAMP = "leeward-init"  # in .terraform: for which files init ran
 _INSTALL = (
-    "Install Terraform (developer.hashicorp.com/terraform/install) or OpenTofu (opentofu.org), 1.10 or newer, or "
-    "name it: --terraform PATH, or the variable LEEWARD_TERRAFORM."
+    "Install Terraform (developer.hashicorp.com/terraform/install) or OpenTofu (opentofu.org), 1.10 or "
+    "newer, or name it: --terraform PATH, or the variable LEEWARD_TERRAFORM."
 )
-_MATTERS = re.compile(rb"^.*\b(?:module|backend|source|version|required_\w+)\b.*$", re.MULTILINE)  # to init
+_MATTERS = re.compile(  # lines of a file that init looks at
+    rb"""^\s*(?:(?:module|backend)\s+"|(?:source|version)\s*=|required_\w+).*$""", re.MULTILINE
+)
 _PRINTED = 20  # lines of Terraform's that are told when it says nothing else
 Passing = Callable[[Callable[[], None]], AbstractContextManager[None]]
 """Given what interrupts Terraform: passes interruptions on to it, instead of ending this program, within."""
@@ -126,7 +129,7 @@ class Terraform:
         self._stamp = directory / environment.get("TF_DATA_DIR", ".terraform") / _STAMP
 
     def prepare(self) -> bool:
-        """Install providers and modules and connect to the state, where that was not done; tell whether it was.
+        """Install providers and modules and connect to the state, unless that was done; tell whether.
 
         Raises:
             DiagnosticsError: the directory, or the way to the provider or the state, is wrong.
@@ -173,7 +176,7 @@ class Terraform:
             found = json.loads(done.stdout) if done.returncode == 0 else None
         except ValueError:
             found = None
-        if not isinstance(found, dict) or "resource_changes" not in found and "planned_values" not in found:
+        if not isinstance(found, dict) or ("resource_changes" not in found and "planned_values" not in found):
             said = _plain(done.stderr or done.stdout)
             raise UserInputError(
                 f"{file} is no plan for {self._directory.name}: {said}",
@@ -192,6 +195,21 @@ class Terraform:
             TerraformError: something could not be done; what was done is in the state.
         """
         return self._run(["apply", "-json", "-input=false", str(file)], told)
+
+    def untaint(self, addresses: Iterable[str]) -> None:
+        """Let the next plan keep resources whose making did not end.
+
+        Raises:
+            OperationError: Terraform does not let it, as while the state is locked.
+        """
+        for address in addresses:
+            done = subprocess.run(
+                [self._program.path, "untaint", "-no-color", address],
+                cwd=self._directory, env=self._environment, capture_output=True, check=False, text=True,
+            )  # fmt: skip
+            if done.returncode:
+                said = _plain(done.stderr or done.stdout)
+                raise OperationError(f"terraform untaint {address} failed: {said}", remedy=remedy_for(said))
 
     def _needs(self) -> str:
         """Return a digest of what init looks at: providers, modules and the backend."""
@@ -213,8 +231,8 @@ class Terraform:
         found: list[Diagnostic] = []
         raw: list[str] = []
         process = self._start(arguments)
-        with self._passing(lambda: process.send_signal(signal.SIGINT)):
-            for line in _lines(process):
+        with self._passing(lambda: process.send_signal(signal.SIGINT)), _ended(process) as lines:
+            for line in lines:
                 said = parse_line(line)
                 if isinstance(said, Step):
                     told(said)
@@ -250,14 +268,10 @@ class Terraform:
         errors = [each for each in found if each.severity is Severity.ERROR]
         if not errors:
             said = _plain("\n".join(raw)) or f"it ended with code {code} and said nothing"
-            errors = [
-                Diagnostic(
-                    path="", location=None, code="terraform", severity=Severity.ERROR,
-                    message=f"terraform {command} failed: {said}", remedy=remedy_for(said),
-                )
-            ]  # fmt: skip
+            message = f"terraform {command} failed: {said}"
+            return TerraformError([_bare_error(message, remedy_for(said))])
         shown = [self._placed(each) for each in (*errors, *(each for each in found if each not in errors))]
-        is_input = command != "apply" and all(_is_input(each) for each in errors)
+        is_input = command != "apply" and all(_is_input(each, command) for each in errors)
         return DiagnosticsError(shown) if is_input else TerraformError(shown)
 
     def _placed(self, found: Diagnostic) -> Diagnostic:
@@ -268,16 +282,31 @@ class Terraform:
         return replace(found, location=replace(found.location, file=path))
 
 
-def _lines(process: subprocess.Popen[str]) -> Iterator[str]:
+@contextmanager
+def _ended(process: subprocess.Popen[str]) -> Iterator[Iterable[str]]:
+    """Yield what a process prints; whatever goes wrong here, it is let end what it has begun, and unlock."""
     assert process.stdout is not None
-    with process.stdout as stream:
-        yield from stream
+    with process.stdout as lines:
+        try:
+            yield lines
+        except BaseException:
+            process.send_signal(signal.SIGINT)
+            for _ in lines:  # a pipe that nobody reads would stop it midway
+                pass
+            process.wait()
+            raise
 
 
-def _is_input(error: Diagnostic) -> bool:
-    """Tell whether an error is about what somebody wrote or is logged in as: it has a line, and no resource."""
+def _bare_error(message: str, remedy: str) -> Diagnostic:
+    return Diagnostic(
+        path="", location=None, code="terraform", severity=Severity.ERROR, message=message, remedy=remedy
+    )
+
+
+def _is_input(error: Diagnostic, command: str) -> bool:
+    """Tell whether an error is about what somebody wrote: it has a line and no resource, or stops init."""
     known = known_error(error.message)
-    return known.is_input if known else error.location is not None and not error.path
+    return known.is_input if known else command == "init" or (error.location is not None and not error.path)
 
 
 def _plain(text: str) -> str:

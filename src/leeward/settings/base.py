@@ -19,7 +19,7 @@ from leeward.compose.scalars import scalar_text
 
 Metadata = Mapping[str, Any]
 UNFIT = "unfit"  # the type of the errors that are raised here; their message says what is wanted
-_JSON_TYPES = {bool: "boolean", str: "string", int: "integer"}
+_JSON_TYPES = {bool: "boolean", str: "string", int: "integer", list: "array"}
 
 
 def doc(text: str, *, becomes: str = "", example: Any = None) -> Metadata:

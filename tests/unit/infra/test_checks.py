@@ -18,7 +18,7 @@ from leeward.infra.checks.catalog import RULES, broken
 from leeward.infra.checks.rule import Case
 from leeward.infra.fitting import SYSTEM, homeless, nodes, zone_losses
 from leeward.infra.lock import new_lock
-from leeward.infra.spec import ApiEndpoint, ClusterSpec, Encryption, Network, NodeGroup
+from leeward.infra.spec import ApiEndpoint, ClusterSpec, Encryption, Network, NodeGroup, Principal
 from leeward.infra.specrules import ADDONS
 from leeward.infra.tfvars import tfvars
 from leeward.infra.workloads import Workload, workloads
@@ -33,6 +33,7 @@ SPEC = ClusterSpec(
     network=Network(cidr="10.10.0.0/16"),
     api=ApiEndpoint(private_cidrs=("10.8.0.0/16",)),
     addons=dict.fromkeys(ADDONS, "v1.35.0-eksbuild.1"),
+    access={"ops": Principal(roles=("arn:aws:iam::111122223333:role/Ops",), cluster="admin")},
 )
 LAUNCH = 'metadata_options { http_tokens = "required"\n http_put_response_hop_limit = 1 }'
 MODULES = {
@@ -171,6 +172,7 @@ CASES: dict[str, tuple[Case, Case]] = {
         case(groups(general=GROUP, large=replace(GROUP, types=("m7i.2xlarge",)))),
     ),
     "extended-support": (case(replace(SPEC, upgrade_policy="extended")), case()),
+    "nobody-administers": (case(replace(SPEC, access={})), case()),
     "public-api": (case(replace(SPEC, api=ApiEndpoint(public_cidrs=("203.0.113.0/24",)))), case()),
     "private-reach": (case(replace(SPEC, api=ApiEndpoint())), case()),
     "unpinned-addons": (

@@ -169,6 +169,14 @@ def test_a_mistake_is_told_with_its_line_and_what_to_do(name: str, tmp_path: Pat
     assert remedy in told.remedy
 
 
+@pytest.mark.parametrize("roles", ["{role}", "[{role}]", "{{roles: {role}}}", "{{roles: [{role}]}}"])
+def test_a_group_of_people_may_be_written_short(roles: str, tmp_path: Path) -> None:
+    role = "arn:aws:iam::111122223333:role/Developers"
+    spec = good_spec(tmp_path, GOOD + f"access: {{developers: {roles.format(role=role)}}}\n")
+
+    assert spec.access["developers"].roles == (role,)
+
+
 def test_ten_lines_are_a_cluster_in_three_zones(tmp_path: Path) -> None:
     spec = good_spec(tmp_path)
 

@@ -16,9 +16,10 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from leeward.delivery import records
+from leeward.delivery.api import Rehearses
 from leeward.delivery.environments.environment import Environment
 from leeward.delivery.live import KINDS, inhabitants, resource_name
 from leeward.delivery.promotion.gates import Blocked
@@ -50,22 +51,8 @@ _TAKE_OVER = "Let go of it there, or take it over with --force."
 _OWN_NAMESPACE = "Give the environment a namespace of its own, or take it over with --force."
 
 
-class PlanApi(PromotionApi, Protocol):
+class PlanApi(Rehearses, PromotionApi, Protocol):
     """What looking ahead needs of a Kubernetes API: also to rehearse a write."""
-
-    async def patch(
-        self,
-        resource: str,
-        namespace: str,
-        name: str,
-        patch: Any,
-        *,
-        patch_type: str = "strategic",
-        subresource: str = "",
-        dry_run: bool = False,
-    ) -> Obj:
-        """Patch an object, "apply" among the types; with `dry_run` only ask what would come of it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

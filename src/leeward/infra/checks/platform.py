@@ -91,6 +91,15 @@ def _reach(case: Case) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def _nobody(case: Case) -> Iterator[Finding]:
+    if not any(principal.cluster == "admin" for principal in case.spec.access.values()):
+        yield Finding(
+            ("access",),
+            "Nobody may administer the cluster: who made it gets no access by that.",
+            "Give a group: cloudops: {roles: ARN, cluster: admin}.",
+        )
+
+
 def _addons(case: Case) -> Iterator[Finding]:
     pinned = {**(case.lock.addons if case.lock else {}), **case.spec.addons}
     missing = [name for name in ADDONS if name not in pinned]
@@ -162,6 +171,7 @@ RULES = (
         _ended,
     ),
     Rule("extended-support", Severity.NOTE, "Support does not become dearer without a decision.", _extended),
+    Rule("nobody-administers", Severity.WARNING, "Somebody may administer the cluster.", _nobody),
     Rule("public-api", Severity.WARNING, "The Kubernetes API is private.", _public),
     Rule("private-reach", Severity.NOTE, "Somebody can reach the private API.", _reach),
     Rule(

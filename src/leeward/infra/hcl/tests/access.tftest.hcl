@@ -12,6 +12,8 @@ variables {
 }
 
 run "a_role_is_in_its_group" {
+  command = plan
+
   module {
     source = "../modules/access"
   }
@@ -36,6 +38,8 @@ run "a_role_is_in_its_group" {
 }
 
 run "nobody_is_fine_too" {
+  command = plan
+
   module {
     source = "../modules/access"
   }

@@ -22,6 +22,8 @@ variables {
 }
 
 run "network_policies_are_enforced_and_dns_is_in_every_zone" {
+  command = plan
+
   module {
     source = "../modules/addons"
   }
@@ -43,6 +45,8 @@ run "network_policies_are_enforced_and_dns_is_in_every_zone" {
 }
 
 run "pods_have_roles_of_their_own" {
+  command = plan
+
   module {
     source = "../modules/addons"
   }
@@ -69,6 +73,8 @@ run "pods_have_roles_of_their_own" {
 }
 
 run "what_is_off_has_no_role" {
+  command = plan
+
   module {
     source = "../modules/addons"
   }
@@ -86,6 +92,8 @@ run "what_is_off_has_no_role" {
 }
 
 run "the_csi_driver_may_use_the_key_of_disks" {
+  command = plan
+
   module {
     source = "../modules/addons"
   }
@@ -101,6 +109,8 @@ run "the_csi_driver_may_use_the_key_of_disks" {
 }
 
 run "a_shipper_of_your_own_may_write_where_the_addon_is_off" {
+  command = plan
+
   module {
     source = "../modules/addons"
   }

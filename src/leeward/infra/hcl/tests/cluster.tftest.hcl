@@ -11,6 +11,8 @@ variables {
 }
 
 run "a_cluster_is_private_logged_and_without_hidden_administrators" {
+  command = plan
+
   module {
     source = "../modules/cluster"
   }
@@ -42,6 +44,8 @@ run "a_cluster_is_private_logged_and_without_hidden_administrators" {
 }
 
 run "a_key_of_the_account_encrypts_secrets_and_logs" {
+  command = plan
+
   module {
     source = "../modules/cluster"
   }
@@ -65,6 +69,8 @@ run "a_key_of_the_account_encrypts_secrets_and_logs" {
 }
 
 run "offices_and_vpns_are_let_in_by_name" {
+  command = plan
+
   module {
     source = "../modules/cluster"
   }

@@ -8,6 +8,8 @@ variables {
 }
 
 run "a_key_a_purpose_turned_every_year" {
+  command = plan
+
   module {
     source = "../modules/keys"
   }

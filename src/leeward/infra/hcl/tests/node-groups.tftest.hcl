@@ -37,6 +37,8 @@ variables {
 }
 
 run "a_group_is_in_every_zone_unless_it_may_span_them" {
+  command = plan
+
   module {
     source = "../modules/node-groups"
   }
@@ -73,6 +75,8 @@ run "a_group_is_in_every_zone_unless_it_may_span_them" {
 }
 
 run "instances_give_credentials_to_nobody_else_and_encrypt_their_disks" {
+  command = plan
+
   module {
     source = "../modules/node-groups"
   }
@@ -88,12 +92,14 @@ run "instances_give_credentials_to_nobody_else_and_encrypt_their_disks" {
   }
 
   assert {
-    condition     = [for disk in aws_launch_template.this["batch"].block_device_mappings : disk.device_name if disk.ebs[0].volume_size == 100] == ["/dev/xvdb"]
+    condition     = aws_launch_template.this["batch"].block_device_mappings[1].device_name == "/dev/xvdb" && aws_launch_template.this["batch"].block_device_mappings[1].ebs[0].volume_size == 100
     error_message = "Bottlerocket's data is on its second disk."
   }
 }
 
 run "the_autoscaler_knows_what_an_empty_group_would_bring" {
+  command = plan
+
   module {
     source = "../modules/node-groups"
   }
@@ -118,6 +124,8 @@ run "the_autoscaler_knows_what_an_empty_group_would_bring" {
 }
 
 run "without_an_autoscaler_there_are_no_hints" {
+  command = plan
+
   module {
     source = "../modules/node-groups"
   }
