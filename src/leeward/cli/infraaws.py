@@ -117,7 +117,9 @@ def _row(group: NodeGroupState) -> dict[str, Any]:
 
 def scale(
     name: Cluster,
-    group: Annotated[str, typer.Argument(metavar="GROUP", help="As `leeward infra nodes` calls it, or without its number.")],
+    group: Annotated[
+        str, typer.Argument(metavar="GROUP", help="As `leeward infra nodes` calls it, or without its number.")
+    ],
     desired: Annotated[int | None, typer.Option("--desired", min=0, help="How many nodes now.")] = None,
     least: Annotated[int | None, typer.Option("--min", min=0, help="The fewest.")] = None,
     most: Annotated[int | None, typer.Option("--max", min=1, help="The most.")] = None,

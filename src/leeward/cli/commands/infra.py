@@ -12,6 +12,12 @@ from leeward.cli import options, output
 Force = Annotated[bool, typer.Option("--force", help="Overwrite generated files that were edited by hand.")]
 Cluster = Annotated[str, typer.Argument(metavar="CLUSTER", help="The name of its directory.")]
 RegionOption = Annotated[str, typer.Option("--region", metavar="REGION", help="Such as us-east-1.")]
+Manifests = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--manifests", metavar="ENVIRONMENT=DIRECTORY", help="What an environment runs; several times."
+    ),
+]
 Range = Annotated[
     str | None, typer.Option("--cidr", metavar="CIDR", help="Of its VPC.  [default: the next free /16]")
 ]
@@ -19,7 +25,7 @@ Range = Annotated[
 
 def build_app() -> typer.Typer:
     """Return the ``infra`` verbs."""
-    from leeward.cli import infraaws, infraterraform
+    from leeward.cli import infraaws, infraplatform, infraterraform
 
     app = typer.Typer(help="Clusters on Amazon EKS as a short spec and Terraform.", no_args_is_help=True)
     app.command("init")(init)
@@ -31,6 +37,7 @@ def build_app() -> typer.Typer:
     app.command("cost")(cost)
     infraterraform.add_to(app)
     infraaws.add_to(app)
+    infraplatform.add_to(app)
     return app
 
 
@@ -121,14 +128,15 @@ def clone(
     members = repository.read_members(places)
     read = places.read(origin, Path.cwd(), repository.today())
     spec = good_spec(read)
+    pins = members[origin].lock.addons
     text = cloned(
         read,
-        places.spec_path(origin).read_text(encoding="utf-8"),
+        places.spec_path(origin).read_bytes().decode("utf-8-sig"),
         name=name,
         region=region or spec.region,
         cidr=cidr or free_cidr(taken_cidrs(each.spec for each in members.values())),
     )
-    repository.tell(places, repository.new_cluster(places, name, text))
+    repository.tell(places, repository.new_cluster(places, name, text, addons=pins))
     output.note(f"Next: leeward infra plan {name}")
 
 
@@ -189,9 +197,13 @@ def cost(
         Path | None,
         typer.Option("--refresh", metavar="FILE", help="Take prices from a JSON file; it is kept."),
     ] = None,
+    manifests: Manifests = None,
     form: options.Output = output.Format.TABLE,
 ) -> None:
     """Show what clusters cost a month, with every group at min, at first and at max.
+
+    Environments share it by what they request, where that is known: from the leeward.yaml that is found from
+    here, or from directories.
 
     Examples:
 
@@ -199,19 +211,14 @@ def cost(
     """
     from leeward.cli.infracosting import show
 
-    show(cluster, against, source, form)
+    show(cluster, against, source, form, manifests or ())
 
 
 def check(
     clusters: Annotated[
         list[str] | None, typer.Argument(metavar="[CLUSTER...]", help="Without one, all.")
     ] = None,
-    manifests: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--manifests", metavar="ENVIRONMENT=DIRECTORY", help="What an environment runs; several times."
-        ),
-    ] = None,
+    manifests: Manifests = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are failures too.")] = False,
     form: options.Output = output.Format.TABLE,
 ) -> None:
