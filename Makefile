@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup demo demo-release test unit check fix bench clean
+.PHONY: setup demo demo-release test unit scan check fix bench clean
 
 setup: $(READY)
 
@@ -28,9 +28,15 @@ unit: $(READY)
 test: $(READY)  ## everything: unit, architecture, end-to-end, client and conformance tests
 	$(BIN)/pytest -q -n auto tests/unit tests/architecture
 	$(BIN)/pytest -q -n auto tests/golden tests/keys tests/loader tests/corpus
-	$(BIN)/pytest -q tests/e2e
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/e2e --ignore=tests/e2e/network --ignore=tests/e2e/runtimes
+	$(BIN)/pytest -q tests/e2e/network tests/e2e/runtimes
 	$(BIN)/pytest -q tests/clients
 	$(BIN)/pytest -q tests/conformance
+
+scan: $(READY)  ## checkov on the sample clusters, in an environment of its own, which needs other libraries
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/python -m pip install --quiet checkov
+	LEEWARD_CHECKOV=$(abspath .venv-checkov/bin/checkov) $(BIN)/pytest -q tests/e2e/infra/test_terraform.py -k checkov
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -48,4 +54,4 @@ bench: $(READY)
 	$(BIN)/python bench/scheduler.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-checkov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
