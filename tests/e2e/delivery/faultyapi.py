@@ -12,14 +12,11 @@ import json
 import socket
 import ssl
 import struct
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -28,9 +25,8 @@ from leeward.base.clock import SystemClock
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.kube.http import connection_arguments
 from leeward.kube.kubeconfig import Access
+from tests.tlsway import PassingHandler, serving
 
-_PASSED_ON = ("content-type", "accept", "user-agent")
-_ANSWERED = ("content-type", "date", "retry-after", "warning")
 _LINGER_NOT = struct.pack("ii", 1, 0)  # close sends a reset
 
 
@@ -85,73 +81,31 @@ def going_through(upstream: Access, directory: Path) -> Iterator[FaultyApi]:
     state = FaultyApi(upstream, replace(upstream, ca_pem=pki.ca_certificate.read_text()))
     with httpx.Client(**connection_arguments(upstream, 60.0)) as client:
         handler = type("Handler", (_Handler,), {"state": state, "client": client, "lock": threading.Lock()})
-        server = _Server(("127.0.0.1", 0), handler)
-        server.context = context
-        state.access = replace(state.access, server=f"https://127.0.0.1:{server.server_address[1]}")
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
+        with serving(handler, context) as port:
+            state.access = replace(state.access, server=f"https://127.0.0.1:{port}")
             yield state
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
 
-class _Server(ThreadingHTTPServer):
-    context: ssl.SSLContext
-    daemon_threads = True
-    request_queue_size = 64
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        with self.context.wrap_socket(request, server_side=True) as wrapped:
-            super().finish_request(wrapped, client_address)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):  # who asked has gone
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Handler(PassingHandler):
     state: FaultyApi
-    client: httpx.Client
     lock: threading.Lock
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
-
-    def do_PUT(self) -> None:
-        self._serve()
-
-    def do_PATCH(self) -> None:
-        self._serve()
-
-    def do_DELETE(self) -> None:
-        self._serve()
-
-    def _serve(self) -> None:
-        length = int(self.headers.get("content-length") or 0)
-        body = self.rfile.read(length) if length else b""
+    def serve(self, body: bytes) -> None:
         with self.lock:
             asked = self._note(body)
             fault = self.state.rule(asked) if self.state.rule is not None else None
         if fault is None or fault.cut:
-            answer = self._forward(body)
-            self._answer(answer.status_code, dict(answer.headers), answer.content, whole=fault is None)
+            answer = self.forward(body)
+            half = None if fault is None else len(answer.content) // 2
+            self.answer(answer.status_code, answer.headers, answer.content, sent=half)
+            if fault is not None:
+                self._reset()
             return
         if fault.forwarded:
-            self._forward(body)
+            self.forward(body)
         fault.then()
         if fault.status:
-            self._answer(fault.status, fault.headers, fault.body)
+            self.answer(fault.status, fault.headers, fault.body)
         else:
             self._reset()
 
@@ -167,23 +121,6 @@ class _Handler(BaseHTTPRequestHandler):
         asked = Asked(state.writes if counts else 0, self.command, url.path, query, body)
         state.asked.append(asked)
         return asked
-
-    def _forward(self, body: bytes) -> httpx.Response:
-        headers = {name: self.headers[name] for name in _PASSED_ON if name in self.headers}
-        url = f"{self.state.upstream.server}{self.path}"
-        return self.client.request(self.command, url, content=body or None, headers=headers)
-
-    def _answer(self, status: int, headers: dict[str, str], body: bytes, *, whole: bool = True) -> None:
-        self.send_response_only(status)
-        for name in _ANSWERED:
-            if name in headers:
-                self.send_header(name, headers[name])
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body if whole else body[: len(body) // 2])
-        self.wfile.flush()
-        if not whole:
-            self._reset()
 
     def _reset(self) -> None:
         """End the connection as a machine does that lost it: no goodbye of TLS, a reset of TCP."""

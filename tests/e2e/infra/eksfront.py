@@ -10,14 +10,10 @@ from __future__ import annotations
 import base64
 import re
 import ssl
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -26,10 +22,9 @@ from leeward.base.clock import SystemClock
 from leeward.cluster.apiserver.pki import ensure_pki
 from leeward.kube.http import connection_arguments
 from leeward.kube.kubeconfig import Access
+from tests.tlsway import PassingHandler, serving
 
 _PREFIX = "Bearer k8s-aws-v1."
-_PASSED_ON = ("content-type", "accept", "user-agent")
-_ANSWERED = ("content-type", "date", "retry-after", "warning")
 
 
 @dataclass
@@ -83,74 +78,19 @@ def before(upstream: Access, cluster: str, sts: str, directory: Path) -> Iterato
     context.sni_callback = lambda _socket, name, _context: state.names.add(name)
     state.ca_data = base64.b64encode(pki.ca_certificate.read_bytes()).decode("ascii")
     with httpx.Client(**connection_arguments(upstream, 60.0)) as client:
-        server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": state, "client": client}))
-        server.context = context
-        state.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
+        handler = type("Handler", (_Handler,), {"state": state, "client": client})
+        with serving(handler, context) as state.port:
             yield state
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
 
-class _Server(ThreadingHTTPServer):
-    context: ssl.SSLContext
-    daemon_threads = True
-    request_queue_size = 64
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        with self.context.wrap_socket(request, server_side=True) as wrapped:
-            super().finish_request(wrapped, client_address)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):  # who asked has gone
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Handler(PassingHandler):
     state: EksFront
-    client: httpx.Client
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
-
-    def do_PUT(self) -> None:
-        self._serve()
-
-    def do_PATCH(self) -> None:
-        self._serve()
-
-    def do_DELETE(self) -> None:
-        self._serve()
-
-    def _serve(self) -> None:
-        length = int(self.headers.get("content-length") or 0)
-        body = self.rfile.read(length) if length else b""
+    def serve(self, body: bytes) -> None:
         who = self.state.identity(self.headers.get("authorization") or "")
         if who is None:
-            self._answer(401, {}, b"Unauthorized")
+            self.answer(401, {}, b"Unauthorized")
             return
         self.state.identities.append(who)
-        headers = {name: self.headers[name] for name in _PASSED_ON if name in self.headers}
-        answer = self.client.request(self.command, self.path, content=body or None, headers=headers)
-        self._answer(answer.status_code, dict(answer.headers), answer.content)
-
-    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.send_response_only(status)
-        for name in _ANSWERED:
-            if name in headers:
-                self.send_header(name, headers[name])
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        answer = self.forward(body)
+        self.answer(answer.status_code, answer.headers, answer.content)
