@@ -217,9 +217,10 @@ def type_text(schema: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(type_text(choice) for choice in schema["anyOf"]))
     if schema.get("type") == "array":
-        return f"list of {type_text(schema['items'])}"
+        return f"list of {type_text(schema['items'])}" if "items" in schema else "list"
     if schema.get("type") == "object":
-        inner = schema.get("additionalProperties")
+        others = (schema.get("additionalProperties"), *(schema.get("patternProperties") or {}).values())
+        inner = next((each for each in others if isinstance(each, dict)), None)
         return f"mapping of {type_text(inner)}" if isinstance(inner, dict) else "mapping"
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     return " or ".join(

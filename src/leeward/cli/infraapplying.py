@@ -204,7 +204,7 @@ def carry_out(tool: Terraform, file: Path, shown: Shown, interruptions: Interrup
     with Steps() as steps:
         progress = Progress(steps, total)
         try:
-            warnings = tool.apply(file, progress)
+            warnings = tool.apply(file, lambda step: None if step.action == "read" else progress(step))
         except DiagnosticsError as error:
             if not interruptions.count:
                 output.note(f"{progress.done} of {total} steps done; run this again to go on")

@@ -12,12 +12,14 @@ from leeward.base.clock import SystemClock
 from leeward.base.diagnostics import Diagnostic
 from leeward.base.errors import DiagnosticsError, OperationError, UserInputError
 from leeward.cli import output
+from leeward.infra import lock as locks
 from leeward.infra.hclfiles import EXTRA, extra_file
 from leeward.infra.places import CLUSTERS, MARK, Places, find_places
 from leeward.infra.repository import OF, Member, member, repository_files
 from leeward.infra.spec import FILE_NAME, ClusterSpec
 from leeward.infra.words import CLUSTER_NAME, CLUSTER_NAME_WANTED, LONGEST_CLUSTER_NAME
 from leeward.render.writers.directory import Written, write_directory
+from leeward.render.writers.index import read_index
 
 _SHOWN = 12  # files that are named one by one
 
@@ -78,7 +80,18 @@ def write(places: Places, members: Mapping[str, Member], *, force: bool) -> Writ
     """
     for name in members:
         _once(places.directory(name) / EXTRA, extra_file())
-    return write_directory(repository_files(members), places.root, of=OF, force=force)
+    files = {**repository_files(members), **_kept_locks(places)}
+    return write_directory(files, places.root, of=OF, force=force)
+
+
+def _kept_locks(places: Places) -> dict[str, str]:
+    """Return the locks of clusters without a spec: only they know what those have for life."""
+    found = {}
+    for path in sorted((places.root / CLUSTERS).glob(f"*/{locks.FILE_NAME}")):
+        text = _text(path)
+        if path.parent.name not in places.names and text is not None:
+            found[path.relative_to(places.root).as_posix()] = text
+    return found
 
 
 def _once(path: Path, text: str) -> None:
@@ -112,7 +125,7 @@ def new_repository(directory: Path, *, force: bool) -> Written:
         )
     places = Places(directory)
     members = read_members(places)
-    written = write_directory(repository_files(members), directory, of=OF)
+    written = write_directory({**repository_files(members), **_kept_locks(places)}, directory, of=OF)
     (directory / CLUSTERS).mkdir(exist_ok=True)
     return written
 
@@ -183,7 +196,7 @@ def _tell_gone(places: Places, written: Written) -> None:
     ):
         directory = places.directory(name)
         left = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
-        stays = f"; what leeward did not write stays: {', '.join(left)}" if left else ""
+        stays = f"; what stays: {', '.join(left)}" if left else ""
         output.note(
             f"{CLUSTERS}/{name} has no {FILE_NAME} any more, so its Terraform went{stays}.\n"
             f"  At AWS nothing is destroyed by that: where it still runs, restore the directory from version "
@@ -208,12 +221,12 @@ def stale(places: Places, members: Mapping[str, Member]) -> list[str]:
 
 
 def check_rendered(places: Places, members: Mapping[str, Member]) -> None:
-    """Say whether every generated file is as the specs say.
+    """Say whether every generated file is as the specs say, and there is none that no spec wants.
 
     Raises:
         OperationError: one is not.
     """
-    found = stale(places, members)
+    found = [*stale(places, members), *(f"{name} (no spec wants it)" for name in _unwanted(places, members))]
     if found:
         more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
         raise OperationError(
@@ -221,6 +234,16 @@ def check_rendered(places: Places, members: Mapping[str, Member]) -> None:
             remedy="Run leeward infra render.",
         )
     output.say("Everything is as the specs say.")
+
+
+def _unwanted(places: Places, members: Mapping[str, Member]) -> list[str]:
+    """Return what was rendered once and would be removed now, such as that of a cluster without a spec."""
+    index, wanted = read_index(places.root), {**repository_files(members), **_kept_locks(places)}
+    return [
+        name
+        for name in (index.files if index else ())
+        if name not in wanted and (places.root / name).exists()
+    ]
 
 
 def _text(path: Path) -> str | None:

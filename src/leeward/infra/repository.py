@@ -26,6 +26,7 @@ _GITIGNORE = """\
 *.tfstate
 *.tfstate.*
 *.tfplan
+tfplan
 crash.log
 *_override.tf
 """

@@ -42,7 +42,7 @@ class Difference:
     """One setting that is not the same."""
 
     path: str  # such as "node_groups.general.max"
-    before: Any  # None: not there
+    before: Any  # None: not there, and there is no one value that it then has
     after: Any
     effect: str
 
@@ -53,7 +53,8 @@ def differences(before: ClusterSpec, after: ClusterSpec) -> Iterator[Difference]
     for path in sorted({*old, *new}):
         if old.get(path) != new.get(path):
             effect = _effect_of_zones(path, after) or _effect(path, old, new)
-            yield Difference(".".join(path), old.get(path), new.get(path), effect)
+            was, now = old.get(path, _default(before, path)), new.get(path, _default(after, path))
+            yield Difference(".".join(path), was, now, effect)
 
 
 def replica_differences(origin: ClusterSpec, other: ClusterSpec) -> Iterator[Difference]:
@@ -94,6 +95,14 @@ def _flat(spec: ClusterSpec) -> dict[tuple[str, ...], Any]:
     for name in spec.node_groups:
         found.setdefault(("node_groups", name, "types"), list(spec.node_groups[name].types))
     return found
+
+
+def _default(spec: ClusterSpec, path: tuple[str, ...]) -> Any:
+    """Return what a setting is that is not written, when that is a number, a word, true or false."""
+    value: Any = spec
+    for step in path:
+        value = value.get(step) if isinstance(value, Mapping) else getattr(value, step, None)
+    return value if isinstance(value, (str, int, float)) else None
 
 
 def _effect_of_zones(path: tuple[str, ...], after: ClusterSpec) -> str:

@@ -165,6 +165,7 @@ def _known_keys(schema: Mapping[str, Any], path: tuple[int | str, ...]) -> list[
         inner = (
             found.get("items") if isinstance(steps[0], int) else (found.get("properties") or {}).get(steps[0])
         )
-        return below(inner or found.get("additionalProperties") or {}, steps[1:])
+        others = [found.get("additionalProperties"), *(found.get("patternProperties") or {}).values()]
+        return below(inner or next((each for each in others if isinstance(each, dict)), {}), steps[1:])
 
     return below(schema, path)

@@ -285,16 +285,32 @@ def test_a_removed_cluster_takes_its_terraform_along_but_not_what_people_wrote(
     (repository / "clusters/two/cluster.yaml").unlink()
     (repository / "clusters/two/terraform.tfstate").write_text("{}", encoding="utf-8")
 
+    code, _, err = tool("infra", "render", "--check")
+    assert (code, "clusters/two/main.tf (no spec wants it)" in err) == (1, True)
     code, out, err = tool("infra", "render")
 
     assert code == 0
     assert "clusters/two/main.tf" in out
-    assert "what leeward did not write stays: extra.tf, terraform.tfstate" in err
+    assert "what stays: cluster.lock.json, extra.tf, terraform.tfstate" in err
     assert "leeward infra destroy two" in err
     assert sorted(path.name for path in (repository / "clusters/two").iterdir()) == [
-        "extra.tf", "terraform.tfstate",
+        "cluster.lock.json", "extra.tf", "terraform.tfstate",
     ]  # fmt: skip
     assert tool("infra", "render")[:2] == (0, "Everything is as the specs say.\n")
+
+
+def test_a_spec_that_comes_back_finds_its_lock(tool: Any, repository: Path) -> None:
+    spec, lock = _spec(repository), repository / "clusters/prod-use1/cluster.lock.json"
+    before = lock.read_text(encoding="utf-8")
+
+    spec.rename(spec.with_suffix(".yml"))
+    assert tool("infra", "render")[0] == 0
+    assert tool("infra", "render", "--check")[0] == 0
+    assert lock.read_text(encoding="utf-8") == before
+    spec.with_suffix(".yml").rename(spec)
+
+    assert tool("infra", "render")[0] == 0
+    assert lock.read_text(encoding="utf-8") == before
 
 
 def test_a_copied_or_renamed_directory_is_told_what_to_do(tool: Any, repository: Path) -> None:

@@ -248,8 +248,10 @@ def test_an_apply_asks_and_does_what_was_shown(
         "resource_name": "this",
         "resource_key": "general-a",
     }
+    policy = resource | {"resource_type": "aws_iam_policy_document"}  # is only read: no step
     fake.says(
         "apply",
+        {"type": "apply_complete", "hook": {"resource": policy, "action": "read"}},
         {"type": "apply_start", "hook": {"resource": resource, "action": "update"}},
         {"type": "apply_complete", "hook": {"resource": resource, "action": "update", "elapsed_seconds": 98}},
     )

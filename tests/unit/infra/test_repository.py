@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +132,16 @@ def test_what_people_write_is_not_among_the_files(tmp_path: Path) -> None:
         "tests",
     }
     assert not [name for name in files if name.endswith(("cluster.yaml", "extra.tf"))]
+
+
+def test_plans_that_the_readme_makes_are_kept_out_of_version_control(tmp_path: Path) -> None:
+    text = "name: one\nregion: us-east-1\nkubernetes: '1.35'\nnode_groups: {a: {types: m7i.large}}\n"
+    files = _files(good_spec(tmp_path, text))
+    plans = re.findall(r"-out[ =](\S+)", files["README.md"])
+
+    assert plans
+    for plan in plans:
+        assert any(fnmatch(plan, pattern) for pattern in files[".gitignore"].splitlines()), plan
 
 
 def test_a_lock_is_written_before_what_follows_from_it(tmp_path: Path) -> None:

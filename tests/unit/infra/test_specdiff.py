@@ -47,6 +47,17 @@ def test_changes_of_a_cluster(tmp_path: Path) -> None:
     }
 
 
+def test_what_is_the_default_is_told_with_its_value(tmp_path: Path) -> None:
+    spec = good_spec(tmp_path)
+    plain = replace(spec, node_groups={"general": NodeGroup(types=("m7i.large",))})
+    larger = replace(spec, node_groups={"general": NodeGroup(types=("m7i.large",), min=2, desired=3)})
+
+    found = {each.path: (each.before, each.after) for each in differences(plain, larger)}
+
+    assert found == {"node_groups.general.min": (1, 2), "node_groups.general.desired": (None, 3)}
+    assert [(each.before, each.after) for each in differences(larger, plain)] == [(3, None), (2, 1)]
+
+
 def test_order_means_nothing(tmp_path: Path) -> None:
     one = good_spec(tmp_path, GOOD + "zones: [us-east-1a, us-east-1b, us-east-1c]\n")
     other = good_spec(tmp_path, GOOD + "zones: [us-east-1c, us-east-1b, us-east-1a]\n")

@@ -46,6 +46,7 @@ BAD: dict[str, tuple[str, int, str, str, str]] = {
     "version nobody knows": (_instead("1.35", "1.77"), 3, "unknown-version", "1.77", '"1.35"'),
     "retired version": (_instead("1.35", "1.29"), 3, "retired-version", "2026-03-23", '"1.35"'),
     "unknown key": (_with("colour: red\n"), 10, "unknown-setting", '"colour"', "name"),
+    "key of a group mistyped": (_instead("max: 4", "maximum: 4"), 9, "unknown-setting", '"maximum"', "max"),
     "key mistyped": (_instead("node_groups", "node_group"), 1, "missing-setting", "node_groups", "Add"),
     "addresses too few": (_with("network: {cidr: 10.0.0.0/20}\n"), 10, "bad-cidr", "/20", "/16"),
     "addresses of the internet": (

@@ -139,11 +139,14 @@ def resize(aws: Aws, cluster: str, name: str, size: Size) -> None:
 def find_group(groups: Sequence[NodeGroupState], wanted: str, cluster: str) -> NodeGroupState:
     """Return the node group that a person means: by its name, or by that without what Terraform appends.
 
+    That is the time in digits, and a count in eight hexadecimal ones.
+
     Raises:
         UserInputError: there is none, or there are several; says which are.
     """
     exact = [each for each in groups if each.name == wanted]
-    found = exact or [each for each in groups if re.fullmatch(rf"{re.escape(wanted)}-[0-9]{{6,}}", each.name)]
+    appended = re.compile(rf"{re.escape(wanted)}-[0-9]{{6,}}[0-9a-f]*")
+    found = exact or [each for each in groups if appended.fullmatch(each.name)]
     if len(found) == 1:
         return found[0]
     raise no_such_group(wanted, [each.name for each in found or groups], cluster)

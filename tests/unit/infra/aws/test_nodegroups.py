@@ -63,7 +63,7 @@ def test_a_node_group_that_is_not_there_is_answered_with_the_nearest(stub: Any) 
 def test_a_group_is_meant_by_its_name_with_or_without_what_terraform_appends() -> None:
     there = [
         group(name, Size(1, 2, 3))
-        for name in ("general-a-20261128101500000100", "general-b-2026112810150000")
+        for name in ("general-a-2026112811305265010000001b", "general-b-2026112810150000")
     ]
 
     assert find_group(there, "general-a", "prod") is there[0]
