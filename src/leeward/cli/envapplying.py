@@ -129,7 +129,7 @@ def _show(application: Application, plan: Plan) -> None:
     if plan.before is not None and not plan.has_namespace:
         output.say(f"  namespace {plan.after.namespace}: made again")
     if plan.access and not any(each.field.startswith("access.") for each in plan.changes):
-        output.say(f"  Roles and bindings: {len(plan.access)} written")
+        output.say(f"  Roles and bindings: {len(plan.access)} to write")
 
 
 def _line(change: Change, width: int) -> str:

@@ -13,7 +13,7 @@ from leeward.base.errors import LeewardError, OperationError
 from leeward.base.ids import SystemIds
 from leeward.cli import output
 from leeward.cli.confirm import confirmed
-from leeward.cli.hub import Application, access_of
+from leeward.cli.hub import Application, access_of, embedded_name
 from leeward.cli.hubaccess import refusals_explained
 from leeward.delivery.clustertime import ClusterClock
 from leeward.delivery.environments.removing import (
@@ -131,11 +131,14 @@ def _accesses(application: Application, silent: list[str]) -> Iterator[tuple[str
             yield name, _access_of(cluster)
         except LeewardError as error:
             silent.append(f"{name}: {error}")
-    try:
-        yield reach.cluster, load_access(require_running(reach.cluster).kubeconfig)
-    except LeewardError as error:
-        if not others or _has_embedded(application):
-            silent.append(f"{reach.cluster}: {error}")
+    clusters = application.config.clusters.items()
+    named = [embedded_name(name, reach) for name, each in clusters if each.embedded is not None]
+    for name in dict.fromkeys((*named, reach.cluster)):
+        try:
+            yield name, load_access(require_running(name).kubeconfig)
+        except LeewardError as error:
+            if name in named or not others or _has_embedded(application):
+                silent.append(f"{name}: {error}")
 
 
 def _access_of(cluster: Cluster) -> Access:

@@ -55,7 +55,7 @@ class Application:
         written = self.config.environments[environment]
         known = written.cluster in (LOCAL_CLUSTER, *self.config.clusters)
         is_embedded = known and self.config.cluster_of(written).embedded is not None
-        return self.reach.cluster if is_embedded else written.cluster
+        return embedded_name(written.cluster, self.reach) if is_embedded else written.cluster
 
     def require(self, environment: str) -> None:
         """Refuse an environment that is not written.
@@ -93,6 +93,16 @@ def open_application(source: Source, reach: Reach) -> Application:
     return Application(config.app or find_project_name(load_options(source)), config, reach)
 
 
+def embedded_name(written: str, reach: Reach) -> str:
+    """Return which embedded cluster is meant: that of the command line, else the one of `written`'s name.
+
+    Args:
+        written: the name in ``leeward.yaml``.
+        reach: what the command line says.
+    """
+    return written if reach.cluster == DEFAULT_CLUSTER else reach.cluster
+
+
 def access_to(config: Config | None, environment: str, reach: Reach) -> Access:
     """Return how to reach the context named, else the cluster of the environment, else the embedded one.
 
@@ -100,11 +110,12 @@ def access_to(config: Config | None, environment: str, reach: Reach) -> Access:
         UserInputError: nothing says how.
         OperationError: the embedded cluster does not run.
     """
-    context = reach.context
+    context, embedded = reach.context, reach.cluster
     known = config.environments.get(environment) if config else None
     if context is None and known is not None and config is not None:
         place = config.cluster_of(known)
         context = place.context
+        embedded = embedded_name(known.cluster, reach)
         if place.spec is not None:
             from leeward.cli.eks import access_to_spec
 
@@ -115,7 +126,7 @@ def access_to(config: Config | None, environment: str, reach: Reach) -> Access:
                 remedy="Name the context of your kubeconfig with --context.",
             )
     if context is None:
-        return load_access(clusters.require_running(reach.cluster).kubeconfig)
+        return load_access(clusters.require_running(embedded).kubeconfig)
     return access_of(context)
 
 

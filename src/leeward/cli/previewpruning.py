@@ -125,8 +125,9 @@ async def _remove_all(
                 steps.line(f"note: preview {each.label} was renewed or removed meanwhile")
         except StatusError as error:
             refused.append(f"{each.label}: {error}")
-    steps.show(f"removing {output.count(len(removed), 'namespace')}")
-    await wait_until_gone(api, SystemClock(), removed)
+    if removed:
+        steps.show(f"removing {output.count(len(removed), 'namespace')}")
+        await wait_until_gone(api, SystemClock(), removed)
     if refused:
         raise OperationError(
             f"{output.count(len(refused), 'preview')} could not be removed: {'; '.join(refused)}",

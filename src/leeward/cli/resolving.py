@@ -36,7 +36,7 @@ async def resolver_of(
     if app.reach.context is None and place.embedded is not None:
         if registry:
             output.note(f"note: nothing is pushed to {registry}: {environment} is on an embedded cluster")
-        yield lambda: _embedded(app)
+        yield lambda: _embedded(app.place_of(environment))
         return
     async with registry_resolver(variables, registry or app.config.registry or "") as resolver:
         yield resolver
@@ -84,8 +84,8 @@ def image_options(variables: Mapping[str, str], registry: str) -> ImageOptions:
     return ImageOptions(variables=variables, registry=place, insecure=insecure)
 
 
-def _embedded(app: Application) -> ImageResolver:
+def _embedded(cluster: str) -> ImageResolver:
     from leeward.cli.clusters import require_running
     from leeward.cli.embeddedimages import EmbeddedImages
 
-    return EmbeddedImages(require_running(app.reach.cluster))
+    return EmbeddedImages(require_running(cluster))

@@ -59,7 +59,8 @@ class Cluster(FilePart):
     """Where environments are; exactly one of the three."""
 
     embedded: ClusterEmbedded | None = field(
-        default=None, metadata=doc("leeward's own cluster.", example={"zones": 3, "nodes_per_zone": 2})
+        default=None,
+        metadata=doc("leeward's own cluster, of this name.", example={"zones": 3, "nodes_per_zone": 2}),
     )
     context: str | None = field(
         default=None, metadata=doc("A context of your kubeconfig.", example="eks-staging")

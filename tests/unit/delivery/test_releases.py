@@ -67,6 +67,16 @@ def test_what_is_not_there_is_told(called: str) -> None:
     asyncio.run(run())
 
 
+def test_what_is_there_is_told_with_its_version() -> None:
+    async def run() -> str:
+        api = await hub(release("1", "1.0"))
+        with pytest.raises(OperationError) as refused:
+            await find_release(api, "shop", "1.1")
+        return refused.value.remedy
+
+    assert asyncio.run(run()) == f"It has: {release('1')['metadata']['name']} (1.0)."
+
+
 def test_a_release_is_written_once() -> None:
     async def run() -> None:
         api = Memory()

@@ -51,7 +51,7 @@ async def find_release(api: ReleasesApi, app: str, called: str) -> Obj:
             raise UserInputError(f"{called} is the name of several releases", remedy=f"Write one of {names}.")
         if found:
             return found[0]
-    there = ", ".join(obj["metadata"]["name"] for obj in every[:5])
+    there = ", ".join(map(_named, every[:5]))
     raise OperationError(
         f"{app} has no release {called} on this cluster",
         remedy=f"It has: {there}." if there else "Make one with `leeward release create`.",
@@ -72,6 +72,11 @@ async def add_release(api: ReleasesApi, app: str, release: Obj) -> tuple[Obj, bo
         if there["spec"].get("digest") != release["spec"]["digest"]:
             raise OperationError(f"another release is called {name}") from None
         return there, False
+
+
+def _named(obj: Obj) -> str:
+    version = obj["spec"].get("version")
+    return f"{obj['metadata']['name']} ({version})" if version else str(obj["metadata"]["name"])
 
 
 def _by_version(obj: Obj, called: str) -> bool:
