@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup demo demo-release test unit scan check fix bench clean
+.PHONY: setup demo demo-release test unit infra scan check fix bench clean
 
 setup: $(READY)
 
@@ -32,6 +32,9 @@ test: $(READY)  ## everything: unit, architecture, end-to-end, client and confor
 	$(BIN)/pytest -q tests/e2e/network tests/e2e/runtimes
 	$(BIN)/pytest -q tests/clients
 	$(BIN)/pytest -q tests/conformance
+
+infra: $(READY)  ## clusters as code, all of it: Terraform's tests, a life cycle, and leeward's own plan and apply
+	LEEWARD_INFRA=all $(BIN)/pytest -q tests/e2e/infra
 
 scan: $(READY)  ## checkov on the sample clusters, in an environment of its own, which needs other libraries
 	$(PYTHON) -m venv .venv-checkov

@@ -71,7 +71,7 @@ def test_a_promotion_that_was_killed_is_finished_by_the_same_command(
     for version in ("1", "2"):
         count_writes(bakery, api, version)
     writes = {version: count_writes(bakery, api, version) for version in ("1", "2")}
-    ways = {version: points_of(number, few=3) for version, number in writes.items()}
+    ways = {version: points_of(number, few=2) for version, number in writes.items()}
     for turn in range(max(map(len, ways.values()))):
         for version, points in ways.items():  # there and back again: each point twice
             point = points[turn % len(points)]
@@ -89,7 +89,7 @@ def test_a_promotion_that_fails_and_was_killed_goes_back(
     bakery.ok("promote", "1", "--to", "ci", "--yes")
     count_writes(bakery, api, "3")
     writes = count_writes(bakery, api, "3")
-    points = points_of(writes, few=4, times=2)
+    points = points_of(writes, few=2, times=2)
     for point in points:
         kill_at(bakery, api, point, "promote", "3", "--to", "ci", "--yes")
         code, said = bakery.run("promote", "3", "--to", "ci", "--yes")

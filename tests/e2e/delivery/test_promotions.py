@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from leeward.kube.objects import Obj
 from tests.e2e.delivery.shop import KilledError, Mortal, Shaky, check_of, objects_of, releases_live, request
 
 pytestmark = pytest.mark.e2e
+_ALL = os.environ.get("LEEWARD_KILL_POINTS") == "all"
 HUB = records.hub_of("shop")
 NOBODY = Holder("test/host/1/a", is_dead=lambda _: True)  # whoever was at work before has died
 
@@ -131,7 +133,9 @@ def test_who_is_killed_at_any_write_and_comes_back_finishes_or_undoes(
             async with turns:
                 await _killed_at(api, f"{base}{at}", at, done=done, fails=fails)
 
-        await asyncio.gather(*map(one_life, range(1, writes + 1)))
+        # Every write, once before or after it; LEEWARD_KILL_POINTS=all takes both for each.
+        first, step = (1, 1) if _ALL else (1 + done, 2)
+        await asyncio.gather(*map(one_life, range(first, writes + 1, step)))
 
     on_cluster(access, story)
 

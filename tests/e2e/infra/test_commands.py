@@ -19,7 +19,14 @@ import pytest
 
 from tests.e2e.infra.terraform import NEEDS_TERRAFORM, override, plugins
 
-pytestmark = [*NEEDS_TERRAFORM, pytest.mark.timeout(300)]
+pytestmark = [
+    *NEEDS_TERRAFORM,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(
+        os.environ.get("LEEWARD_INFRA") != "all",
+        reason="it takes two minutes, and test_lifecycle runs Terraform already; `make infra` runs it",
+    ),
+]
 SPEC = """\
 name: small-use1
 region: us-east-1
