@@ -93,14 +93,16 @@ def test_a_path_of_a_service_that_does_not_answer_is_told_as_the_api_server_tell
 
 def test_who_takes_up_a_promotion_verifies_again(access: Access) -> None:
     async def story(api: KubeClient) -> None:
-        me, page = await make_environment(api, "verified-anew"), Page()
+        me, page = await make_environment(api, "retaken"), Page()
         async with page.served():
             mortal = Mortal(api)
-            first = request("verified-anew", "1", objects_of("shop-verified-anew", "1"), me, checks=[page.check("shop-verified-anew")])
+            first = request(
+                "retaken", "1", objects_of("shop-retaken", "1"), me, checks=[page.check("shop-retaken")]
+            )
             with pytest.raises(KilledError):
                 await promote(_Dying(mortal, page), first)
             assert page.requests == 1
-            assert (await promote(api, first))["metadata"]["name"] == "anew-00001"
+            assert (await promote(api, first))["metadata"]["name"] == "retaken-00001"
             assert page.requests == 2
 
     on_cluster(access, story)
