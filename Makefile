@@ -4,6 +4,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# End-to-end tests that may run beside one another, those that take long first.
+BESIDE := $(addprefix tests/e2e/,infra delivery test_previews.py cluster kubectl apiserver convox store test_exec.py test_metrics.py)
+
 .PHONY: setup demo demo-release test unit infra scan check fix bench clean
 
 setup: $(READY)
@@ -28,7 +31,7 @@ unit: $(READY)
 test: $(READY)  ## everything: unit, architecture, end-to-end, client and conformance tests
 	$(BIN)/pytest -q -n auto tests/unit tests/architecture
 	$(BIN)/pytest -q -n auto tests/golden tests/keys tests/loader tests/corpus
-	$(BIN)/pytest -q -n 2 --dist loadfile tests/e2e --ignore=tests/e2e/network --ignore=tests/e2e/runtimes
+	$(BIN)/pytest -q -n 2 --dist loadfile $(BESIDE)
 	$(BIN)/pytest -q tests/e2e/network tests/e2e/runtimes
 	$(BIN)/pytest -q tests/clients
 	$(BIN)/pytest -q tests/conformance

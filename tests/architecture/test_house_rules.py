@@ -47,3 +47,14 @@ def test_every_package_of_the_source_is_on_the_architecture_page() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     packages = [path.name for path in (ROOT / "src" / "leeward").iterdir() if (path / "__init__.py").exists()]
     assert [name for name in sorted(packages) if f"`{name}`" not in text] == []
+
+
+def test_make_runs_every_end_to_end_test() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    there = {
+        path.name
+        for path in (ROOT / "tests/e2e").iterdir()
+        if path.name.startswith("test_") or (path.is_dir() and any(path.rglob("test_*.py")))
+    }
+
+    assert sorted(name for name in there if not re.search(rf"[/, ]{re.escape(name)}\b", makefile)) == []

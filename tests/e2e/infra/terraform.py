@@ -72,6 +72,10 @@ def missing() -> str:
 
 NEEDS_TERRAFORM = [pytest.mark.e2e, pytest.mark.skipif(bool(missing()), reason=missing())]
 
+TAKES_MINUTES = pytest.mark.skipif(
+    os.environ.get("LEEWARD_INFRA") != "all", reason="it takes minutes: `make infra` runs it"
+)
+
 
 class Terraform:
     """Runs Terraform in one directory."""

@@ -17,16 +17,9 @@ from unittest import mock
 import boto3
 import pytest
 
-from tests.e2e.infra.terraform import NEEDS_TERRAFORM, override, plugins
+from tests.e2e.infra.terraform import NEEDS_TERRAFORM, TAKES_MINUTES, override, plugins
 
-pytestmark = [
-    *NEEDS_TERRAFORM,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        os.environ.get("LEEWARD_INFRA") != "all",
-        reason="it takes two minutes, and test_lifecycle runs Terraform already; `make infra` runs it",
-    ),
-]
+pytestmark = [*NEEDS_TERRAFORM, TAKES_MINUTES, pytest.mark.timeout(300)]
 SPEC = """\
 name: small-use1
 region: us-east-1

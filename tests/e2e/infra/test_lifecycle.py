@@ -14,10 +14,10 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.e2e.infra.terraform import NEEDS_TERRAFORM, Terraform, override
+from tests.e2e.infra.terraform import NEEDS_TERRAFORM, TAKES_MINUTES, Terraform, override
 from tests.live import Leeward
 
-pytestmark = [*NEEDS_TERRAFORM, pytest.mark.timeout(300)]
+pytestmark = [*NEEDS_TERRAFORM, TAKES_MINUTES, pytest.mark.timeout(300)]
 SPEC = """\
 name: shop-use1
 region: us-east-1
