@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.infra.terraform import NEEDS_TERRAFORM, Terraform, write_repository
+from tests.e2e.infra.terraform import NEEDS_TERRAFORM, TAKES_MINUTES, Terraform, write_repository
 
 pytestmark = NEEDS_TERRAFORM
 SAMPLES = {path.parent.name: path for path in sorted(Path("examples/clusters").glob("*/cluster.yaml"))}
@@ -60,6 +60,7 @@ def test_everything_is_formatted(repository: Path) -> None:
     assert Terraform(repository).ok("fmt", "-check", "-recursive") == ""
 
 
+@TAKES_MINUTES
 @pytest.mark.timeout(300)
 def test_the_modules_keep_their_promises(judged: dict[str, Future[str]]) -> None:
     printed = judged["tests"].result()
@@ -69,6 +70,7 @@ def test_the_modules_keep_their_promises(judged: dict[str, Future[str]]) -> None
 
 
 @pytest.mark.timeout(300)
+@TAKES_MINUTES
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_cluster_is_valid_and_is_what_its_values_say(
     name: str, judged: dict[str, Future[str]]
