@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,16 +17,16 @@ _PASSED_ON = ("content-type", "accept", "user-agent")
 _ANSWERED = ("content-type", "date", "retry-after", "warning")
 
 
-class PassingHandler(BaseHTTPRequestHandler):
+class PassingHandler(BaseHTTPRequestHandler, ABC):
     """One connection; :meth:`serve` decides what becomes of a request."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     client: httpx.Client  # to the API
 
+    @abstractmethod
     def serve(self, body: bytes) -> None:
         """Answer a request."""
-        raise NotImplementedError
 
     def forward(self, body: bytes) -> httpx.Response:
         """Return what the API answers."""

@@ -61,10 +61,10 @@ class Cluster(Memory):
         return patch  # type: ignore[no-any-return]
 
     def logs(self, *args: Any, **named: Any) -> Any:
-        raise NotImplementedError
+        raise AssertionError("looking ahead reads no logs")
 
     async def fetch(self, *args: Any, **named: Any) -> Any:
-        raise NotImplementedError
+        raise AssertionError("looking ahead makes no requests to services")
 
     def put(self, resource: str, obj: Obj) -> Obj:
         self.objects[resource, obj["metadata"].get("namespace") or "", obj["metadata"]["name"]] = obj
