@@ -39,7 +39,12 @@ class Checked:
 
 
 def check_clusters(
-    names: Sequence[str], manifests: Sequence[str], form: output.Format, *, strict: bool
+    names: Sequence[str],
+    manifests: Sequence[str],
+    form: output.Format,
+    *,
+    strict: bool,
+    live: bool = False,
 ) -> bool:
     """Print what is found of clusters, all of them when none is named; tell whether they pass.
 
@@ -48,9 +53,10 @@ def check_clusters(
         manifests: directories of rendered manifests, ``ENVIRONMENT=DIRECTORY`` or just one of that name.
         form: a table for people, or JSON.
         strict: whether warnings are failures.
+        live: whether AWS is asked how many nodes there are.
 
     Raises:
-        UserInputError: a cluster or a directory is not there, or a spec has mistakes.
+        UserInputError: a cluster or a directory is not there, a spec has mistakes, or AWS cannot be asked.
     """
     places = here()
     for name in names:
@@ -59,7 +65,7 @@ def check_clusters(
     given = read_manifests(manifests, specs)
     modules = _modules(places)
     checked = {
-        name: _check(places, name, specs, hosted(specs[name], given), modules)
+        name: _check(places, name, specs, hosted(specs[name], given), modules, _live(name) if live else {})
         for name in names or places.names
     }
     if form is output.Format.JSON:
@@ -75,6 +81,7 @@ def _check(
     specs: Mapping[str, ClusterSpec],
     environments: Mapping[str, Sequence[Workload]],
     modules: Mapping[str, str],
+    live: Mapping[str, int],
 ) -> Checked:
     spec, read = specs[name], places.read(name, Path.cwd(), today())
     losses = zone_losses(spec, [workload for found in environments.values() for workload in found])
@@ -86,6 +93,7 @@ def _check(
         environments=environments,
         losses=losses,
         modules=modules,
+        live=live,
     )
     found = [
         replace(read.problem(each.path, rule.id, each.message, each.remedy), severity=rule.severity)
@@ -101,6 +109,16 @@ def _check(
             )  # fmt: skip
             found.append(replace(told, severity=Severity.WARNING))
     return Checked(tuple(losses), tuple(sorted(environments)), tuple(found))
+
+
+def _live(name: str) -> dict[str, int]:
+    """Return how many nodes a cluster's EKS node groups want now, by their names in the spec."""
+    from leeward.cli.eks import login_for
+    from leeward.infra.aws.nodegroups import name_in_spec, node_groups
+    from leeward.infra.aws.session import Login, open_aws
+
+    groups = node_groups(open_aws(login_for(name, Login())), name)
+    return {name_in_spec(each.name): each.size.desired for each in groups}
 
 
 def read_manifests(

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from leeward.infra.aws import nodegroups, session
+
 
 @pytest.fixture
 def repository(tool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -448,3 +450,23 @@ def test_a_lost_lock_is_told_and_never_made_up(tool: Any, repository: Path) -> N
         assert code == 2
         assert "cluster.lock.json is gone, although this cluster was rendered" in err
     assert _tree(repository) == before
+
+
+def test_a_check_may_ask_aws_how_many_nodes_there_are(
+    tool: Any, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "general-a-2026112810150000000000001b"
+    size = nodegroups.Size(1, 1, 4)
+    now = nodegroups.NodeGroupState(
+        name=name, status="ACTIVE", size=size, types=(), is_spot=False, version="", release=""
+    )
+    monkeypatch.setattr(session, "open_aws", lambda login: login)
+    monkeypatch.setattr(nodegroups, "node_groups", lambda _aws, _cluster: [now])
+    assert tool("infra", "check", "--live")[0] == 0
+
+    _change(_spec(repository), "min: 1\n    desired: 1", "min: 2\n    desired: 2")
+
+    assert tool("infra", "check")[0] == 0
+    code, _, err = tool("infra", "check", "--live")
+    assert code == 1
+    assert "EKS has 1 nodes in general-a and refuses a min of 2" in err

@@ -220,6 +220,9 @@ def check(
     ] = None,
     manifests: Manifests = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are failures too.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask AWS how many nodes there are: min must not be above.")
+    ] = False,
     form: options.Output = output.Format.TABLE,
 ) -> None:
     """Check what neither Terraform nor a scanner can: that a zone may go, room, versions, addresses, keys.
@@ -233,5 +236,5 @@ def check(
     """
     from leeward.cli.infrachecking import check_clusters
 
-    if not check_clusters(clusters or (), manifests or (), form, strict=strict):
+    if not check_clusters(clusters or (), manifests or (), form, strict=strict, live=live):
         raise typer.Exit(1)

@@ -105,21 +105,6 @@ def resized(
     return Size(low, wanted, high)
 
 
-def raises_needed(groups: Sequence[NodeGroupState], least: Mapping[str, int]) -> dict[str, Size]:
-    """Return the sizes that groups need before their minimum becomes another one; only desired and max grow.
-
-    Args:
-        groups: as they are.
-        least: node group → the minimum to come; others stay.
-    """
-    found = {}
-    for group in groups:
-        wanted, now = least.get(group.name, 0), group.size
-        if wanted > now.desired:
-            found[group.name] = Size(now.min, wanted, max(now.max, wanted))
-    return found
-
-
 def resize(aws: Aws, cluster: str, name: str, size: Size) -> None:
     """Give a node group another size; EKS then adds or removes nodes.
 
@@ -136,17 +121,19 @@ def resize(aws: Aws, cluster: str, name: str, size: Size) -> None:
         raise no_such_group(name, [each.name for each in node_groups(aws, cluster)], cluster) from error
 
 
+def name_in_spec(name: str) -> str:
+    """Return the name of a node group without what Terraform appends: the time, and a hexadecimal count."""
+    return re.sub(r"-[0-9]{6,}[0-9a-f]*$", "", name)
+
+
 def find_group(groups: Sequence[NodeGroupState], wanted: str, cluster: str) -> NodeGroupState:
     """Return the node group that a person means: by its name, or by that without what Terraform appends.
-
-    That is the time in digits, and a count in eight hexadecimal ones.
 
     Raises:
         UserInputError: there is none, or there are several; says which are.
     """
     exact = [each for each in groups if each.name == wanted]
-    appended = re.compile(rf"{re.escape(wanted)}-[0-9]{{6,}}[0-9a-f]*")
-    found = exact or [each for each in groups if appended.fullmatch(each.name)]
+    found = exact or [each for each in groups if name_in_spec(each.name) == wanted]
     if len(found) == 1:
         return found[0]
     raise no_such_group(wanted, [each.name for each in found or groups], cluster)

@@ -14,7 +14,6 @@ from leeward.infra.aws.nodegroups import (
     Size,
     find_group,
     node_groups,
-    raises_needed,
     resize,
     resized,
     settled,
@@ -86,15 +85,6 @@ def test_limits_move_the_number_of_nodes_only_as_far_as_they_must() -> None:
 def test_numbers_that_contradict_each_other_are_refused(asked: dict[str, int]) -> None:
     with pytest.raises(UserInputError, match="contradict each other"):
         resized(Size(1, 2, 4), **asked)
-
-
-def test_what_is_wanted_is_raised_before_a_minimum_above_it() -> None:
-    groups = [group("a", Size(1, 2, 4)), group("b", Size(1, 3, 4)), group("c", Size(1, 1, 2))]
-
-    assert raises_needed(groups, {"a": 3, "b": 3, "c": 5, "new": 7}) == {
-        "a": Size(1, 3, 4),
-        "c": Size(1, 5, 5),
-    }
 
 
 def test_a_change_is_waited_for(stub: Any) -> None:
