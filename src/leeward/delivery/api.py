@@ -59,26 +59,12 @@ class Patches(Protocol):
         *,
         patch_type: str = "strategic",
         subresource: str = "",
-    ) -> Obj:
-        """Patch an object or a subresource of it ("json", "merge" or "strategic")."""
-        ...
-
-
-class Rehearses(Protocol):
-    """Patches, or only asks what would come of it."""
-
-    async def patch(
-        self,
-        resource: str,
-        namespace: str,
-        name: str,
-        patch: Any,
-        *,
-        patch_type: str = "strategic",
-        subresource: str = "",
         dry_run: bool = False,
     ) -> Obj:
-        """Patch an object, "apply" among the types; with `dry_run` nothing is written."""
+        """Patch an object or a subresource of it ("json", "merge", "strategic" or "apply").
+
+        With `dry_run` nothing is written; what would come of it is returned.
+        """
         ...
 
 

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from leeward.base.clock import Clock, within
 from leeward.base.errors import OperationError
-from leeward.delivery.api import Applies, Deletes, Finds, Lists, Rehearses
+from leeward.delivery.api import Applies, Deletes, Finds, Lists, Patches
 from leeward.delivery.health import WORKLOADS, Health, judge
 from leeward.delivery.live import resource_name
 from leeward.kube.objects import Obj, is_condition_true
@@ -40,7 +40,7 @@ Key = tuple[str, str, str]  # kind, namespace, name
 Show = Callable[[str], None]
 
 
-class PlatformApi(Finds, Lists, Applies, Deletes, Rehearses, Protocol):
+class PlatformApi(Finds, Lists, Applies, Deletes, Patches, Protocol):
     """What it needs of a Kubernetes API."""
 
 

@@ -74,6 +74,7 @@ class Memory:
         *,
         patch_type: str = "strategic",
         subresource: str = "",
+        dry_run: bool = False,
     ) -> Obj:
         await self._turn("patch", resource, name)
         key = (resource, namespace, name)
@@ -81,7 +82,8 @@ class Memory:
         version = patch.get("metadata", {}).get("resourceVersion")
         if version and version != live["metadata"]["resourceVersion"]:
             raise ConflictError(f"{name} has been modified")
-        return self._put(key, apply_merge_patch(live, patch))
+        after: Obj = apply_merge_patch(live, patch)
+        return after if dry_run else self._put(key, after)
 
     async def apply(self, resource: str, obj: Obj, *, force: bool = False) -> Obj:
         key = self._key(resource, obj)

@@ -82,11 +82,18 @@ class Patient:
         *,
         patch_type: str = "strategic",
         subresource: str = "",
+        dry_run: bool = False,
     ) -> Obj:
         """Patch an object or a subresource of it."""
         return await self._write(
             lambda: self._api.patch(
-                resource, namespace, name, patch, patch_type=patch_type, subresource=subresource
+                resource,
+                namespace,
+                name,
+                patch,
+                patch_type=patch_type,
+                subresource=subresource,
+                dry_run=dry_run,
             ),
             crowded="resourceVersion" not in (patch.get("metadata") or {} if isinstance(patch, dict) else {}),
         )

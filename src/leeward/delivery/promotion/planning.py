@@ -23,7 +23,7 @@ from leeward.delivery.promotion.exposure import exposures
 from leeward.delivery.promotion.manifests import find_manifest, without_values
 from leeward.delivery.promotion.promoter import SUCCEEDED, Request, goes_on
 from leeward.delivery.promotion.rollout import PromotionApi, Where
-from leeward.delivery.promotion.standing import PlanApi, Standing, look_ahead, unfinished
+from leeward.delivery.promotion.standing import Standing, look_ahead, unfinished
 from leeward.delivery.promotion.verification import Check, split_checks
 from leeward.delivery.promotion.verifying import Drills, look_at, verifiers_of
 from leeward.delivery.releases.bundle import Bundle, bundle_of
@@ -72,7 +72,7 @@ class Plan:
 
 
 async def plan_promotion(
-    api: PlanApi,
+    api: PromotionApi,
     origin: PromotionApi | None,
     wish: Wish,
     now: datetime,

@@ -16,10 +16,8 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from leeward.delivery import records
-from leeward.delivery.api import Rehearses
 from leeward.delivery.environments.environment import Environment
 from leeward.delivery.live import KINDS, inhabitants, resource_name
 from leeward.delivery.promotion.gates import Blocked
@@ -51,10 +49,6 @@ _TAKE_OVER = "Let go of it there, or take it over with --force."
 _OWN_NAMESPACE = "Give the environment a namespace of its own, or take it over with --force."
 
 
-class PlanApi(Rehearses, PromotionApi, Protocol):
-    """What looking ahead needs of a Kubernetes API: also to rehearse a write."""
-
-
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What somebody else did to an environment, a line each."""
@@ -74,7 +68,7 @@ class Difference:
 
 
 async def look_ahead(
-    api: PlanApi, environment: Environment, objects: Sequence[Obj], before: Sequence[Obj], where: Where
+    api: PromotionApi, environment: Environment, objects: Sequence[Obj], before: Sequence[Obj], where: Where
 ) -> Standing:
     """Return how an environment stands to what would be applied to it.
 
@@ -113,7 +107,7 @@ async def look_ahead(
     return Standing(back, (), blocked)
 
 
-async def difference(api: PlanApi, environment: Environment, applied: Sequence[Obj]) -> Difference:
+async def difference(api: PromotionApi, environment: Environment, applied: Sequence[Obj]) -> Difference:
     """Return what is otherwise in an environment than its last promotion left it.
 
     Args:
@@ -138,7 +132,7 @@ async def kept_for(api: PromotionApi, environment: Environment) -> list[Obj]:
     return [obj for obj in objects if obj["kind"] in KEPT_TO_GO_BACK]
 
 
-async def _uninhabitable(api: PlanApi, environment: Environment) -> Blocked | None:
+async def _uninhabitable(api: PromotionApi, environment: Environment) -> Blocked | None:
     """Return why nothing can be applied to an environment's namespace, as far as that can be seen."""
     namespace, again = environment.namespace, f"leeward env apply {environment.name}"
     try:
@@ -204,7 +198,7 @@ class _Conflict:
 
 
 async def _conflicts(
-    api: PlanApi, objects: Sequence[Obj], there: Mapping[Key, Obj], where: Where
+    api: PromotionApi, objects: Sequence[Obj], there: Mapping[Key, Obj], where: Where
 ) -> list[_Conflict]:
     turns = asyncio.Semaphore(_AT_ONCE)
 
@@ -234,7 +228,7 @@ def _may_conflict(desired: Obj, live: Obj, where: Where) -> bool:
     return not is_applied(desired, live, stamped(desired, where)["metadata"]["annotations"][APPLIED], where)
 
 
-async def _conflict(api: PlanApi, desired: Obj, where: Where) -> _Conflict | None:
+async def _conflict(api: PromotionApi, desired: Obj, where: Where) -> _Conflict | None:
     """Return who owns fields of an object that would change."""
     namespace, name = key_of(desired)
     try:
