@@ -13,29 +13,11 @@ from leeward.cli import output
 from leeward.cli.infrarepository import here, today
 from leeward.compose.findings import Findings
 from leeward.compose.source import Sources
+from leeward.delivery.releases.files import ReleaseReader
 from leeward.infra.places import Places, good_spec
 from leeward.infra.spec import ClusterSpec
 from leeward.infra.specdiff import Difference, differences, replica_differences
 from leeward.infra.specfile import read_spec
-
-
-class _OneFile:
-    """Reads one text, whatever is asked for."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def read(self, path: str, what: str) -> bytes:
-        """Return the text."""
-        return self._content
-
-    def is_file(self, path: str) -> bool:
-        """Return true."""
-        return True
-
-    def exists(self, path: str) -> bool:
-        """Return true."""
-        return True
 
 
 def spec_at(places: Places, name: str, revision: str) -> ClusterSpec:
@@ -58,7 +40,7 @@ def spec_at(places: Places, name: str, revision: str) -> ClusterSpec:
             remedy="Commit it first, or name another revision with --against, or another cluster.",
         )
     findings = Findings()
-    sources = Sources(Path.cwd(), findings, reader=_OneFile(shown.stdout))
+    sources = Sources(Path.cwd(), findings, reader=ReleaseReader({str(path): shown.stdout}))
     return good_spec(read_spec(str(path), sources, findings, today()))
 
 

@@ -24,7 +24,7 @@ def _live(case: Case) -> Iterator[Finding]:
                 ("node_groups", name, "min"),
                 f"EKS has {now} nodes in {full} and refuses a min of {group.min} above that.",
                 "Run leeward infra apply, which raises the desired size first.",
-            )  # fmt: skip
+            )
 
 
 def _spot(case: Case) -> Iterator[Finding]:
@@ -34,7 +34,7 @@ def _spot(case: Case) -> Iterator[Finding]:
             ("node_groups", usual[0][0], "spot"),
             "DNS and all else may be on spot instances, which can all go at once.",
             "Add a small group without spot and without taints.",
-        )  # fmt: skip
+        )
 
 
 def _one_type(case: Case) -> Iterator[Finding]:
@@ -44,7 +44,7 @@ def _one_type(case: Case) -> Iterator[Finding]:
                 ("node_groups", name, "types"),
                 f"Spot instances of one type only ({group.types[0]}) run out together.",
                 "List two or more types of the same size.",
-            )  # fmt: skip
+            )
 
 
 def _autoscaler(case: Case) -> Iterator[Finding]:
@@ -56,7 +56,7 @@ def _autoscaler(case: Case) -> Iterator[Finding]:
                 ("node_groups", name, "max"),
                 f"Nothing adds nodes up to max {group.max}, because autoscaler is none.",
                 "Write autoscaler: cluster-autoscaler, or max equal to desired.",
-            )  # fmt: skip
+            )
 
 
 def _fixed(case: Case) -> Iterator[Finding]:
@@ -66,19 +66,19 @@ def _fixed(case: Case) -> Iterator[Finding]:
         if group.min == group.max:
             yield Finding(
                 ("node_groups", name, "max"),
-                f"min and max are both {group.max}: an upgrade adds nodes for its time, but "
-                "load never does.",
+                f"min and max are both {group.max}: an upgrade adds nodes for its time, but load never does.",
                 "Raise max, if load varies.",
-            )  # fmt: skip
+            )
 
 
 def _ami(case: Case) -> Iterator[Finding]:
     for name, group in case.spec.node_groups.items():
         if group.ami is None:
             yield Finding(
-                ("node_groups", name), "A rebuilt cluster would get the AMI that is newest then.",
+                ("node_groups", name),
+                "A rebuilt cluster would get the AMI that is newest then.",
                 "Pin it: ami: RELEASE, from leeward infra versions.",
-            )  # fmt: skip
+            )
 
 
 def _budgets(case: Case) -> Iterator[Finding]:
@@ -89,7 +89,7 @@ def _budgets(case: Case) -> Iterator[Finding]:
                 f"{environment}: the disruption budget of {workload.title} lets no Pod go, so that "
                 "upgrades of nodes hang.",
                 "Let one go: maxUnavailable: 1.",
-            )  # fmt: skip
+            )
 
 
 def _quota(case: Case) -> Iterator[Finding]:
@@ -100,7 +100,7 @@ def _quota(case: Case) -> Iterator[Finding]:
             f"These are {count} EKS node groups, one a zone of each; an account may have {_MOST_GROUPS} a "
             "cluster, unless its quota was raised.",
             "Merge groups, write per_zone: false, or ask for more under Service Quotas.",
-        )  # fmt: skip
+        )
     for name, group in case.spec.node_groups.items():
         if group.max > _MOST_NODES:
             yield Finding(
@@ -108,7 +108,7 @@ def _quota(case: Case) -> Iterator[Finding]:
                 f"max {group.max} is more than the {_MOST_NODES} nodes that an EKS node group may have, "
                 "unless the account's quota was raised.",
                 "Lower max, or ask for more under Service Quotas.",
-            )  # fmt: skip
+            )
 
 
 def _drivers(case: Case) -> Iterator[Finding]:
@@ -119,7 +119,7 @@ def _drivers(case: Case) -> Iterator[Finding]:
                 ("node_groups", name, "types"),
                 f"{found[0]} has accelerators, for which the AMI of this group brings no driver.",
                 "Run its vendor's operator, such as NVIDIA's GPU operator, or use types without.",
-            )  # fmt: skip
+            )
 
 
 RULES = (

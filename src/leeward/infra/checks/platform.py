@@ -31,10 +31,9 @@ def _overlap(case: Case) -> Iterator[Finding]:
         if own.overlaps(ipaddress.IPv4Network(other.network.cidr)):
             yield Finding(
                 ("network", "cidr"),
-                f"{own} overlaps {other.network.cidr} of {name}, so that the two can never be "
-                "connected.",
+                f"{own} overlaps {other.network.cidr} of {name}, so that the two can never be connected.",
                 "Choose another range while the cluster is new: leeward infra add proposes a free one.",
-            )  # fmt: skip
+            )
 
 
 def _support(case: Case) -> Iterator[Finding]:
@@ -78,17 +77,19 @@ def _public(case: Case) -> Iterator[Finding]:
     if case.spec.api.public_cidrs:
         listed = ", ".join(case.spec.api.public_cidrs)
         yield Finding(
-            ("api", "public_cidrs"), f"The Kubernetes API can be reached over the internet from {listed}.",
+            ("api", "public_cidrs"),
+            f"The Kubernetes API can be reached over the internet from {listed}.",
             "Remove it, and come through a VPN or Session Manager.",
-        )  # fmt: skip
+        )
 
 
 def _reach(case: Case) -> Iterator[Finding]:
     if not case.spec.api.public_cidrs and not case.spec.api.private_cidrs:
         yield Finding(
-            ("api",), "The API is private, and no network outside of the VPC may reach it.",
+            ("api",),
+            "The API is private, and no network outside of the VPC may reach it.",
             "List your VPN or runners under private_cidrs, or use Session Manager: docs/infra.md.",
-        )  # fmt: skip
+        )
 
 
 def _nobody(case: Case) -> Iterator[Finding]:
@@ -105,9 +106,10 @@ def _addons(case: Case) -> Iterator[Finding]:
     missing = [name for name in ADDONS if name not in pinned]
     if missing:
         yield Finding(
-            ("addons",), f"A rebuilt cluster would get other versions of {', '.join(missing)}.",
+            ("addons",),
+            f"A rebuilt cluster would get other versions of {', '.join(missing)}.",
             f"Pin them: leeward infra versions {case.spec.name} --pin.",
-        )  # fmt: skip
+        )
 
 
 def _extended(case: Case) -> Iterator[Finding]:
@@ -116,7 +118,7 @@ def _extended(case: Case) -> Iterator[Finding]:
             ("upgrade_policy",),
             "After standard support the control plane costs six times as much, without a word.",
             "Write upgrade_policy: standard, and upgrade in time.",
-        )  # fmt: skip
+        )
 
 
 def _disk_key(case: Case) -> Iterator[Finding]:
@@ -134,9 +136,10 @@ def _log_key(case: Case) -> Iterator[Finding]:
 def _principal(case: Case, principal: str, path: tuple[str, str], what: str) -> Iterator[Finding]:
     if not any(principal in text for name, text in case.modules.items() if name.startswith("modules/")):
         yield Finding(
-            path, f"No key policy in the modules lets {principal} use the key: {what}.",
+            path,
+            f"No key policy in the modules lets {principal} use the key: {what}.",
             "Restore the policy: leeward infra render --force, or use the key of AWS.",
-        )  # fmt: skip
+        )
 
 
 def _hop(case: Case) -> Iterator[Finding]:
@@ -147,7 +150,7 @@ def _hop(case: Case) -> Iterator[Finding]:
             ("node_groups",),
             "The modules do not require IMDSv2 with a hop limit, so that a Pod could take a node's role.",
             "Restore the launch template: leeward infra render --force.",
-        )  # fmt: skip
+        )
 
 
 RULES = (

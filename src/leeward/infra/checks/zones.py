@@ -14,9 +14,10 @@ from leeward.infra.spec import ClusterSpec
 def _available(case: Case) -> Iterator[Finding]:
     if not case.spec.highly_available:
         yield Finding(
-            ("highly_available",), "Losing a zone may be noticed: the cluster is not meant to survive it.",
+            ("highly_available",),
+            "Losing a zone may be noticed: the cluster is not meant to survive it.",
             "Remove highly_available: false where that matters.",
-        )  # fmt: skip
+        )
 
 
 def _nodes_in_zones(case: Case) -> Iterator[Finding]:
@@ -31,7 +32,7 @@ def _nodes_in_zones(case: Case) -> Iterator[Finding]:
                 f"At min there may be no untainted node in {zone}, so losing another zone takes more "
                 "than a third.",
                 "Give a group without taints min: 1 with per_zone: true in every zone.",
-            )  # fmt: skip
+            )
 
 
 def _two_remain(case: Case) -> Iterator[Finding]:
@@ -46,7 +47,7 @@ def _two_remain(case: Case) -> Iterator[Finding]:
                 f"Without {zone}, {len(left)} nodes in {len(zones)} zones remain at min; two in two are "
                 "the least.",
                 "Raise min, or add a zone.",
-            )  # fmt: skip
+            )
 
 
 def _services(case: Case) -> Iterator[Finding]:
@@ -81,7 +82,7 @@ def _single(case: Case) -> Iterator[Finding]:
                 ("environments",),
                 f"{environment}: {workload.title} is one Pod; with its zone it is away until {until}.",
                 "Give it two replicas or more, if losing a zone must not be noticed.",
-            )  # fmt: skip
+            )
 
 
 def _room(case: Case) -> Iterator[Finding]:
@@ -130,7 +131,7 @@ def _unschedulable(case: Case) -> Iterator[Finding]:
                 ("node_groups",),
                 f"{environment}: no node group takes {workload.title}: labels or taints are against it.",
                 "Add a group with the labels it selects, or tolerate a taint.",
-            )  # fmt: skip
+            )
         elif all(
             node.room.cpu_millis < workload.cpu_millis or node.room.memory_mib < workload.memory_mib
             for node in fit
@@ -140,15 +141,16 @@ def _unschedulable(case: Case) -> Iterator[Finding]:
                 f"{environment}: one Pod of {workload.title} asks for {workload.cpu_millis}m CPU and "
                 f"{workload.memory_mib} MiB, more than any node has.",
                 "Use larger instance types, or ask for less.",
-            )  # fmt: skip
+            )
 
 
 def _nat(case: Case) -> Iterator[Finding]:
     if case.spec.network.nat == "single" and case.spec.highly_available:
         yield Finding(
-            ("network", "nat"), "All zones go out through one NAT gateway, and with its zone none does.",
+            ("network", "nat"),
+            "All zones go out through one NAT gateway, and with its zone none does.",
             "Write nat: per_zone; leeward infra cost says for how much.",
-        )  # fmt: skip
+        )
 
 
 def _volumes(case: Case) -> Iterator[Finding]:
@@ -162,7 +164,7 @@ def _volumes(case: Case) -> Iterator[Finding]:
                 f"{environment}: {workload.title} has volumes that stay in a "
                 "zone, but no group is sure to have a node there.",
                 "Remove per_zone: false, so that the autoscaler can add one in the right zone.",
-            )  # fmt: skip
+            )
 
 
 def _spans_only(spec: ClusterSpec) -> bool:
